@@ -1,0 +1,81 @@
+"""What every command shares: one console, progress on long work, and exit codes."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+from configs.errors import EmoclrError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+T = TypeVar("T")
+
+
+def console() -> "Console":
+    """Returns a console on standard error: results go to standard output, talk does not."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """Prints one line of talk, as it is (no markup), on standard error."""
+    console().print(message, markup=False)
+
+
+def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+    """Yields `items` under a progress bar; in plain lines, one a tenth, where standard error is no terminal.
+
+    Args:
+        items: what is worked through.
+        description: what the work is, e.g. "decoding".
+        total: how many items; taken from `len(items)` where that exists.
+    """
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)
+    if sys.stderr.isatty():
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console(), transient=True) as progress:
+            yield from progress.track(items, total=total, description=description)
+        return
+    step = max(1, (total or 10_000) // 10)
+    for done, item in enumerate(items, start=1):
+        yield item
+        if done % step == 0 and done != total:
+            say(f"{description}: {done}{f' of {total}' if total else ''}")
+    if total:
+        say(f"{description}: {total} of {total}")
+
+
+def make_parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """Returns a parser whose help ends with examples, and which knows `--debug`."""
+    parser = argparse.ArgumentParser(
+        prog=command,
+        description=description,
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def run_command(work: Callable[[argparse.Namespace], int | None], arguments: argparse.Namespace) -> int:
+    """Runs a command's work and returns its exit code.
+
+    0 done, 1 the work failed, 2 bad arguments or config, 130 interrupted. An `EmoclrError` is printed as its
+    message alone, unless `--debug` asks for the traceback.
+    """
+    try:
+        return work(arguments) or 0
+    except EmoclrError as error:
+        if arguments.debug:
+            raise
+        say(f"error: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130

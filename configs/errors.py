@@ -1,0 +1,17 @@
+"""The errors a command explains to the person who caused them."""
+
+
+class EmoclrError(Exception):
+    """Base of every error that a command prints without a traceback.
+
+    `exit_code` is what the command returns to the shell: 1 where the work failed, 2 where the arguments or
+    the config were wrong.
+    """
+
+    exit_code = 1
+
+
+class ConfigError(EmoclrError):
+    """A setting that is unknown, of the wrong type or impossible; the message names the key and its source."""
+
+    exit_code = 2

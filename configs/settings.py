@@ -1,0 +1,108 @@
+"""From a YAML file and `key=value` overrides to validated settings."""
+
+import difflib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from configs.errors import ConfigError
+from configs.files import read_yaml
+
+SHIPPED = Path(__file__).parent
+
+
+class Settings(BaseModel):
+    """Base of all settings: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def find_config(name: str) -> Path:
+    """Returns the path of a config: as a path first, then among the shipped ones (with or without `.yaml`).
+
+    Raises:
+        ConfigError: there is none; the message lists the shipped ones and the nearest name.
+    """
+    for candidate in (Path(name), SHIPPED / name, SHIPPED / f"{name}.yaml"):
+        if candidate.is_file():
+            return candidate
+    shipped = sorted(path.name for path in SHIPPED.glob("*.yaml"))
+    raise ConfigError(f"{name}: no such config{_perhaps(name, shipped)}; shipped are {', '.join(shipped)}")
+
+
+def load_settings(model: type[S], name: str | None, overrides: list[str]) -> S:
+    """Returns settings from a config and overrides.
+
+    Args:
+        model: the settings to fill.
+        name: path or shipped name of a YAML file; None for the defaults alone.
+        overrides: `key=value` or `key.sub=value`; values are read as YAML, a comma list without brackets as
+            a list where the key takes one.
+
+    Raises:
+        ConfigError: an unknown key, a wrong type or an impossible value, with the source, the key and what was
+            probably meant.
+    """
+    path = find_config(name) if name else None
+    content = read_yaml(path) if path else {}
+    sources: dict[str, str] = {}
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator or not key:
+            raise ConfigError(f"{override!r}: an override is written key=value or key.sub=value")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{override!r}: the value is not YAML: {error}") from error
+        _put(content, key.split("."), value, override)
+        sources[key] = "on the command line"
+    return validate(model, content, str(path or "defaults"), sources)
+
+
+def validate(model: type[S], content: dict[str, Any], source: str, sources: dict[str, str] | None = None) -> S:
+    """Returns `content` as settings; errors name `source` (or the key's own, from `sources`)."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            key = ".".join(str(part) for part in problem["loc"])
+            where = next((s for k, s in (sources or {}).items() if key == k or key.startswith(f"{k}.")), source)
+            if problem["type"] == "extra_forbidden":
+                known = _known_keys(model, problem["loc"][:-1])
+                last = str(problem["loc"][-1])
+                lines.append(f"{where}: unknown key '{key}'{_perhaps(last, known)}; known are {', '.join(known)}")
+            else:
+                message = problem["msg"].removeprefix("Value error, ")
+                message = message[0].lower() + message[1:]
+                given = "" if isinstance(problem["input"], dict) else f", not {problem['input']!r}"
+                lines.append(f"{where}: {key + ': ' if key else ''}{message}{given}")
+        raise ConfigError("\n".join(lines)) from error
+
+
+def _put(content: dict[str, Any], keys: list[str], value: Any, override: str) -> None:
+    for key in keys[:-1]:
+        below = content.setdefault(key, {})
+        if not isinstance(below, dict):
+            raise ConfigError(f"{override!r}: '{key}' is {below!r}, not a group of keys")
+        content = below
+    content[keys[-1]] = value
+
+
+def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    for part in location:
+        field = model.model_fields.get(str(part))
+        annotation = field.annotation if field else None
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    return list(model.model_fields)
+
+
+def _perhaps(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f" (perhaps '{near[0]}'?)" if near else ""
