@@ -1,0 +1,16 @@
+from .audio import SAMPLE_RATE as SAMPLE_RATE
+from .audio import AudioError as AudioError
+from .audio import inspect_audio as inspect_audio
+from .audio import read_waveform as read_waveform
+from .labels import LabelsError as LabelsError
+from .labels import LabelTable as LabelTable
+from .labels import read_clips as read_clips
+from .labels import read_labels as read_labels
+from .labels import write_labels as write_labels
+from .scan import find_audio as find_audio
+from .splits import speaker_folds as speaker_folds
+from .splits import split_rows as split_rows
+from .waveforms import Clip as Clip
+from .waveforms import WaveformStore as WaveformStore
+from .waveforms import clips_from as clips_from
+from .waveforms import open_waveforms as open_waveforms
