@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, TypeVar
 
 from configs.errors import EmoclrError
@@ -33,7 +33,7 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
         description: what the work is, e.g. "decoding".
         total: how many items; taken from `len(items)` where that exists.
     """
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     if sys.stderr.isatty():
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -1,0 +1,10 @@
+from .masks import apply_masks as apply_masks
+from .masks import draw_masks as draw_masks
+from .settings import AugmentSettings as AugmentSettings
+from .settings import MaskSettings as MaskSettings
+from .settings import SpectrogramSettings as SpectrogramSettings
+from .settings import TransformSettings as TransformSettings
+from .spectrogram import Spectrogram as Spectrogram
+from .views import View as View
+from .views import ViewMaker as ViewMaker
+from .waveform import WaveformAugmentation as WaveformAugmentation

@@ -1,0 +1,55 @@
+"""The `augment` command: see what the encoder will see."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from configs.console import make_parser, run_command, say
+
+EXAMPLES = """  augment preview clip.wav
+  augment preview clip.mp3 --config simclr-small.yaml --views 4 --out views.png
+  augment preview clip.wav augment.positives=same_segment"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs `augment` and returns its exit code."""
+    parser = make_parser("augment", "Look at the safe augmentations of pretraining.", EXAMPLES)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    preview = commands.add_parser("preview", help="draw a clip's three channels and its augmented views")
+    preview.add_argument("file", type=Path, help="a recording")
+    preview.add_argument("--out", type=Path, help="the PNG to write (default: FILE's name + -views.png, here)")
+    preview.add_argument("--config", default="simclr.yaml", help="pretraining config (default: %(default)s)")
+    preview.add_argument("--views", type=int, default=2, help="views to draw (default: %(default)s)")
+    preview.add_argument("--seed", type=int, default=0, help="of the views (default: %(default)s)")
+    preview.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the config to change")
+    return run_command(_preview, parser.parse_args(arguments))
+
+
+def _preview(arguments: argparse.Namespace) -> None:
+    from augment.preview import draw_preview
+    from augment.settings import load_view_settings
+    from configs.errors import ConfigError
+    from corpus.audio import read_waveform
+
+    if not 1 <= arguments.views <= 12:
+        raise ConfigError(f"--views {arguments.views}: between 1 and 12 can be drawn")
+    settings = load_view_settings(arguments.config, arguments.overrides)
+    waveform = read_waveform(arguments.file)
+    out = arguments.out or Path(f"{arguments.file.stem}-views.png")
+    draw_preview(
+        waveform,
+        arguments.file.name,
+        out,
+        settings.augment,
+        settings.spectrogram,
+        crop_s=settings.crop_s,
+        views=arguments.views,
+        seed=arguments.seed,
+    )
+    for warning in settings.augment.unsafe:
+        say(f"warning: unsafe augmentation: {warning}")
+    say(f"wrote {out}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""A picture of a clip's three channels and of its augmented views."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from augment.masks import apply_masks
+from augment.settings import AugmentSettings, SpectrogramSettings
+from augment.spectrogram import Spectrogram
+from augment.views import ViewMaker
+from configs.files import write_atomically
+
+CHANNELS = ("mel", "chroma", "STFT")
+
+
+def draw_preview(
+    waveform: NDArray[np.float32],
+    title: str,
+    path: Path,
+    augment: AugmentSettings,
+    spectrogram: SpectrogramSettings,
+    *,
+    crop_s: float,
+    views: int,
+    seed: int,
+) -> None:
+    """Writes a PNG: the clip's three channels in the left column, each view in a column beside it.
+
+    Rows are mel, chroma and STFT; time is in seconds of the clip, frequency in Hz (pitch classes for chroma). Masked
+    parts are left blank.
+
+    Args:
+        waveform: float32 (samples,), the whole clip.
+        crop_s: length of a view in s.
+        views: how many views are drawn.
+        seed: of the views; the same seed draws the same picture.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    module = Spectrogram(spectrogram)
+    maker = ViewMaker(augment, int(crop_s * spectrogram.sample_rate), spectrogram.sample_rate, seed)
+    panels = [("the clip", 0.0, len(waveform) / spectrogram.sample_rate, _image(module, waveform))]
+    for view in range(views):
+        start = maker.crop_start(len(waveform), 0, 0, view)
+        made = maker.make(waveform[start : start + maker.crop_samples], 0, 0, view)
+        image = apply_masks(
+            _image(module, made.waveform)[None],
+            torch.from_numpy(made.masks)[None],
+            augment.masks.time_masks,
+            module.mel_axis,
+            module.stft_axis,
+            fill=torch.nan,
+        )[0]
+        panels.append((f"view {view + 1}", start / spectrogram.sample_rate, crop_s, image))
+
+    figure = Figure(figsize=(2.2 + 2.9 * len(panels), 6.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(3, len(panels), squeeze=False)
+    whole = panels[0][3]
+    for row, channel in enumerate(CHANNELS):
+        low, high = float(whole[row].quantile(0.02)), float(whole[row].max())
+        for column, (name, start_s, length_s, image) in enumerate(panels):
+            axis = axes[row][column]
+            axis.imshow(
+                image[row].numpy(),
+                origin="lower",
+                aspect="auto",
+                cmap="magma",
+                vmin=low,
+                vmax=high,
+                extent=(start_s, start_s + length_s, 0, spectrogram.bands),
+                interpolation="nearest",
+            )
+            if row == 0:
+                axis.set_title(name, fontsize=11)
+            if row == 2:
+                axis.set_xlabel("time (s)")
+            positions, labels = _frequency_ticks(channel, spectrogram, module)
+            axis.set_yticks(positions, labels if column == 0 else [""] * len(labels), fontsize=8)
+            if column == 0:
+                axis.set_ylabel(f"{channel} ({'pitch class' if channel == 'chroma' else 'Hz'})")
+    figure.suptitle(title, fontsize=12)
+    write_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=110))
+
+
+def _image(module: Spectrogram, waveform: NDArray[np.float32]) -> torch.Tensor:
+    image: torch.Tensor = module(torch.from_numpy(waveform)[None])[0]  # (3, bands, N)
+    return image
+
+
+def _frequency_ticks(
+    channel: str, settings: SpectrogramSettings, module: Spectrogram
+) -> tuple[NDArray[np.float64], list[str]]:
+    import librosa
+
+    if channel == "chroma":
+        positions = (np.arange(0, 12, 2) + 0.5) * settings.bands / 12
+        return positions, ["C", "D", "E", "F♯", "G♯", "A♯"]
+    hz = np.array([f for f in (250, 500, 1000, 2000, 4000, 8000, 16000) if f < settings.sample_rate / 2])
+    axis = (module.mel_axis if channel == "mel" else module.stft_axis).numpy()
+    shares = librosa.hz_to_mel(hz) / librosa.hz_to_mel(settings.sample_rate / 2)
+    return np.interp(shares, axis, np.arange(settings.bands) + 0.5), [str(f) for f in hz]

@@ -1,0 +1,92 @@
+"""The settings of spectrograms, masks and waveform augmentations."""
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from augment.safety import refusal
+from configs.settings import Settings, load_settings
+
+
+class SpectrogramSettings(Settings):
+    """One STFT and what is drawn from it."""
+
+    sample_rate: int = Field(16_000, ge=4_000, le=96_000, description="Hz")
+    n_fft: int = Field(1024, ge=64, description="samples in a frame")
+    hop_length: int = Field(320, ge=1, description="samples between frames; 320 is 20 ms at 16 kHz")
+    bands: int = Field(128, ge=12, le=512, description="rows of each channel; also the number of mel bands")
+    log_offset: float = Field(1e-5, gt=0, description="added to a power before its logarithm")
+
+    @model_validator(mode="after")
+    def _hop_within_frame(self) -> "SpectrogramSettings":
+        if self.hop_length > self.n_fft:
+            raise ValueError(f"hop_length {self.hop_length} leaves gaps between frames of n_fft {self.n_fft}")
+        if self.bands > self.n_fft // 4:
+            raise ValueError(f"bands {self.bands} is more than n_fft / 4: some mel bands would be empty")
+        return self
+
+
+class MaskSettings(Settings):
+    """Masks on the spectrogram; widths are drawn uniformly up to their maximum."""
+
+    time_masks: int = Field(2, ge=0, le=16)
+    max_time_s: float = Field(0.2, ge=0, description="s")
+    frequency_masks: int = Field(1, ge=0, le=16)
+    max_frequency: float = Field(0.12, ge=0, le=0.5, description="share of the mel axis")
+
+
+class TransformSettings(Settings):
+    """One waveform augmentation: a class of audiomentations (or `RoomResponse`) and its parameters.
+
+    Parameters beside `name` and `p` are the class's own, with its own names and units.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+    p: float = Field(0.5, ge=0, le=1, description="probability of being applied")
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters that go to the class."""
+        return dict(self.model_extra or {})
+
+
+class AugmentSettings(Settings):
+    """How two views of a clip are made."""
+
+    positives: Literal["same_segment", "nearby", "clip"] = "nearby"
+    nearby_s: float = Field(1.0, ge=0, description="s between the starts of two `nearby` views, at most")
+    transforms: list[TransformSettings] = []
+    masks: MaskSettings = MaskSettings()
+    allow_unsafe: bool = False
+
+    @model_validator(mode="after")
+    def _safe(self) -> "AugmentSettings":
+        for transform in self.transforms:
+            reason = refusal(transform.name)
+            if reason and not self.allow_unsafe:
+                raise ValueError(f"{transform.name} is refused: {reason}; `allow_unsafe: true` overrides this")
+        return self
+
+    @property
+    def unsafe(self) -> list[str]:
+        """What is asked for in spite of being unsafe, with the reason; reports carry it as a warning."""
+        return [f"{transform.name}: {reason}" for transform in self.transforms if (reason := refusal(transform.name))]
+
+
+class ViewSettings(Settings):
+    """Everything that says what a view looks like; the settings of pretraining extend it."""
+
+    crop_s: float = Field(5.0, gt=0, description="length of a view in s; shorter clips are repeated to fill it")
+    spectrogram: SpectrogramSettings = SpectrogramSettings()
+    augment: AugmentSettings = AugmentSettings()
+
+
+class _ViewsOfConfig(ViewSettings):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+def load_view_settings(name: str, overrides: list[str]) -> ViewSettings:
+    """Returns what a pretraining config says of views; its other keys are left to `pretrain` to check."""
+    return load_settings(_ViewsOfConfig, name, overrides)

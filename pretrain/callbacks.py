@@ -1,0 +1,161 @@
+"""What happens around the steps: progress, metrics, checkpoints, and a clean stop on a signal."""
+
+import csv
+import io
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
+
+from configs.console import console, say
+from configs.errors import EmoclrError
+from configs.files import write_atomically, write_text
+from pretrain.module import ContrastiveModule
+
+RESUME = "resume.ckpt"
+METRICS = "metrics.csv"
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Lightning's checkpoint file, written atomically."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Writes the checkpoint to a temporary file that then takes its place."""
+        write_atomically(Path(path), lambda temporary: torch.save(checkpoint, temporary))
+
+
+class Progress(pl.Callback):
+    """Shows and records metrics every few steps.
+
+    A live bar where standard error is a terminal, plain lines elsewhere; always a row in `metrics.csv` and a point in
+    TensorBoard.
+
+    Args:
+        folder: the backbone's folder.
+        every: steps between records.
+        views_per_step: views of all ranks in one step.
+    """
+
+    def __init__(self, folder: Path, every: int, views_per_step: int) -> None:
+        self.path = folder / METRICS
+        self.name = folder.name
+        self.every = every
+        self.views_per_step = views_per_step
+        self.rows: list[dict[str, float]] = []
+        self.bar: Any = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Takes over the rows of the run that is continued, and opens the bar."""
+        if self.path.is_file() and trainer.global_step > 0:
+            with self.path.open(encoding="utf-8", newline="") as lines:
+                rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(lines)]
+            self.rows = [row for row in rows if row["step"] <= trainer.global_step]
+        self.since, self.since_step = time.monotonic(), trainer.global_step
+        if sys.stderr.isatty() and trainer.is_global_zero:
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self.bar = Bar(*columns, TextColumn("{task.fields[told]}"), console=console())
+            self.bar.start()
+            self.task = self.bar.add_task(self.name, total=trainer.max_steps, told="")
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Moves the bar; every few steps, records the metrics."""
+        assert isinstance(pl_module, ContrastiveModule)
+        step = trainer.global_step
+        if self.bar:
+            self.bar.update(self.task, completed=step)
+        if step % self.every and step != trainer.max_steps:
+            return
+        now = time.monotonic()
+        rate = (step - self.since_step) * self.views_per_step / max(now - self.since, 1e-9)
+        self.since, self.since_step = now, step
+        metrics = {"step": step, **pl_module.metrics(), "views_per_s": rate}
+        if not trainer.is_global_zero:
+            return
+        self.rows.append(metrics)
+        self.write()
+        for logger in trainer.loggers:
+            logger.log_metrics({key: value for key, value in metrics.items() if key != "step"}, step=step)
+        told = f"loss {metrics['loss']:.3f}  accuracy {metrics['contrastive_accuracy']:.2f}  {rate:.0f} views/s"
+        if self.bar:
+            self.bar.update(self.task, told=told)
+        else:
+            left_s = (trainer.max_steps - step) * self.views_per_step / max(rate, 1e-9)
+            say(f"{self.name}: step {step} of {trainer.max_steps}  {told}  {left_s / 60:.0f} min left")
+
+    def write(self) -> None:
+        """Writes all rows to `metrics.csv`."""
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, fieldnames=list(self.rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in self.rows)
+        write_text(self.path, text.getvalue())
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Closes the bar, also after an error."""
+        if self.bar:
+            self.bar.stop()
+
+
+class Saver(pl.Callback):
+    """Saves every few steps, at the end, and when Ctrl-C or SIGTERM asks to stop.
+
+    Args:
+        folder: the backbone's folder, where the resume file goes.
+        every: steps between saves.
+        save_encoder: called with the step, on the first rank, to write the encoder beside the resume file.
+    """
+
+    def __init__(self, folder: Path, every: int, save_encoder: Callable[[int], object]) -> None:
+        self.path = folder / RESUME
+        self.every = every
+        self.save_encoder = save_encoder
+        self.stopped = False
+        self.previous: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Takes over Ctrl-C and SIGTERM until training ends."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.previous[number] = signal.signal(number, self.ask_to_stop)
+
+    def ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        """Lets the step in progress finish; a second signal no longer waits."""
+        if self.stopped:
+            raise KeyboardInterrupt
+        self.stopped = True
+        say(f"{signal.Signals(number).name}: saving after this step (again to stop at once)")
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves where it is due."""
+        step = trainer.global_step
+        if self.stopped or step % self.every == 0 or step == trainer.max_steps:
+            try:
+                trainer.save_checkpoint(self.path)
+                if trainer.is_global_zero:
+                    self.save_encoder(step)
+            except EmoclrError as error:
+                raise EmoclrError(
+                    f"{error}\nthe checkpoint saved before it is untouched: free some space or "
+                    "mend the permissions, then go on with --resume"
+                ) from error
+        if self.stopped:
+            trainer.should_stop = True
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Gives the signals back, also after an error."""
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+        self.previous.clear()

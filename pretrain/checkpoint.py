@@ -1,0 +1,164 @@
+"""Encoder checkpoints: weights in safetensors, everything else in YAML beside them, and nothing unpickled."""
+
+import hashlib
+import importlib.metadata
+import platform
+from pathlib import Path
+from typing import Any, TypeVar
+
+import safetensors
+import safetensors.torch
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from configs.errors import ConfigError, EmoclrError
+from configs.files import read_yaml, write_atomically, write_yaml
+from configs.settings import Settings, validate
+from pretrain.encoder import Encoder, EncoderSettings
+
+WEIGHTS = "encoder.safetensors"
+CARD = "encoder.yaml"
+
+C = TypeVar("C", bound=Settings)
+
+
+class CheckpointError(EmoclrError):
+    """A checkpoint that is missing, truncated, foreign or tampered with."""
+
+
+class EncoderCard(Settings):
+    """What `encoder.yaml` holds: all about an encoder but its weights."""
+
+    format: int = Field(1, ge=1, le=1)
+    encoder: EncoderSettings
+    crop_s: float = Field(gt=0, description="length of the views it was trained on, in s")
+    weights_sha256: str
+    corpus_fingerprint: str
+    step: int = Field(ge=0)
+    steps: int = Field(ge=0)
+    metrics: dict[str, float] = {}
+    versions: dict[str, str] = {}
+
+    @property
+    def finished(self) -> bool:
+        """Whether training went through to its last step."""
+        return self.step >= self.steps
+
+
+def save_encoder(folder: Path, encoder: Encoder, **card: Any) -> EncoderCard:
+    """Writes weights and card into `folder` and returns the card.
+
+    Args:
+        folder: `out/<backbone>`.
+        encoder: its weights and settings are stored.
+        card: the remaining fields of `EncoderCard`.
+    """
+    digest = save_tensors(folder / WEIGHTS, encoder.state_dict())
+    made = EncoderCard(encoder=encoder.settings, weights_sha256=digest, versions=package_versions(), **card)
+    write_yaml(folder / CARD, made.model_dump(mode="json"))
+    return made
+
+
+def load_encoder(folder: Path) -> tuple[Encoder, EncoderCard]:
+    """Returns the encoder of a backbone's folder, in eval mode, and its card.
+
+    Raises:
+        CheckpointError: files are missing, truncated, tampered with, or do not fit each other.
+    """
+    card = load_card(folder / CARD, EncoderCard)
+    encoder = Encoder(card.encoder)
+    load_into(encoder, folder / WEIGHTS, card.weights_sha256)
+    return encoder.eval(), card
+
+
+def untrained_encoder(card: EncoderCard, seed: int) -> Encoder:
+    """Returns an encoder of the same architecture and normalisation with random weights, in eval mode."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Encoder(card.encoder).eval()
+
+
+def backbone_folders(run: Path, card: str = CARD) -> list[Path]:
+    """Returns the backbone folders of a run folder, or the folder itself where it is one, sorted by name.
+
+    Args:
+        run: a run folder, or one backbone's folder.
+        card: the file that makes a folder a backbone's: `encoder.yaml` or `model.yaml`.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    if (run / card).is_file():
+        return [run]
+    folders = sorted(path.parent for path in run.glob(f"*/{card}"))
+    if not folders:
+        problem = "no such folder" if not run.is_dir() else f"no {card} in it, nor in a folder below it"
+        raise CheckpointError(f"{run}: {problem}; give a run folder or one backbone's folder")
+    return folders
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor]) -> str:
+    """Writes tensors as safetensors, atomically, and returns the SHA-256 of the file."""
+    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    content = safetensors.torch.save(stored)
+    write_atomically(path, lambda temporary: temporary.write_bytes(content))
+    return hashlib.sha256(content).hexdigest()
+
+
+def load_into(module: nn.Module, path: Path, sha256: str) -> None:
+    """Fills a module with the weights of a safetensors file whose SHA-256 is known.
+
+    Raises:
+        CheckpointError: the file is missing, is not the one the card describes, or holds other tensors.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise CheckpointError(
+            f"{path}: is not the file that its card describes ({len(content)} bytes, SHA-256 differs): it was "
+            "truncated, exchanged or changed; copy it again, or save it anew with `--resume`"
+        )
+    try:
+        module.load_state_dict(safetensors.torch.load(content))
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"{path}: is not a safetensors file: {error}") from error
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: its tensors do not fit the architecture of its card: {error}") from error
+
+
+def load_card(path: Path, model: type[C]) -> C:
+    """Returns a card read from YAML.
+
+    Raises:
+        CheckpointError: it is missing, or its content is not a card of this kind.
+    """
+    try:
+        return validate(model, read_yaml(path), str(path))
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from error
+
+
+def package_versions() -> dict[str, str]:
+    """Returns the versions of Python and of the packages that decide numbers."""
+    names = (
+        "emoclr",
+        "torch",
+        "timm",
+        "lightly",
+        "pytorch-lightning",
+        "librosa",
+        "audiomentations",
+        "soundfile",
+        "soxr",
+        "numpy",
+    )
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "unknown"
+    return found

@@ -1,0 +1,174 @@
+"""From decoded waveforms to batches of views, in an order that only seed and epoch decide."""
+
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from augment.views import ViewMaker
+from corpus.waveforms import WaveformStore
+
+VIEWS = 2
+
+
+class ViewBatch(NamedTuple):
+    """Views of a batch of clips: waveforms (B, 2, samples), masks (B, 2, masks, 2), clips (B,)."""
+
+    waveforms: Tensor
+    masks: Tensor
+    clips: Tensor
+
+
+class ViewDataset(Dataset[tuple[NDArray[np.float32], NDArray[np.float32], int]]):
+    """The views of a clip, looked up by (epoch, clip)."""
+
+    def __init__(self, store: WaveformStore, maker: ViewMaker) -> None:
+        self.store = store
+        self.maker = maker
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
+        epoch, clip = key
+        length = int(self.store.samples[clip])
+        views = []
+        for view in range(VIEWS):
+            start = self.maker.crop_start(length, epoch, clip, view)
+            crop = self.store.crop(clip, start, self.maker.crop_samples)
+            views.append(self.maker.make(crop, epoch, clip, view))
+        return np.stack([v.waveform for v in views]), np.stack([v.masks for v in views]), clip
+
+
+def collate(items: list[tuple[NDArray[np.float32], NDArray[np.float32], int]]) -> ViewBatch:
+    """Stacks clips into a `ViewBatch`."""
+    waveforms, masks, clips = zip(*items, strict=True)
+    return ViewBatch(torch.from_numpy(np.stack(waveforms)), torch.from_numpy(np.stack(masks)), torch.tensor(clips))
+
+
+class BatchOrder:
+    """Which clips make up each batch of each epoch.
+
+    Every clip comes at most once an epoch; the clips that fill no whole batch wait for the next epoch's order. With
+    `per_speaker` above 1, that many clips of one speaker stand together wherever the speaker has as many left, so that
+    a batch's hard negatives share the voice and differ in what it expresses.
+
+    Args:
+        speakers: (clips,) int codes, negative where unknown.
+        batch_size: clips a batch on each rank.
+        per_speaker: clips of one speaker that stand together; 1 for a plain shuffle.
+        seed: of the order.
+        rank: this process, of `ranks`; each takes its own part of every global batch.
+        ranks: how many processes train together.
+    """
+
+    def __init__(
+        self,
+        speakers: NDArray[np.int64],
+        batch_size: int,
+        per_speaker: int,
+        seed: int,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        self.speakers = speakers
+        self.batch_size = batch_size
+        self.per_speaker = per_speaker
+        self.seed = seed
+        self.rank = rank
+        self.ranks = ranks
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """How many whole batches an epoch has."""
+        return len(self.speakers) // (self.batch_size * self.ranks)
+
+    def epoch(self, epoch: int) -> NDArray[np.int64]:
+        """Returns this rank's batches of an epoch, (batches, batch_size) clip numbers."""
+        rng = np.random.default_rng((self.seed, epoch))
+        order = rng.permutation(len(self.speakers))
+        if self.per_speaker > 1:
+            # Clips of unknown speakers are each their own: nothing is known that they share.
+            owner = np.where(self.speakers[order] < 0, -1 - np.arange(len(order)), self.speakers[order])
+            order = order[np.argsort(owner, kind="stable")]
+            owner = np.sort(owner)
+            first = np.searchsorted(owner, owner)  # start of each clip's speaker
+            group = (np.arange(len(order)) - first) // self.per_speaker
+            _, chunk = np.unique(np.stack([owner, group]), axis=1, return_inverse=True)
+            order = order[np.argsort(rng.permutation(chunk.max() + 1)[chunk], kind="stable")]
+        whole = self.batches_per_epoch * self.batch_size * self.ranks
+        batches = order[:whole].reshape(-1, self.ranks, self.batch_size)
+        return batches[:, self.rank]
+
+    def keys_from(self, step: int, steps: int) -> Iterator[list[tuple[int, int]]]:
+        """Yields the (epoch, clip) keys of each batch from step `step` up to `steps`."""
+        while step < steps:
+            epoch, offset = divmod(step, self.batches_per_epoch)
+            for batch in self.epoch(epoch)[offset : offset + steps - step]:
+                yield [(epoch, int(clip)) for clip in batch]
+                step += 1
+
+
+class _Keys:
+    """What a DataLoader takes as its batch sampler: the keys that are left."""
+
+    def __init__(self, order: BatchOrder, step: int, steps: int) -> None:
+        self.order, self.step, self.steps = order, step, steps
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return self.order.keys_from(self.step, self.steps)
+
+    def __len__(self) -> int:
+        return self.steps - self.step
+
+
+class ViewLoader:
+    """All batches of a run as one stream that remembers its place.
+
+    Lightning stores `state_dict` with the checkpoint and hands it back on resume: since every draw follows from
+    (seed, epoch, clip, view), the number of batches consumed is all there is to remember.
+    """
+
+    def __init__(self, dataset: ViewDataset, order: BatchOrder, steps: int, workers: int) -> None:
+        self.dataset = dataset
+        self.order = order
+        self.steps = steps
+        self.workers = workers
+        self.consumed = 0
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[ViewBatch]:
+        keys: Any = _Keys(self.order, self.consumed, self.steps)
+        loader: DataLoader[Any] = DataLoader(
+            self.dataset,
+            batch_sampler=keys,
+            num_workers=self.workers,
+            collate_fn=collate,
+            pin_memory=torch.cuda.is_available(),
+            prefetch_factor=3 if self.workers else None,
+            worker_init_fn=_one_thread,
+        )
+        for batch in loader:
+            self.consumed += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """Returns the number of batches consumed."""
+        return {"consumed": self.consumed}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Continues after the batches that were consumed."""
+        self.consumed = state["consumed"]
+
+
+def default_workers() -> int:
+    """Returns one data process a spare core, at least 1 and at most 8."""
+    return max(1, min(8, len(os.sched_getaffinity(0)) - 1))
+
+
+def _one_thread(worker: int) -> None:
+    torch.set_num_threads(1)

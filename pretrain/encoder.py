@@ -1,0 +1,114 @@
+"""The encoder: waveform, three-channel spectrogram, CNN, embedding."""
+
+import timm
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from augment.masks import apply_masks
+from augment.settings import SpectrogramSettings
+from augment.spectrogram import Spectrogram
+from configs.errors import ConfigError
+from configs.settings import Settings
+
+
+class Normalisation(Settings):
+    """Mean and standard deviation of each channel over the pretraining corpus."""
+
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+class EncoderSettings(Settings):
+    """All that is needed to build an encoder, but for its weights."""
+
+    backbone: str
+    spectrogram: SpectrogramSettings = SpectrogramSettings()
+    normalisation: Normalisation = Normalisation()
+    time_masks: int = Field(0, ge=0, description="how many of the masks given to `forward` are time masks")
+
+
+class Encoder(nn.Module):
+    """A timm CNN on normalised three-channel spectrograms, mean and max pooled over time.
+
+    `forward` takes waveforms, float32 (batch, samples) in [-1, 1] at the spectrogram's sample rate, and optionally
+    masks (batch, masks, 2); it returns embeddings, float32 (batch, features). `features` is twice the number of the
+    backbone's channels: their mean over frequency, then mean and max over time (Niizumi et al. 2021, BYOL-A).
+
+    Args:
+        settings: backbone, spectrogram and normalisation.
+        pretrained: start the backbone from timm's ImageNet weights, which are downloaded.
+
+    Raises:
+        ConfigError: timm has no such backbone, or it is no CNN that gives feature maps.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, settings: EncoderSettings, *, pretrained: bool = False) -> None:
+        super().__init__()
+        self.settings = settings
+        self.spectrogram = Spectrogram(settings.spectrogram)
+        self.register_buffer("mean", torch.tensor(settings.normalisation.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(settings.normalisation.std).view(1, 3, 1, 1), persistent=False)
+        self.backbone = make_backbone(settings.backbone, pretrained=pretrained)
+        self.features = 2 * feature_channels(self.backbone, settings.backbone)
+
+    def forward(self, waveforms: Tensor, masks: Tensor | None = None) -> Tensor:
+        """Returns embeddings (batch, features); masks hide parts of the spectrogram."""
+        # The power of a spectrum spans more than half precision can hold.
+        with torch.autocast(waveforms.device.type, enabled=False):
+            images = (self.spectrogram(waveforms.float()) - self.mean) / self.std  # (B, 3, bands, N)
+            if masks is not None and masks.shape[1] > 0:
+                axes = self.spectrogram.mel_axis, self.spectrogram.stft_axis
+                images = apply_masks(images, masks, self.settings.time_masks, *axes)
+            images = images.contiguous(memory_format=torch.channels_last)
+        maps = self.backbone(images)  # (B, C, F', N')
+        return pool(maps.float())
+
+
+def pool(maps: Tensor) -> Tensor:
+    """Returns (B, 2C): the mean over frequency of (B, C, F, N) maps, then its mean and its max over time."""
+    over_time = maps.mean(dim=2)  # (B, C, N)
+    return torch.cat([over_time.mean(dim=2), over_time.amax(dim=2)], dim=1)
+
+
+def make_backbone(name: str, *, pretrained: bool = False) -> nn.Module:
+    """Returns timm's backbone `name` without classifier and pooling, in channels-last layout.
+
+    Raises:
+        ConfigError: timm has no such model; the message names near ones. Or its weights cannot be downloaded.
+    """
+    if not timm.is_model(name.split(".")[0]):
+        near = timm.list_models(f"*{name.split('_')[0][:6]}*")[:8]
+        hint = f"; near are {', '.join(near)}" if near else ""
+        raise ConfigError(f"backbone {name}: timm has no such model{hint}")
+    try:
+        backbone = timm.create_model(name, pretrained=pretrained, in_chans=3, num_classes=0, global_pool="")
+    except TypeError as error:
+        raise ConfigError(f"backbone {name}: is no CNN that gives feature maps: {error}") from error
+    except Exception as error:
+        if not pretrained:
+            raise
+        raise ConfigError(
+            f"backbone {name}: its ImageNet weights cannot be had ({type(error).__name__}: {error}); "
+            "`pretrained: false` starts without them"
+        ) from error
+    assert isinstance(backbone, nn.Module)
+    return backbone.to(memory_format=torch.channels_last)
+
+
+def feature_channels(backbone: nn.Module, name: str) -> int:
+    """Returns the channels of a backbone's feature maps, (B, C, F, N).
+
+    Raises:
+        ConfigError: it gives something else, as transformers do.
+    """
+    training = backbone.training
+    with torch.no_grad():
+        maps = backbone.eval()(torch.zeros(1, 3, 64, 64))
+    backbone.train(training)
+    if not isinstance(maps, Tensor) or maps.dim() != 4:
+        raise ConfigError(f"backbone {name}: is no CNN that gives feature maps (batch, channels, height, width)")
+    return int(maps.shape[1])

@@ -1,0 +1,39 @@
+"""Which number format a backbone trains in."""
+
+from typing import Literal
+
+import torch
+from torch import nn
+
+Precision = Literal["32-true", "bf16-mixed"]
+
+
+def choose_precision(setting: str, backbone: nn.Module, device: str) -> Precision:
+    """Returns Lightning's precision for `auto`, `fp32` or `bf16`.
+
+    `auto` takes bf16 wherever the hardware multiplies it natively, except on CPUs for networks built of depthwise
+    convolutions (MobileNet, EfficientNet, GhostNet, ...): their time goes into memory traffic, and bf16 slowed them
+    down by a third where it made a ResNet twice as fast (docs/performance.md).
+    """
+    if setting == "fp32":
+        return "32-true"
+    if setting == "bf16":
+        return "bf16-mixed"
+    if device == "cuda":
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    if device == "cpu" and _cpu_has_bf16() and depthwise_share(backbone) < 0.2:
+        return "bf16-mixed"
+    return "32-true"
+
+
+def depthwise_share(backbone: nn.Module) -> float:
+    """Returns the share of convolutions in which every channel is filtered on its own."""
+    convolutions = [module for module in backbone.modules() if isinstance(module, nn.Conv2d)]
+    depthwise = [c for c in convolutions if c.groups > 1 and c.groups == c.in_channels]
+    return len(depthwise) / max(1, len(convolutions))
+
+
+def _cpu_has_bf16() -> bool:
+    return any(
+        bool(getattr(torch.cpu, name, bool)()) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    )

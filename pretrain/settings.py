@@ -1,0 +1,76 @@
+"""The settings of a pretraining run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from augment.settings import ViewSettings
+
+
+def _listed(value: Any) -> Any:
+    """Reads `a,b` as a list, as the command line writes one, and a lone value as a list of one."""
+    if isinstance(value, str):
+        return [part for part in value.split(",") if part]
+    return value if isinstance(value, list | tuple) or value is None else [value]
+
+
+Paths = Annotated[list[Path], BeforeValidator(_listed)]
+Names = Annotated[list[str], BeforeValidator(_listed)]
+Split = Literal["train", "validation", "test"]
+
+
+class PretrainSettings(ViewSettings):
+    """One run: data, backbones, objective, optimisation, and where it lands."""
+
+    data: Paths = Field(min_length=1, description="folders, audio files, or CSVs with a path column")
+    out: Path = Field(description="run folder")
+    splits: Annotated[Sequence[Split] | None, BeforeValidator(_listed)] = Field(
+        ("train", "validation"), description="rows of a CSV with a split column that are used"
+    )
+    cache: Path | None = Field(None, description="folder of decoded audio; null for ~/.cache/emoclr")
+
+    backbones: Names = Field(min_length=1, description="timm model names, trained in turn")
+    pretrained: bool = Field(False, description="start from ImageNet weights (downloaded by timm)")
+
+    objective: Literal["nt_xent", "dcl", "dclw", "vicreg", "barlow_twins"] = "nt_xent"
+    temperature: float = Field(0.15, gt=0, le=10)
+    projection_hidden: int = Field(1024, ge=1)
+    projection_size: int = Field(128, ge=2)
+    negatives: Literal["any", "same_speaker"] = "same_speaker"
+    speakers_per_batch: int = Field(8, ge=1, description="with negatives: same_speaker")
+
+    epochs: int = Field(100, ge=1)
+    batch_size: int = Field(256, ge=2, description="clips of one device, two views each")
+    optimizer: Literal["adamw", "sgd", "lars"] = "adamw"
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.05, ge=0)
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps")
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+
+    seed: int = Field(0, ge=0)
+    workers: int | None = Field(None, ge=0, description="data processes; null for one a spare core, at most 8")
+    devices: int | Literal["auto"] = "auto"
+    num_nodes: int = Field(1, ge=1)
+    accelerator: str = "auto"
+    log_every_steps: int = Field(10, ge=1)
+    save_every_steps: int = Field(200, ge=1)
+
+    @model_validator(mode="after")
+    def _batch_holds_speakers(self) -> "PretrainSettings":
+        if self.negatives == "same_speaker" and self.batch_size % self.speakers_per_batch:
+            raise ValueError(
+                f"batch_size {self.batch_size} is no multiple of speakers_per_batch {self.speakers_per_batch}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _backbones_differ(self) -> "PretrainSettings":
+        if len(set(self.backbones)) < len(self.backbones):
+            raise ValueError(f"backbones: {', '.join(self.backbones)}: each has one folder, so one place in the list")
+        return self
+
+
+# What may differ between a run and its resumption without changing what is learned.
+FREE_TO_CHANGE = frozenset({"backbones", "cache", "workers", "log_every_steps", "save_every_steps"})
