@@ -1,0 +1,83 @@
+"""The `corpus` command: parses, calls, prints."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from configs.console import make_parser, run_command, say
+from corpus.prepare.recipes import RECIPES
+
+_EXAMPLES = """\
+  corpus scan recordings/ --out index.csv
+  corpus prepare crema_d CREMA-D/ --labels votes --out crema_d.csv
+  corpus demo --out demo/
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit code."""
+    parsed = _parser().parse_args(arguments)
+    return run_command(parsed.work, parsed)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser("corpus", "Recordings to clips and labels.", _EXAMPLES)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    scan = commands.add_parser("scan", help="list the recordings of folders and which of them can be read")
+    scan.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="folder of recordings, or a file")
+    scan.add_argument("--out", required=True, type=Path, metavar="CSV", help="where the index goes")
+    scan.set_defaults(work=_scan)
+
+    prepare = commands.add_parser("prepare", help="turn a published corpus into labels")
+    corpora = "; ".join(f"{name} ({recipe.description})" for name, recipe in RECIPES.items())
+    prepare.add_argument("name", metavar="NAME", choices=list(RECIPES), help=f"one of {corpora}")
+    prepare.add_argument("folder", type=Path, metavar="DIR", help="where the corpus lies, in any layout")
+    sets = "; ".join(f"{name}: {', '.join(recipe.labels)}" for name, recipe in RECIPES.items())
+    prepare.add_argument("--labels", metavar="SET", help=f"for {sets}; default the first")
+    prepare.add_argument("--out", required=True, type=Path, metavar="CSV", help="where the labels go")
+    prepare.set_defaults(work=_prepare)
+
+    demo = commands.add_parser("demo", help="make the synthetic demo corpus")
+    demo.add_argument("--out", required=True, type=Path, metavar="DIR", help="where the corpus goes")
+    demo.add_argument("--seed", type=int, default=0, help="another seed makes other voices (default 0)")
+    demo.add_argument("--size", choices=("small", "full"), default="full", help="default full")
+    demo.set_defaults(work=_demo)
+
+    for command in (scan, prepare, demo):
+        command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    return parser
+
+
+def _scan(arguments: argparse.Namespace) -> None:
+    from corpus.labels import write_labels
+    from corpus.scan import find_audio, index_of, scan, summary_of
+
+    rows = scan(find_audio(arguments.folders))
+    write_labels(arguments.out, index_of(rows))
+    for line in summary_of(rows):
+        say(line)
+    say(f"wrote {arguments.out}")
+
+
+def _prepare(arguments: argparse.Namespace) -> None:
+    from corpus.labels import SPLITS, read_labels, write_labels
+
+    prepared = RECIPES[arguments.name].prepare(arguments.folder, arguments.labels)
+    write_labels(arguments.out, prepared.table)
+    for note in prepared.notes:
+        say(note)
+    table = read_labels(arguments.out)
+    counts = ", ".join(f"{len(table.rows_of(split)):,} {split}" for split in SPLITS)
+    say(f"wrote {arguments.out}: {len(table):,} clips ({counts}), {len(table.emotions)} emotions")
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from corpus.synthetic import make_demo_corpus
+
+    make_demo_corpus(arguments.out, seed=arguments.seed, size=arguments.size)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

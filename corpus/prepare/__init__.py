@@ -1,0 +1,9 @@
+"""Published corpora to labels.csv, one module a corpus.
+
+A recipe goes by the names of the files, wherever below the folder they lie and whatever format they are in. It
+says what is missing and what did not fit; `RECIPES` is the registry that `corpus prepare` offers.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
