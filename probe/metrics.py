@@ -92,7 +92,7 @@ def weighted_emotions(
     """Returns a function of weights (W, n) that gives each emotion's metrics, each (W, e).
 
     `auroc` and `ap` are nan where an emotion has no positive or no negative; `precision`, `recall` and `f1`
-    are 0 where nothing is named. `ece` is the expected calibration error (Guo et al. 2017) against the shares.
+    are 0 where nothing is named. `ece` is the expected calibration error (Guo et al. 2017) against shares.
     """
     target = np.asarray(targets, dtype=np.float64)
     probability = np.asarray(probabilities, dtype=np.float64)

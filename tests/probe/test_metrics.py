@@ -94,9 +94,7 @@ def test_per_emotion_metrics_equal_scikit_learn() -> None:
     thresholds = np.array([0.3, 0.5, 0.9])
     found = weighted_emotions(targets, probabilities, thresholds, False)(np.ones((1, 80)))
     positive, named = targets >= 0.25, probabilities >= thresholds
-    assert found["precision"][0] == pytest.approx(
-        precision_score(positive, named, average=None, zero_division=0)
-    )
+    assert found["precision"][0] == pytest.approx(precision_score(positive, named, average=None, zero_division=0))
     assert found["recall"][0] == pytest.approx(recall_score(positive, named, average=None))
     assert found["f1"][0] == pytest.approx(f1_score(positive, named, average=None))
 
@@ -110,9 +108,7 @@ def test_calibration_error_of_a_constant_probability_is_its_distance_from_the_me
 
 def test_calibration_error_weighs_bins_by_their_clips() -> None:
     # Three clips at 0.1 of which none is positive, one at 0.9 that is: (3 · 0.1 + 1 · 0.1) / 4.
-    found = emotion_metrics(
-        [[0.0], [0.0], [0.0], [1.0]], [[0.1], [0.1], [0.1], [0.9]], [0.5], single_label=False
-    )
+    found = emotion_metrics([[0.0], [0.0], [0.0], [1.0]], [[0.1], [0.1], [0.1], [0.9]], [0.5], single_label=False)
     assert found["ece"] == pytest.approx(0.1)
 
 

@@ -1,0 +1,276 @@
+"""The report a reviewer reads: one HTML file without a network, the same as JSON and Markdown, and the figures."""
+
+import base64
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from configs.files import write_atomically, write_text
+from probe.figures import METRIC_LABELS, Figure, report_figures
+from probe.scores import CHANCE, Measure, Metrics, Row, Scores, SpeakerProbe
+
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
+TABLE_METRICS = ("macro_auroc", "map", "macro_f1", "micro_f1", "ece")
+TABLE_METRICS_SINGLE = ("uar", "wa", "macro_f1", "macro_auroc", "map", "ece")
+LOWER_IS_BETTER = frozenset({"ece"})
+GLOSSARY = {
+    "macro_auroc": "area under the ROC curve, mean over emotions; 0.5 is chance",
+    "map": "average precision, mean over emotions; chance is the share of positive clips",
+    "macro_f1": "F1 of the named emotions, mean over emotions",
+    "micro_f1": "F1 over all clips and emotions together",
+    "ece": "expected calibration error, mean over emotions: how far probabilities lie from shares; lower is better",
+    "uar": "unweighted average recall: each emotion counts the same",
+    "wa": "weighted accuracy: the share of clips named right",
+}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How the numbers came about.
+
+    Attributes:
+        clips: clips scored.
+        speakers: speakers scored (recordings where `speaker_disjoint` is by recording).
+        train_clips: clips that models were fitted to, in each fold together with validation clips where those
+            only chose thresholds or the moment to stop.
+        train_speakers: their speakers.
+        folds: how many folds every clip was scored in turn by; 1 is one given split.
+        seeds: of splits, fits and bootstrap.
+        speaker_disjoint: whether no speaker is on both sides; None where speakers are not known and recordings
+            are kept apart instead.
+    """
+
+    clips: int
+    speakers: int
+    train_clips: int
+    train_speakers: int
+    folds: int
+    seeds: Sequence[int]
+    speaker_disjoint: bool | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a report says; `write_report` writes it.
+
+    Attributes:
+        title: what was measured.
+        summary: the protocol in one paragraph of words.
+        scores: the numbers.
+        protocol: the protocol in numbers.
+        notes: what a reader must know to read the numbers right, e.g. that the corpus is synthetic.
+        left_out: emotions that no head was trained for, each with the reason.
+        set_aside: files that could not be used, with the reason.
+        command: the command line that made it.
+        versions: packages and their versions.
+        fingerprint: of the corpus.
+        settings: the settings in force.
+        duration_s: how long it took.
+        created: when, ISO 8601.
+        speaker_probe: the speaker-identity probe, where speakers are known.
+    """
+
+    title: str
+    summary: str
+    scores: Scores
+    protocol: Protocol
+    command: str
+    versions: dict[str, str]
+    fingerprint: str
+    created: str
+    duration_s: float
+    notes: Sequence[str] = ()
+    left_out: dict[str, str] = field(default_factory=dict)
+    set_aside: Sequence[tuple[str, str]] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    speaker_probe: SpeakerProbe | None = None
+
+
+def write_report(report: Report, folder: Path) -> Path:
+    """Writes `report.html`, `report.json`, `report.md` and the figures into `folder`; returns the HTML file's path.
+
+    Raises:
+        EmoclrError: the folder cannot be written to.
+    """
+    figures = report_figures(report.scores)
+    for figure in figures:
+        write_atomically(folder / f"{figure.name}.png", partial(Path.write_bytes, data=figure.light))
+    write_text(folder / "report.json", json.dumps(report_json(report), indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / "report.md", report_markdown(report, figures))
+    write_text(folder / "report.html", report_html(report, figures))
+    return folder / "report.html"
+
+
+def table_metrics(scores: Scores) -> tuple[str, ...]:
+    """Returns the names of the metrics that the headline table shows, in order."""
+    return TABLE_METRICS_SINGLE if scores.truth.single_label else TABLE_METRICS
+
+
+def best_rows(rows: Sequence[Row], names: Sequence[str]) -> dict[str, float]:
+    """Returns the best value of each metric among `rows`, as far as it shows: to three digits.
+
+    Chance takes no part: a constant is well calibrated without knowing anything.
+    """
+    best = {}
+    for name in names:
+        found = [row.metrics[name].value for row in rows if row.name != CHANCE]
+        values = [round(value, 3) for value in found if not math.isnan(value)]
+        if values:
+            best[name] = min(values) if name in LOWER_IS_BETTER else max(values)
+    return best
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """Returns the report as the mapping of `report.json`; what is not defined is None."""
+    scores, protocol = report.scores, report.protocol
+    return {
+        "title": report.title,
+        "summary": report.summary,
+        "notes": list(report.notes),
+        "protocol": {
+            "clips": protocol.clips,
+            "speakers": protocol.speakers,
+            "train_clips": protocol.train_clips,
+            "train_speakers": protocol.train_speakers,
+            "folds": protocol.folds,
+            "seeds": list(protocol.seeds),
+            "speaker_disjoint": protocol.speaker_disjoint,
+            "single_label": scores.truth.single_label,
+            "emotions": list(scores.truth.emotions),
+            "positive_share": scores.truth.positive_share,
+            "bootstrap_resamples": scores.truth.n_resamples,
+        },
+        "metrics": _json_metrics(scores.models[0].metrics),
+        "models": {row.name: _json_metrics(row.metrics) for row in scores.models},
+        "baselines": {row.name: _json_metrics(row.metrics) for row in scores.baselines},
+        "per_emotion": {
+            row.name: _json_metrics(row.metrics) | {"threshold": row.threshold, "positives": row.positives}
+            for row in scores.emotions
+        },
+        "groups": {
+            column: {
+                row.value: {"clips": row.clips, "speakers": row.speakers, "metrics": _json_metrics(row.metrics)}
+                for row in rows
+            }
+            for column, rows in scores.groups.items()
+        },
+        "speaker_probe": _json_speaker_probe(report.speaker_probe),
+        "left_out": report.left_out,
+        "set_aside": [{"path": path, "reason": reason} for path, reason in report.set_aside],
+        "made": {
+            "command": report.command,
+            "created": report.created,
+            "duration_s": round(report.duration_s, 1),
+            "versions": report.versions,
+            "corpus_fingerprint": report.fingerprint,
+            "settings": report.settings,
+        },
+    }
+
+
+def report_html(report: Report, figures: Sequence[Figure]) -> str:
+    """Returns the report as one HTML page that needs nothing beside it."""
+    from jinja2 import Environment
+
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    names = table_metrics(report.scores)
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        report=report,
+        scores=report.scores,
+        truth=report.scores.truth,
+        names=names,
+        labels=METRIC_LABELS,
+        glossary=GLOSSARY,
+        lower_is_better=LOWER_IS_BETTER,
+        best=best_rows(report.scores.rows, names),
+        figures=[(figure, _data_url(figure.light), _data_url(figure.dark)) for figure in figures],
+        number=number,
+        interval=interval,
+    )
+
+
+def report_markdown(report: Report, figures: Sequence[Figure]) -> str:
+    """Returns the report as Markdown; the figures are the PNG files beside it."""
+    scores = report.scores
+    names = table_metrics(scores)
+    best = best_rows(scores.rows, names)
+    parts = [f"# {report.title}", report.summary, *(f"> {note}" for note in report.notes)]
+    rows = [[row.name, *(_cell(row.metrics[name], best.get(name)) for name in names)] for row in scores.rows]
+    parts += ["## Results", "Value [95 % interval over speakers], best in bold; models first, then baselines."]
+    parts.append(_markdown_table(["", *(METRIC_LABELS[name] for name in names)], rows))
+    parts += [f"![{figure.title}]({figure.name}.png)" for figure in figures]
+    columns = ["AUROC", "AP", "F1", "precision", "recall"]
+    parts += [f"## Emotions ({scores.headline.name})"]
+    parts.append(
+        _markdown_table(
+            ["emotion", "positive clips", *columns, "threshold"],
+            [
+                [row.name, str(row.positives), *map(_cell, row.metrics.values()), number(row.threshold)]
+                for row in scores.emotions
+            ],
+        )
+    )
+    parts += [f"- Left out: {emotion}: {reason}" for emotion, reason in report.left_out.items()]
+    for column, groups in scores.groups.items():
+        head = [column, "clips", "speakers", *(METRIC_LABELS[name] for name in scores.truth.headline)]
+        cells = [[g.value, str(g.clips), str(g.speakers), *map(_cell, g.metrics.values())] for g in groups]
+        parts += [f"## By {column}", _markdown_table(head, cells)]
+    if report.speaker_probe:
+        voices = [[name, _cell(accuracy)] for name, accuracy in report.speaker_probe.rows]
+        parts += ["## Who is speaking", report.speaker_probe.protocol]
+        parts.append(_markdown_table(["features", f"accuracy of {report.speaker_probe.speakers} voices"], voices))
+    if report.set_aside:
+        parts += ["## Set aside", _markdown_table(["file", "reason"], [list(pair) for pair in report.set_aside])]
+    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    parts += ["## How it was made", f"```\n{report.command}\n```"]
+    parts.append(f"{report.created}, {report.duration_s:.0f} s; corpus {report.fingerprint}; {versions}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def number(value: float | None) -> str:
+    """Returns a number to three digits, a dash where there is none."""
+    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def interval(found: Measure) -> str:
+    """Returns an interval to three digits, empty where there is none."""
+    return "" if math.isnan(found.low) else f"{found.low:.3f}–{found.high:.3f}"
+
+
+def _cell(found: Measure, best: float | None = None) -> str:
+    value = number(found.value)
+    if best is not None and value == number(best):
+        value = f"**{value}**"
+    return f"{value} [{interval(found)}]" if interval(found) else value
+
+
+def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _json_metrics(metrics: Metrics) -> dict[str, Any]:
+    return {name: _json_measure(found) for name, found in metrics.items()}
+
+
+def _json_measure(found: Measure) -> dict[str, Any]:
+    return {"value": _json_number(found.value), "ci95": [_json_number(found.low), _json_number(found.high)]}
+
+
+def _json_number(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 6)
+
+
+def _json_speaker_probe(probe: SpeakerProbe | None) -> dict[str, Any] | None:
+    if probe is None:
+        return None
+    accuracy = {name: _json_measure(found) for name, found in probe.rows}
+    return {"speakers": probe.speakers, "protocol": probe.protocol, "accuracy": accuracy}
+
+
+def _data_url(content: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")

@@ -1,0 +1,237 @@
+"""From predictions to everything a report says of them: each number with its interval over speakers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from probe.metrics import (
+    POSITIVE_SHARE,
+    Array,
+    Weighted,
+    bootstrap_intervals,
+    weighted_emotions,
+    weighted_metrics,
+)
+
+ENSEMBLE = "ensemble"
+CHANCE = "chance"
+INFLATED = frozenset({"ece"})
+"""Metrics that resampling itself makes larger: percentiles would lie beside the value, not around it."""
+EMOTION_METRICS = ("auroc", "ap", "f1", "precision", "recall")
+MOST_GROUP_VALUES = 24
+"""A column with more values than this names things (files, takes) rather than groups of them."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number and its 95 % interval; nan where it is not defined."""
+
+    value: float
+    low: float = float("nan")
+    high: float = float("nan")
+
+
+Metrics = dict[str, Measure]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is true of the clips that are scored, `n` of them, and how they are scored.
+
+    Attributes:
+        emotions: names, `e` of them.
+        targets: (n, e) shares in [0, 1].
+        speakers: (n,) who speaks, or which recording it is where that is not known: the bootstrap resamples
+            these.
+        groups: for each column to break the numbers down by, its value for each clip.
+        single_label: whether each clip carries exactly one emotion.
+        positive_share: the share from which an emotion counts as there.
+        n_resamples: bootstrap resamples.
+        seed: seed of the bootstrap.
+    """
+
+    emotions: Sequence[str]
+    targets: Array
+    speakers: Sequence[str]
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    single_label: bool = False
+    positive_share: float = POSITIVE_SHARE
+    n_resamples: int = 1000
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def headline(self) -> tuple[str, str]:
+        """The two metrics that groups are compared by."""
+        return ("uar", "wa") if self.single_label else ("macro_auroc", "map")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one model says of the clips of a `Truth`.
+
+    Attributes:
+        name: the row's name; `ENSEMBLE` for the ensemble, `CHANCE` for what knows nothing of a clip.
+        probabilities: (n, e) in [0, 1].
+        thresholds: (e,), or (n, e) where folds differ.
+        note: a few words beside the name, such as the size of the model.
+    """
+
+    name: str
+    probabilities: Array
+    thresholds: Array
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model or baseline with its metrics."""
+
+    name: str
+    metrics: Metrics
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class EmotionRow:
+    """One emotion, as the headline model hears it; `threshold` is None where none is used."""
+
+    name: str
+    positives: int
+    threshold: float | None
+    metrics: Metrics
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """The clips that share one value of a group column."""
+
+    value: str
+    clips: int
+    speakers: int
+    metrics: Metrics
+
+
+@dataclass(frozen=True)
+class SpeakerProbe:
+    """How well voices can be told apart from the same embeddings.
+
+    Attributes:
+        rows: name of the features and accuracy.
+        speakers: how many voices there are to choose from.
+        protocol: how it was measured, in a sentence.
+    """
+
+    rows: list[tuple[str, Measure]]
+    speakers: int
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The numbers of a report: `models` starts with the headline one, which emotions and groups belong to."""
+
+    truth: Truth
+    headline: Prediction
+    models: list[Row]
+    baselines: list[Row]
+    emotions: list[EmotionRow]
+    groups: dict[str, list[GroupRow]]
+
+    @property
+    def rows(self) -> list[Row]:
+        """Models, then baselines."""
+        return [*self.models, *self.baselines]
+
+
+def score_all(truth: Truth, models: Sequence[Prediction], baselines: Sequence[Prediction] = ()) -> Scores:
+    """Returns every number of a report, with intervals.
+
+    Args:
+        truth: the scored clips.
+        models: predictions of each model; the headline is the one named `ENSEMBLE`, else the first.
+        baselines: predictions of each baseline on the same clips.
+    """
+    ordered = sorted(models, key=lambda model: model.name != ENSEMBLE)
+    return Scores(
+        truth=truth,
+        headline=ordered[0],
+        models=[_row(truth, model) for model in ordered],
+        baselines=[_row(truth, baseline) for baseline in baselines],
+        emotions=_emotion_rows(truth, ordered[0]),
+        groups=_group_tables(truth, ordered[0]),
+    )
+
+
+def measure(weighted: Weighted, speakers: Sequence[str], n_resamples: int, seed: int) -> Metrics:
+    """Returns each scalar metric with its interval over speakers.
+
+    The interval is the bootstrap's percentiles; that of the calibration error, which resampling inflates, keeps
+    its width and is centred on the value.
+    """
+    values = weighted(np.ones((1, len(speakers))))
+    intervals = bootstrap_intervals(weighted, np.asarray(speakers), n_resamples, seed)
+    measures = {}
+    for name in values:
+        value, (low, high) = float(values[name][0]), map(float, intervals[name])
+        if name in INFLATED:
+            half = (high - low) / 2
+            low, high = float(np.maximum(0.0, value - half)), value + half
+        measures[name] = Measure(value, low, high)
+    return measures
+
+
+def _row(truth: Truth, model: Prediction) -> Row:
+    weighted = weighted_metrics(
+        truth.targets, model.probabilities, model.thresholds, truth.single_label, truth.positive_share
+    )
+    return Row(model.name, measure(weighted, truth.speakers, truth.n_resamples, truth.seed), model.note)
+
+
+def _emotion_rows(truth: Truth, model: Prediction) -> list[EmotionRow]:
+    weighted = weighted_emotions(
+        truth.targets, model.probabilities, model.thresholds, truth.single_label, truth.positive_share
+    )
+    values = weighted(np.ones((1, len(truth))))
+    intervals = bootstrap_intervals(weighted, np.asarray(truth.speakers), truth.n_resamples, truth.seed)
+    positives = (truth.targets >= truth.positive_share).sum(0)
+    thresholds = np.broadcast_to(model.thresholds, truth.targets.shape).mean(0)
+    return [
+        EmotionRow(
+            name=emotion,
+            positives=int(positives[e]),
+            threshold=None if truth.single_label else float(thresholds[e]),
+            metrics={
+                name: Measure(float(values[name][0, e]), *map(float, intervals[name][:, e])) for name in EMOTION_METRICS
+            },
+        )
+        for e, emotion in enumerate(truth.emotions)
+    ]
+
+
+def _group_tables(truth: Truth, model: Prediction) -> dict[str, list[GroupRow]]:
+    tables = {}
+    for column, values in truth.groups.items():
+        found = sorted(set(values))
+        if 1 < len(found) <= MOST_GROUP_VALUES:
+            tables[column] = [_group_row(truth, model, value, np.asarray(values) == value) for value in found]
+    return tables
+
+
+def _group_row(truth: Truth, model: Prediction, value: str, member: npt.NDArray[np.bool_]) -> GroupRow:
+    thresholds = np.broadcast_to(model.thresholds, truth.targets.shape)[member]
+    weighted = weighted_metrics(
+        truth.targets[member],
+        model.probabilities[member],
+        thresholds,
+        truth.single_label,
+        truth.positive_share,
+    )
+    speakers = [speaker for speaker, inside in zip(truth.speakers, member, strict=True) if inside]
+    metrics = measure(weighted, speakers, truth.n_resamples, truth.seed)
+    chosen = {name: metrics[name] for name in truth.headline}
+    return GroupRow(value or "(empty)", int(member.sum()), len(set(speakers)), chosen)
