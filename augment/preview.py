@@ -99,7 +99,8 @@ def _frequency_ticks(
     if channel == "chroma":
         positions = (np.arange(0, 12, 2) + 0.5) * settings.bands / 12
         return positions, ["C", "D", "E", "F♯", "G♯", "A♯"]
-    hz = np.array([f for f in (250, 500, 1000, 2000, 4000, 8000, 16000) if f < settings.sample_rate / 2])
+    lowest = 250 if channel == "mel" else 1000
+    hz = np.array([f for f in (250, 500, 1000, 2000, 4000, 8000, 16000) if lowest <= f < settings.sample_rate / 2])
     axis = (module.mel_axis if channel == "mel" else module.stft_axis).numpy()
     shares = librosa.hz_to_mel(hz) / librosa.hz_to_mel(settings.sample_rate / 2)
     return np.interp(shares, axis, np.arange(settings.bands) + 0.5), [str(f) for f in hz]

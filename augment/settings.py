@@ -15,7 +15,7 @@ class SpectrogramSettings(Settings):
     n_fft: int = Field(1024, ge=64, description="samples in a frame")
     hop_length: int = Field(320, ge=1, description="samples between frames; 320 is 20 ms at 16 kHz")
     bands: int = Field(128, ge=12, le=512, description="rows of each channel; also the number of mel bands")
-    log_offset: float = Field(1e-5, gt=0, description="added to a power before its logarithm")
+    log_offset: float = Field(1e-4, gt=0, description="added to a power before its logarithm")
 
     @model_validator(mode="after")
     def _hop_within_frame(self) -> "SpectrogramSettings":

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 T = TypeVar("T")
+
+QUIET_S = 2.0
+PLAIN_EVERY_S = 10.0
 
 
 def console() -> "Console":
@@ -26,7 +30,7 @@ def say(message: str) -> None:
 
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """Yields `items` under a progress bar; in plain lines, one a tenth, where standard error is no terminal.
+    """Yields `items` under a progress bar; in plain lines where standard error is no terminal.
 
     Args:
         items: what is worked through.
@@ -42,13 +46,17 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
         with Progress(*columns, console=console(), transient=True) as progress:
             yield from progress.track(items, total=total, description=description)
         return
-    step = max(1, (total or 10_000) // 10)
+    of_all = f" of {total}" if total else ""
+    started = told = time.monotonic()
+    done = 0
     for done, item in enumerate(items, start=1):
         yield item
-        if done % step == 0 and done != total:
-            say(f"{description}: {done}{f' of {total}' if total else ''}")
-    if total:
-        say(f"{description}: {total} of {total}")
+        now = time.monotonic()
+        if now - told > PLAIN_EVERY_S and done != total:
+            told = now
+            say(f"{description}: {done}{of_all}")
+    if time.monotonic() - started > QUIET_S:
+        say(f"{description}: {done}{of_all}, done")
 
 
 def make_parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import torch
 from lightly.loss import BarlowTwinsLoss, DCLLoss, DCLWLoss, NTXentLoss, VICRegLoss
-from lightly.models.modules import BarlowTwinsProjectionHead, SimCLRProjectionHead, VICRegProjectionHead
+from lightly.models.modules.heads import BarlowTwinsProjectionHead, SimCLRProjectionHead, VICRegProjectionHead
 from torch import Tensor, nn
 
 
