@@ -7,7 +7,9 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ SAMPLES = "waveforms.int16"
 """All clips, one after the other."""
 
 INDEX = "index.npz"
-"""`samples` and `source_rows`, int64 `(clips,)` each."""
+"""Length of every decoded clip, and its row in the list asked for."""
 
 NAMES = "names.json"
 """The recording of every clip that was asked for."""
@@ -33,6 +35,16 @@ FULL_SCALE = 32_768.0
 
 Part = tuple[Path, float, float | None]
 """A recording, and from and to which second."""
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """What was decoded: `samples` and `source_rows` are int64 `(clips,)`, `failures` pairs of row and reason."""
+
+    samples: NDArray[np.int64]
+    source_rows: NDArray[np.int64]
+    failures: list[tuple[int, str]]
+
 
 _ABANDONED_AFTER_S = 24 * 3600.0
 
@@ -56,6 +68,18 @@ def decode_into(folder: Path, parts: Sequence[Part], names: Sequence[str], worke
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def read_index(folder: Path) -> Index | None:
+    """Returns what `folder` holds, None where it is missing, damaged or not as long as it says."""
+    try:
+        with np.load(folder / INDEX, allow_pickle=False) as arrays:
+            samples, source_rows = arrays["samples"], arrays["source_rows"]
+        failures = json.loads((folder / FAILURES).read_text(encoding="utf-8"))
+        whole = (folder / SAMPLES).stat().st_size == 2 * int(samples.sum())
+        return Index(samples, source_rows, failures) if whole else None
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+
+
 def to_int16(waveform: NDArray[np.float32]) -> NDArray[np.int16]:
     """Returns samples in [-1, 1] as int16, rounded to the nearest; 1.0 becomes 32,767."""
     rounded = np.rint(waveform * np.float32(FULL_SCALE))
@@ -74,11 +98,12 @@ def _write(aside: Path, parts: Sequence[Part], names: Sequence[str], workers: in
                 decoded.tofile(file)
                 samples.append(len(decoded))
                 rows.append(row)
-        file.flush()
-        os.fsync(file.fileno())
     np.savez(aside / INDEX, samples=np.array(samples, np.int64), source_rows=np.array(rows, np.int64))
     (aside / NAMES).write_text(json.dumps(names), encoding="utf-8")
     (aside / FAILURES).write_text(json.dumps(failures), encoding="utf-8")
+    for written in aside.iterdir():
+        with written.open("rb") as file_on_disk:
+            os.fsync(file_on_disk.fileno())
 
 
 def _decoded(parts: Sequence[Part], workers: int | None) -> Iterator[NDArray[np.int16] | str]:
@@ -99,22 +124,16 @@ def _decode_batch(parts: list[Part]) -> list[NDArray[np.int16] | str]:
 
 
 def _move_into_place(aside: Path, folder: Path) -> None:
-    """Renames; only a broken entry is moved away for it, a good one of another process stays."""
-    with contextlib.suppress(OSError):
-        aside.rename(folder)
-        return
-    if not _is_whole(folder):
-        folder.rename(aside.with_name(f"{aside.name}.broken"))
-        shutil.rmtree(aside.with_name(f"{aside.name}.broken"), ignore_errors=True)
-        aside.rename(folder)
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        with np.load(folder / INDEX, allow_pickle=False) as index:
-            return (folder / SAMPLES).stat().st_size == 2 * int(index["samples"].sum())
-    except (OSError, ValueError, KeyError, EOFError):
-        return False
+    """Renames; a good entry of another process stays, a broken one makes way."""
+    broken = aside.with_name(f"{aside.name}.broken")
+    while True:
+        with contextlib.suppress(OSError):
+            aside.rename(folder)
+            return
+        if read_index(folder) is not None:
+            return
+        folder.rename(broken)
+        shutil.rmtree(broken, ignore_errors=True)
 
 
 def _remove_abandoned(cache_dir: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from configs.console import say
 from configs.errors import ConfigError, EmoclrError
 from corpus.audio import SAMPLE_RATE
-from corpus.decoding import FAILURES, FULL_SCALE, INDEX, NAMES, SAMPLES, decode_into
+from corpus.decoding import FULL_SCALE, NAMES, SAMPLES, Index, decode_into, read_index
 from corpus.labels import SPLITS, LabelTable, read_clips
 from corpus.scan import find_audio
 
@@ -56,14 +56,13 @@ class WaveformStore:
         failures: the clips that could not be decoded.
     """
 
-    def __init__(self, folder: Path, fingerprint: str, root: Path, clips: Sequence[Clip]) -> None:
+    def __init__(self, folder: Path, index: Index, root: Path, clips: Sequence[Clip]) -> None:
         """Opens what `open_waveforms` wrote into `folder` for `clips`, whose names count from `root`."""
-        self.fingerprint = fingerprint
+        self.fingerprint = folder.name
         self._folder = folder
         self._root = root
-        with np.load(folder / INDEX, allow_pickle=False) as index:
-            self.samples: NDArray[np.int64] = index["samples"]
-            self.source_rows: NDArray[np.int64] = index["source_rows"]
+        self.samples: NDArray[np.int64] = index.samples
+        self.source_rows: NDArray[np.int64] = index.source_rows
         self._ends = np.cumsum(self.samples)
         speakers = [clips[row].speaker for row in self.source_rows]
         self.speaker_names: list[str] = sorted({name for name in speakers if name is not None})
@@ -71,11 +70,8 @@ class WaveformStore:
         self.speakers: NDArray[np.int64] = np.array(
             [-1 if name is None else code[name] for name in speakers], dtype=np.int64
         )
-        failures = json.loads((folder / FAILURES).read_text(encoding="utf-8"))
-        self.failures: list[Failure] = [Failure(clips[row].path, reason) for row, reason in failures]
+        self.failures: list[Failure] = [Failure(clips[row].path, reason) for row, reason in index.failures]
         self._map: NDArray[np.int16] | None = None
-        if (folder / SAMPLES).stat().st_size != 2 * int(self.samples.sum()):
-            raise ValueError(f"{folder / SAMPLES}: not of the length that its index says")
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -130,18 +126,18 @@ def open_waveforms(clips: Sequence[Clip], cache_dir: Path | None = None, workers
     clips = [replace(clip, path=Path(clip.path).absolute()) for clip in clips]
     root = _common_folder([clip.path for clip in clips])
     names = [clip.path.relative_to(root).as_posix() for clip in clips]
-    fingerprint = _fingerprint(clips, names)
-    folder = Path(cache_dir or default_cache_dir()).absolute() / fingerprint
-    store = _opened(folder, fingerprint, root, clips)
-    if store is None:
+    folder = Path(cache_dir or default_cache_dir()).absolute() / _fingerprint(clips, names)
+    index = read_index(folder)
+    if index is None:
         parts = [(clip.path, clip.start_s, clip.end_s) for clip in clips]
         try:
             decode_into(folder, parts, names, workers)
         except OSError as error:
             raise EmoclrError(f"{folder}: cannot be written: {error.strerror or error}") from error
-        store = _opened(folder, fingerprint, root, clips)
-        if store is None:
+        index = read_index(folder)
+        if index is None:
             raise EmoclrError(f"{folder}: cannot be read back after it was written")
+    store = WaveformStore(folder, index, root, clips)
     if store.failures:
         first = store.failures[0]
         if not len(store):
@@ -199,14 +195,6 @@ def _clips_of(source: Path, splits: Sequence[str] | None, prefix: str) -> list[C
         Clip(path, float(start), end, speaker)
         for path, start, end, speaker in zip(table.paths, table.start_s, ends, speakers, strict=True)
     ]
-
-
-def _opened(folder: Path, fingerprint: str, root: Path, clips: Sequence[Clip]) -> WaveformStore | None:
-    """Returns the store in `folder`, None where there is none or a broken one."""
-    try:
-        return WaveformStore(folder, fingerprint, root, clips)
-    except (OSError, ValueError, KeyError, IndexError, EOFError):
-        return None
 
 
 def _common_folder(paths: Sequence[Path]) -> Path:

@@ -34,8 +34,8 @@ class Recipe:
             EmoclrError: the folder does not hold the corpus.
         """
         if labels is not None and labels not in self.labels:
-            raise ConfigError(f"labels {labels!r}: this corpus has {' and '.join(self.labels)}")
-        work: Callable[[Path, str], "Prepared"] = importlib.import_module(self.module).prepare
+            raise ConfigError(f"--labels {labels}: this corpus has {' and '.join(self.labels)}")
+        work: Callable[[Path, str], Prepared] = importlib.import_module(self.module).prepare
         return work(folder, labels or self.labels[0])
 
 

@@ -1,0 +1,56 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+FORMATS = {
+    ".wav": ("WAV", "PCM_16"),
+    ".flac": ("FLAC", "PCM_16"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".opus": ("OGG", "OPUS"),
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+    ".aiff": ("AIFF", "PCM_16"),
+}
+
+WriteTone = Callable[..., Path]
+
+
+@pytest.fixture
+def write_tone(tmp_path: Path) -> WriteTone:
+    """Returns write(name, rate=..., hz=..., level=..., duration_s=..., channels=(1,)) -> path, below `tmp_path`.
+
+    Each number of `channels` scales the tone in one channel.
+    """
+
+    def write(
+        name: str,
+        rate: int = 16_000,
+        hz: float = 440.0,
+        level: float = 0.5,
+        duration_s: float = 1.0,
+        channels: tuple[float, ...] = (1.0,),
+    ) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        times = np.arange(round(duration_s * rate)) / rate
+        tone = level * np.sin(2 * np.pi * hz * times)
+        form, subtype = FORMATS[path.suffix.lower()]
+        sf.write(path, np.stack([scale * tone for scale in channels], axis=1), rate, subtype, format=form)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_csv(tmp_path: Path) -> Callable[..., Path]:
+    """Returns write(*lines, name=...) -> path of a CSV below `tmp_path`."""
+
+    def write(*lines: str, name: str = "labels.csv") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+    return write

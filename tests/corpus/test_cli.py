@@ -1,0 +1,63 @@
+import subprocess
+import sys
+
+import pytest
+
+from corpus.cli import main
+from corpus.labels import read_labels
+
+
+def test_scan_writes_an_index_and_counts_what_it_set_aside(tmp_path, write_tone, capsys):
+    write_tone("audio/a.ogg", rate=22_050)
+    (tmp_path / "audio" / "b.wav").write_text("no recording")
+    assert main(["scan", str(tmp_path / "audio"), "--out", str(tmp_path / "index.csv")]) == 0
+    lines = (tmp_path / "index.csv").read_text().splitlines()
+    assert lines[1] == "audio/a.ogg,1.0,22050,1,ok,"
+    assert lines[2].startswith("audio/b.wav,,,,set aside,cannot be read as audio")
+    assert "1 set aside" in capsys.readouterr().err
+
+
+def test_prepare_writes_labels_and_counts_the_splits(tmp_path, capsys):
+    for contributor in (4, 5, 6):
+        (tmp_path / f"{contributor:06}-01-1.mp3").touch()
+    assert main(["prepare", "emogator", str(tmp_path), "--out", str(tmp_path / "labels.csv")]) == 0
+    assert len(read_labels(tmp_path / "labels.csv")) == 3
+    assert "3 clips (1 train, 1 validation, 1 test), 30 emotions" in capsys.readouterr().err
+
+
+def test_work_that_fails_is_one_and_a_line_without_traceback(tmp_path, capsys):
+    assert main(["prepare", "crema_d", str(tmp_path), "--out", str(tmp_path / "labels.csv")]) == 1
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path}: none of 0 recordings")
+    assert not (tmp_path / "labels.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["scan", "nowhere", "--out", "index.csv"],
+        ["prepare", "emogator", ".", "--labels", "votes", "--out", "labels.csv"],
+    ],
+)
+def test_arguments_that_cannot_be_are_two(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+
+
+@pytest.mark.parametrize("arguments", [[], ["scan"], ["prepare", "cremad", ".", "--out", "x.csv"], ["dance"]])
+def test_a_command_line_that_does_not_parse_is_two(arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_debug_shows_the_error_itself(place, tmp_path):
+    command = ["prepare", "crema_d", str(tmp_path), "--out", str(tmp_path / "labels.csv")]
+    with pytest.raises(Exception, match="none of 0 recordings"):
+        main(["--debug", *command] if place == "before" else [*command, "--debug"])
+
+
+def test_help_needs_nothing_heavy():
+    heavy = "{'numpy', 'pandas', 'soundfile', 'soxr', 'sklearn', 'torch', 'rich'}"
+    code = f"import sys, corpus.cli; corpus.cli._parser().format_help(); sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
