@@ -1,0 +1,42 @@
+"""What an encoder has to beat: log-mel statistics and the prior. (The untrained encoder is `pretrain`'s.)"""
+
+import numpy as np
+import torch
+
+from augment.settings import SpectrogramSettings
+from augment.spectrogram import Spectrogram
+from configs.console import track
+from corpus.audio import SAMPLE_RATE
+from corpus.waveforms import WaveformStore
+from probe.embed import Embeddings
+from probe.metrics import Array
+
+BLOCK_S = 60
+"""An hours-long clip goes through the spectrogram in pieces of this length."""
+
+
+def logmel_statistics(store: WaveformStore) -> Embeddings:
+    """Returns mean and standard deviation over time of each of 128 log-mel bands, float32 (clips, 256)."""
+    settings = SpectrogramSettings()
+    spectrogram = Spectrogram(settings)
+    statistics = np.empty((len(store), 2 * settings.bands), dtype=np.float32)
+    block = BLOCK_S * SAMPLE_RATE
+    with torch.inference_mode():
+        for clip in track(range(len(store)), "log-mel statistics"):
+            frames, total, squares = 0, np.zeros(settings.bands), np.zeros(settings.bands)
+            for start in range(0, int(store.samples[clip]), block):
+                waveform = torch.from_numpy(store.crop(clip, start, block))[None]  # (1, samples)
+                mel, _, _ = spectrogram.channels(waveform)  # (1, bands, N)
+                levels = torch.log(mel[0].double() + settings.log_offset).numpy()
+                frames += levels.shape[1]
+                total += levels.sum(1)
+                squares += np.square(levels).sum(1)
+            mean = total / frames
+            deviation = np.sqrt(np.maximum(squares / frames - mean**2, 0))
+            statistics[clip] = np.concatenate([mean, deviation])
+    return statistics
+
+
+def chance_probabilities(train_targets: Array, n_clips: int) -> Array:
+    """Returns the mean share of each emotion in training, the same for every clip, (n_clips, e)."""
+    return np.tile(np.asarray(train_targets, dtype=np.float64).mean(0), (n_clips, 1))

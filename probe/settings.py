@@ -1,0 +1,24 @@
+"""The settings of `probe`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from configs.settings import Settings
+from probe.metrics import POSITIVE_SHARE
+
+
+class ProbeSettings(Settings):
+    """How clips are embedded, split and scored."""
+
+    emotions: list[str] | None = Field(None, description="columns of the labels; None finds them by their values")
+    folds: int | None = Field(None, ge=2, description="None: the split column where there is one, else 5")
+    window_s: float | None = Field(None, gt=0, description="s; None: what the encoder was trained on")
+    hop_s: float | None = Field(None, gt=0, description="s between windows, at most; None: half a window")
+    batch_size: int = Field(64, ge=1, description="windows embedded at once")
+    positive_share: float = Field(POSITIVE_SHARE, gt=0, le=1, description="the share from which an emotion is there")
+    bootstrap_resamples: int = Field(1000, ge=20, description="resamples of speakers behind each interval")
+    seed: int = Field(0, ge=0, description="of folds, untrained encoders and bootstrap")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    threads: int | None = Field(None, ge=1, description="CPU threads of the encoder; None: torch's choice")
