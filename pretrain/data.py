@@ -1,6 +1,7 @@
 """From decoded waveforms to batches of views, in an order that only seed and epoch decide."""
 
 import os
+import signal
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -150,7 +151,7 @@ class ViewLoader:
             collate_fn=collate,
             pin_memory=torch.cuda.is_available(),
             prefetch_factor=3 if self.workers else None,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_start_worker,
         )
         for batch in loader:
             self.consumed += 1
@@ -170,5 +171,8 @@ def default_workers() -> int:
     return max(1, min(8, len(os.sched_getaffinity(0)) - 1))
 
 
-def _one_thread(worker: int) -> None:
+def _start_worker(worker: int) -> None:
     torch.set_num_threads(1)
+    # Ctrl-C reaches the whole process group: the training process decides when its workers end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
