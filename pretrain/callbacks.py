@@ -17,7 +17,6 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from configs.console import console, say
 from configs.errors import EmoclrError
 from configs.files import write_atomically, write_text
-from pretrain.module import ContrastiveModule
 
 RESUME = "resume.ckpt"
 METRICS = "metrics.csv"
@@ -41,9 +40,20 @@ class Progress(pl.Callback):
         folder: the backbone's folder.
         every: steps between records.
         views_per_step: views of all ranks in one step.
+        metrics: gives the metrics of the latest step, the loss among them.
+        tell: what of them to show beside the loss.
     """
 
-    def __init__(self, folder: Path, every: int, views_per_step: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        every: int,
+        views_per_step: int,
+        metrics: Callable[[], dict[str, float]],
+        tell: Callable[[dict[str, float]], str] = lambda metrics: "",
+    ) -> None:
+        self.metrics = metrics
+        self.tell = tell
         self.path = folder / METRICS
         self.name = folder.name
         self.every = every
@@ -71,7 +81,6 @@ class Progress(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Moves the bar; every few steps, records the metrics."""
-        assert isinstance(pl_module, ContrastiveModule)
         step = trainer.global_step
         if self.bar:
             self.bar.update(self.task, completed=step)
@@ -80,14 +89,14 @@ class Progress(pl.Callback):
         now = time.monotonic()
         rate = (step - self.since_step) * self.views_per_step / max(now - self.since, 1e-9)
         self.since, self.since_step = now, step
-        metrics = {"step": step, **pl_module.metrics(), "views_per_s": rate}
+        metrics = {"step": step, **self.metrics(), "views_per_s": rate}
         if not trainer.is_global_zero:
             return
         self.rows.append(metrics)
         self.write()
         for logger in trainer.loggers:
             logger.log_metrics({key: value for key, value in metrics.items() if key != "step"}, step=step)
-        told = f"loss {metrics['loss']:.3f}  accuracy {metrics['contrastive_accuracy']:.2f}  {rate:.0f} views/s"
+        told = f"loss {metrics['loss']:.3f}  {self.tell(metrics)}{rate:.0f} views/s"
         if self.bar:
             self.bar.update(self.task, told=told)
         else:

@@ -18,7 +18,7 @@ VIEWS = 2
 
 
 class ViewBatch(NamedTuple):
-    """Views of a batch of clips: waveforms (B, 2, samples), masks (B, 2, masks, 2), clips (B,)."""
+    """V views of a batch of clips: waveforms (B, V, samples), masks (B, V, masks, 2), clips (B,)."""
 
     waveforms: Tensor
     masks: Tensor
@@ -28,15 +28,16 @@ class ViewBatch(NamedTuple):
 class ViewDataset(Dataset[tuple[NDArray[np.float32], NDArray[np.float32], int]]):
     """The views of a clip, looked up by (epoch, clip)."""
 
-    def __init__(self, store: WaveformStore, maker: ViewMaker) -> None:
+    def __init__(self, store: WaveformStore, maker: ViewMaker, views: int = VIEWS) -> None:
         self.store = store
         self.maker = maker
+        self.views = views
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
         epoch, clip = key
         length = int(self.store.samples[clip])
         views = []
-        for view in range(VIEWS):
+        for view in range(self.views):
             start = self.maker.crop_start(length, epoch, clip, view)
             crop = self.store.crop(clip, start, self.maker.crop_samples)
             views.append(self.maker.make(crop, epoch, clip, view))
@@ -63,6 +64,7 @@ class BatchOrder:
         seed: of the order.
         rank: this process, of `ranks`; each takes its own part of every global batch.
         ranks: how many processes train together.
+        clips: (clips,) the number of each clip, where these are only some of a corpus.
     """
 
     def __init__(
@@ -73,7 +75,9 @@ class BatchOrder:
         seed: int,
         rank: int = 0,
         ranks: int = 1,
+        clips: NDArray[np.int64] | None = None,
     ) -> None:
+        self.clips = np.arange(len(speakers)) if clips is None else clips
         self.speakers = speakers
         self.batch_size = batch_size
         self.per_speaker = per_speaker
@@ -101,7 +105,7 @@ class BatchOrder:
             order = order[np.argsort(rng.permutation(chunk.max() + 1)[chunk], kind="stable")]
         whole = self.batches_per_epoch * self.batch_size * self.ranks
         batches = order[:whole].reshape(-1, self.ranks, self.batch_size)
-        return batches[:, self.rank]
+        return self.clips[batches[:, self.rank]]
 
     def keys_from(self, step: int, steps: int) -> Iterator[list[tuple[int, int]]]:
         """Yields the (epoch, clip) keys of each batch from step `step` up to `steps`."""

@@ -1,32 +1,27 @@
 """A pretraining run: the corpus once, then every backbone in turn."""
 
-import logging
-import warnings
 from pathlib import Path
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from pydantic import Field
-from pytorch_lightning.loggers import TensorBoardLogger
 
-from augment.spectrogram import Spectrogram
 from augment.views import ViewMaker
-from configs.console import say, track
+from configs.console import say
 from configs.errors import ConfigError, EmoclrError
 from configs.files import write_text, write_yaml
 from configs.settings import Settings
 from corpus.waveforms import WaveformStore, clips_from, open_waveforms
-from pretrain.callbacks import RESUME, AtomicCheckpointIO, Progress, Saver
+from pretrain.callbacks import RESUME, Progress, Saver
 from pretrain.checkpoint import CARD, EncoderCard, load_card, package_versions, save_encoder
 from pretrain.data import VIEWS, BatchOrder, ViewDataset, ViewLoader, default_workers
 from pretrain.encoder import Encoder, EncoderSettings, Normalisation
 from pretrain.module import ContrastiveModule
-from pretrain.precision import choose_precision
+from pretrain.normalisation import measure_normalisation
 from pretrain.settings import FREE_TO_CHANGE, PretrainSettings
+from pretrain.trainer import fit, make_trainer
 
 RUN = "run.yaml"
-NORMALISATION_CLIPS = 1000
 
 
 class Interrupted(EmoclrError):
@@ -71,14 +66,13 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
             f"{len(store)} now, or changed files); start a new run with another out="
         )
     if previous is None:
-        maker = _view_maker(settings)
         run = RunCard(
             settings=settings,
             corpus_fingerprint=store.fingerprint,
             clips=len(store),
             hours=round(float(store.durations_s.sum()) / 3600, 3),
             set_aside=len(store.failures),
-            normalisation=measure_normalisation(store, maker, settings),
+            normalisation=measure_normalisation(store, _view_maker(settings), settings.spectrogram),
             warnings=settings.augment.unsafe,
         )
         write_yaml(out / RUN, run.model_dump(mode="json"))
@@ -88,25 +82,6 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
     else:
         run = previous
     return [_train(name, settings, store, run, resume) for name in settings.backbones]
-
-
-def measure_normalisation(store: WaveformStore, maker: ViewMaker, settings: PretrainSettings) -> Normalisation:
-    """Returns mean and standard deviation of each spectrogram channel over up to 1,000 crops of the corpus."""
-    rng = np.random.default_rng(settings.seed)
-    chosen = rng.permutation(len(store))[:NORMALISATION_CLIPS]
-    spectrogram = Spectrogram(settings.spectrogram)
-    total, squares, count = torch.zeros(3, dtype=torch.double), torch.zeros(3, dtype=torch.double), 0
-    for clip in track(chosen, "measuring levels"):
-        start = maker.crop_start(int(store.samples[clip]), 0, int(clip), 0)
-        crop = np.resize(store.crop(int(clip), start, maker.crop_samples), maker.crop_samples)
-        channels = spectrogram(torch.from_numpy(crop)[None])[0].flatten(1).double()  # (3, bands * N)
-        total += channels.sum(dim=1)
-        squares += channels.square().sum(dim=1)
-        count += channels.shape[1]
-    mean = total / count
-    std = (squares / count - mean.square()).clamp(min=1e-8).sqrt()
-    first, second = ([round(float(value), 5) for value in values] for values in (mean, std))
-    return Normalisation.model_validate({"mean": first, "std": second})
 
 
 def _train(name: str, settings: PretrainSettings, store: WaveformStore, run: RunCard, resume: bool) -> Path:
@@ -124,9 +99,7 @@ def _train(name: str, settings: PretrainSettings, store: WaveformStore, run: Run
         ),
         pretrained=settings.pretrained,
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    _quiet_lightning()
-    trainer = _trainer(folder, encoder, settings)
+    trainer = make_trainer(folder, encoder.backbone, settings)
     workers = default_workers() if settings.workers is None else settings.workers
     per_speaker = settings.batch_size // settings.speakers_per_batch if settings.negatives == "same_speaker" else 1
 
@@ -137,9 +110,14 @@ def _train(name: str, settings: PretrainSettings, store: WaveformStore, run: Run
         return ViewLoader(ViewDataset(store, _view_maker(settings)), order(rank, ranks), steps, workers)
 
     steps = settings.epochs * order(0, trainer.world_size).batches_per_epoch
-    trainer.fit_loop.epoch_loop.max_steps = steps
     module = ContrastiveModule(encoder, settings, steps, loader)
-    progress = Progress(folder, settings.log_every_steps, VIEWS * settings.batch_size * trainer.world_size)
+    progress = Progress(
+        folder,
+        settings.log_every_steps,
+        VIEWS * settings.batch_size * trainer.world_size,
+        module.metrics,
+        lambda metrics: f"accuracy {metrics['contrastive_accuracy']:.2f}  ",
+    )
 
     def save(step: int) -> None:
         latest = progress.rows[-1] if progress.rows else {}
@@ -154,33 +132,13 @@ def _train(name: str, settings: PretrainSettings, store: WaveformStore, run: Run
         )
 
     saver = Saver(folder, settings.save_every_steps, save)
-    trainer.callbacks.extend([progress, saver])  # type: ignore[attr-defined]
     say(f"{name}: {steps} steps of {settings.batch_size} clips, {settings.epochs} epochs, {trainer.precision}")
-    trainer.fit(module, ckpt_path=_resume_file(folder) if resume else None, weights_only=True)
+    fit(trainer, module, steps, [progress, saver], _resume_file(folder) if resume else None)
     if saver.stopped:
         raise Interrupted(
             f"{name}: saved at step {trainer.global_step} of {steps}; go on with the same command and --resume"
         )
     return folder
-
-
-def _trainer(folder: Path, encoder: Encoder, settings: PretrainSettings) -> pl.Trainer:
-    kind = "cuda" if settings.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available() else "cpu"
-    many = settings.num_nodes > 1 or settings.devices not in ("auto", 1)
-    return pl.Trainer(
-        max_steps=1,
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        num_nodes=settings.num_nodes,
-        sync_batchnorm=many or torch.cuda.device_count() > 1,
-        precision=choose_precision(settings.precision, encoder.backbone, kind),
-        logger=TensorBoardLogger(folder, name="", version="tensorboard"),
-        plugins=[AtomicCheckpointIO()],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
 
 
 def _view_maker(settings: PretrainSettings) -> ViewMaker:
@@ -227,9 +185,3 @@ def _report_corpus(store: WaveformStore, settings: PretrainSettings) -> None:
         raise ConfigError(
             f"batch_size {settings.batch_size}: the corpus has {len(store)} readable clips; a batch needs as many"
         )
-
-
-def _quiet_lightning() -> None:
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")

@@ -6,11 +6,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from configs.console import track
 from corpus.audio import SAMPLE_RATE
 from corpus.waveforms import WaveformStore
-from pretrain.encoder import Encoder
 from pretrain.precision import choose_precision
 
 Embeddings = npt.NDArray[np.float32]
@@ -36,55 +36,65 @@ def window_starts(samples: int, window: int, hop: int) -> npt.NDArray[np.int64]:
 
 
 def embed_clips(
-    encoder: Encoder,
+    encoder: nn.Module,
     store: WaveformStore,
     window_s: float,
     hop_s: float,
+    clips: npt.NDArray[np.int64] | None = None,
     batch_size: int = 64,
     description: str = "embedding",
     device: str = "cpu",
     precision: PrecisionSetting = "auto",
 ) -> Embeddings:
-    """Returns the mean embedding of each clip's windows, float32 (clips, features).
+    """Returns the mean over each clip's windows of what the encoder gives, float32 (clips, features).
 
     Args:
-        encoder: is put into eval mode, and left on `device`.
-        store: the clips.
+        encoder: takes windows (B, samples) and gives (B, features); is put into eval mode, and left on `device`.
+        store: holds the clips.
         window_s: length of a window in s; a shorter clip is repeated to fill it, as in pretraining.
         hop_s: greatest distance between windows in s.
+        clips: which clips of the store, in which order; None for all.
         batch_size: windows at once, of as many clips as it takes.
         description: shown with the progress.
         device: "cpu" or "cuda".
         precision: `auto` is what training would choose.
     """
     window, hop = round(window_s * SAMPLE_RATE), round(hop_s * SAMPLE_RATE)
-    starts = [window_starts(int(samples), window, hop) for samples in store.samples]
+    chosen = np.arange(len(store)) if clips is None else clips
+    starts = [window_starts(int(samples), window, hop) for samples in store.samples[chosen]]
     counts = np.array([len(of_clip) for of_clip in starts])
-    sums = np.zeros((len(store), encoder.features), dtype=np.float64)
+    sums = np.zeros((len(chosen), 0))
     encoder.eval().to(device)
-    half = choose_precision(precision, encoder.backbone, device) == "bf16-mixed"
+    half = choose_precision(precision, encoder, device) == "bf16-mixed"
     batches = -(-int(counts.sum()) // batch_size)
     with torch.inference_mode(), torch.autocast(device, dtype=torch.bfloat16, enabled=half):
-        for clips, waveforms in track(_batches(store, starts, window, batch_size), description, total=batches):
+        windows = _batches(store, chosen, starts, window, batch_size)
+        for positions, waveforms in track(windows, description, total=batches):
             embeddings = encoder(torch.from_numpy(waveforms).to(device))  # (B, features)
-            np.add.at(sums, clips, embeddings.double().cpu().numpy())
+            if not sums.shape[1]:
+                sums = np.zeros((len(chosen), embeddings.shape[1]))
+            np.add.at(sums, positions, embeddings.double().cpu().numpy())
     means: Embeddings = (sums / counts[:, None]).astype(np.float32)
     return means
 
 
 def _batches(
-    store: WaveformStore, starts: list[npt.NDArray[np.int64]], window: int, batch_size: int
+    store: WaveformStore,
+    chosen: npt.NDArray[np.int64],
+    starts: list[npt.NDArray[np.int64]],
+    window: int,
+    batch_size: int,
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
-    """Yields clip positions (B,) and windows (B, window) of at most `batch_size` windows."""
-    clips: list[int] = []
+    """Yields positions (B,) among the chosen clips and windows (B, window) of at most `batch_size` windows."""
+    positions: list[int] = []
     windows: list[npt.NDArray[np.float32]] = []
-    for clip, of_clip in enumerate(starts):
+    for position, (clip, of_clip) in enumerate(zip(chosen, starts, strict=True)):
         for start in of_clip:
-            clips.append(clip)
+            positions.append(position)
             # np.resize repeats what is too short.
-            windows.append(np.resize(store.crop(clip, int(start), window), window))
+            windows.append(np.resize(store.crop(int(clip), int(start), window), window))
             if len(windows) == batch_size:
-                yield np.array(clips), np.stack(windows)
-                clips, windows = [], []
+                yield np.array(positions), np.stack(windows)
+                positions, windows = [], []
     if windows:
-        yield np.array(clips), np.stack(windows)
+        yield np.array(positions), np.stack(windows)

@@ -1,0 +1,73 @@
+"""Lightning's Trainer as every training here uses it."""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import nn
+
+from pretrain.callbacks import AtomicCheckpointIO
+from pretrain.precision import choose_precision
+
+
+class TrainerSettings(Protocol):
+    """What of a command's settings concerns the Trainer."""
+
+    @property
+    def precision(self) -> Literal["auto", "fp32", "bf16"]:
+        """Number format."""
+
+    @property
+    def accelerator(self) -> str:
+        """Lightning's name of the kind of device, or auto."""
+
+    @property
+    def devices(self) -> int | Literal["auto"]:
+        """How many devices on each node."""
+
+    @property
+    def num_nodes(self) -> int:
+        """How many machines."""
+
+
+def make_trainer(folder: Path, backbone: nn.Module, settings: TrainerSettings) -> pl.Trainer:
+    """Returns a Trainer that logs to TensorBoard in `folder` and leaves progress and saving to callbacks."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+    folder.mkdir(parents=True, exist_ok=True)
+    kind = "cuda" if settings.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available() else "cpu"
+    several = settings.num_nodes > 1 or settings.devices not in ("auto", 1) or torch.cuda.device_count() > 1
+    return pl.Trainer(
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        sync_batchnorm=several,
+        precision=choose_precision(settings.precision, backbone, kind),
+        logger=TensorBoardLogger(folder, name="", version="tensorboard"),
+        plugins=[AtomicCheckpointIO()],
+        max_epochs=1,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+def fit(
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    steps: int,
+    callbacks: Sequence[pl.Callback],
+    resume_file: Path | None = None,
+) -> None:
+    """Trains a module for `steps` steps, from a resume file on where one is given (nothing in it is unpickled)."""
+    # It follows from the number of ranks, which only the Trainer knows.
+    trainer.fit_loop.epoch_loop.max_steps = steps
+    trainer.callbacks.extend(callbacks)  # type: ignore[attr-defined]
+    trainer.fit(module, ckpt_path=resume_file, weights_only=True)
