@@ -171,7 +171,7 @@ def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None) -> 
     clips: dict[tuple[Path, float, float | None], Clip] = {}
     for source in map(Path, sources):
         prefix = f"{source.parent.name}/{source.stem}/" if len(sources) > 1 else ""
-        for clip in _clips_of(source, splits, prefix):
+        for clip in _clips_of_source(source, splits, prefix):
             identity = (clip.path, clip.start_s, clip.end_s)
             if identity not in clips or clips[identity].speaker is None:
                 clips[identity] = clip
@@ -181,7 +181,17 @@ def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None) -> 
     return list(clips.values())
 
 
-def _clips_of(source: Path, splits: Sequence[str] | None, prefix: str) -> list[Clip]:
+def clips_of(table: LabelTable, prefix: str = "") -> list[Clip]:
+    """Returns the clips of a table's rows, in their order; `prefix` goes before the names of speakers."""
+    speakers = [prefix + name if name else None for name in table.speakers or [""] * len(table)]
+    ends = [None if np.isnan(end) else float(end) for end in table.end_s]
+    return [
+        Clip(path, float(start), end, speaker)
+        for path, start, end, speaker in zip(table.paths, table.start_s, ends, speakers, strict=True)
+    ]
+
+
+def _clips_of_source(source: Path, splits: Sequence[str] | None, prefix: str) -> list[Clip]:
     if source.suffix.lower() != ".csv" or source.is_dir():
         return [Clip(path.absolute()) for path in find_audio([source])]
     if not source.exists():
@@ -189,12 +199,7 @@ def _clips_of(source: Path, splits: Sequence[str] | None, prefix: str) -> list[C
     table: LabelTable = read_clips(source)
     if splits is not None and table.splits is not None:
         table = table.select([split in splits for split in table.splits])
-    speakers = [prefix + name if name else None for name in table.speakers or [""] * len(table)]
-    ends = [None if np.isnan(end) else float(end) for end in table.end_s]
-    return [
-        Clip(path, float(start), end, speaker)
-        for path, start, end, speaker in zip(table.paths, table.start_s, ends, speakers, strict=True)
-    ]
+    return clips_of(table, prefix)
 
 
 def _common_folder(paths: Sequence[Path]) -> Path:

@@ -9,15 +9,15 @@ from pydantic import BeforeValidator, Field, model_validator
 from augment.settings import ViewSettings
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
     """Reads `a,b` as a list, as the command line writes one, and a lone value as a list of one."""
     if isinstance(value, str):
         return [part for part in value.split(",") if part]
     return value if isinstance(value, list | tuple) or value is None else [value]
 
 
-Paths = Annotated[list[Path], BeforeValidator(_listed)]
-Names = Annotated[list[str], BeforeValidator(_listed)]
+Paths = Annotated[list[Path], BeforeValidator(listed)]
+Names = Annotated[list[str], BeforeValidator(listed)]
 Split = Literal["train", "validation", "test"]
 
 
@@ -26,7 +26,7 @@ class PretrainSettings(ViewSettings):
 
     data: Paths = Field(min_length=1, description="folders, audio files, or CSVs with a path column")
     out: Path = Field(description="run folder")
-    splits: Annotated[Sequence[Split] | None, BeforeValidator(_listed)] = Field(
+    splits: Annotated[Sequence[Split] | None, BeforeValidator(listed)] = Field(
         ("train", "validation"), description="rows of a CSV with a split column that are used"
     )
     cache: Path | None = Field(None, description="folder of decoded audio; null for ~/.cache/emoclr")

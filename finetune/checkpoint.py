@@ -1,0 +1,130 @@
+"""Model and ensemble checkpoints: safetensors and YAML, self-sufficient and never unpickled."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from configs.files import write_yaml
+from configs.settings import Settings
+from finetune.model import EmotionModel, Ensemble
+from pretrain.checkpoint import CheckpointError, load_card, load_into, package_versions, save_tensors
+from pretrain.encoder import Encoder, EncoderSettings
+
+WEIGHTS = "model.safetensors"
+CARD = "model.yaml"
+ENSEMBLE_CARD = "ensemble.yaml"
+
+
+class ModelCard(Settings):
+    """What `model.yaml` holds: all about an emotion model but its weights."""
+
+    format: int = Field(1, ge=1, le=1)
+    encoder: EncoderSettings
+    emotions: list[str] = Field(min_length=1)
+    thresholds: list[float]
+    temperatures: list[float]
+    window_s: float = Field(gt=0, description="s of a recording that the model hears at once")
+    hop_s: float = Field(gt=0, description="s between windows, at most")
+    weights_sha256: str
+    corpus_fingerprint: str
+    started_from: str = Field(description="the corpus fingerprint of the pretraining, ImageNet, or scratch")
+    metrics: dict[str, float] = {}
+    versions: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> "ModelCard":
+        for name in ("thresholds", "temperatures"):
+            if len(getattr(self, name)) != len(self.emotions):
+                raise ValueError(f"{name}: {len(getattr(self, name))} for {len(self.emotions)} emotions")
+        return self
+
+
+class EnsembleCard(Settings):
+    """What `ensemble.yaml` holds: the members, by folder below it, and how they answer together."""
+
+    format: int = Field(1, ge=1, le=1)
+    members: list[str] = Field(min_length=1)
+    how: Literal["mean", "vote"] = "mean"
+    emotions: list[str] = Field(min_length=1)
+    single_label: bool = Field(False, description="whether every training clip carried exactly one emotion")
+    thresholds: list[float]
+    window_s: float = Field(gt=0)
+    hop_s: float = Field(gt=0)
+    notes: list[str] = []
+    metrics: dict[str, float] = {}
+    versions: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> "EnsembleCard":
+        if len(self.thresholds) != len(self.emotions):
+            raise ValueError(f"thresholds: {len(self.thresholds)} for {len(self.emotions)} emotions")
+        for member in self.members:
+            if Path(member).is_absolute() or ".." in Path(member).parts:
+                raise ValueError(f"members: {member} lies outside the ensemble's folder")
+        return self
+
+
+def save_model(folder: Path, model: EmotionModel, **card: Any) -> ModelCard:
+    """Writes weights and card of a model into `folder` and returns the card, whose other fields are `card`."""
+    digest = save_tensors(folder / WEIGHTS, model.state_dict())
+    made = ModelCard(encoder=model.encoder.settings, weights_sha256=digest, versions=package_versions(), **card)
+    write_yaml(folder / CARD, made.model_dump(mode="json"))
+    return made
+
+
+def load_model(folder: Path) -> tuple[EmotionModel, ModelCard]:
+    """Returns the emotion model of a folder, in eval mode, and its card.
+
+    Raises:
+        CheckpointError: files are missing, truncated, tampered with, or do not fit each other.
+    """
+    card = load_card(folder / CARD, ModelCard)
+    model = EmotionModel(Encoder(card.encoder), len(card.emotions))
+    load_into(model, folder / WEIGHTS, card.weights_sha256)
+    return model.eval(), card
+
+
+def load_ensemble(run: Path) -> tuple[Ensemble, EnsembleCard]:
+    """Returns the ensemble of a run folder, or one backbone's model as an ensemble of one, in eval mode.
+
+    Raises:
+        CheckpointError: there is none, a member is missing or damaged, or members name different emotions.
+    """
+    if (run / ENSEMBLE_CARD).is_file():
+        card = load_card(run / ENSEMBLE_CARD, EnsembleCard)
+        members = [load_model(run / member) for member in card.members]
+    else:
+        if not (run / CARD).is_file():
+            raise CheckpointError(
+                f"{run}: holds neither {ENSEMBLE_CARD} nor {CARD}; give the --out folder of a finished `finetune`, or "
+                "one backbone's folder in it"
+            )
+        members = [load_model(run)]
+        only = members[0][1]
+        card = EnsembleCard(
+            members=["."],
+            emotions=only.emotions,
+            thresholds=only.thresholds,
+            window_s=only.window_s,
+            hop_s=only.hop_s,
+        )
+    for name, (_, member) in zip(card.members, members, strict=True):
+        if member.emotions != card.emotions:
+            raise CheckpointError(
+                f"{run / name / CARD}: names {', '.join(member.emotions)}; "
+                f"the ensemble names {', '.join(card.emotions)}"
+            )
+    return build_ensemble(members, card.how).eval(), card
+
+
+def build_ensemble(members: Sequence[tuple[EmotionModel, ModelCard]], how: Literal["mean", "vote"]) -> Ensemble:
+    """Returns an ensemble of models with their temperatures and thresholds."""
+    return Ensemble(
+        [model for model, _ in members],
+        np.array([card.temperatures for _, card in members]),
+        np.array([card.thresholds for _, card in members]),
+        how,
+    )

@@ -1,0 +1,54 @@
+"""The `finetune` command."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from configs.console import make_parser, run_command, say
+
+EXAMPLES = """  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/my-emotions
+  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/head freeze=backbone
+  finetune --data labels.csv --out checkpoints/scratch backbones=[resnet10t]"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs `finetune` and returns its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = make_parser("finetune", "Fine-tune pretrained encoders into an ensemble of emotion models.", EXAMPLES)
+    parser.add_argument(
+        "--from",
+        dest="sources",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="RUN",
+        help="run or backbone folder of pretrain; may be given several times, or not at all with backbones=[...]",
+    )
+    parser.add_argument("--data", required=True, type=Path, metavar="CSV", help="labels.csv")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where models and report go")
+    parser.add_argument("--config", default="finetune.yaml", help="YAML file or shipped config (default: %(default)s)")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the config to change")
+    parsed = parser.parse_intermixed_args(words)
+    parsed.command = shlex.join(["finetune", *words])
+    return run_command(_finetune, parsed)
+
+
+def _finetune(arguments: argparse.Namespace) -> None:
+    from configs.settings import load_settings
+    from finetune.settings import FinetuneSettings
+
+    settings = load_settings(FinetuneSettings, arguments.config, arguments.overrides)
+    for warning in settings.augment.unsafe:
+        say(f"warning: unsafe augmentation: {warning}")
+    from finetune.run import REPORT, finetune
+    from probe.compare import print_results
+
+    print_results(finetune(arguments.sources, arguments.data, arguments.out, settings, arguments.command))
+    say(f"ensemble: {arguments.out / 'ensemble.yaml'}")
+    say(f"report: {arguments.out / REPORT / 'report.html'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

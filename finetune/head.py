@@ -1,0 +1,88 @@
+"""The head alone: a linear layer on frozen embeddings."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from finetune.model import calibrate
+from probe.metrics import Array, emotion_metrics
+
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+
+
+def positive_weights(targets: Tensor, largest: float) -> Tensor:
+    """Returns how much more the presence of each emotion counts than its absence, (emotions,).
+
+    The square root of absence to presence in the training clips, between 1 and `largest`: rare emotions are learned,
+    and a very rare one does not drown the others.
+    """
+    share = targets.mean(dim=0).clamp(min=1e-6)
+    return ((1 - share) / share).sqrt().clamp(min=1.0, max=largest)
+
+
+def fit_head(
+    head: nn.Linear,
+    embeddings: NDArray[np.float32],
+    targets: NDArray[np.float32],
+    weights: Tensor,
+    train: NDArray[np.int64],
+    validation: NDArray[np.int64],
+) -> float:
+    """Fills `head` with logistic regressions on standardised embeddings; returns its macro AUROC on validation.
+
+    L-BFGS on all training clips; the strength of the L2 penalty is the one of `STRENGTHS` that is best on validation
+    speakers.
+
+    Args:
+        head: (features -> emotions); its weights are set.
+        embeddings: (clips, features) of the frozen encoder.
+        targets: (clips, emotions) in [0, 1].
+        weights: (emotions,) of presence.
+        train: clips to fit to.
+        validation: clips to choose by.
+    """
+    mean, deviation = embeddings[train].mean(axis=0), embeddings[train].std(axis=0) + 1e-6
+    standard = torch.from_numpy((embeddings - mean) / deviation)
+    best = float("nan")
+    weight, bias = torch.zeros(head.out_features, head.in_features), torch.zeros(head.out_features)
+    for strength in sorted(STRENGTHS, reverse=True):
+        weight, bias = _logistic(standard[train], torch.from_numpy(targets[train]), weights, strength, weight, bias)
+        logits = (standard[validation] @ weight.T + bias).numpy()
+        score = macro_auroc(targets[validation], logits)
+        if math.isnan(best) or score > best:
+            best = score
+            folded = weight / torch.from_numpy(deviation)
+            with torch.no_grad():
+                head.weight.copy_(folded)
+                head.bias.copy_(bias - folded @ torch.from_numpy(mean))
+    return best
+
+
+def macro_auroc(targets: npt.ArrayLike, logits: npt.ArrayLike) -> float:
+    """Returns the mean over emotions of the area under the ROC curve; nan where no emotion has two classes."""
+    shares = np.asarray(targets, dtype=np.float64)
+    scores: Array = calibrate(np.asarray(logits, dtype=np.float64), np.ones(shares.shape[1]))
+    return float(emotion_metrics(shares, scores, np.full(shares.shape[1], 0.5), single_label=False)["macro_auroc"])
+
+
+def _logistic(
+    features: Tensor, targets: Tensor, weights: Tensor, strength: float, weight: Tensor, bias: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Returns weight (E, F) and bias (E,) of penalised logistic regressions, begun where the last one ended."""
+    weight, bias = weight.clone().requires_grad_(), bias.clone().requires_grad_()
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=60, history_size=10, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        logits = features @ weight.T + bias
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
+        loss = loss + strength / 2 * weight.square().sum() / weight.shape[0]
+        torch.autograd.backward(loss)
+        return loss
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    return weight.detach(), bias.detach()

@@ -1,0 +1,84 @@
+"""An emotion model, and several of them as an ensemble."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pretrain.encoder import Encoder
+
+Array = NDArray[np.float64]
+
+
+class EmotionModel(nn.Module):
+    """An encoder with a linear head: waveforms (B, samples) to logits (B, emotions), one sigmoid an emotion."""
+
+    def __init__(self, encoder: Encoder, n_emotions: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Linear(encoder.features, n_emotions)
+
+    def forward(self, waveforms: Tensor, masks: Tensor | None = None) -> Tensor:
+        """Returns logits, float32 (B, emotions); masks hide parts of the spectrogram."""
+        with torch.autocast(waveforms.device.type, enabled=False):
+            features = self.encoder(waveforms, masks)
+        logits: Tensor = self.head(features.float())
+        return logits
+
+
+class Ensemble(nn.Module):
+    """Emotion models that answer together.
+
+    `forward` gives the members' logits, (B, members * emotions), so that the windows of a clip are averaged as logits,
+    member by member; `probabilities` makes one answer of them.
+
+    Args:
+        members: models of the same emotions.
+        temperatures: (members, emotions) by which each member's logits are divided.
+        thresholds: (members, emotions) of each member, for `vote`.
+        how: `mean` of the members' probabilities, or the share of members who `vote` for an emotion.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[EmotionModel],
+        temperatures: Array,
+        thresholds: Array,
+        how: Literal["mean", "vote"],
+    ) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.temperatures = temperatures
+        self.thresholds = thresholds
+        self.how = how
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Returns logits (B, members * emotions)."""
+        return torch.cat([member(waveforms) for member in self.members], dim=1)
+
+    def probabilities(self, logits: Array) -> Array:
+        """Returns (n, emotions) from logits (n, members * emotions)."""
+        by_member = logits.reshape(len(logits), *self.temperatures.shape)  # (n, members, emotions)
+        calibrated = calibrate(by_member, self.temperatures)
+        return combine(calibrated.swapaxes(0, 1), self.thresholds, self.how)
+
+
+def calibrate(logits: Array, temperatures: Array) -> Array:
+    """Returns sigmoid(logits / temperatures)."""
+    return 0.5 * (1 + np.tanh(np.asarray(logits, dtype=np.float64) / temperatures / 2))
+
+
+def combine(probabilities: Array, thresholds: Array, how: Literal["mean", "vote"]) -> Array:
+    """Returns one answer (n, emotions) of many.
+
+    Args:
+        probabilities: (members, n, emotions).
+        thresholds: (members, emotions), used by `vote`.
+        how: `mean`, or the share of members whose probability reaches their threshold (`vote`).
+    """
+    if how == "vote":
+        return np.asarray((probabilities >= thresholds[:, None]).mean(axis=0), dtype=np.float64)
+    return np.asarray(probabilities.mean(axis=0), dtype=np.float64)

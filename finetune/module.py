@@ -1,0 +1,129 @@
+"""Fine-tuning the whole network, and keeping what was best on validation speakers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from lightly.utils.scheduler import CosineWarmupScheduler
+from timm.optim import param_groups_layer_decay
+from torch import Tensor, nn
+
+from configs.console import say
+from finetune.model import EmotionModel
+from finetune.settings import FinetuneSettings
+from pretrain.data import ViewBatch, ViewLoader
+
+
+class FinetuneModule(pl.LightningModule):
+    """An emotion model under binary cross-entropy with soft targets.
+
+    Args:
+        model: what is trained.
+        settings: optimisation.
+        targets: (corpus, emotions), looked up by a batch's clip numbers.
+        weights: (emotions,) how much more presence counts.
+        steps: of the whole training.
+        loader: the training batches, one view a clip.
+    """
+
+    targets: Tensor
+    weights: Tensor
+
+    def __init__(
+        self,
+        model: EmotionModel,
+        settings: FinetuneSettings,
+        targets: Tensor,
+        weights: Tensor,
+        steps: int,
+        loader: ViewLoader,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.settings = settings
+        self.register_buffer("targets", targets, persistent=False)
+        self.register_buffer("weights", weights, persistent=False)
+        self.steps = steps
+        self.loader = loader
+        self.latest = torch.zeros(())
+
+    def train_dataloader(self) -> ViewLoader:
+        """Returns the training batches."""
+        return self.loader
+
+    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
+        """Returns the loss of a batch."""
+        torch.manual_seed(int(np.random.SeedSequence((self.settings.seed, batch_idx)).generate_state(1)[0]))
+        logits = self.model(batch.waveforms[:, 0], batch.masks[:, 0])  # (B, emotions)
+        loss = nn.functional.binary_cross_entropy_with_logits(
+            logits, self.targets[batch.clips], pos_weight=self.weights
+        )
+        self.latest = loss.detach()
+        return loss
+
+    def metrics(self) -> dict[str, float]:
+        """Returns the loss of the latest step and the head's learning rate."""
+        rates = [group["lr"] for group in self.optimizers().param_groups]  # type: ignore[union-attr]
+        return {"loss": float(self.latest), "learning_rate": max(rates)}
+
+    def configure_optimizers(self) -> Any:
+        """Returns AdamW with a lower rate for each earlier layer group, under warm-up and cosine decay."""
+        settings = self.settings
+        groups: list[dict[str, Any]] = param_groups_layer_decay(
+            self.model.encoder.backbone, settings.weight_decay, layer_decay=settings.layer_decay
+        )
+        groups.append({"params": list(self.model.head.parameters()), "lr_scale": 1.0, "weight_decay": 0.0})
+        for group in groups:
+            group["lr"] = settings.learning_rate * group["lr_scale"]
+        optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
+        warmup = round(settings.warmup * self.steps)
+        schedule = CosineWarmupScheduler(optimizer, warmup_epochs=warmup, max_epochs=self.steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class KeepBest(pl.Callback):
+    """Validates after every epoch, keeps the best weights, and stops when they no longer improve.
+
+    Args:
+        name: of the model, for what is said.
+        epoch_steps: steps of an epoch.
+        patience: epochs without improvement before training stops.
+        validate: gives the macro AUROC on validation speakers.
+        start: the macro AUROC before the first step; the network must do better to replace it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        epoch_steps: int,
+        patience: int,
+        validate: Callable[[], float],
+        start: float,
+    ) -> None:
+        self.name = name
+        self.epoch_steps = epoch_steps
+        self.patience = patience
+        self.validate = validate
+        self.best, self.best_epoch = start, 0
+        self.weights: dict[str, Tensor] | None = None
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Validates where an epoch ends."""
+        assert isinstance(pl_module, FinetuneModule)
+        if trainer.global_step % self.epoch_steps:
+            return
+        epoch = trainer.global_step // self.epoch_steps
+        score = self.validate()
+        pl_module.train()
+        say(f"{self.name}: epoch {epoch}, validation macro AUROC {score:.3f} (best before {self.best:.3f})")
+        for logger in trainer.loggers:
+            logger.log_metrics({"validation_macro_auroc": score}, step=trainer.global_step)
+        if score > self.best:
+            self.best, self.best_epoch = score, epoch
+            self.weights = {name: value.cpu().clone() for name, value in pl_module.model.state_dict().items()}
+        elif epoch - self.best_epoch >= self.patience:
+            trainer.should_stop = True

@@ -1,0 +1,49 @@
+"""The settings of `finetune`."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from augment.settings import AugmentSettings, SpectrogramSettings
+from configs.settings import Settings
+from pretrain.settings import Names, listed
+from probe.metrics import POSITIVE_SHARE
+
+
+class FinetuneSettings(Settings):
+    """What is trained from what, how, and how it is scored."""
+
+    emotions: Annotated[list[str] | None, BeforeValidator(listed)] = Field(
+        None, description="columns of the labels; None finds them by their values"
+    )
+    folds: int | None = Field(None, ge=2, description="None: the split column where there is one, else one split")
+
+    backbones: Annotated[Names | None, BeforeValidator(listed)] = Field(
+        None, description="with --from: those of the run to use; without: timm names to train without pretraining"
+    )
+    pretrained: bool = Field(False, description="without --from: start from ImageNet weights (downloaded by timm)")
+    spectrogram: SpectrogramSettings = Field(SpectrogramSettings(), description="without --from")
+    crop_s: float | None = Field(None, gt=0, description="s of a clip seen at once; None: as pretrained, or 5")
+    hop_s: float | None = Field(None, gt=0, description="s between windows in evaluation; None: half a crop")
+    augment: AugmentSettings = AugmentSettings()
+
+    freeze: Literal["none", "backbone"] = Field("none", description="backbone: train the head alone")
+    epochs: int = Field(15, ge=1, description="of the whole network, at most")
+    patience: int = Field(4, ge=1, description="epochs without a better validation before training stops")
+    batch_size: int = Field(64, ge=2)
+    learning_rate: float = Field(1e-3, gt=0, description="of the head; each earlier layer group has less")
+    layer_decay: float = Field(0.7, gt=0, le=1, description="factor from one layer group to the one before it")
+    weight_decay: float = Field(0.05, ge=0)
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps")
+    max_positive_weight: float = Field(5.0, ge=1, description="how much more a rare emotion's presence may count")
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+
+    ensemble: Literal["mean", "vote"] = Field("mean", description="mean of probabilities, or share of votes")
+    positive_share: float = Field(POSITIVE_SHARE, gt=0, le=1, description="the share from which an emotion is there")
+    bootstrap_resamples: int = Field(1000, ge=20, description="resamples of speakers behind each interval")
+
+    seed: int = Field(0, ge=0)
+    workers: int | None = Field(None, ge=0, description="data processes; null for one a spare core, at most 8")
+    accelerator: str = "auto"
+    devices: Literal[1] = 1
+    num_nodes: Literal[1] = 1

@@ -1,0 +1,32 @@
+"""What a fine-tuning report says in words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from corpus.labels import LabelTable
+from corpus.splits import speaker_codes
+from finetune.settings import FinetuneSettings
+from probe.division import Division
+
+
+def summary_of(table: LabelTable, division: Division, settings: FinetuneSettings, names: Sequence[str]) -> str:
+    """Returns the protocol in one paragraph."""
+    codes = speaker_codes(table)
+    unit = "speakers" if table.speakers is not None else "recordings"
+    scored = division.scored
+    counted = f"{len(scored):,} clips of {len(np.unique(codes[scored])):,} {unit}"
+    if len(division.folds) > 1:
+        split = f"Trained and scored in {len(division.folds)} folds of {counted}, which no {unit[:-1]} crosses."
+    else:
+        train = division.fitted
+        fitted = f"{len(train):,} clips of {len(np.unique(codes[train])):,} {unit}"
+        split = f"Trained on {fitted}, scored on {counted}; no {unit[:-1]} is on both sides."
+    whole = "" if settings.freeze == "backbone" else ", then the whole network with lower rates for earlier layers"
+    how = "mean of their calibrated probabilities" if settings.ensemble == "mean" else "share of their votes"
+    joined = f" The ensemble's answer is the {how}." if len(names) > 1 else ""
+    return (
+        f"{len(names)} network{'s' if len(names) > 1 else ''} ({', '.join(names)}), each a multilabel head alone first"
+        f"{whole}. {split} The moment to stop, temperatures and thresholds were chosen on validation {unit} only."
+        f"{joined} Baselines: the heads alone on the frozen encoders, and chance."
+    )

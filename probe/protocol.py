@@ -1,0 +1,54 @@
+"""What every report takes from a division of labels: the truth that is scored, and the protocol in numbers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from corpus.labels import LabelTable
+from corpus.splits import speaker_codes
+from probe.division import Division
+from probe.metrics import Array
+from probe.report import Protocol
+from probe.scores import Prediction, Truth
+
+
+def truth_of(table: LabelTable, division: Division, positive_share: float, n_resamples: int, seed: int) -> Truth:
+    """Returns what is true of the scored clips, in the order in which folds score them."""
+    scored = table.select(division.scored)
+    return Truth(
+        emotions=table.emotions,
+        targets=scored.targets.astype(np.float64),
+        speakers=[str(code) for code in speaker_codes(table)[division.scored]],
+        groups=scored.groups,
+        single_label=table.single_label,
+        positive_share=positive_share,
+        n_resamples=n_resamples,
+        seed=seed,
+    )
+
+
+def protocol_of(table: LabelTable, division: Division, seed: int) -> Protocol:
+    """Returns the protocol; that speakers are apart is checked, not assumed."""
+    codes = speaker_codes(table)
+    apart = all(not np.intersect1d(codes[train], codes[test]).size for train, test in division.folds)
+    return Protocol(
+        clips=len(division.scored),
+        speakers=len(np.unique(codes[division.scored])),
+        train_clips=len(division.fitted),
+        train_speakers=len(np.unique(codes[division.fitted])),
+        folds=len(division.folds),
+        seeds=[seed],
+        speaker_disjoint=apart if table.speakers is not None else None,
+    )
+
+
+def joined(name: str, folds: Sequence[tuple[Array, Array]], note: str = "") -> Prediction:
+    """Returns the answers of all folds one after the other, each with the thresholds of its fold.
+
+    Args:
+        name: of the row.
+        folds: for each fold its probabilities (n, emotions) and thresholds (emotions,).
+        note: a few words beside the name.
+    """
+    thresholds = [np.broadcast_to(chosen, answers.shape) for answers, chosen in folds]
+    return Prediction(name, np.concatenate([answers for answers, _ in folds]), np.concatenate(thresholds), note)
