@@ -1,10 +1,12 @@
-"""Made predictions and a report of them."""
+"""Made predictions and a report of them; made labels."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from corpus.labels import LabelTable
 from probe.report import Protocol, Report
 from probe.scores import Measure, Prediction, SpeakerProbe, Truth, score_all
 
@@ -59,6 +61,28 @@ def make_report(
     )
 
 
+def made_table(
+    targets: np.ndarray, speakers: list[str] | None, splits: list[str] | None = None, **groups: list[str]
+) -> LabelTable:
+    n = len(targets)
+    return LabelTable(
+        source=Path("labels.csv"),
+        paths=[Path(f"/clips/{clip}.wav") for clip in range(n)],
+        emotions=["joy", "fear", "awe"][: targets.shape[1]],
+        targets=targets.astype(np.float32),
+        speakers=speakers,
+        splits=splits,
+        start_s=np.zeros(n),
+        end_s=np.full(n, np.nan),
+        groups=groups,
+    )
+
+
 @pytest.fixture(scope="session", name="make_report")
 def _make_report() -> MakeReport:
     return make_report
+
+
+@pytest.fixture(name="make_table")
+def _make_table() -> Callable[..., LabelTable]:
+    return made_table

@@ -1,0 +1,99 @@
+"""Results on the screen: one report, or the headlines of several side by side."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from configs.errors import EmoclrError
+from probe.figures import METRIC_LABELS
+from probe.report import Report, best_rows, interval, number, table_metrics
+
+COMPARED = ("uar", "wa", "macro_auroc", "map", "macro_f1", "ece")
+NARROWEST = 110
+"""Characters of a table that goes into a file or a pipe."""
+
+
+def print_results(report: Report) -> None:
+    """Prints the headline table of a report on standard output."""
+    from rich.table import Table
+
+    scores = report.scores
+    names = table_metrics(scores)
+    best = best_rows(scores.rows, names)
+    table = Table(title=report.title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for name in names:
+        table.add_column(METRIC_LABELS[name], justify="right", no_wrap=True)
+    for row in scores.rows:
+        cells = []
+        for place, name in enumerate(names):
+            found = row.metrics[name]
+            value = number(found.value)
+            shown = f"[bold]{value}[/bold]" if value == number(best.get(name)) and row in scores.models else value
+            # Two intervals fit on a line; the report has them all.
+            cells.append(f"{shown} [dim]{interval(found)}[/dim]" if place < 2 else shown)
+        table.add_row(row.name, *cells, end_section=row is scores.models[-1])
+    _print(table)
+
+
+def print_comparison(folders: Sequence[Path]) -> None:
+    """Prints the headline and the baselines of several reports, with where their pages are.
+
+    Raises:
+        EmoclrError: a folder holds no report.
+    """
+    from rich.table import Table
+
+    reports = [(folder, _read(folder)) for folder in folders]
+    shown = [name for name in COMPARED if any(name in content["metrics"] for _, content in reports)]
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for name in shown:
+        table.add_column(METRIC_LABELS[name], justify="right", no_wrap=True)
+    for folder, content in reports:
+        table.add_row(f"[bold]{content['title']}[/bold]")
+        headline = next(iter(content["models"]))
+        rows = {headline: content["metrics"]} | content["baselines"]
+        # With an untrained ensemble, its members one by one are more than a headline.
+        if "untrained ensemble" in rows:
+            rows = {k: v for k, v in rows.items() if not k.startswith("untrained ") or k == "untrained ensemble"}
+        for name, metrics in rows.items():
+            table.add_row(f"  {name}", *(_cell(metrics.get(metric)) for metric in shown))
+        table.add_row()
+    _print(table)
+    for folder, content in reports:
+        # Not through rich, which would break a long path over lines.
+        print(f"{content['title']}: {folder / 'report.html'}")
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / "report.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise EmoclrError(f"{path}: cannot be read: {error.strerror or error}; give the folder of a report") from error
+    except ValueError as error:
+        raise EmoclrError(f"{path}: is not JSON: {error}") from error
+    if not isinstance(content, dict) or not {"title", "metrics", "models", "baselines"} <= set(content):
+        raise EmoclrError(f"{path}: is no report: title, metrics, models and baselines are expected in it")
+    return content
+
+
+def _cell(found: dict[str, Any] | None) -> str:
+    if found is None or found["value"] is None:
+        return "–"
+    low, high = found["ci95"]
+    if low is None or math.isnan(low):
+        return number(found["value"])
+    return f"{number(found['value'])} [dim]{low:.2f}–{high:.2f}[/dim]"
+
+
+def _print(table: object) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if console.width < NARROWEST and not console.is_terminal:
+        console = Console(highlight=False, width=NARROWEST)
+    console.print(table)

@@ -1,0 +1,94 @@
+"""Windows cover a clip, and a clip's embedding does not depend on its neighbours."""
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus.waveforms import Clip, WaveformStore, open_waveforms
+from pretrain.encoder import Encoder, EncoderSettings
+from probe.baselines import chance_probabilities, logmel_statistics
+from probe.embed import embed_clips, window_starts
+
+RATE = 16_000
+DURATIONS_S = (0.5, 1.0, 1.7, 3.2)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> WaveformStore:
+    folder = tmp_path_factory.mktemp("clips")
+    generator = np.random.default_rng(0)
+    for clip, duration_s in enumerate(DURATIONS_S):
+        sf.write(folder / f"{clip}.wav", 0.1 * generator.normal(size=round(duration_s * RATE)), RATE)
+    return open_waveforms([Clip(folder / f"{clip}.wav") for clip in range(len(DURATIONS_S))], folder / "cache", 1)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    torch.manual_seed(0)
+    return Encoder(EncoderSettings(backbone="test_resnet.r160_in1k")).eval()
+
+
+@given(st.integers(1, 50_000), st.integers(1, 8_000), st.data())
+def test_windows_cover_the_whole_clip_and_overlap_as_asked(samples: int, window: int, data: st.DataObject) -> None:
+    hop = data.draw(st.integers(1, window))
+    starts = window_starts(samples, window, hop)
+    assert starts[0] == 0 and starts[-1] == max(0, samples - window)
+    assert (np.diff(starts) <= hop).all() and (np.diff(starts) > 0).all()
+
+
+def test_neighbouring_windows_are_at_most_a_hop_apart() -> None:
+    assert window_starts(50_000, 32_000, 16_000).tolist() == [0, 9_000, 18_000]
+    assert np.diff(window_starts(333_333, 32_000, 16_000)).max() <= 16_000
+
+
+def test_a_hop_that_leaves_gaps_is_refused() -> None:
+    with pytest.raises(ValueError, match="hop 3"):
+        window_starts(10, 2, 3)
+
+
+def test_an_embedding_is_the_mean_over_its_windows(encoder: Encoder, store: WaveformStore) -> None:
+    found = embed_clips(encoder, store, 1.0, 0.5, batch_size=3, precision="fp32")
+    assert found.shape == (4, encoder.features)
+    with torch.inference_mode():
+        for clip in range(len(store)):
+            waveform = store.waveform(clip)
+            if len(waveform) < RATE:
+                waveform = np.concatenate([waveform, waveform])[:RATE]
+            starts = window_starts(len(waveform), RATE, RATE // 2)
+            alone = [encoder(torch.from_numpy(waveform[start : start + RATE])[None])[0] for start in starts]
+            assert found[clip] == pytest.approx(torch.stack(alone).mean(0).numpy(), rel=1e-3, abs=1e-4)
+
+
+def test_embedding_leaves_the_encoder_as_it_was(store: WaveformStore) -> None:
+    encoder = Encoder(EncoderSettings(backbone="test_resnet.r160_in1k")).train()
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    embed_clips(encoder, store, 1.0, 1.0)
+    assert all(torch.equal(before[name], value) for name, value in encoder.state_dict().items())
+
+
+def test_logmel_statistics_equal_librosas(store: WaveformStore) -> None:
+    import librosa
+
+    found = logmel_statistics(store)
+    for clip in range(len(store)):
+        mel = librosa.feature.melspectrogram(
+            y=store.waveform(clip), sr=RATE, n_fft=1024, hop_length=320, n_mels=128, pad_mode="constant"
+        )
+        levels = np.log(mel + 1e-5)
+        assert found[clip] == pytest.approx(np.concatenate([levels.mean(1), levels.std(1)]), abs=1e-5)
+
+
+def test_a_long_clip_in_blocks_has_the_statistics_of_the_whole(
+    store: WaveformStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = logmel_statistics(store)
+    monkeypatch.setattr("probe.baselines.BLOCK_S", 1)
+    # Blocks differ only in the frames at their edges, which see silence beyond.
+    assert logmel_statistics(store) == pytest.approx(whole, abs=0.5)
+
+
+def test_chance_is_the_prior_for_every_clip() -> None:
+    assert chance_probabilities([[1, 0], [0, 0.5]], 3).tolist() == [[0.5, 0.25]] * 3
