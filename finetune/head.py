@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from finetune.model import calibrate
+from finetune.model import EmotionHead, calibrate
 from probe.metrics import Array, emotion_metrics
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -25,7 +25,7 @@ def positive_weights(targets: Tensor, largest: float) -> Tensor:
 
 
 def fit_head(
-    head: nn.Linear,
+    head: EmotionHead,
     embeddings: NDArray[np.float32],
     targets: NDArray[np.float32],
     weights: Tensor,
@@ -38,27 +38,29 @@ def fit_head(
     speakers.
 
     Args:
-        head: (features -> emotions); its weights are set.
+        head: its weights, and the mean and deviation it standardises by, are set.
         embeddings: (clips, features) of the frozen encoder.
         targets: (clips, emotions) in [0, 1].
         weights: (emotions,) of presence.
         train: clips to fit to.
         validation: clips to choose by.
     """
-    mean, deviation = embeddings[train].mean(axis=0), embeddings[train].std(axis=0) + 1e-6
-    standard = torch.from_numpy((embeddings - mean) / deviation)
+    head.mean.copy_(torch.from_numpy(embeddings[train].mean(axis=0)))
+    deviation = embeddings[train].std(axis=0)
+    # A feature that the frozen encoder hardly uses must not become the loudest once the encoder moves.
+    head.deviation.copy_(torch.from_numpy(np.maximum(deviation, 0.1 * deviation.mean() + 1e-6)))
+    standard = (torch.from_numpy(embeddings) - head.mean) / head.deviation
     best = float("nan")
-    weight, bias = torch.zeros(head.out_features, head.in_features), torch.zeros(head.out_features)
+    weight, bias = torch.zeros_like(head.linear.weight), torch.zeros_like(head.linear.bias)
     for strength in sorted(STRENGTHS, reverse=True):
         weight, bias = _logistic(standard[train], torch.from_numpy(targets[train]), weights, strength, weight, bias)
         logits = (standard[validation] @ weight.T + bias).numpy()
         score = macro_auroc(targets[validation], logits)
         if math.isnan(best) or score > best:
             best = score
-            folded = weight / torch.from_numpy(deviation)
             with torch.no_grad():
-                head.weight.copy_(folded)
-                head.bias.copy_(bias - folded @ torch.from_numpy(mean))
+                head.linear.weight.copy_(weight)
+                head.linear.bias.copy_(bias)
     return best
 
 

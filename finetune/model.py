@@ -13,19 +13,41 @@ from pretrain.encoder import Encoder
 Array = NDArray[np.float64]
 
 
+class EmotionHead(nn.Module):
+    """A linear layer on standardised embeddings: (B, features) to logits (B, emotions).
+
+    Mean and deviation are those of the training clips under the frozen encoder. They stay as they are: features of
+    very different sizes would make one learning rate too high for some and too low for others.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, features: int, n_emotions: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("deviation", torch.ones(features))
+        self.linear = nn.Linear(features, n_emotions)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Returns logits (B, emotions)."""
+        logits: Tensor = self.linear((embeddings - self.mean) / self.deviation)
+        return logits
+
+
 class EmotionModel(nn.Module):
-    """An encoder with a linear head: waveforms (B, samples) to logits (B, emotions), one sigmoid an emotion."""
+    """An encoder with a head: waveforms (B, samples) to logits (B, emotions), one sigmoid an emotion."""
 
     def __init__(self, encoder: Encoder, n_emotions: int) -> None:
         super().__init__()
         self.encoder = encoder
-        self.head = nn.Linear(encoder.features, n_emotions)
+        self.head = EmotionHead(encoder.features, n_emotions)
 
     def forward(self, waveforms: Tensor, masks: Tensor | None = None) -> Tensor:
         """Returns logits, float32 (B, emotions); masks hide parts of the spectrogram."""
+        embeddings = self.encoder(waveforms, masks)
         with torch.autocast(waveforms.device.type, enabled=False):
-            features = self.encoder(waveforms, masks)
-        logits: Tensor = self.head(features.float())
+            logits: Tensor = self.head(embeddings.float())
         return logits
 
 

@@ -26,6 +26,8 @@ class FinetuneModule(pl.LightningModule):
         weights: (emotions,) how much more presence counts.
         steps: of the whole training.
         loader: the training batches, one view a clip.
+        keep_statistics: leave the statistics of batch normalisation as they are: those of a pretraining on many
+            clips serve better than those of a few labelled ones.
     """
 
     targets: Tensor
@@ -39,8 +41,11 @@ class FinetuneModule(pl.LightningModule):
         weights: Tensor,
         steps: int,
         loader: ViewLoader,
+        *,
+        keep_statistics: bool,
     ) -> None:
         super().__init__()
+        self.keep_statistics = keep_statistics
         self.model = model
         self.settings = settings
         self.register_buffer("targets", targets, persistent=False)
@@ -48,6 +53,15 @@ class FinetuneModule(pl.LightningModule):
         self.steps = steps
         self.loader = loader
         self.latest = torch.zeros(())
+
+    def train(self, mode: bool = True) -> "FinetuneModule":
+        """Sets training mode, but for the statistics that are kept."""
+        super().train(mode)
+        if self.keep_statistics:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
 
     def train_dataloader(self) -> ViewLoader:
         """Returns the training batches."""

@@ -31,7 +31,7 @@ class FinetuneSettings(Settings):
     epochs: int = Field(15, ge=1, description="of the whole network, at most")
     patience: int = Field(4, ge=1, description="epochs without a better validation before training stops")
     batch_size: int = Field(64, ge=2)
-    learning_rate: float = Field(1e-3, gt=0, description="of the head; each earlier layer group has less")
+    learning_rate: float = Field(3e-4, gt=0, description="of the head; each earlier layer group has less")
     layer_decay: float = Field(0.7, gt=0, le=1, description="factor from one layer group to the one before it")
     weight_decay: float = Field(0.05, ge=0)
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps")

@@ -24,6 +24,7 @@ from probe.embed import embed_clips
 from probe.metrics import tune_thresholds
 
 Rows = NDArray[np.int64]
+SCRATCH = "scratch"
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,11 @@ def train_member(
     before = _calibrated(task, validation, test, settings)
     best, best_epoch = score, 0
     if settings.freeze == "none":
-        kept = _train_network(folder, model, task, settings, crop_s, hop_s, weights, score)
+        kept = _train_network(folder, model, task, settings, crop_s, hop_s, weights, score, started_from)
         best, best_epoch = kept.best, kept.best_epoch
     with torch.no_grad():
         # Presence counted w times: the optimum is log(w p / (1 - p)), so log w is taken back out.
-        model.head.bias.sub_(weights.log())
+        model.head.linear.bias.sub_(weights.log())
     if best_epoch:
         both = np.concatenate([task.validation, task.test])
         logits = embed_clips(model, task.store, crop_s, hop_s, both, description=f"{name}: scoring").astype(np.float64)
@@ -124,6 +125,7 @@ def _train_network(
     hop_s: float,
     weights: torch.Tensor,
     start: float,
+    started_from: str,
 ) -> KeepBest:
     rate = model.encoder.settings.spectrogram.sample_rate
     maker = ViewMaker(settings.augment, round(crop_s * rate), rate, settings.seed)
@@ -132,7 +134,9 @@ def _train_network(
     steps = settings.epochs * order.batches_per_epoch
     workers = default_workers() if settings.workers is None else settings.workers
     loader = ViewLoader(ViewDataset(task.store, maker, views=1), order, steps, workers)
-    module = FinetuneModule(model, settings, torch.from_numpy(task.targets), weights, steps, loader)
+    module = FinetuneModule(
+        model, settings, torch.from_numpy(task.targets), weights, steps, loader, keep_statistics=started_from != SCRATCH
+    )
 
     def validate() -> float:
         device = str(module.device).split(":")[0]

@@ -72,6 +72,12 @@ class ContrastiveModule(pl.LightningModule):
         first, second = projections.chunk(2)
         return first, second
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps the schedule of these settings: a run may be resumed towards a nearer or a later end."""
+        ends = {"max_epochs": self.steps, "warmup_epochs": round(self.settings.warmup * self.steps)}
+        for schedule in checkpoint["lr_schedulers"]:
+            schedule.update(ends)
+
     def metrics(self) -> dict[str, float]:
         """Returns the metrics of the latest step.
 

@@ -73,4 +73,5 @@ class PretrainSettings(ViewSettings):
 
 
 # What may differ between a run and its resumption without changing what is learned.
-FREE_TO_CHANGE = frozenset({"backbones", "cache", "workers", "log_every_steps", "save_every_steps"})
+# With other `epochs` the rest of the schedule leads to the new end.
+FREE_TO_CHANGE = frozenset({"backbones", "cache", "epochs", "workers", "log_every_steps", "save_every_steps"})
