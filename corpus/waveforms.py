@@ -40,6 +40,15 @@ class Failure:
     reason: str
 
 
+class NothingReadable(EmoclrError):
+    """No clip of a corpus can be decoded; `failures` says of each why."""
+
+    def __init__(self, failures: Sequence[Failure]) -> None:
+        first = failures[0]
+        super().__init__(f"none of {len(failures)} clips can be read; the first: {first.path}: {first.reason}")
+        self.failures = failures
+
+
 class WaveformStore:
     """All decodable clips of a corpus, 16 kHz mono, as int16 in one memory-mapped file.
 
@@ -119,7 +128,8 @@ def open_waveforms(clips: Sequence[Clip], cache_dir: Path | None = None, workers
         workers: processes that decode; None for one a core.
 
     Raises:
-        EmoclrError: there are no clips, none can be decoded, or the cache cannot be written.
+        NothingReadable: no clip can be decoded.
+        EmoclrError: there are no clips, or the cache cannot be written.
     """
     if not clips:
         raise EmoclrError("there are no clips to decode")
@@ -141,7 +151,7 @@ def open_waveforms(clips: Sequence[Clip], cache_dir: Path | None = None, workers
     if store.failures:
         first = store.failures[0]
         if not len(store):
-            raise EmoclrError(f"none of {len(clips)} clips can be read; the first: {first.path}: {first.reason}")
+            raise NothingReadable(store.failures)
         say(f"{len(store.failures)} of {len(clips)} clips set aside, such as {first.path}: {first.reason}")
     return store
 

@@ -1,7 +1,7 @@
 """Clips to embeddings: overlapping windows through a frozen encoder, one mean a clip."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from corpus.waveforms import WaveformStore
 from pretrain.precision import choose_precision
 
 Embeddings = npt.NDArray[np.float32]
+Positions = npt.NDArray[np.int64]
 PrecisionSetting = Literal["auto", "fp32", "bf16"]
 
 
@@ -40,7 +41,7 @@ def embed_clips(
     store: WaveformStore,
     window_s: float,
     hop_s: float,
-    clips: npt.NDArray[np.int64] | None = None,
+    clips: Positions | None = None,
     batch_size: int = 64,
     description: str = "embedding",
     device: str = "cpu",
@@ -59,42 +60,50 @@ def embed_clips(
         device: "cpu" or "cuda".
         precision: `auto` is what training would choose.
     """
-    window, hop = round(window_s * SAMPLE_RATE), round(hop_s * SAMPLE_RATE)
     chosen = np.arange(len(store)) if clips is None else clips
-    starts = [window_starts(int(samples), window, hop) for samples in store.samples[chosen]]
-    counts = np.array([len(of_clip) for of_clip in starts])
-    sums = np.zeros((len(chosen), 0))
-    encoder.eval().to(device)
-    half = choose_precision(precision, encoder, device) == "bf16-mixed"
-    batches = -(-int(counts.sum()) // batch_size)
-    with torch.inference_mode(), torch.autocast(device, dtype=torch.bfloat16, enabled=half):
-        windows = _batches(store, chosen, starts, window, batch_size)
-        for positions, waveforms in track(windows, description, total=batches):
-            embeddings = encoder(torch.from_numpy(waveforms).to(device))  # (B, features)
-            if not sums.shape[1]:
-                sums = np.zeros((len(chosen), embeddings.shape[1]))
-            np.add.at(sums, positions, embeddings.double().cpu().numpy())
-    means: Embeddings = (sums / counts[:, None]).astype(np.float32)
+    found = list(each_window(encoder, store, window_s, hop_s, chosen, batch_size, description, device, precision))
+    positions = np.concatenate([windows.positions for windows in found])
+    outputs = np.concatenate([windows.outputs for windows in found])
+    sums = np.zeros((len(chosen), outputs.shape[1]))
+    np.add.at(sums, positions, outputs)
+    means: Embeddings = (sums / np.bincount(positions)[:, None]).astype(np.float32)
     return means
 
 
-def _batches(
+class Windows(NamedTuple):
+    """Some windows: positions (B,) of their clips among those asked for, first samples (B,), outputs (B, features)."""
+
+    positions: Positions
+    starts: Positions
+    outputs: Embeddings
+
+
+def each_window(
+    encoder: nn.Module,
     store: WaveformStore,
-    chosen: npt.NDArray[np.int64],
-    starts: list[npt.NDArray[np.int64]],
-    window: int,
-    batch_size: int,
-) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
-    """Yields positions (B,) among the chosen clips and windows (B, window) of at most `batch_size` windows."""
-    positions: list[int] = []
-    windows: list[npt.NDArray[np.float32]] = []
-    for position, (clip, of_clip) in enumerate(zip(chosen, starts, strict=True)):
-        for start in of_clip:
-            positions.append(position)
+    window_s: float,
+    hop_s: float,
+    clips: Positions,
+    batch_size: int = 64,
+    description: str = "embedding",
+    device: str = "cpu",
+    precision: PrecisionSetting = "auto",
+) -> Iterator[Windows]:
+    """Yields what the encoder gives for every window of the clips, batch by batch; see `embed_clips`."""
+    window, hop = round(window_s * SAMPLE_RATE), round(hop_s * SAMPLE_RATE)
+    starts = [window_starts(int(samples), window, hop) for samples in store.samples[clips]]
+    positions = np.repeat(np.arange(len(clips)), [len(of_clip) for of_clip in starts])
+    first = np.concatenate(starts)
+    encoder.eval().to(device)
+    half = choose_precision(precision, encoder, device) == "bf16-mixed"
+    batches = range(0, len(positions), batch_size)
+    with torch.inference_mode(), torch.autocast(device, dtype=torch.bfloat16, enabled=half):
+        for begin in track(batches, description):
+            some, where = positions[begin : begin + batch_size], first[begin : begin + batch_size]
             # np.resize repeats what is too short.
-            windows.append(np.resize(store.crop(int(clip), int(start), window), window))
-            if len(windows) == batch_size:
-                yield np.array(positions), np.stack(windows)
-                positions, windows = [], []
-    if windows:
-        yield np.array(positions), np.stack(windows)
+            crops = [
+                np.resize(store.crop(int(clips[position]), int(start), window), window)
+                for position, start in zip(some, where, strict=True)
+            ]
+            outputs = encoder(torch.from_numpy(np.stack(crops)).to(device))  # (B, features)
+            yield Windows(some, where, outputs.float().cpu().numpy())

@@ -1,0 +1,51 @@
+"""The `predict` command."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from configs.console import make_parser, run_command, say
+
+EXAMPLES = """  predict --from checkpoints/my-emotions recording.mp3 --out predictions.csv
+  predict --from checkpoints/my-emotions recordings/ --out timeline.csv --timeline
+  predict --from checkpoints/my-emotions/resnet10t a.wav b.ogg --out predictions.jsonl --format jsonl"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs `predict` and returns its exit code."""
+    parser = make_parser("predict", "Say which emotions recordings carry, and when.", EXAMPLES)
+    parser.add_argument(
+        "--from", dest="source", required=True, type=Path, metavar="RUN", help="folder of finetune, or of one backbone"
+    )
+    parser.add_argument("recordings", nargs="+", type=Path, metavar="FILE_OR_DIR", help="recordings of any length")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the table to write")
+    parser.add_argument("--timeline", action="store_true", help="one row a window in place of one row a file")
+    parser.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: %(default)s")
+    return run_command(_predict, parser.parse_intermixed_args(arguments))
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from finetune.checkpoint import load_ensemble
+    from predict.run import choose_device, predict
+    from predict.tables import errors_path, write_predictions
+
+    ensemble, card = load_ensemble(arguments.source)
+    for note in card.notes:
+        say(f"note: {note}")
+    found = predict(ensemble, card, arguments.recordings, timeline=arguments.timeline, device=choose_device())
+    write_predictions(found, arguments.out, arguments.format)
+    files = len({answer.path for answer in found.answers})
+    say(f"{files} recording{'s' if files != 1 else ''}, {len(found.answers)} rows: {arguments.out}")
+    for emotion in found.emotions:
+        count = sum(emotion in answer.emotions for answer in found.answers)
+        say(f"  {emotion}: {count}")
+    if found.failures:
+        first = found.failures[0]
+        say(f"{len(found.failures)} could not be read, such as {first.path}: {first.reason}")
+        say(f"  all of them: {errors_path(arguments.out)}")
+    return 0 if found.answers else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""From recordings to the probability of each emotion."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from configs.errors import ConfigError
+from corpus.audio import SAMPLE_RATE
+from corpus.scan import find_audio
+from corpus.waveforms import Clip, Failure, NothingReadable, WaveformStore, open_waveforms
+from finetune.checkpoint import EnsembleCard
+from finetune.model import Array, Ensemble
+from probe.embed import Windows, each_window
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is heard in a recording, or in one window of it, from `start_s` to `end_s`.
+
+    Attributes:
+        path: the recording, as it was given.
+        start_s: s.
+        end_s: s.
+        probabilities: (emotions,) in [0, 1].
+        emotions: those over their threshold; the likeliest one where each recording has one emotion.
+    """
+
+    path: Path
+    start_s: float
+    end_s: float
+    probabilities: Array
+    emotions: list[str]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Answers in the order of the recordings, and what could not be read."""
+
+    emotions: list[str]
+    answers: list[Answer]
+    failures: list[Failure]
+
+
+def predict(
+    ensemble: Ensemble,
+    card: EnsembleCard,
+    sources: Sequence[Path],
+    *,
+    timeline: bool = False,
+    device: str = "cpu",
+) -> Predictions:
+    """Returns the emotions of recordings.
+
+    Args:
+        ensemble: from `finetune.checkpoint.load_ensemble`.
+        card: its card; says windows and thresholds.
+        sources: files, and folders that are walked.
+        timeline: one answer a window in place of one a recording.
+        device: "cpu" or "cuda".
+
+    Raises:
+        ConfigError: a source does not exist, or there are no recordings.
+    """
+    paths = find_audio(sources)
+    if not paths:
+        raise ConfigError(f"no recordings in {', '.join(map(str, sources))}")
+    # What is heard once needs no place in the cache of corpora.
+    with tempfile.TemporaryDirectory(prefix="emoclr-") as cache:
+        try:
+            store = open_waveforms([Clip(path) for path in paths], Path(cache))
+        except NothingReadable as error:
+            return Predictions(card.emotions, [], list(error.failures))
+        clips = np.arange(len(store))
+        windows = list(
+            each_window(ensemble, store, card.window_s, card.hop_s, clips, description="listening", device=device)
+        )
+        read = [paths[row] for row in store.source_rows]
+        answers = _answers(ensemble, card, store, read, windows, timeline)
+        return Predictions(card.emotions, answers, store.failures)
+
+
+def _answers(
+    ensemble: Ensemble,
+    card: EnsembleCard,
+    store: WaveformStore,
+    paths: Sequence[Path],
+    windows: Sequence[Windows],
+    timeline: bool,
+) -> list[Answer]:
+    positions = np.concatenate([some.positions for some in windows])
+    starts_s = np.concatenate([some.starts for some in windows]) / SAMPLE_RATE
+    logits = np.concatenate([some.outputs for some in windows]).astype(np.float64)
+    ends_s = np.minimum(starts_s + card.window_s, store.durations_s[positions])
+    if not timeline:
+        sums = np.zeros((len(paths), logits.shape[1]))
+        np.add.at(sums, positions, logits)
+        logits = sums / np.bincount(positions)[:, None]
+        positions, starts_s, ends_s = np.arange(len(paths)), np.zeros(len(paths)), store.durations_s
+    probabilities = ensemble.probabilities(logits)  # (rows, emotions)
+    return [
+        Answer(paths[position], float(start), float(end), row, named(row, card))
+        for position, start, end, row in zip(positions, starts_s, ends_s, probabilities, strict=True)
+    ]
+
+
+def named(probabilities: Array, card: EnsembleCard) -> list[str]:
+    """Returns the emotions that probabilities (emotions,) name: those at or over their threshold.
+
+    Where every training clip carried exactly one emotion, the likeliest one.
+    """
+    if card.single_label:
+        return [card.emotions[int(probabilities.argmax())]]
+    return [name for name, p, least in zip(card.emotions, probabilities, card.thresholds, strict=True) if p >= least]
+
+
+def choose_device() -> str:
+    """Returns "cuda" where torch finds a GPU, else "cpu"."""
+    return "cuda" if torch.cuda.is_available() else "cpu"

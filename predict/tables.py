@@ -1,0 +1,63 @@
+"""Predictions as CSV or JSON lines, and the table of what could not be read."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from configs.files import write_text
+from corpus.waveforms import Failure
+from predict.run import Answer, Predictions
+
+Format = Literal["csv", "jsonl"]
+
+
+def errors_path(out: Path) -> Path:
+    """Returns where the table of errors of `out` goes: `predictions.csv` has `predictions.errors.csv`."""
+    return out.with_name(f"{out.stem}.errors.csv")
+
+
+def write_predictions(predictions: Predictions, out: Path, form: Format) -> None:
+    """Writes one row an answer, atomically; and, where something could not be read, the table of errors beside it.
+
+    CSV columns are `path, start_s, end_s`, one probability an emotion, and `emotions`, joined by `;`. JSON lines hold
+    the same keys, `emotions` as a list.
+    """
+    lines = _csv(predictions) if form == "csv" else _jsonl(predictions.answers, predictions.emotions)
+    write_text(out, lines)
+    errors = errors_path(out)
+    if predictions.failures:
+        write_text(errors, _errors(predictions.failures))
+    else:
+        errors.unlink(missing_ok=True)
+
+
+def _csv(predictions: Predictions) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "start_s", "end_s", *predictions.emotions, "emotions"])
+    for answer in predictions.answers:
+        shares = [f"{value:.4f}" for value in answer.probabilities]
+        times = [f"{answer.start_s:.3f}", f"{answer.end_s:.3f}"]
+        writer.writerow([answer.path, *times, *shares, ";".join(answer.emotions)])
+    return text.getvalue()
+
+
+def _jsonl(answers: Sequence[Answer], emotions: Sequence[str]) -> str:
+    rows = []
+    for answer in answers:
+        shares = {name: round(float(p), 4) for name, p in zip(emotions, answer.probabilities, strict=True)}
+        times = {"start_s": round(answer.start_s, 3), "end_s": round(answer.end_s, 3)}
+        row = {"path": str(answer.path), **times, **shares, "emotions": answer.emotions}
+        rows.append(json.dumps(row, ensure_ascii=False) + "\n")
+    return "".join(rows)
+
+
+def _errors(failures: Sequence[Failure]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "reason"])
+    writer.writerows([failure.path, failure.reason] for failure in failures)
+    return text.getvalue()
