@@ -1,7 +1,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
+DEMO := demo
+DEMO_SIZE ?= full
+DEMO_PRETRAIN ?=
+DEMO_FINETUNE ?= epochs=5 patience=2 batch_size=32 bootstrap_resamples=500
 
-.PHONY: install test lint demo benchmarks clean
+.PHONY: install test lint demo benchmarks
 
 install: .venv/.installed
 
@@ -19,3 +23,19 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+demo: install
+	rm -rf $(DEMO)/corpus $(DEMO)/pretrained $(DEMO)/probe $(DEMO)/emotions
+	$(BIN)/corpus demo --out $(DEMO)/corpus --size $(DEMO_SIZE)
+	$(BIN)/pretrain --config demo.yaml data=$(DEMO)/corpus/unlabeled,$(DEMO)/corpus/labels.csv \
+		out=$(DEMO)/pretrained cache=$(DEMO)/cache $(DEMO_PRETRAIN)
+	$(BIN)/probe --from $(DEMO)/pretrained --data $(DEMO)/corpus/labels.csv --out $(DEMO)/probe
+	$(BIN)/finetune --from $(DEMO)/pretrained --data $(DEMO)/corpus/labels.csv --out $(DEMO)/emotions $(DEMO_FINETUNE)
+	$(BIN)/predict --from $(DEMO)/emotions $(DEMO)/corpus/labeled --out $(DEMO)/predictions.csv
+	$(BIN)/probe compare $(DEMO)/probe $(DEMO)/emotions/report
+
+benchmarks: install
+	$(BIN)/python benchmarks/spectrogram.py
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/pretrain_loop.py
+	$(BIN)/python benchmarks/memory.py
