@@ -12,7 +12,7 @@ class SpectrogramSettings(Settings):
     """One STFT and what is drawn from it."""
 
     sample_rate: int = Field(16_000, ge=4_000, le=96_000, description="Hz")
-    n_fft: int = Field(1024, ge=64, description="samples in a frame")
+    n_fft: int = Field(1024, ge=64, multiple_of=2, description="samples in a frame")
     hop_length: int = Field(320, ge=1, description="samples between frames; 320 is 20 ms at 16 kHz")
     bands: int = Field(128, ge=12, le=512, description="rows of each channel; also the number of mel bands")
     log_offset: float = Field(1e-4, gt=0, description="added to a power before its logarithm")
@@ -83,10 +83,6 @@ class ViewSettings(Settings):
     augment: AugmentSettings = AugmentSettings()
 
 
-class _ViewsOfConfig(ViewSettings):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
 def load_view_settings(name: str, overrides: list[str]) -> ViewSettings:
     """Returns what a pretraining config says of views; its other keys are left to `pretrain` to check."""
-    return load_settings(_ViewsOfConfig, name, overrides)
+    return load_settings(ViewSettings, name, overrides, partial=True)

@@ -1,11 +1,13 @@
 """From a YAML file and `key=value` overrides to validated settings."""
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from configs.errors import ConfigError
 from configs.files import read_yaml
@@ -14,9 +16,17 @@ SHIPPED = Path(__file__).parent
 
 
 class Settings(BaseModel):
-    """Base of all settings: immutable, and an unknown key is an error."""
+    """Base of all settings: immutable, an unknown key is an error, and `a,b` is a list where the key takes one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _listed(cls, value: Any, info: ValidationInfo) -> Any:
+        field = cls.model_fields.get(info.field_name or "")
+        if field is None or not isinstance(value, str | int | float) or not _takes_list(field.annotation):
+            return value
+        return [part for part in value.split(",") if part] if isinstance(value, str) else [value]
 
 
 S = TypeVar("S", bound=Settings)
@@ -35,7 +45,7 @@ def find_config(name: str) -> Path:
     raise ConfigError(f"{name}: no such config{_perhaps(name, shipped)}; shipped are {', '.join(shipped)}")
 
 
-def load_settings(model: type[S], name: str | None, overrides: list[str]) -> S:
+def load_settings(model: type[S], name: str | None, overrides: list[str], *, partial: bool = False) -> S:
     """Returns settings from a config and overrides.
 
     Args:
@@ -43,6 +53,7 @@ def load_settings(model: type[S], name: str | None, overrides: list[str]) -> S:
         name: path or shipped name of a YAML file; None for the defaults alone.
         overrides: `key=value` or `key.sub=value`; values are read as YAML, a comma list without brackets as
             a list where the key takes one.
+        partial: the file may hold keys of other settings, which are left to those; an override may not.
 
     Raises:
         ConfigError: an unknown key, a wrong type or an impossible value, with the source, the key and what was
@@ -50,6 +61,8 @@ def load_settings(model: type[S], name: str | None, overrides: list[str]) -> S:
     """
     path = find_config(name) if name else None
     content = read_yaml(path) if path else {}
+    if partial:
+        content = {key: value for key, value in content.items() if key in model.model_fields}
     sources: dict[str, str] = {}
     for override in overrides:
         key, separator, text = override.partition("=")
@@ -60,7 +73,7 @@ def load_settings(model: type[S], name: str | None, overrides: list[str]) -> S:
         except yaml.YAMLError as error:
             raise ConfigError(f"{override!r}: the value is not YAML: {error}") from error
         _put(content, key.split("."), value, override)
-        sources[key] = "on the command line"
+        sources[key] = "the command line"
     return validate(model, content, str(path or "defaults"), sources)
 
 
@@ -72,17 +85,27 @@ def validate(model: type[S], content: dict[str, Any], source: str, sources: dict
         lines = []
         for problem in error.errors():
             key = ".".join(str(part) for part in problem["loc"])
-            where = next((s for k, s in (sources or {}).items() if key == k or key.startswith(f"{k}.")), source)
+            where = _blame(key, source, sources or {})
             if problem["type"] == "extra_forbidden":
                 known = _known_keys(model, problem["loc"][:-1])
                 last = str(problem["loc"][-1])
                 lines.append(f"{where}: unknown key '{key}'{_perhaps(last, known)}; known are {', '.join(known)}")
             else:
-                message = problem["msg"].removeprefix("Value error, ")
-                message = message[0].lower() + message[1:]
+                message = problem["msg"]
+                own = message.removeprefix("Value error, ")
+                message = own if own != message else message[0].lower() + message[1:]
                 given = "" if isinstance(problem["input"], dict) else f", not {problem['input']!r}"
                 lines.append(f"{where}: {key + ': ' if key else ''}{message}{given}")
         raise ConfigError("\n".join(lines)) from error
+
+
+def _blame(key: str, source: str, sources: dict[str, str]) -> str:
+    """Returns where a key's value comes from; a group of keys may come from several places."""
+    for overridden, place in sources.items():
+        if key == overridden or key.startswith(f"{overridden}."):
+            return place
+    within = {place for overridden, place in sources.items() if not key or overridden.startswith(f"{key}.")}
+    return " with ".join([source, *sorted(within)])
 
 
 def _put(content: dict[str, Any], keys: list[str], value: Any, override: str) -> None:
@@ -94,13 +117,23 @@ def _put(content: dict[str, Any], keys: list[str], value: Any, override: str) ->
     content[keys[-1]] = value
 
 
+def _takes_list(annotation: Any) -> bool:
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    return any(get_origin(kind) in (list, Sequence) for kind in kinds)
+
+
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     for part in location:
         field = model.model_fields.get(str(part))
-        annotation = field.annotation if field else None
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
+        model = (_settings_in(field.annotation) if field else None) or model
     return list(model.model_fields)
+
+
+def _settings_in(annotation: Any) -> type[BaseModel] | None:
+    """Returns the settings in an annotation such as `X`, `X | None` or `list[X]`, None where there are none."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _settings_in(part))), None)
 
 
 def _perhaps(name: str, known: list[str]) -> str:
