@@ -21,7 +21,7 @@ def console() -> "Console":
     """Returns a console on standard error: results go to standard output, talk does not."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 def say(message: str) -> None:
