@@ -22,7 +22,13 @@ def main(arguments: list[str] | None = None) -> int:
     preview.add_argument("--views", type=int, default=2, help="views to draw (default: %(default)s)")
     preview.add_argument("--seed", type=int, default=0, help="of the views (default: %(default)s)")
     preview.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the config to change")
-    return run_command(_preview, parser.parse_args(arguments))
+    preview.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    parsed, late = parser.parse_known_args(arguments)
+    # argparse ends a list at the first option after it; overrides behind one are just as good.
+    if any(word.startswith("-") for word in late):
+        parser.error(f"unrecognized arguments: {' '.join(late)}")
+    parsed.overrides = [*parsed.overrides, *late]
+    return run_command(_preview, parsed)
 
 
 def _preview(arguments: argparse.Namespace) -> None:

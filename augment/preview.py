@@ -41,7 +41,7 @@ def draw_preview(
     from matplotlib.figure import Figure
 
     module = Spectrogram(spectrogram)
-    maker = ViewMaker(augment, int(crop_s * spectrogram.sample_rate), spectrogram.sample_rate, seed)
+    maker = ViewMaker(augment, round(crop_s * spectrogram.sample_rate), spectrogram.sample_rate, seed)
     panels = [("the clip", 0.0, len(waveform) / spectrogram.sample_rate, _image(module, waveform))]
     for view in range(views):
         start = maker.crop_start(len(waveform), 0, 0, view)
@@ -82,7 +82,7 @@ def draw_preview(
             axis.set_yticks(positions, labels if column == 0 else [""] * len(labels), fontsize=8)
             if column == 0:
                 axis.set_ylabel(f"{channel} ({'pitch class' if channel == 'chroma' else 'Hz'})")
-    figure.suptitle(title, fontsize=12)
+    figure.suptitle(title, fontsize=12, parse_math=False)
     write_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=110))
 
 

@@ -75,6 +75,8 @@ class WaveformAugmentation:
     def __call__(self, waveform: NDArray[np.float32], seeds: np.random.SeedSequence) -> NDArray[np.float32]:
         """Returns the augmented waveform, float32 `(samples,)`, of the same length.
 
+        Where a transform changes the length, the end is cut off, or the whole repeated until it fills it.
+
         audiomentations draws from the global generators of Python and NumPy; they are seeded for this one call and
         put back afterwards, so that nothing else in the process notices.
         """
@@ -89,7 +91,9 @@ class WaveformAugmentation:
         finally:
             random.setstate(python_state)
             np.random.set_state(numpy_state)
-        return augmented
+        if len(augmented) != len(waveform):
+            augmented = np.resize(augmented, waveform.shape)
+        return np.ascontiguousarray(augmented)
 
 
 def _build(settings: TransformSettings) -> Any:
