@@ -1,0 +1,156 @@
+import librosa
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from augment.settings import SpectrogramSettings
+from augment.spectrogram import Spectrogram
+
+SMALL = SpectrogramSettings(sample_rate=16_000, n_fft=512, hop_length=160, bands=32)
+
+
+def waveform_of(kind, samples, rate, seed):
+    rng = np.random.default_rng(seed)
+    times = np.arange(samples) / rate
+    noise = rng.standard_normal(samples)
+    made = {
+        "silence": np.zeros(samples),
+        "noise": 0.2 * noise,
+        "whisper": 1e-3 * noise,
+        "tone": 0.5 * np.sin(2 * np.pi * rng.uniform(50, rate / 2) * times),
+        "voice then silence": np.where(times < times[-1] / 2, 0.3 * np.sign(np.sin(2 * np.pi * 120 * times)), 0),
+        "click": np.arange(samples) == rng.integers(samples),
+        "full scale": rng.choice([-1.0, 1.0], samples),
+    }
+    return made[kind].astype(np.float32)
+
+
+kinds = st.sampled_from(["silence", "noise", "whisper", "tone", "voice then silence", "click", "full scale"])
+
+
+@st.composite
+def spectrogram_settings(draw):
+    n_fft = 2 * draw(st.integers(32, 1_024))
+    return SpectrogramSettings(
+        sample_rate=draw(st.sampled_from([4_000, 8_000, 16_000, 22_050, 44_100])),
+        n_fft=n_fft,
+        hop_length=draw(st.integers(n_fft // 8, n_fft)),
+        bands=draw(st.integers(12, n_fft // 4)),
+    )
+
+
+def librosa_channels(settings, waveform):
+    common = {"n_fft": settings.n_fft, "hop_length": settings.hop_length, "pad_mode": "constant"}
+    rate = settings.sample_rate
+    return (
+        librosa.feature.melspectrogram(y=waveform, sr=rate, n_mels=settings.bands, **common),
+        librosa.feature.chroma_stft(y=waveform, sr=rate, tuning=0, **common),
+        np.abs(librosa.stft(waveform, **common)),
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Empty filters", "ignore:n_fft=")
+@settings(deadline=None, max_examples=40)
+@given(config=spectrogram_settings(), kind=kinds, samples=st.integers(1, 8_000), seed=st.integers(0, 9))
+def test_the_three_channels_are_librosas(config, kind, samples, seed):
+    waveform = waveform_of(kind, samples, config.sample_rate, seed)
+    ours = Spectrogram(config).channels(torch.from_numpy(waveform)[None])
+    for name, channel, reference in zip(
+        ("mel", "chroma", "stft"), ours, librosa_channels(config, waveform), strict=True
+    ):
+        # 1e-4 of each value; what is a millionth of the loudest is lost in float32 for librosa, too.
+        tolerance = 1e-6 * np.abs(reference).max() + 1e-9
+        np.testing.assert_allclose(channel[0].numpy(), reference, rtol=1e-4, atol=tolerance, err_msg=name)
+
+
+@pytest.mark.filterwarnings("ignore:Empty filters")
+@settings(deadline=None, max_examples=30)
+@given(config=spectrogram_settings(), samples=st.integers(1, 8_000), batch=st.integers(1, 3))
+def test_the_image_is_three_channels_of_equal_height_and_a_frame_a_hop(config, samples, batch):
+    images = Spectrogram(config)(torch.zeros(batch, samples))
+    assert images.shape == (batch, 3, config.bands, 1 + samples // config.hop_length)
+    assert images.dtype == torch.float32
+
+
+@pytest.mark.parametrize("bands", [12, 32, 50, 128])
+def test_the_image_is_logs_of_power_and_chroma_stretched_to_the_same_height(bands):
+    config = SMALL.model_copy(update={"bands": bands, "log_offset": 1e-3})
+    waveform = waveform_of("noise", 4_000, 16_000, 0)
+    mel, chroma, stft = librosa_channels(config, waveform)
+    image = Spectrogram(config)(torch.from_numpy(waveform)[None])[0].numpy()
+    np.testing.assert_allclose(image[0], np.log(mel + 1e-3), atol=1e-3)
+    np.testing.assert_allclose(image[1], chroma[np.arange(bands) * 12 // bands], atol=1e-3)
+    # A row of the STFT channel is the mean of what lies between its edges: a difference of the running integral.
+    edges = np.linspace(0, len(stft), bands + 1)
+    integral = np.vstack([np.zeros_like(stft[:1]), np.cumsum(stft, axis=0)])
+    at_edges = np.stack([np.interp(edges, np.arange(len(integral)), column) for column in integral.T], axis=1)
+    rows = np.diff(at_edges, axis=0) / np.diff(edges)[:, None]
+    np.testing.assert_allclose(image[2], np.log(rows**2 + 1e-3), atol=1e-3)
+
+
+def test_louder_is_brighter_and_nothing_is_normalised_per_clip():
+    quiet = torch.from_numpy(waveform_of("noise", 4_000, 16_000, 0))
+    module = Spectrogram(SMALL.model_copy(update={"log_offset": 1e-12}))
+    difference = (module(10 * quiet[None]) - module(quiet[None]))[0]
+    twenty_db = torch.full_like(difference[0], np.log(100))
+    torch.testing.assert_close(difference[0], twenty_db, atol=1e-2, rtol=0)
+    torch.testing.assert_close(difference[2], twenty_db, atol=1e-2, rtol=0)
+    torch.testing.assert_close(difference[1], torch.zeros_like(difference[1]), atol=1e-3, rtol=0)
+
+
+def mixed_batch(samples, batch):
+    order = ["noise", "silence", "tone", "click", "whisper", "voice then silence", "full scale"]
+    rows = [waveform_of(order[n % len(order)], samples, 16_000, n) for n in range(batch)]
+    return torch.from_numpy(np.stack(rows))
+
+
+def test_a_batch_gives_what_its_clips_give_alone():
+    waveforms, module = mixed_batch(4_000, 7), Spectrogram(SMALL)
+    alone = torch.cat([module(waveform[None]) for waveform in waveforms])
+    torch.testing.assert_close(module(waveforms), alone, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("batch", [19, 20, 21, 45])
+def test_parts_that_fit_a_cpus_cache_give_what_the_whole_batch_gives(batch):
+    waveforms, module = mixed_batch(16_000, batch), Spectrogram(SMALL)
+    torch.testing.assert_close(module(waveforms), module._images(waveforms), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_the_scripted_module_gives_the_same():
+    waveforms, module = mixed_batch(8_000, 41), Spectrogram(SMALL)
+    scripted = torch.jit.script(module)
+    torch.testing.assert_close(scripted(waveforms), module(waveforms), rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_are_those_of_finite_differences():
+    module = Spectrogram(SpectrogramSettings(n_fft=64, hop_length=32, bands=12)).double()
+    generator = torch.Generator().manual_seed(0)
+    waveforms = torch.randn(2, 200, dtype=torch.double, generator=generator).requires_grad_()
+    assert torch.autograd.gradcheck(module, waveforms, fast_mode=True)
+
+
+@pytest.mark.parametrize("kind", ["silence", "voice then silence", "click", "tone", "full scale"])
+def test_gradients_are_finite_even_in_digital_silence(kind):
+    waveforms = torch.from_numpy(waveform_of(kind, 4_000, 16_000, 0))[None].requires_grad_()
+    weights = torch.randn(Spectrogram(SMALL)(waveforms).shape, generator=torch.Generator().manual_seed(0))
+    (Spectrogram(SMALL)(waveforms) * weights).sum().backward()
+    assert waveforms.grad is not None and torch.isfinite(waveforms.grad).all()
+    assert kind == "silence" or waveforms.grad.abs().max() > 0
+
+
+def test_the_constants_take_no_place_in_a_checkpoint():
+    assert Spectrogram(SMALL).state_dict() == {}
+
+
+def test_rows_know_their_place_on_the_mel_axis():
+    module = Spectrogram(SMALL)
+    # A tone is brightest in the rows whose place is nearest to its own.
+    for hz in (700.0, 1_500.0, 3_100.0, 6_000.0):
+        tone = torch.sin(2 * np.pi * hz * torch.arange(8_000) / 16_000)[None]
+        image = module(tone)[0].mean(dim=2)  # (3, bands)
+        place = librosa.hz_to_mel(hz) / librosa.hz_to_mel(8_000)
+        for row, axis in ((0, module.mel_axis), (2, module.stft_axis)):
+            assert abs(int(image[row].argmax()) - int((axis - place).abs().argmin())) <= 1

@@ -1,0 +1,194 @@
+import random
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from augment.safety import SAFE
+from augment.settings import TransformSettings, load_view_settings
+from augment.waveform import RoomResponse, WaveformAugmentation
+from configs.errors import ConfigError
+from configs.settings import SHIPPED
+
+RATE = 16_000
+F0S_HZ = (90, 145, 230, 315, 400)
+NEED_FILES = {"AddBackgroundNoise", "AddShortNoises", "ApplyImpulseResponse"}
+SHIPPED_TRANSFORMS = [
+    pytest.param({**transform.model_dump(), "p": 1}, id=f"{path.stem}-{transform.name}")
+    for path in sorted(SHIPPED.glob("simclr*.yaml"))
+    for transform in load_view_settings(str(path), []).augment.transforms
+]
+SAFE_TRANSFORMS = [pytest.param({"name": name, "p": 1}, id=name) for name in sorted(SAFE - NEED_FILES)]
+
+
+def chain(*transforms):
+    return WaveformAugmentation([TransformSettings.model_validate(transform) for transform in transforms], RATE)
+
+
+def seeds(*numbers):
+    return np.random.SeedSequence(numbers)
+
+
+@pytest.fixture(scope="session")
+def sounds(tmp_path_factory):
+    """A folder with a noise, and one with the response of a room."""
+    folder = tmp_path_factory.mktemp("sounds")
+    rng = np.random.default_rng(0)
+    for name, sound in {
+        "noises": 0.1 * rng.standard_normal(RATE),
+        "rooms": np.concatenate([[0.9], 0.05 * rng.standard_normal(3_000) * np.exp(-np.arange(3_000) / 500)]),
+    }.items():
+        (folder / name).mkdir()
+        sf.write(folder / name / "one.wav", sound, RATE)
+    return folder
+
+
+def test_the_measure_of_the_fundamental_knows_what_was_made(voice, cents_from):
+    for f0_hz in F0S_HZ:
+        assert abs(cents_from(voice(f0_hz), f0_hz)) < 3
+        assert cents_from(voice(f0_hz * 2 ** (25 / 1200)), f0_hz) == pytest.approx(25, abs=3)
+        assert cents_from(voice(f0_hz * 2 ** (-300 / 1200)), f0_hz) == pytest.approx(-300, abs=3)
+
+
+def test_the_measure_catches_a_transform_that_is_not_safe(voice, cents_from):
+    shift = chain({"name": "PitchShift", "p": 1, "min_semitones": 1, "max_semitones": 1})
+    assert cents_from(shift(voice(145), seeds(0)), 145) == pytest.approx(100, abs=15)
+
+
+@pytest.mark.parametrize("transform", SHIPPED_TRANSFORMS + SAFE_TRANSFORMS)
+def test_no_safe_transform_moves_the_fundamental_or_changes_the_length(voice, cents_from, transform):
+    augmentation = chain(transform)
+    changed = 0
+    for f0_hz in F0S_HZ:
+        clean = voice(f0_hz)
+        for draw in range(3):
+            augmented = augmentation(clean, seeds(f0_hz, draw))
+            assert augmented.shape == clean.shape and augmented.dtype == np.float32
+            assert np.isfinite(augmented).all()
+            assert abs(cents_from(augmented, f0_hz)) < 20, (f0_hz, draw)
+            changed += not np.array_equal(augmented, clean)
+    assert changed > 10
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "parameters"),
+    [
+        ("AddBackgroundNoise", "noises", {"sounds_path": "noises", "min_snr_db": 5}),
+        ("AddShortNoises", "noises", {"sounds_path": "noises", "min_snr_db": 5}),
+        ("ApplyImpulseResponse", "rooms", {"ir_path": "rooms"}),
+        ("ApplyImpulseResponse", "rooms", {"ir_path": "rooms", "leave_length_unchanged": False}),
+    ],
+)
+def test_nor_does_one_that_brings_in_other_recordings(voice, cents_from, sounds, name, folder, parameters):
+    paths = {key: str(sounds / value) if value == folder else value for key, value in parameters.items()}
+    augmentation = chain({"name": name, "p": 1, **paths})
+    for f0_hz in F0S_HZ:
+        augmented = augmentation(voice(f0_hz), seeds(f0_hz))
+        assert augmented.shape == voice(f0_hz).shape
+        assert abs(cents_from(augmented, f0_hz)) < 20
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        {"name": "TimeStretch", "leave_length_unchanged": False, "min_rate": 1.2, "max_rate": 1.25},
+        {"name": "Trim", "top_db": 20},
+        {"name": "AdjustDuration", "duration_seconds": 3.0},
+        {"name": "Reverse"},
+    ],
+)
+def test_even_an_unsafe_transform_leaves_a_view_its_length(voice, transform):
+    waveform = voice(145)
+    augmented = chain({**transform, "p": 1})(waveform, seeds(0))
+    assert augmented.shape == waveform.shape
+    torch.from_numpy(augmented)  # which takes no view of the samples backwards
+
+
+@pytest.mark.parametrize("transform", SHIPPED_TRANSFORMS + SAFE_TRANSFORMS)
+def test_digital_silence_stays_finite(transform):
+    augmented = chain(transform)(np.zeros(8_000, np.float32), seeds(0))
+    assert augmented.shape == (8_000,) and np.isfinite(augmented).all()
+
+
+EVERYTHING = chain(*[{**parameter.values[0], "p": 0.5} for parameter in SHIPPED_TRANSFORMS])
+
+
+@settings(deadline=None, max_examples=25)
+@given(first=st.integers(0, 2**32), second=st.integers(0, 2**32), disturbance=st.integers(0, 2**32 - 1))
+def test_the_seeds_decide_everything_and_nothing_else_does(voice, first, second, disturbance):
+    waveform = voice(145, 0.2)
+    once = EVERYTHING(waveform, seeds(first))
+    EVERYTHING(waveform, seeds(second))
+    random.seed(disturbance)
+    np.random.seed(disturbance)
+    torch.manual_seed(disturbance)
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    again = EVERYTHING(waveform, seeds(first))
+    assert again.tobytes() == once.tobytes()
+    after = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    assert states[0] == after[0]
+    assert states[1][0] == after[1][0] and states[1][2:] == after[1][2:]
+    np.testing.assert_array_equal(states[1][1], after[1][1])
+    assert torch.equal(states[2], after[2])
+
+
+def test_the_global_generators_are_put_back_even_after_an_error():
+    random.seed(1)
+    np.random.seed(1)
+    python, numpy = random.getstate(), np.random.get_state()
+    with pytest.raises(Exception, match="multichannel"):
+        chain({"name": "RoomResponse", "p": 1})(np.zeros((2, 800), np.float32), seeds(0))
+    assert random.getstate() == python
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy[1])
+
+
+def test_the_input_is_left_as_it_is(voice):
+    waveform = voice(145, 0.2)
+    before = waveform.copy()
+    for draw in range(5):
+        EVERYTHING(waveform, seeds(draw))
+    np.testing.assert_array_equal(waveform, before)
+
+
+def test_no_transforms_no_change(voice):
+    np.testing.assert_array_equal(chain()(voice(145), seeds(0)), voice(145))
+
+
+@pytest.mark.parametrize(
+    ("transform", "told"),
+    [
+        ({"name": "Gain", "min_gain": -3}, "Gain: .*min_gain"),
+        ({"name": "AddGaussianSNR", "min_snr_db": 30, "max_snr_db": 5}, "AddGaussianSNR: .*max_snr_db"),
+        ({"name": "AddBackgroundNoise"}, "AddBackgroundNoise: .*sounds_path"),
+        ({"name": "AddBackgroundNoise", "sounds_path": "/nowhere"}, "AddBackgroundNoise: "),
+        ({"name": "RoomResponse", "min_rt60_s": 2, "max_rt60_s": 1}, "RoomResponse: min_rt60_s"),
+        ({"name": "VerticalFlip"}, "audiomentations has no VerticalFlip"),
+    ],
+)
+def test_parameters_that_a_transform_does_not_take_are_told(transform, told):
+    with pytest.raises(ConfigError, match=rf"augment\.transforms: {told}"):
+        chain(transform)
+
+
+def decay_db(response, rate):
+    """Level of what is still to come after each sample, in dB of the whole (Schroeder 1965)."""
+    left = np.cumsum(response[::-1] ** 2)[::-1]
+    return 10 * np.log10(left / left[0] + 1e-12)
+
+
+@pytest.mark.parametrize("rt60_s", [0.2, 0.5, 1.0])
+def test_a_room_decays_by_60_db_in_its_reverberation_time_and_keeps_the_level(rt60_s):
+    impulse = np.zeros(RATE, np.float32)
+    impulse[0] = 0.5
+    room = RoomResponse(rt60_s, rt60_s, min_direct_to_reverberant_db=6, max_direct_to_reverberant_db=6, p=1)
+    random.seed(3)
+    heard = room(samples=impulse, sample_rate=RATE).astype(np.float64)
+    assert np.sum(heard**2) == pytest.approx(0.25, rel=1e-3)
+    direct, tail = heard[0] ** 2, np.sum(heard[1:] ** 2)
+    assert 10 * np.log10(direct / tail) == pytest.approx(6, abs=0.1)
+    level = decay_db(heard[1:], RATE)
+    fall_s = (np.argmax(level < -25) - np.argmax(level < -5)) / RATE
+    assert 3 * fall_s == pytest.approx(rt60_s, rel=0.1)

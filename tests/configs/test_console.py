@@ -1,0 +1,103 @@
+import argparse
+import io
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+import configs.console
+from configs.console import make_parser, run_command, say, track
+from configs.errors import ConfigError, EmoclrError
+
+
+def command(result, debug=False):
+    def work(arguments):
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    return run_command(work, argparse.Namespace(debug=debug))
+
+
+@pytest.mark.parametrize(
+    ("result", "code", "told"),
+    [
+        (None, 0, ""),
+        (3, 3, ""),
+        (EmoclrError("a.wav: is broken"), 1, "error: a.wav: is broken\n"),
+        (ConfigError("epochs: not 0"), 2, "error: epochs: not 0\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
+def test_exit_codes_and_a_message_without_traceback(capsys, result, code, told):
+    assert command(result) == code
+    assert capsys.readouterr() == ("", told)
+
+
+def test_debug_shows_the_error_itself():
+    with pytest.raises(ConfigError, match="epochs"):
+        command(ConfigError("epochs"), debug=True)
+
+
+def test_a_defect_is_not_dressed_up_as_a_users_error():
+    with pytest.raises(ZeroDivisionError):
+        command(ZeroDivisionError())
+
+
+@pytest.mark.parametrize("message", ["data/[bold]x[/bold].wav", "a" * 300 + " " + "b" * 300, ":smile: 12.5 'x'"])
+def test_talk_goes_to_standard_error_as_it_is(capsys, message):
+    say(message)
+    assert capsys.readouterr() == ("", message + "\n")
+
+
+class Clock:
+    """Time that passes when the test says so."""
+
+    def __init__(self):
+        self.now_s = 100.0
+
+    def monotonic(self):
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(configs.console, "time", SimpleNamespace(monotonic=clock.monotonic))
+    return clock
+
+
+def test_long_work_is_told_every_ten_seconds_and_at_its_end(clock, capsys):
+    for _ in track(range(6), "decoding"):
+        clock.now_s += 4
+    assert capsys.readouterr().err.splitlines() == ["decoding: 3 of 6", "decoding: 6 of 6, done"]
+
+
+def test_work_of_unknown_length_is_told_too(clock, capsys):
+    for _ in track(iter("abcd"), "reading"):
+        clock.now_s += 4
+    assert capsys.readouterr().err.splitlines() == ["reading: 3", "reading: 4, done"]
+
+
+def test_short_work_is_silent(clock, capsys):
+    assert list(track(["a", "b"], "reading")) == ["a", "b"]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_terminal_gets_a_bar_and_the_same_items(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    assert list(track("abc", "decoding")) == ["a", "b", "c"]
+    assert "decoding" in terminal.getvalue() and "3/3" in terminal.getvalue()
+
+
+def test_help_ends_with_examples_that_are_not_reflowed():
+    parser = make_parser("pretrain", "Pretrains.", "  pretrain --config simclr.yaml\n  pretrain --resume")
+    assert parser.format_help().endswith("examples:\n  pretrain --config simclr.yaml\n  pretrain --resume\n")
+    assert parser.parse_args(["--debug"]).debug and not parser.parse_args([]).debug
