@@ -19,7 +19,7 @@ from corpus.waveforms import WaveformStore, clips_of, open_waveforms
 from finetune.checkpoint import ENSEMBLE_CARD, EnsembleCard
 from finetune.model import Array, combine
 from finetune.settings import FinetuneSettings
-from finetune.train import SCRATCH, Member, Rows, Task, train_member
+from finetune.train import Member, Rows, Task, train_member
 from finetune.words import summary_of
 from pretrain.checkpoint import backbone_folders, load_encoder, package_versions
 from pretrain.encoder import Encoder, EncoderSettings
@@ -62,7 +62,7 @@ class Start:
         )
         torch.manual_seed(settings.seed)
         encoder = Encoder(made, pretrained=settings.pretrained)
-        return encoder, crop_s, "ImageNet" if settings.pretrained else SCRATCH
+        return encoder, crop_s, "ImageNet" if settings.pretrained else "scratch"
 
 
 def finetune(
@@ -106,7 +106,10 @@ def finetune(
             if len(division.folds) > 1:
                 folder = folder / f"fold-{fold + 1}"
                 say(f"fold {fold + 1} of {len(division.folds)}: {start.name}")
-            members[start.name].append(train_member(folder, encoder, task, settings, crop_s, origin))
+            heard = start.folder is not None
+            members[start.name].append(
+                train_member(folder, encoder, task, settings, crop_s, origin, heard_before=heard)
+            )
 
     truth = truth_of(table, division, share, settings.bootstrap_resamples, settings.seed)
     models = [joined(name, [(m.test, np.array(m.card.thresholds)) for m in folds]) for name, folds in members.items()]

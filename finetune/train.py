@@ -24,7 +24,6 @@ from probe.embed import embed_clips
 from probe.metrics import tune_thresholds
 
 Rows = NDArray[np.int64]
-SCRATCH = "scratch"
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,28 @@ class Member:
 
 
 def train_member(
-    folder: Path, encoder: Encoder, task: Task, settings: FinetuneSettings, crop_s: float, started_from: str
+    folder: Path,
+    encoder: Encoder,
+    task: Task,
+    settings: FinetuneSettings,
+    crop_s: float,
+    started_from: str,
+    *,
+    heard_before: bool,
 ) -> Member:
     """Trains a head, then the whole network, calibrates on validation speakers, and saves into `folder`.
 
     The weights kept are those with the best macro AUROC on validation speakers, the head alone included: fine-tuning
     that does not help there is undone.
+
+    Args:
+        folder: gets weights and card.
+        encoder: where the member begins; it is changed.
+        task: what is learned.
+        settings: how.
+        crop_s: length of a window in s.
+        started_from: for the card.
+        heard_before: whether the encoder was pretrained on sound, so that its batch statistics are worth keeping.
     """
     name = folder.name
     hop_s = min(settings.hop_s or crop_s / 2, crop_s)
@@ -75,7 +90,7 @@ def train_member(
     before = _calibrated(task, validation, test, settings)
     best, best_epoch = score, 0
     if settings.freeze == "none":
-        kept = _train_network(folder, model, task, settings, crop_s, hop_s, weights, score, started_from)
+        kept = _train_network(folder, model, task, settings, crop_s, hop_s, weights, score, heard_before)
         best, best_epoch = kept.best, kept.best_epoch
     with torch.no_grad():
         # Presence counted w times: the optimum is log(w p / (1 - p)), so log w is taken back out.
@@ -125,7 +140,7 @@ def _train_network(
     hop_s: float,
     weights: torch.Tensor,
     start: float,
-    started_from: str,
+    heard_before: bool,
 ) -> KeepBest:
     rate = model.encoder.settings.spectrogram.sample_rate
     maker = ViewMaker(settings.augment, round(crop_s * rate), rate, settings.seed)
@@ -135,7 +150,7 @@ def _train_network(
     workers = default_workers() if settings.workers is None else settings.workers
     loader = ViewLoader(ViewDataset(task.store, maker, views=1), order, steps, workers)
     module = FinetuneModule(
-        model, settings, torch.from_numpy(task.targets), weights, steps, loader, keep_statistics=started_from != SCRATCH
+        model, settings, torch.from_numpy(task.targets), weights, steps, loader, keep_statistics=heard_before
     )
 
     def validate() -> float:
