@@ -44,8 +44,9 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes UTF-8 text atomically."""
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    """Writes UTF-8 text atomically; file names that are no UTF-8 keep their bytes."""
+    content = text.encode("utf-8", errors="surrogateescape")
+    write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -25,8 +25,8 @@ def summary_of(table: LabelTable, division: Division, settings: FinetuneSettings
     whole = "" if settings.freeze == "backbone" else ", then the whole network with lower rates for earlier layers"
     how = "mean of their calibrated probabilities" if settings.ensemble == "mean" else "share of their votes"
     joined = f" The ensemble's answer is the {how}." if len(names) > 1 else ""
+    networks = f"{len(names)} networks ({', '.join(names)}), each" if len(names) > 1 else f"One network ({names[0]}):"
     return (
-        f"{len(names)} network{'s' if len(names) > 1 else ''} ({', '.join(names)}), each a multilabel head alone first"
-        f"{whole}. {split} The moment to stop, temperatures and thresholds were chosen on validation {unit} only."
+        f"{networks} a multilabel head alone first{whole}. {split} The moment to stop, temperatures and thresholds were chosen on validation {unit} only."
         f"{joined} Baselines: the heads alone on the frozen encoders, and chance."
     )
