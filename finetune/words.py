@@ -27,6 +27,7 @@ def summary_of(table: LabelTable, division: Division, settings: FinetuneSettings
     joined = f" The ensemble's answer is the {how}." if len(names) > 1 else ""
     networks = f"{len(names)} networks ({', '.join(names)}), each" if len(names) > 1 else f"One network ({names[0]}):"
     return (
-        f"{networks} a multilabel head alone first{whole}. {split} The moment to stop, temperatures and thresholds were chosen on validation {unit} only."
-        f"{joined} Baselines: the heads alone on the frozen encoders, and chance."
+        f"{networks} a multilabel head alone first{whole}. {split} "
+        f"The moment to stop, temperatures and thresholds were chosen on validation {unit} only.{joined} "
+        "Baselines: the heads alone on the frozen encoders, and chance."
     )
