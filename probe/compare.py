@@ -52,7 +52,7 @@ def print_comparison(folders: Sequence[Path]) -> None:
     table.add_column("")
     for name in shown:
         table.add_column(METRIC_LABELS[name], justify="right", no_wrap=True)
-    for folder, content in reports:
+    for _, content in reports:
         table.add_row(f"[bold]{content['title']}[/bold]")
         headline = next(iter(content["models"]))
         rows = {headline: content["metrics"]} | content["baselines"]

@@ -141,7 +141,7 @@ def test_a_constant_probability_scores_one_half_and_the_share_of_positives() -> 
     assert (found["macro_auroc"], found["map"]) == (0.5, 0.25)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(predictions())
 def test_no_other_threshold_gives_a_better_f1(case: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     targets, probabilities, _ = case
