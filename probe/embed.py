@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from configs.console import track
+from configs.errors import EmoclrError
 from corpus.audio import SAMPLE_RATE
 from corpus.waveforms import WaveformStore
 from pretrain.precision import choose_precision
@@ -16,6 +17,10 @@ from pretrain.precision import choose_precision
 Embeddings = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
 PrecisionSetting = Literal["auto", "fp32", "bf16"]
+
+SHORTEST_IN_BF16_S = 1.0
+"""On CPUs with AMX, oneDNN's bf16 convolution of stride 2 returns garbage where its input is one or two frames wide
+(torch 2.15): that is what the last stage of a ResNet sees of a window under 0.6 s."""
 
 
 def window_starts(samples: int, window: int, hop: int) -> npt.NDArray[np.int64]:
@@ -58,7 +63,7 @@ def embed_clips(
         batch_size: windows at once, of as many clips as it takes.
         description: shown with the progress.
         device: "cpu" or "cuda".
-        precision: `auto` is what training would choose.
+        precision: `auto` is what training would choose; a CPU takes fp32 for windows under a second.
     """
     chosen = np.arange(len(store)) if clips is None else clips
     found = list(each_window(encoder, store, window_s, hop_s, chosen, batch_size, description, device, precision))
@@ -89,13 +94,18 @@ def each_window(
     device: str = "cpu",
     precision: PrecisionSetting = "auto",
 ) -> Iterator[Windows]:
-    """Yields what the encoder gives for every window of the clips, batch by batch; see `embed_clips`."""
+    """Yields what the encoder gives for every window of the clips, batch by batch; see `embed_clips`.
+
+    Raises:
+        EmoclrError: the encoder gives something that is no number, as after a training that diverged.
+    """
     window, hop = round(window_s * SAMPLE_RATE), round(hop_s * SAMPLE_RATE)
     starts = [window_starts(int(samples), window, hop) for samples in store.samples[clips]]
     positions = np.repeat(np.arange(len(clips)), [len(of_clip) for of_clip in starts])
     first = np.concatenate(starts)
     encoder.eval().to(device)
     half = choose_precision(precision, encoder, device) == "bf16-mixed"
+    half = half and (device != "cpu" or window_s >= SHORTEST_IN_BF16_S)
     batches = range(0, len(positions), batch_size)
     with torch.inference_mode(), torch.autocast(device, dtype=torch.bfloat16, enabled=half):
         for begin in track(batches, description):
@@ -106,4 +116,6 @@ def each_window(
                 for position, start in zip(some, where, strict=True)
             ]
             outputs = encoder(torch.from_numpy(np.stack(crops)).to(device))  # (B, features)
+            if not torch.isfinite(outputs).all():
+                raise EmoclrError(f"{description}: the network gives values that are no numbers; its training diverged")
             yield Windows(some, where, outputs.float().cpu().numpy())

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from configs.errors import EmoclrError
 from corpus.waveforms import Clip, WaveformStore, open_waveforms
 from pretrain.encoder import Encoder, EncoderSettings
 from probe.baselines import chance_probabilities, logmel_statistics
@@ -28,7 +29,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> WaveformStore:
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
     torch.manual_seed(0)
-    return Encoder(EncoderSettings(backbone="test_resnet.r160_in1k")).eval()
+    return Encoder(EncoderSettings(backbone="test_resnet")).eval()
 
 
 @given(st.integers(1, 50_000), st.integers(1, 8_000), st.data())
@@ -63,10 +64,25 @@ def test_an_embedding_is_the_mean_over_its_windows(encoder: Encoder, store: Wave
 
 
 def test_embedding_leaves_the_encoder_as_it_was(store: WaveformStore) -> None:
-    encoder = Encoder(EncoderSettings(backbone="test_resnet.r160_in1k")).train()
+    encoder = Encoder(EncoderSettings(backbone="test_resnet")).train()
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
     embed_clips(encoder, store, 1.0, 1.0)
     assert all(torch.equal(before[name], value) for name, value in encoder.state_dict().items())
+
+
+def test_short_windows_give_the_same_embeddings_in_any_precision(store: WaveformStore) -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(EncoderSettings(backbone="resnet10t"))
+    exact = embed_clips(encoder, store, 0.5, 0.5, precision="fp32")
+    assert embed_clips(encoder, store, 0.5, 0.5, precision="bf16") == pytest.approx(exact, rel=0.05, abs=0.01)
+
+
+def test_an_encoder_that_gives_no_numbers_is_an_error(store: WaveformStore) -> None:
+    encoder = Encoder(EncoderSettings(backbone="test_resnet"))
+    with torch.no_grad():
+        next(encoder.backbone.parameters()).fill_(float("nan"))
+    with pytest.raises(EmoclrError, match="no numbers"):
+        embed_clips(encoder, store, 1.0, 1.0)
 
 
 def test_logmel_statistics_equal_librosas(store: WaveformStore) -> None:
