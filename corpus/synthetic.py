@@ -112,7 +112,8 @@ def make_demo_corpus(folder: Path, seed: int = 0, size: str = "full") -> DemoSum
     Speakers are disjoint over the splits, every split holds every emotion, and whoever speaks in `unlabeled` is of the
     training split or of none: so `data=DIR/unlabeled,DIR/labels.csv` with the splits train and validation keeps test
     speakers out of pretraining. Clips last 0.5 to 22 s; every eighth has a second emotion after the first, and both
-    labels. Columns: path, the six emotions (0.0 or 1.0), speaker, split, sex.
+    labels. Columns: path, the six emotions (0.0 or 1.0), speaker, split, sex, and synthetic, which is "yes"
+    everywhere: reports say so beside their numbers.
 
     Args:
         folder: where to write; made where missing. Files of an earlier run with the same seed and size are replaced.
@@ -285,9 +286,9 @@ def _labels(clips: list[_Clip], broken: str) -> str:
     """Returns labels.csv: every labelled clip, and one broken file as if it were the first speaker's."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", *EMOTIONS, "speaker", "split", "sex"])
+    writer.writerow(["path", *EMOTIONS, "speaker", "split", "sex", "synthetic"])
     rows = [(clip.path, clip.emotions, clip.speaker) for clip in clips]
     for path, emotions, speaker in [*rows, (broken, ("neutral",), clips[0].speaker)]:
         shares = [float(emotion in emotions) for emotion in EMOTIONS]
-        writer.writerow([path, *shares, speaker.name, speaker.split, speaker.voice.sex])
+        writer.writerow([path, *shares, speaker.name, speaker.split, speaker.voice.sex, "yes"])
     return text.getvalue()

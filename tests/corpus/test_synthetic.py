@@ -208,7 +208,7 @@ def test_the_summary_counts_what_lies_in_the_folder(corpus: tuple[Path, DemoSumm
 def test_labels_have_the_columns_of_the_contract(corpus: tuple[Path, DemoSummary]) -> None:
     folder, _ = corpus
     rows = read_rows(folder)
-    assert list(rows[0]) == ["path", *EMOTIONS, "speaker", "split", "sex"]
+    assert list(rows[0]) == ["path", *EMOTIONS, "speaker", "split", "sex", "synthetic"]
     assert {row[emotion] for row in rows for emotion in EMOTIONS} == {"0.0", "1.0"}
     assert all((folder / row["path"]).is_file() for row in rows)
     assert {row["sex"] for row in rows} == {"female", "male"}
