@@ -18,6 +18,8 @@ from corpus.decoding import FULL_SCALE, NAMES, SAMPLES, Index, decode_into, read
 from corpus.labels import SPLITS, LabelTable, read_clips
 from corpus.scan import find_audio
 
+SHOWN_FAILURES = 5
+
 _FORM = 1
 """Goes into every fingerprint; another form of the store gets another number."""
 
@@ -149,10 +151,13 @@ def open_waveforms(clips: Sequence[Clip], cache_dir: Path | None = None, workers
             raise EmoclrError(f"{folder}: cannot be read back after it was written")
     store = WaveformStore(folder, index, root, clips)
     if store.failures:
-        first = store.failures[0]
         if not len(store):
             raise NothingReadable(store.failures)
-        say(f"{len(store.failures)} of {len(clips)} clips set aside, such as {first.path}: {first.reason}")
+        say(f"{len(store.failures)} of {len(clips)} clips set aside:")
+        for failure in store.failures[:SHOWN_FAILURES]:
+            say(f"  {failure.path}: {failure.reason}")
+        if len(store.failures) > SHOWN_FAILURES:
+            say(f"  ... and {len(store.failures) - SHOWN_FAILURES} more")
     return store
 
 

@@ -22,6 +22,7 @@ from pretrain.settings import FREE_TO_CHANGE, PretrainSettings
 from pretrain.trainer import fit, make_trainer
 
 RUN = "run.yaml"
+SET_ASIDE = "set-aside.txt"
 
 
 class Interrupted(EmoclrError):
@@ -78,7 +79,7 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
         write_yaml(out / RUN, run.model_dump(mode="json"))
         if store.failures:
             rows = "".join(f"{failure.path}: {failure.reason}\n" for failure in store.failures)
-            write_text(out / "set-aside.txt", rows)
+            write_text(out / SET_ASIDE, rows)
     else:
         run = previous
     return [_train(name, settings, store, run, resume) for name in settings.backbones]
@@ -176,11 +177,8 @@ def _report_corpus(store: WaveformStore, settings: PretrainSettings) -> None:
     hours = float(store.durations_s.sum()) / 3600
     speakers = int((np.unique(store.speakers) >= 0).sum())
     known = f", {speakers} speakers" if speakers else ", speakers unknown"
-    say(f"{len(store)} clips, {hours:.2f} h{known}; {len(store.failures)} set aside")
-    for failure in store.failures[:5]:
-        say(f"  set aside: {failure.path}: {failure.reason}")
-    if len(store.failures) > 5:
-        say(f"  ... and {len(store.failures) - 5} more, in {settings.out / 'set-aside.txt'}")
+    aside = f"; {len(store.failures)} set aside, named in {settings.out / SET_ASIDE}" if store.failures else ""
+    say(f"{len(store)} clips, {hours:.2f} h{known}{aside}")
     if len(store) < settings.batch_size:
         raise ConfigError(
             f"batch_size {settings.batch_size}: the corpus has {len(store)} readable clips; a batch needs as many"
