@@ -16,6 +16,8 @@ Weights = tuple[Array, Array]
 RIDGE_STRENGTHS = tuple(float(strength) for strength in np.logspace(6, 0, 13))
 LOGISTIC_STRENGTHS = tuple(float(strength) for strength in np.logspace(4, 0, 9))
 """From strong to weak: each solution is a start for the next, and the weak ones take longest."""
+LOGISTIC_TOLERANCE = 2e-3
+"""Of the mean gradient. On CREMA-D a sixth of it changes UAR by less than 0.001 and takes three times as long."""
 PATIENCE = 2
 """Strengths without a better score after which weaker ones are not tried."""
 TAIL = 0.02
@@ -159,7 +161,7 @@ def logistic_path(matrix: Array, target: Array, strengths: Sequence[float]) -> I
 
     truth = target.argmax(1)
     n_emotions = target.shape[1]
-    model = LogisticRegression(max_iter=300, tol=1e-3, warm_start=True)
+    model = LogisticRegression(max_iter=300, tol=LOGISTIC_TOLERANCE, warm_start=True)
     narrow = matrix.astype(np.float32)  # half the time, and digits beyond these are noise
     for strength in strengths:
         model.set_params(C=1 / strength).fit(narrow, truth)
