@@ -87,7 +87,7 @@ def timed(backbone: str, settings: PretrainSettings, loader: ViewLoader, folder:
     steps = WARM + STEPS
     clock = Clock()
     module = ContrastiveModule(encoder, settings, steps, lambda rank, ranks: loader)
-    fit(make_trainer(folder, encoder.backbone, settings), module, steps, [clock])
+    fit(make_trainer(folder, encoder.backbone, settings, settings.crop_s), module, steps, [clock])
     return clock.ends[-1] - clock.ends[WARM - 1]
 
 

@@ -161,7 +161,7 @@ def _train_network(
     keep = KeepBest(folder.name, order.batches_per_epoch, settings.patience, validate, start)
     initial = {key: value.clone() for key, value in model.state_dict().items()}
     progress = Progress(folder, max(1, order.batches_per_epoch // 2), batch_size, module.metrics)
-    fit(make_trainer(folder, model.encoder.backbone, settings), module, steps, [progress, keep])
+    fit(make_trainer(folder, model.encoder.backbone, settings, crop_s), module, steps, [progress, keep])
     model.cpu()
     model.load_state_dict(keep.weights or initial)
     model.eval()

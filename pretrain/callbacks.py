@@ -17,17 +17,37 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from configs.console import console, say
 from configs.errors import EmoclrError
 from configs.files import write_atomically, write_text
+from pretrain.checkpoint import CheckpointError
 
 RESUME = "resume.ckpt"
 METRICS = "metrics.csv"
+GONE_ASTRAY = "start anew in another out= with a lower learning_rate or precision=fp32"
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoint file, written atomically."""
+    """Lightning's checkpoint file, written atomically and read without running what it holds."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Writes the checkpoint to a temporary file that then takes its place."""
-        write_atomically(Path(path), lambda temporary: torch.save(checkpoint, temporary))
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        write_atomically(Path(path), lambda temporary: temporary.write_bytes(content.getbuffer()))
+
+    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
+        """Returns the checkpoint.
+
+        Raises:
+            CheckpointError: it is truncated, or no checkpoint of tensors and plain values.
+        """
+        try:
+            loaded: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        except Exception as error:
+            reason = str(error).partition("\n")[0]
+            raise CheckpointError(
+                f"{path}: is not the resume file that was saved here ({type(error).__name__}: {reason}); without it, "
+                "--resume starts this backbone anew"
+            ) from error
+        return loaded
 
 
 class Progress(pl.Callback):
@@ -112,9 +132,13 @@ class Progress(pl.Callback):
         write_text(self.path, text.getvalue())
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Closes the bar, also after an error."""
+        """Closes the bar."""
         if self.bar:
             self.bar.stop()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Closes the bar: Lightning tears nothing down after an error."""
+        self.teardown(trainer, pl_module, "fit")
 
 
 class Saver(pl.Callback):
@@ -131,12 +155,11 @@ class Saver(pl.Callback):
         self.every = every
         self.save_encoder = save_encoder
         self.stopped = False
-        self.previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Takes over Ctrl-C and SIGTERM until training ends."""
+        """Takes over Ctrl-C and SIGTERM; `fit` gives them back."""
         for number in (signal.SIGINT, signal.SIGTERM):
-            self.previous[number] = signal.signal(number, self.ask_to_stop)
+            signal.signal(number, self.ask_to_stop)
 
     def ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         """Lets the step in progress finish; a second signal no longer waits."""
@@ -151,6 +174,10 @@ class Saver(pl.Callback):
         """Saves where it is due."""
         step = trainer.global_step
         if self.stopped or step % self.every == 0 or step == trainer.max_steps:
+            if not all(bool(tensor.isfinite().all()) for tensor in pl_module.state_dict().values()):
+                raise EmoclrError(
+                    f"a weight is no longer finite after step {step}, and nothing was saved; {GONE_ASTRAY}"
+                )
             try:
                 trainer.save_checkpoint(self.path)
                 if trainer.is_global_zero:
@@ -162,9 +189,3 @@ class Saver(pl.Callback):
                 ) from error
         if self.stopped:
             trainer.should_stop = True
-
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Gives the signals back, also after an error."""
-        for number, handler in self.previous.items():
-            signal.signal(number, handler)
-        self.previous.clear()

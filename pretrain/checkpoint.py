@@ -67,7 +67,10 @@ def load_encoder(folder: Path) -> tuple[Encoder, EncoderCard]:
         CheckpointError: files are missing, truncated, tampered with, or do not fit each other.
     """
     card = load_card(folder / CARD, EncoderCard)
-    encoder = Encoder(card.encoder)
+    try:
+        encoder = Encoder(card.encoder)
+    except ConfigError as error:
+        raise CheckpointError(f"{folder / CARD}: {error}") from error
     load_into(encoder, folder / WEIGHTS, card.weights_sha256)
     return encoder.eval(), card
 

@@ -1,5 +1,7 @@
 """The encoder: waveform, three-channel spectrogram, CNN, embedding."""
 
+import difflib
+
 import timm
 import torch
 from pydantic import Field
@@ -74,23 +76,26 @@ def pool(maps: Tensor) -> Tensor:
     return torch.cat([over_time.mean(dim=2), over_time.amax(dim=2)], dim=1)
 
 
+def check_backbone_name(name: str) -> None:
+    """Raises ConfigError where timm has no such model; the message names near ones."""
+    if not timm.is_model(name.split(".")[0]):
+        near = difflib.get_close_matches(name, timm.list_models(), n=5)
+        hint = f"; near are {', '.join(near)}" if near else ""
+        raise ConfigError(f"backbone {name}: timm has no such model{hint}")
+
+
 def make_backbone(name: str, *, pretrained: bool = False) -> nn.Module:
     """Returns timm's backbone `name` without classifier and pooling, in channels-last layout.
 
     Raises:
-        ConfigError: timm has no such model; the message names near ones. Or its weights cannot be downloaded.
+        ConfigError: timm has no such model, it is no CNN, or its weights cannot be downloaded.
     """
-    if not timm.is_model(name.split(".")[0]):
-        near = timm.list_models(f"*{name.split('_')[0][:6]}*")[:8]
-        hint = f"; near are {', '.join(near)}" if near else ""
-        raise ConfigError(f"backbone {name}: timm has no such model{hint}")
+    check_backbone_name(name)
     try:
         backbone = timm.create_model(name, pretrained=pretrained, in_chans=3, num_classes=0, global_pool="")
-    except TypeError as error:
-        raise ConfigError(f"backbone {name}: is no CNN that gives feature maps: {error}") from error
     except Exception as error:
-        if not pretrained:
-            raise
+        if not pretrained or isinstance(error, TypeError | AssertionError):
+            raise ConfigError(f"backbone {name}: is no CNN that gives feature maps: {error}") from error
         raise ConfigError(
             f"backbone {name}: its ImageNet weights cannot be had ({type(error).__name__}: {error}); "
             "`pretrained: false` starts without them"
@@ -103,12 +108,17 @@ def feature_channels(backbone: nn.Module, name: str) -> int:
     """Returns the channels of a backbone's feature maps, (B, C, F, N).
 
     Raises:
-        ConfigError: it gives something else, as transformers do.
+        ConfigError: it gives something else, as transformers do, or takes images of one size only.
     """
+    problem = f"backbone {name}: is no CNN that gives feature maps (batch, channels, height, width)"
     training = backbone.training
-    with torch.no_grad():
-        maps = backbone.eval()(torch.zeros(1, 3, 64, 64))
+    try:
+        with torch.no_grad():
+            square, wide = (backbone.eval()(torch.zeros(1, 3, 64, width)) for width in (64, 128))
+    except Exception as error:
+        raise ConfigError(f"{problem} of images of any size: {error}") from error
     backbone.train(training)
-    if not isinstance(maps, Tensor) or maps.dim() != 4:
-        raise ConfigError(f"backbone {name}: is no CNN that gives feature maps (batch, channels, height, width)")
-    return int(maps.shape[1])
+    # Where the third axis follows the width of the image, the channels come last.
+    if not isinstance(square, Tensor) or square.dim() != 4 or square.shape[:3] != wide.shape[:3]:
+        raise ConfigError(problem)
+    return int(square.shape[1])

@@ -13,6 +13,7 @@ from timm.optim import param_groups_weight_decay
 from torch import Tensor, nn
 
 from configs.errors import EmoclrError
+from pretrain.callbacks import GONE_ASTRAY
 from pretrain.data import ViewBatch, ViewLoader
 from pretrain.encoder import Encoder
 from pretrain.objectives import OBJECTIVES, contrastive_accuracy, make_loss
@@ -89,10 +90,7 @@ class ContrastiveModule(pl.LightningModule):
         """
         loss, first, second = (self.latest[name] for name in ("loss", "first", "second"))
         if not torch.isfinite(loss):
-            raise EmoclrError(
-                f"the loss is {loss.item()} after step {self.global_step}; the last checkpoint is good: lower "
-                "learning_rate or set precision=fp32, then go on with --resume"
-            )
+            raise EmoclrError(f"the loss is {loss.item()} after step {self.global_step}; {GONE_ASTRAY}")
         return {
             "loss": loss.item(),
             "contrastive_accuracy": contrastive_accuracy(first, second).item(),

@@ -8,14 +8,19 @@ from torch import nn
 Precision = Literal["32-true", "bf16-mixed"]
 
 
-def choose_precision(setting: str, backbone: nn.Module, device: str) -> Precision:
-    """Returns Lightning's precision for `auto`, `fp32` or `bf16`.
+SHORTEST_IN_BF16_S = 1.0
+"""Of shorter windows a CPU's last feature maps are one or two frames wide, and there oneDNN's bf16 convolutions with a
+stride of 2 return garbage (seen with torch 2.15 on AMX; at three frames and more they are right)."""
+
+
+def choose_precision(setting: str, backbone: nn.Module, device: str, window_s: float) -> Precision:
+    """Returns Lightning's precision for `auto`, `fp32` or `bf16` and windows of `window_s`.
 
     `auto` takes bf16 wherever the hardware multiplies it natively, except on CPUs for networks built of depthwise
     convolutions (MobileNet, EfficientNet, GhostNet, ...): their time goes into memory traffic, and bf16 slowed them
     down by a third where it made a ResNet twice as fast (docs/performance.md).
     """
-    if setting == "fp32":
+    if setting == "fp32" or (device == "cpu" and window_s < SHORTEST_IN_BF16_S):
         return "32-true"
     if setting == "bf16":
         return "bf16-mixed"

@@ -15,7 +15,7 @@ from corpus.waveforms import WaveformStore, clips_from, open_waveforms
 from pretrain.callbacks import RESUME, Progress, Saver
 from pretrain.checkpoint import CARD, EncoderCard, load_card, package_versions, save_encoder
 from pretrain.data import VIEWS, BatchOrder, ViewDataset, ViewLoader, default_workers
-from pretrain.encoder import Encoder, EncoderSettings, Normalisation
+from pretrain.encoder import Encoder, EncoderSettings, Normalisation, check_backbone_name
 from pretrain.module import ContrastiveModule
 from pretrain.normalisation import measure_normalisation
 from pretrain.settings import FREE_TO_CHANGE, PretrainSettings
@@ -52,11 +52,14 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
         resume: continue what stands in `settings.out`; finished backbones are left as they are.
 
     Raises:
-        ConfigError: a run is in the way, the settings differ from the run to resume, or the corpus is too small.
+        ConfigError: timm has no such backbone, a run is in the way, the settings differ from the run to resume, or the
+            corpus is too small.
         EmoclrError: nothing could be read, or the run failed; the message says what to do.
         Interrupted: Ctrl-C or SIGTERM; everything is saved.
     """
     out = settings.out
+    for name in settings.backbones:
+        check_backbone_name(name)
     previous = _previous_run(out, settings, resume)
     clips = clips_from(settings.data, settings.splits)
     store = open_waveforms(clips, settings.cache)
@@ -100,7 +103,7 @@ def _train(name: str, settings: PretrainSettings, store: WaveformStore, run: Run
         ),
         pretrained=settings.pretrained,
     )
-    trainer = make_trainer(folder, encoder.backbone, settings)
+    trainer = make_trainer(folder, encoder.backbone, settings, settings.crop_s)
     workers = default_workers() if settings.workers is None else settings.workers
     per_speaker = settings.batch_size // settings.speakers_per_batch if settings.negatives == "same_speaker" else 1
 

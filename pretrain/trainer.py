@@ -1,6 +1,7 @@
 """Lightning's Trainer as every training here uses it."""
 
 import logging
+import signal
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +36,7 @@ class TrainerSettings(Protocol):
         """How many machines."""
 
 
-def make_trainer(folder: Path, backbone: nn.Module, settings: TrainerSettings) -> pl.Trainer:
+def make_trainer(folder: Path, backbone: nn.Module, settings: TrainerSettings, crop_s: float) -> pl.Trainer:
     """Returns a Trainer that logs to TensorBoard in `folder` and leaves progress and saving to callbacks."""
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -48,7 +49,7 @@ def make_trainer(folder: Path, backbone: nn.Module, settings: TrainerSettings) -
         devices=settings.devices,
         num_nodes=settings.num_nodes,
         sync_batchnorm=several,
-        precision=choose_precision(settings.precision, backbone, kind),
+        precision=choose_precision(settings.precision, backbone, kind, crop_s),
         logger=TensorBoardLogger(folder, name="", version="tensorboard"),
         plugins=[AtomicCheckpointIO()],
         max_epochs=1,
@@ -66,8 +67,20 @@ def fit(
     callbacks: Sequence[pl.Callback],
     resume_file: Path | None = None,
 ) -> None:
-    """Trains a module for `steps` steps, from a resume file on where one is given (nothing in it is unpickled)."""
+    """Trains a module for `steps` steps, from a resume file on where one is given (nothing in it is unpickled).
+
+    Raises:
+        KeyboardInterrupt: the training was told to stop at once.
+    """
     # It follows from the number of ranks, which only the Trainer knows.
     trainer.fit_loop.epoch_loop.max_steps = steps
     trainer.callbacks.extend(callbacks)  # type: ignore[attr-defined]
-    trainer.fit(module, ckpt_path=resume_file, weights_only=True)
+    # Lightning leaves a process deaf to Ctrl-C after one, and to SIGTERM after any training.
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        trainer.fit(module, ckpt_path=resume_file, weights_only=True)
+    except SystemExit as exit:  # which is how it answers a KeyboardInterrupt
+        raise KeyboardInterrupt from exit
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

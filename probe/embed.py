@@ -18,10 +18,6 @@ Embeddings = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
 PrecisionSetting = Literal["auto", "fp32", "bf16"]
 
-SHORTEST_IN_BF16_S = 1.0
-"""On CPUs with AMX, oneDNN's bf16 convolution of stride 2 returns garbage where its input is one or two frames wide
-(torch 2.15): that is what the last stage of a ResNet sees of a window under 0.6 s."""
-
 
 def window_starts(samples: int, window: int, hop: int) -> npt.NDArray[np.int64]:
     """Returns where the windows of a clip start, in samples, so that together they cover all of it.
@@ -104,8 +100,7 @@ def each_window(
     positions = np.repeat(np.arange(len(clips)), [len(of_clip) for of_clip in starts])
     first = np.concatenate(starts)
     encoder.eval().to(device)
-    half = choose_precision(precision, encoder, device) == "bf16-mixed"
-    half = half and (device != "cpu" or window_s >= SHORTEST_IN_BF16_S)
+    half = choose_precision(precision, encoder, device, window_s) == "bf16-mixed"
     batches = range(0, len(positions), batch_size)
     with torch.inference_mode(), torch.autocast(device, dtype=torch.bfloat16, enabled=half):
         for begin in track(batches, description):
