@@ -152,6 +152,8 @@ def _train_network(
     module = FinetuneModule(
         model, settings, torch.from_numpy(task.targets), weights, steps, loader, keep_statistics=heard_before
     )
+    # Embedding has left the encoder in eval mode, and the Trainer keeps the mode that it finds.
+    module.train()
 
     def validate() -> float:
         device = str(module.device).split(":")[0]
