@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from augment.settings import AugmentSettings, SpectrogramSettings
 from configs.settings import Settings
@@ -31,7 +31,9 @@ class FinetuneSettings(Settings):
     epochs: int = Field(15, ge=1, description="of the whole network, at most")
     patience: int = Field(4, ge=1, description="epochs without a better validation before training stops")
     batch_size: int = Field(64, ge=2)
-    learning_rate: float = Field(3e-4, gt=0, description="of the head; each earlier layer group has less")
+    learning_rate: float = Field(
+        3e-4, gt=0, description="of the head and the last layer group; each earlier one has less"
+    )
     layer_decay: float = Field(0.7, gt=0, le=1, description="factor from one layer group to the one before it")
     weight_decay: float = Field(0.05, ge=0)
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps")
@@ -47,3 +49,10 @@ class FinetuneSettings(Settings):
     accelerator: str = "auto"
     devices: Literal[1] = 1
     num_nodes: Literal[1] = 1
+
+    @model_validator(mode="after")
+    def _backbones_differ(self) -> "FinetuneSettings":
+        names = self.backbones or []
+        if len(set(names)) < len(names):
+            raise ValueError(f"backbones: {', '.join(names)}: each has one folder, so one place in the list")
+        return self
