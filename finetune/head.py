@@ -1,7 +1,5 @@
 """The head alone: a linear layer on frozen embeddings."""
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -35,7 +33,7 @@ def fit_head(
     """Fills `head` with logistic regressions on standardised embeddings; returns its macro AUROC on validation.
 
     L-BFGS on all training clips; the strength of the L2 penalty is the one of `STRENGTHS` that is best on validation
-    speakers.
+    speakers, the strongest where these tell nothing (and the AUROC is nan).
 
     Args:
         head: its weights, and the mean and deviation it standardises by, are set.
@@ -50,17 +48,18 @@ def fit_head(
     # A feature that the frozen encoder hardly uses must not become the loudest once the encoder moves.
     head.deviation.copy_(torch.from_numpy(np.maximum(deviation, 0.1 * deviation.mean() + 1e-6)))
     standard = (torch.from_numpy(embeddings) - head.mean) / head.deviation
-    best = float("nan")
+    best: float | None = None
     weight, bias = torch.zeros_like(head.linear.weight), torch.zeros_like(head.linear.bias)
     for strength in sorted(STRENGTHS, reverse=True):
         weight, bias = _logistic(standard[train], torch.from_numpy(targets[train]), weights, strength, weight, bias)
         logits = (standard[validation] @ weight.T + bias).numpy()
         score = macro_auroc(targets[validation], logits)
-        if math.isnan(best) or score > best:
+        if best is None or score > best:
             best = score
             with torch.no_grad():
                 head.linear.weight.copy_(weight)
                 head.linear.bias.copy_(bias)
+    assert best is not None
     return best
 
 
