@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from augment.views import ViewMaker
 from configs.console import say
 from configs.errors import ConfigError
 from configs.files import write_yaml
-from corpus.labels import LabelTable, read_labels
+from corpus.labels import SPLITS, LabelTable, read_labels
+from corpus.splits import split_rows
 from corpus.waveforms import WaveformStore, clips_of, open_waveforms
 from finetune.checkpoint import ENSEMBLE_CARD, EnsembleCard
 from finetune.model import Array, combine
@@ -88,6 +89,8 @@ def finetune(
     whole = read_labels(data, settings.emotions)
     store = open_waveforms(clips_of(whole))
     readable = whole.select(store.source_rows)
+    if settings.folds is None and readable.splits is None:
+        readable = with_split(readable, settings.seed)
     share = settings.positive_share
     table, rows, division, left_out = learnable(
         readable, np.arange(len(readable)), settings.folds, share, settings.seed
@@ -182,6 +185,14 @@ def three_parts(table: LabelTable, division: Division, fold: int) -> tuple[Rows,
             return train, validation, test
     fit, held = division.inner[fold][0]
     return train[fit], train[held], test
+
+
+def with_split(table: LabelTable, seed: int) -> LabelTable:
+    """Returns a table with a split of its own: about 60, 20 and 20 % of the clips, by speaker."""
+    splits = np.empty(len(table), dtype=object)
+    for name, rows in zip(SPLITS, split_rows(table, seed), strict=True):
+        splits[rows] = name
+    return replace(table, splits=splits.tolist())
 
 
 def _together(
