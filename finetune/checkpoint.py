@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
+from configs.errors import ConfigError
 from configs.files import write_yaml
 from configs.settings import Settings
 from finetune.model import EmotionModel, Ensemble
@@ -24,8 +25,9 @@ class ModelCard(Settings):
     format: int = Field(1, ge=1, le=1)
     encoder: EncoderSettings
     emotions: list[str] = Field(min_length=1)
+    single_label: bool = Field(False, description="whether every training clip carried exactly one emotion")
     thresholds: list[float]
-    temperatures: list[float]
+    temperatures: list[PositiveFloat]
     window_s: float = Field(gt=0, description="s of a recording that the model hears at once")
     hop_s: float = Field(gt=0, description="s between windows, at most")
     weights_sha256: str
@@ -39,6 +41,7 @@ class ModelCard(Settings):
         for name in ("thresholds", "temperatures"):
             if len(getattr(self, name)) != len(self.emotions):
                 raise ValueError(f"{name}: {len(getattr(self, name))} for {len(self.emotions)} emotions")
+        _check_windows(self.window_s, self.hop_s)
         return self
 
 
@@ -64,6 +67,7 @@ class EnsembleCard(Settings):
         for member in self.members:
             if Path(member).is_absolute() or ".." in Path(member).parts:
                 raise ValueError(f"members: {member} lies outside the ensemble's folder")
+        _check_windows(self.window_s, self.hop_s)
         return self
 
 
@@ -82,7 +86,11 @@ def load_model(folder: Path) -> tuple[EmotionModel, ModelCard]:
         CheckpointError: files are missing, truncated, tampered with, or do not fit each other.
     """
     card = load_card(folder / CARD, ModelCard)
-    model = EmotionModel(Encoder(card.encoder), len(card.emotions))
+    try:
+        encoder = Encoder(card.encoder)
+    except ConfigError as error:
+        raise CheckpointError(f"{folder / CARD}: {error}") from error
+    model = EmotionModel(encoder, len(card.emotions))
     load_into(model, folder / WEIGHTS, card.weights_sha256)
     return model.eval(), card
 
@@ -107,6 +115,7 @@ def load_ensemble(run: Path) -> tuple[Ensemble, EnsembleCard]:
         card = EnsembleCard(
             members=["."],
             emotions=only.emotions,
+            single_label=only.single_label,
             thresholds=only.thresholds,
             window_s=only.window_s,
             hop_s=only.hop_s,
@@ -128,3 +137,8 @@ def build_ensemble(members: Sequence[tuple[EmotionModel, ModelCard]], how: Liter
         np.array([card.thresholds for _, card in members]),
         how,
     )
+
+
+def _check_windows(window_s: float, hop_s: float) -> None:
+    if hop_s > window_s:
+        raise ValueError(f"hop_s {hop_s:g} is more than window_s {window_s:g}: what lies between would not be heard")

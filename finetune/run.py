@@ -102,7 +102,7 @@ def finetune(
     members: dict[str, list[Member]] = {start.name: [] for start in starts}
     for fold in range(len(division.folds)):
         train, validation, test = three_parts(table, division, fold)
-        task = Task(store, table.emotions, targets, rows[train], rows[validation], rows[test])
+        task = Task(store, table.emotions, targets, rows[train], rows[validation], rows[test], single)
         for start in starts:
             encoder, crop_s, origin = start.encoder(settings, store, task.train)
             folder = out / start.name

@@ -28,7 +28,10 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Task:
-    """What every member of a fold learns: clips are numbers in the store, targets (corpus, emotions)."""
+    """What every member of a fold learns: clips are numbers in the store, targets (corpus, emotions).
+
+    `single_label` says whether every clip carries exactly one emotion.
+    """
 
     store: WaveformStore
     emotions: list[str]
@@ -36,6 +39,7 @@ class Task:
     train: Rows
     validation: Rows
     test: Rows
+    single_label: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,7 @@ def train_member(
         folder,
         model,
         emotions=task.emotions,
+        single_label=task.single_label,
         thresholds=[round(float(value), 6) for value in after.thresholds],
         temperatures=[round(float(value), 6) for value in after.temperatures],
         window_s=crop_s,
