@@ -1,0 +1,285 @@
+"""From encoders and labels to an ensemble and its report."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import timm
+import torch
+import yaml
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score
+
+from configs.errors import ConfigError
+from configs.settings import SHIPPED, load_settings
+from corpus.labels import LabelTable
+from corpus.splits import speaker_codes
+from finetune.checkpoint import load_ensemble, load_model
+from finetune.run import find_starts, finetune, three_parts
+from finetune.settings import FinetuneSettings
+from finetune.train import Task
+from pretrain.checkpoint import CheckpointError
+from probe.division import divide
+from probe.embed import embed_clips
+from probe.report import Report
+
+BACKBONES = ["mobilenetv3_small_050", "test_resnet"]
+METRICS = {"macro_auroc", "map", "macro_f1", "micro_f1", "ece"}
+Settings = Callable[..., FinetuneSettings]
+
+
+@pytest.fixture(scope="module")
+def content(finetuned: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((finetuned.out / "report/report.json").read_text())
+    return found
+
+
+class Scored(NamedTuple):
+    """What the ensemble on disk says of the clips of the test speakers."""
+
+    targets: np.ndarray
+    members: dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def scored(finetuned: Any, task: Task) -> Scored:
+    members = {}
+    for backbone in BACKBONES:
+        model, card = load_model(finetuned.out / backbone)
+        logits = embed_clips(model, task.store, card.window_s, card.hop_s, task.test)
+        members[backbone] = expit(logits.astype(np.float64) / np.array(card.temperatures))
+    return Scored(task.targets[task.test], members)
+
+
+def test_it_ends_well_with_a_folder_a_member_an_ensemble_and_a_report(finetuned: Any) -> None:
+    assert finetuned.code == 0, finetuned.told
+    assert {path.name for path in finetuned.out.iterdir()} == {*BACKBONES, "ensemble.yaml", "report"}
+    for backbone in BACKBONES:
+        assert {"model.safetensors", "model.yaml"} <= {path.name for path in (finetuned.out / backbone).iterdir()}
+    assert {"report.html", "report.json", "report.md"} <= {path.name for path in (finetuned.out / "report").iterdir()}
+
+
+def test_the_report_has_what_the_contract_names(content: dict[str, Any]) -> None:
+    assert {"protocol", "metrics", "models", "baselines", "per_emotion", "groups"} <= set(content)
+    assert {"clips", "speakers", "folds", "seeds", "speaker_disjoint"} <= set(content["protocol"])
+    assert list(content["models"]) == ["ensemble", *BACKBONES]
+    assert list(content["baselines"]) == [*(f"head alone, {name}" for name in BACKBONES), "chance"]
+    rows = [content["metrics"], *content["models"].values(), *content["baselines"].values()]
+    for row in rows:
+        assert set(row) == METRICS
+        assert all(set(found) == {"value", "ci95"} and len(found["ci95"]) == 2 for found in row.values())
+    assert content["metrics"] == content["models"]["ensemble"]
+    assert set(content["per_emotion"]) == {"anger", "sadness"}
+    assert set(content["groups"]) == {"sex"} and set(content["groups"]["sex"]) == {"f", "m"}
+
+
+def test_the_protocol_counts_clips_and_speakers_of_the_test(content: dict[str, Any]) -> None:
+    protocol = content["protocol"]
+    assert (protocol["clips"], protocol["speakers"], protocol["folds"]) == (8, 2, 1)
+    assert (protocol["train_clips"], protocol["train_speakers"]) == (12, 3)
+    assert protocol["speaker_disjoint"] is True and protocol["seeds"] == [0]
+
+
+def test_chance_is_one_half_and_broken_files_are_set_aside(content: dict[str, Any]) -> None:
+    assert content["baselines"]["chance"]["macro_auroc"]["value"] == 0.5
+    (broken,) = content["set_aside"]
+    assert broken["path"].endswith("broken.wav") and broken["reason"]
+
+
+def test_every_member_on_disk_earns_the_metrics_of_its_row(content: dict[str, Any], scored: Scored) -> None:
+    for backbone, probabilities in scored.members.items():
+        expected = roc_auc_score(scored.targets >= 0.25, probabilities, average="macro")
+        assert content["models"][backbone]["macro_auroc"]["value"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_ensembles_row_is_the_mean_of_the_members_probabilities(
+    finetuned: Any, content: dict[str, Any], scored: Scored
+) -> None:
+    together = np.mean(list(scored.members.values()), axis=0)
+    expected = roc_auc_score(scored.targets >= 0.25, together, average="macro")
+    assert content["metrics"]["macro_auroc"]["value"] == pytest.approx(expected, abs=1e-6)
+    _, card = load_ensemble(finetuned.out)
+    named, positive = together >= np.array(card.thresholds), scored.targets >= 0.25
+    f1 = 2 * (named & positive).sum() / (named.sum() + positive.sum())
+    assert content["metrics"]["micro_f1"]["value"] == pytest.approx(f1, abs=1e-6)
+
+
+def test_the_ensembles_card_says_who_answers_how(finetuned: Any, content: dict[str, Any]) -> None:
+    _, card = load_ensemble(finetuned.out)
+    assert (card.members, card.how, card.emotions) == (BACKBONES, "mean", ["anger", "sadness"])
+    assert (card.window_s, card.hop_s, card.single_label) == (0.5, 0.25, False)
+    assert card.metrics["macro_auroc"] == pytest.approx(content["metrics"]["macro_auroc"]["value"])
+    assert card.notes == content["notes"] != []
+
+
+def test_members_remember_where_they_came_from(finetuned: Any) -> None:
+    assert load_model(finetuned.out / "test_resnet")[1].started_from == "pretraining on corpus abc"
+
+
+def test_masks_are_those_of_this_training(finetuned: Any) -> None:
+    assert load_model(finetuned.out / "test_resnet")[1].encoder.time_masks == 2
+
+
+def test_in_folds_every_clip_is_scored_once_by_a_member_of_its_fold(
+    pretrained: Path, write_labels: Callable[..., Path], settings: Settings, tmp_path: Path
+) -> None:
+    out = tmp_path / "folds"
+    chosen = settings(folds=2, freeze="backbone", ensemble="vote")
+    report = finetune([pretrained], write_labels("folds.csv"), out, chosen)
+    assert Counter(report.scores.truth.speakers) == dict.fromkeys("012345", 4)
+    assert (report.protocol.clips, report.protocol.folds, report.protocol.speaker_disjoint) == (24, 2, True)
+    members = [f"{backbone}/fold-{fold}" for backbone in BACKBONES for fold in (1, 2)]
+    assert yaml.safe_load((out / "ensemble.yaml").read_text())["members"] == members
+    assert all((out / member / "model.safetensors").is_file() for member in members)
+    ensemble, card = load_ensemble(out)
+    assert len(ensemble.members) == 4 and card.how == "vote"
+    assert card.thresholds == [0.5, 0.5]
+    shares = ensemble.probabilities(np.random.default_rng(0).normal(size=(5, 8)))
+    assert np.isin(shares * 4, range(5)).all()
+
+
+def test_without_a_split_there_is_one_of_speakers(
+    write_labels: Callable[..., Path], settings: Settings, tmp_path: Path
+) -> None:
+    chosen = settings(backbones=["test_resnet"], freeze="backbone")
+    report = finetune([], write_labels("nosplit.csv", splits=None), tmp_path / "out", chosen)
+    assert report.protocol.folds == 1 and report.protocol.speaker_disjoint is True
+    assert report.protocol.speakers + report.protocol.train_speakers < 6  # the rest are validation's
+
+
+def test_one_label_a_clip_makes_an_ensemble_of_one_label(recordings: Path, settings: Settings, tmp_path: Path) -> None:
+    with (recordings / "single.csv").open("w", newline="") as file:
+        rows = [[f"{clip:02}.wav", clip % 2, 1 - clip % 2, f"s{clip // 4}"] for clip in range(24)]
+        splits = ["train", "train", "train", "validation", "test", "test"]
+        rows = [[*row, splits[clip // 4]] for clip, row in enumerate(rows)]
+        csv.writer(file).writerows([["path", "loud", "low", "speaker", "split"], *rows])
+    chosen = settings(backbones=["test_resnet"], freeze="backbone")
+    report = finetune([], recordings / "single.csv", tmp_path / "out", chosen)
+    assert set(report.scores.models[0].metrics) == METRICS | {"uar", "wa"}
+    for folder in (tmp_path / "out", tmp_path / "out/test_resnet"):
+        assert load_ensemble(folder)[1].single_label
+
+
+def test_backbones_train_without_pretraining(labels: Path, settings: Settings, tmp_path: Path) -> None:
+    report = finetune([], labels, tmp_path / "out", settings(backbones=BACKBONES, epochs=1))
+    assert [row.name for row in report.scores.models] == ["ensemble", *BACKBONES]
+    _, card = load_model(tmp_path / "out/test_resnet")
+    assert card.started_from == "scratch" and card.window_s == 0.5
+    assert card.encoder.spectrogram.bands == 32
+    levels = card.encoder.normalisation
+    assert levels.mean != (0, 0, 0) and all(deviation > 0 for deviation in levels.std)
+
+
+def no_network(name: str, pretrained: bool = False, **settings: object) -> torch.nn.Module:
+    """What timm does where the Hub cannot be reached."""
+    if pretrained:
+        raise ConnectionError(f"cannot download {name}")
+    return CREATE(name, **settings)
+
+
+CREATE = timm.create_model
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timm, "create_model", no_network)
+
+
+def test_weights_that_cannot_be_downloaded_are_named_with_what_to_do(
+    labels: Path, settings: Settings, tmp_path: Path, offline: None
+) -> None:
+    with pytest.raises(
+        ConfigError, match=r"(?s)test_resnet: .*ImageNet.*cannot download.*`pretrained: false`"
+    ) as caught:
+        finetune([], labels, tmp_path / "out", settings(backbones=["test_resnet"], pretrained=True))
+    assert caught.value.exit_code == 2
+    assert not (tmp_path / "out/ensemble.yaml").exists()
+
+
+def test_third_place_runs_up_to_the_download(labels: Path, tmp_path: Path, offline: None) -> None:
+    chosen = load_settings(FinetuneSettings, str(SHIPPED / "third-place.yaml"), ["crop_s=0.5", "workers=0"])
+    assert (chosen.folds, chosen.ensemble, len(chosen.backbones or [])) == (5, "vote", 5)
+    with pytest.raises(ConfigError, match=r"efficientnet_b0: its ImageNet weights cannot be had"):
+        finetune([], labels, tmp_path / "out", chosen)
+
+
+def test_all_five_of_third_place_are_cnns_that_timm_has_weights_for() -> None:
+    chosen = load_settings(FinetuneSettings, "third-place.yaml", [])
+    assert all(name in timm.list_models(pretrained=False) for name in chosen.backbones or [])
+    assert all(timm.list_pretrained(f"{name}.*") for name in chosen.backbones or [])
+
+
+def names(parts: tuple[np.ndarray, np.ndarray, np.ndarray], table: LabelTable) -> list[set[int]]:
+    return [set(speaker_codes(table)[part].tolist()) for part in parts]
+
+
+@given(st.integers(2, 4), st.integers(0, 1_000))
+@hypothesis_settings(max_examples=25, deadline=None)
+def test_no_speaker_is_in_two_parts_of_a_fold(table: LabelTable, n_folds: int, seed: int) -> None:
+    division = divide(table, n_folds, seed)
+    tested = []
+    for fold in range(n_folds):
+        parts = three_parts(table, division, fold)
+        train, validation, test = names(parts, table)
+        assert train and validation and test
+        assert not (train & validation | train & test | validation & test)
+        assert sorted(np.concatenate(parts)) == list(range(len(table)))
+        tested += parts[2].tolist()
+    assert sorted(tested) == list(range(len(table)))
+
+
+def test_the_labels_own_split_is_taken_as_it_is(table: LabelTable) -> None:
+    parts = three_parts(table, divide(table, None, 0), 0)
+    for part, split in zip(parts, ("train", "validation", "test"), strict=True):
+        assert part.tolist() == table.rows_of(split).tolist()
+
+
+def test_where_the_labels_name_no_validation_speakers_of_train_are_taken(table: LabelTable) -> None:
+    without = replace(table, splits=[split.replace("validation", "train") for split in table.splits or []])
+    parts = three_parts(without, divide(without, None, 0), 0)
+    train, validation, test = names(parts, without)
+    assert validation and not (train & validation | train & test | validation & test)
+    assert sorted([*parts[0], *parts[1]]) == without.rows_of("train").tolist()
+    assert parts[2].tolist() == without.rows_of("test").tolist()
+
+
+def test_starts_are_the_runs_backbones_or_those_that_are_named(pretrained: Path, settings: Settings) -> None:
+    assert [start.name for start in find_starts([pretrained], settings())] == BACKBONES
+    one = find_starts([pretrained], settings(backbones=["test_resnet"]))
+    assert [(start.name, start.folder) for start in one] == [("test_resnet", pretrained / "test_resnet")]
+    assert [start.name for start in find_starts([pretrained / "test_resnet"], settings())] == ["test_resnet"]
+    scratch = find_starts([], settings(backbones=["resnet10t"]))
+    assert [(start.name, start.folder) for start in scratch] == [("resnet10t", None)]
+
+
+def test_what_cannot_be_started_from_is_told(pretrained: Path, settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nothing to start from: give --from RUN, or backbones="):
+        find_starts([], settings())
+    with pytest.raises(ConfigError, match=r"resnet18 is not among those of --from: mobilenetv3_small_050, test_resnet"):
+        find_starts([pretrained], settings(backbones=["resnet18"]))
+    with pytest.raises(ConfigError, match=r"are test_resnet; give one of them"):
+        find_starts([pretrained, pretrained / "test_resnet"], settings())
+    with pytest.raises(CheckpointError, match=r"no encoder\.yaml in it"):
+        find_starts([tmp_path], settings())
+
+
+def test_an_emotion_without_examples_is_left_out_and_told(
+    recordings: Path, labels: Path, settings: Settings, tmp_path: Path
+) -> None:
+    with labels.open(newline="") as file:
+        rows = [[*row, "awe" if not number else "0"] for number, row in enumerate(csv.reader(file))]
+    with (recordings / "awe.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    chosen = settings(backbones=["test_resnet"], freeze="backbone")
+    report: Report = finetune([], recordings / "awe.csv", tmp_path / "out", chosen)
+    assert report.left_out == {"awe": "no positive clip to train on"}
+    assert load_ensemble(tmp_path / "out")[1].emotions == ["anger", "sadness"]
