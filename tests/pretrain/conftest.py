@@ -1,0 +1,147 @@
+import contextlib
+import io
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from corpus.waveforms import WaveformStore, clips_from, open_waveforms
+from pretrain.cli import main
+from pretrain.encoder import Encoder, EncoderSettings
+from pretrain.module import ContrastiveModule
+
+RATE = 16_000
+TINY = """
+backbones: [test_resnet]
+crop_s: 0.5
+spectrogram: {n_fft: 512, hop_length: 320, bands: 32}
+projection_hidden: 32
+projection_size: 16
+speakers_per_batch: 4
+batch_size: 8
+epochs: 2
+warmup: 0.2
+precision: fp32
+accelerator: cpu
+workers: 0
+log_every_steps: 1
+save_every_steps: 100
+augment:
+  nearby_s: 0.2
+  transforms:
+    - {name: Gain, p: 0.5}
+    - {name: AddGaussianSNR, p: 0.5}
+"""
+STEPS = 6
+
+
+class Ran(NamedTuple):
+    """How a command ended, where its run lies, and what it said."""
+
+    code: int
+    out: Path
+    told: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMOCLR_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CSV of 24 clips of 6 speakers, two files that cannot be read, and a test speaker who is to stay out."""
+    folder = tmp_path_factory.mktemp("corpus")
+    rng = np.random.default_rng(0)
+    rows = ["path,speaker,split"]
+    for clip in range(26):
+        speaker = clip % 6 if clip < 24 else 6
+        times = np.arange(round(rng.uniform(0.3, 1.2) * RATE)) / RATE
+        f0_hz = 100 + 30 * speaker + 20 * np.sin(2 * np.pi * rng.uniform(1, 4) * times)
+        voice = np.tanh(3 * np.sin(2 * np.pi * np.cumsum(f0_hz) / RATE)) * rng.uniform(0.05, 0.5)
+        sf.write(folder / f"{clip:02}.wav", voice + 0.01 * rng.standard_normal(len(times)), RATE)
+        rows.append(f"{clip:02}.wav,s{speaker},{'train' if speaker < 6 else 'test'}")
+    (folder / "text.wav").write_text("no recording")
+    rows += ["text.wav,s0,train", "gone.wav,s1,train"]
+    (folder / "labels.csv").write_text("\n".join(rows) + "\n")
+    return folder / "labels.csv"
+
+
+@pytest.fixture(scope="session")
+def store(corpus: Path, cache: None) -> WaveformStore:
+    return open_waveforms(clips_from([corpus], ["train", "validation"]))
+
+
+@pytest.fixture(scope="session")
+def command(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[str]]:
+    """Returns command(out, *more) -> the arguments of `pretrain`."""
+    config = tmp_path_factory.mktemp("config") / "tiny.yaml"
+    config.write_text(TINY)
+    return lambda out, *more: ["--config", str(config), f"data={corpus}", f"out={out}", *more]
+
+
+@pytest.fixture(scope="session")
+def run(command: Callable[..., list[str]]) -> Callable[..., Ran]:
+    """Returns run(out, *more) -> Ran, through the command in this process."""
+
+    def call(out: Path, *more: str) -> Ran:
+        with contextlib.redirect_stderr(io.StringIO()) as told:
+            code = main(command(out, *more))
+        return Ran(code, out, told.getvalue())
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def at_step() -> Callable[..., contextlib.AbstractContextManager[None]]:
+    """Returns at_step(n, act): a context in which `act` is called within the training step after `n` steps."""
+    step = ContrastiveModule.training_step
+
+    @contextlib.contextmanager
+    def patched(number: int, act: Callable[[], object]) -> Iterator[None]:
+        def training_step(module, batch, batch_idx):
+            if module.global_step == number:
+                act()
+            return step(module, batch, batch_idx)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ContrastiveModule, "training_step", training_step)
+            yield
+
+    return patched
+
+
+@pytest.fixture(scope="session")
+def finished(run: Callable[..., Ran], tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """A run of six steps of two backbones."""
+    return run(tmp_path_factory.mktemp("finished") / "run", "backbones=test_resnet,test_efficientnet")
+
+
+@pytest.fixture(scope="session")
+def stopped(run, at_step, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """A run that Ctrl-C stopped after two of its six steps, within its first epoch."""
+    with at_step(1, lambda: signal.raise_signal(signal.SIGINT)):
+        return run(tmp_path_factory.mktemp("stopped") / "run")
+
+
+@pytest.fixture
+def stopped_copy(stopped: Ran, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(stopped.out, tmp_path / "run"))
+
+
+@pytest.fixture
+def encoder() -> Encoder:
+    content = {
+        "backbone": "test_resnet",
+        "spectrogram": {"n_fft": 512, "hop_length": 320, "bands": 32},
+        "normalisation": {"mean": (-5.0, 0.4, -3.0), "std": (3.0, 0.3, 3.0)},
+        "time_masks": 1,
+    }
+    return Encoder(EncoderSettings.model_validate(content))

@@ -1,0 +1,82 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from pretrain.checkpoint import WEIGHTS
+from pretrain.cli import main
+
+# Waits within its second step until it is told to go on, so that the test need not race with it.
+CHILD = """
+import sys
+from pretrain.module import ContrastiveModule
+step = ContrastiveModule.training_step
+def training_step(module, batch, batch_idx):
+    if module.global_step == 1:
+        print("in the second step", flush=True)
+        sys.stdin.read()
+    return step(module, batch, batch_idx)
+ContrastiveModule.training_step = training_step
+from pretrain.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_ctrl_c_saves_says_how_to_go_on_and_the_run_ends_as_it_would_have(command, run, finished, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, *command(tmp_path / "run", "workers=1")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the data processes, too
+    _, told = process.communicate()
+    assert first == "in the second step\n", told
+    assert process.returncode == 130, told
+    assert "SIGINT: saving after this step (again to stop at once)" in told
+    assert told.endswith("error: test_resnet: saved at step 2 of 6; go on with the same command and --resume\n")
+    assert "Traceback" not in told
+    assert run(tmp_path / "run", "--resume").code == 0
+    resumed, expected = (out / "test_resnet" / WEIGHTS for out in (tmp_path / "run", finished.out))
+    assert resumed.read_bytes() == expected.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("temprature=0.1", "the command line: unknown key 'temprature' (perhaps 'temperature'?)"),
+        ("epochs=0", "the command line: epochs: "),
+        ("batch_size=10", "batch_size 10 is no multiple of speakers_per_batch 4"),
+        ("data=nowhere", "nowhere"),
+        ("splits=test,dev", "splits"),
+    ],
+)
+def test_settings_that_cannot_be_are_two_and_make_nothing(run, tmp_path, override, told):
+    ran = run(tmp_path / "run", override)
+    assert ran.code == 2 and told in ran.told
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_config_that_is_nowhere_is_two(capsys):
+    assert main(["--config", "simclr-smal.yaml", "data=x", "out=y"]) == 2
+    assert "perhaps 'simclr-small.yaml'?" in capsys.readouterr().err
+
+
+def test_a_corpus_without_a_readable_file_is_one(run, tmp_path):
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "audio" / "text.wav").write_text("no recording")
+    ran = run(tmp_path / "run", f"data={tmp_path / 'audio'}")
+    assert ran.code == 1
+    assert f"none of 1 clips can be read; the first: {tmp_path / 'audio' / 'text.wav'}" in ran.told
+
+
+def test_options_may_stand_among_overrides(command, tmp_path, capsys):
+    arguments = command(tmp_path / "run")
+    assert main([arguments[2], "--resume", *arguments[3:], "batch_size=32", *arguments[:2]]) == 2
+    assert "batch_size 32: the corpus has 24 readable clips" in capsys.readouterr().err

@@ -1,0 +1,149 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from configs.errors import EmoclrError
+from pretrain.data import ViewBatch
+from pretrain.module import ContrastiveModule
+from pretrain.objectives import OBJECTIVES, contrastive_accuracy
+from pretrain.settings import PretrainSettings
+
+
+@pytest.fixture
+def make_module(encoder):
+    def make(steps=10, **more):
+        content = {"data": ["x"], "out": Path("x"), "backbones": ["test_resnet"]}
+        small = {"projection_hidden": 32, "projection_size": 16}
+        module = ContrastiveModule(
+            encoder, PretrainSettings.model_validate({**content, **small, **more}), steps, lambda rank, ranks: None
+        )
+        module.trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+        module.setup("fit")
+        return module
+
+    return make
+
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(0)
+    masks = torch.rand(5, 2, 2, 1, generator=generator) * 0.5
+    return ViewBatch(
+        0.1 * torch.randn(5, 2, 8_000, generator=generator), torch.cat([masks, masks + 0.2], dim=3), torch.arange(5)
+    )
+
+
+def closed_form(projections, temperature):
+    """NT-Xent (Chen et al. 2020, equation 1) of `projections[clip][view]`, by loops."""
+    views = [(clip, view / np.linalg.norm(view)) for clip, pair in enumerate(projections) for view in pair]
+    losses = []
+    for here, (clip, view) in enumerate(views):
+        others = [(other, np.exp(view @ z / temperature)) for there, (other, z) in enumerate(views) if there != here]
+        (twin,) = (weight for other, weight in others if other == clip)
+        losses.append(-np.log(twin / sum(weight for _, weight in others)))
+    return np.mean(losses)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.5])
+def test_the_loss_of_a_batch_is_nt_xents_closed_form(make_module, batch, temperature):
+    module = make_module(temperature=temperature).train()
+    loss = module.training_step(batch, 0)
+    # All views clip by clip, in an order of its own: batch norm does not mind, and the loss must not either.
+    waveforms = torch.cat([batch.waveforms[clip] for clip in range(5)])
+    masks = torch.cat([batch.masks[clip] for clip in range(5)])
+    projections = module.projection(module.encoder(waveforms, masks)).detach().double().numpy().reshape(5, 2, -1)
+    assert loss.item() == pytest.approx(closed_form(projections, temperature), rel=1e-4)
+
+
+def test_masks_reach_the_view_they_were_drawn_for(make_module, batch):
+    module = make_module().eval()
+    first, second = module.project(batch)
+    unmasked = batch._replace(masks=torch.zeros_like(batch.masks))
+    masks = unmasked.masks.clone()
+    masks[3, 1] = torch.tensor([[0.0, 1.0]])
+    changed_first, changed_second = module.project(unmasked._replace(masks=masks))
+    plain_first, plain_second = module.project(unmasked)
+    torch.testing.assert_close(changed_first, plain_first)
+    differs = (changed_second - plain_second).abs().amax(dim=1) > 1e-3
+    assert differs.tolist() == [False, False, False, True, False]
+    assert first.shape == second.shape == (5, 16)
+
+
+@pytest.mark.filterwarnings("ignore:To copy construct")  # in lightly's DCLW
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_every_objective_trains_the_encoder(make_module, batch, objective):
+    module = make_module(objective=objective).train()
+    loss = module.training_step(batch, 0)
+    loss.backward()
+    assert torch.isfinite(loss)
+    gradients = [parameter.grad for parameter in module.encoder.parameters()]
+    assert all(gradient is not None and torch.isfinite(gradient).all() for gradient in gradients)
+    assert sum(gradient.abs().sum() for gradient in gradients) > 0
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "lars"])
+def test_biases_and_norms_have_no_weight_decay_and_everything_else_has(make_module, optimizer):
+    module = make_module(optimizer=optimizer, weight_decay=0.07)
+    groups = module.configure_optimizers()["optimizer"].param_groups
+    decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
+    assert len(decay) == sum(len(group["params"]) for group in groups) == len(list(module.parameters()))
+    norms = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
+    spared = {id(p) for part in module.modules() if isinstance(part, norms) for p in part.parameters()}
+    spared |= {id(p) for name, p in module.named_parameters() if name.endswith("bias")}
+    assert spared
+    assert decay == {id(p): 0.0 if id(p) in spared else 0.07 for p in module.parameters()}
+
+
+def test_the_learning_rate_warms_up_to_its_value_and_falls_to_nothing(make_module):
+    configured = make_module(steps=40, warmup=0.25, learning_rate=0.02).configure_optimizers()
+    optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]
+    assert schedule["interval"] == "step"
+    rates = []
+    for _ in range(40):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule["scheduler"].step()
+    peak = int(np.argmax(rates))
+    assert max(rates) == pytest.approx(0.02, rel=0.02) and 8 <= peak <= 11
+    assert (np.diff(rates[: peak + 1]) > 0).all() and (np.diff(rates[10:]) < 0).all()
+    # Half of the way down, a cosine has half of its height.
+    assert rates[25] == pytest.approx(0.01, rel=0.1)
+    assert rates[-1] < 0.02 / 50
+
+
+def test_metrics_are_those_of_the_latest_step(make_module, batch, monkeypatch):
+    module = make_module().train()
+    loss = module.training_step(batch, 0)
+    first, second = module.latest["first"], module.latest["second"]
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.125)
+    monkeypatch.setattr(module, "optimizers", lambda: optimizer)
+    unit = first.double().numpy() / np.linalg.norm(first.double().numpy(), axis=1, keepdims=True)
+    assert module.metrics() == pytest.approx(
+        {
+            "loss": loss.item(),
+            "contrastive_accuracy": contrastive_accuracy(first, second).item(),
+            "embedding_std": unit.std(axis=0, ddof=1).mean() * 4,
+            "learning_rate": 0.125,
+        },
+        rel=1e-4,
+    )
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_advice(make_module, batch):
+    module = make_module().train()
+    module.training_step(batch._replace(waveforms=batch.waveforms * torch.nan), 0)
+    with pytest.raises(EmoclrError, match=r"the loss is nan .*lower learning_rate or precision=fp32"):
+        module.metrics()
+
+
+def test_stochastic_layers_draw_from_the_seed_and_the_place_in_the_run(make_module, batch):
+    module = make_module().train()
+    drawn = []
+    module.projection.register_forward_hook(lambda *_: drawn.append(torch.rand(1).item()))
+    for step, disturbance in ((3, 0), (3, 1), (4, 0)):
+        torch.manual_seed(disturbance)
+        module.training_step(batch, step)
+    assert drawn[0] == drawn[1] != drawn[2]

@@ -1,0 +1,213 @@
+import csv
+import shutil
+import signal
+
+import pytest
+import timm
+import torch
+import yaml
+
+from pretrain.callbacks import METRICS, RESUME
+from pretrain.checkpoint import CARD, WEIGHTS, load_encoder
+from pretrain.run import RUN
+
+
+def rows_of(folder):
+    """The metrics of a run, but for its speed."""
+    with (folder / METRICS).open(newline="") as lines:
+        return [{key: row[key] for key in row if key != "views_per_s"} for row in csv.DictReader(lines)]
+
+
+def weights_of(run, backbone="test_resnet"):
+    return (run / backbone / WEIGHTS).read_bytes()
+
+
+def test_every_backbone_gets_a_folder_with_its_encoder(finished, store):
+    assert finished.code == 0
+    for backbone in ("test_resnet", "test_efficientnet"):
+        folder = finished.out / backbone
+        assert {CARD, WEIGHTS, METRICS, RESUME, "tensorboard"} == {path.name for path in folder.iterdir()}
+        encoder, card = load_encoder(folder)
+        assert card.encoder.backbone == backbone
+        assert card.finished and (card.step, card.steps, card.crop_s) == (6, 6, 0.5)
+        assert card.corpus_fingerprint == store.fingerprint
+        assert card.encoder.spectrogram.bands == 32 and card.encoder.time_masks == 2
+        assert card.metrics["loss"] == pytest.approx(float(rows_of(folder)[-1]["loss"]), rel=1e-4)
+        assert encoder(torch.randn(2, 8_000)).shape == (2, encoder.features)
+    assert "2 encoders in" in finished.told
+    assert f"probe --from {finished.out} --data labels.csv" in finished.told
+
+
+def test_a_run_remembers_what_it_was_made_of(finished, store):
+    card = yaml.safe_load((finished.out / RUN).read_text())
+    assert card["clips"] == len(store) == 24
+    assert card["hours"] == pytest.approx(store.durations_s.sum() / 3600, abs=1e-3)
+    assert card["settings"]["backbones"] == ["test_resnet", "test_efficientnet"]
+    assert card["settings"]["temperature"] == 0.15
+    assert card["corpus_fingerprint"] == store.fingerprint
+    encoder, _ = load_encoder(finished.out / "test_resnet")
+    assert list(encoder.settings.normalisation.mean) == card["normalisation"]["mean"]
+
+
+def test_test_speakers_stay_out(finished, corpus):
+    assert (corpus.parent / "25.wav").is_file()
+    assert "24 clips, " in finished.told and "6 speakers" in finished.told
+
+
+def test_broken_files_are_set_aside_and_named(finished, corpus):
+    assert yaml.safe_load((finished.out / RUN).read_text())["set_aside"] == 2
+    listed = (finished.out / "set-aside.txt").read_text().splitlines()
+    broken = [str(corpus.parent / name) for name in ("text.wav", "gone.wav")]
+    assert [line.partition(": ")[0] for line in listed] == broken
+    assert "2 set aside" in finished.told
+    assert f"{corpus.parent / 'gone.wav'}: no such file" in finished.told
+
+
+def test_training_changes_the_weights_and_only_its_seed_decides_how(finished, run, tmp_path):
+    same = run(tmp_path / "same", "backbones=test_resnet")
+    other = run(tmp_path / "other", "seed=1", "epochs=1")
+    assert (same.code, other.code) == (0, 0)
+    assert weights_of(same.out) == weights_of(finished.out) != weights_of(other.out)
+
+
+@pytest.fixture(params=[0.0, 0.5], ids=["plain", "stochastic depth"])
+def expected(request, run, finished, tmp_path, monkeypatch):
+    """A run that nothing interrupted; of a network whose blocks are dropped at random, too."""
+    if not request.param:
+        return finished.out
+    create = timm.create_model
+    monkeypatch.setattr(timm, "create_model", lambda *names, **options: create(*names, **options, drop_path_rate=0.5))
+    ran = run(tmp_path / "expected")
+    assert weights_of(ran.out) != weights_of(finished.out)
+    return ran.out
+
+
+class Crash(Exception):
+    """What kills a run without its having a say."""
+
+
+@pytest.mark.parametrize("end", ["Ctrl-C in the first epoch", "SIGTERM in the second", "crash two steps after a save"])
+def test_a_run_that_goes_on_ends_as_if_it_had_never_stopped(expected, run, at_step, tmp_path, end):
+    def crash():
+        raise Crash
+
+    out = tmp_path / "run"
+    if end.startswith("crash"):
+        with at_step(5, crash), pytest.raises(Crash):
+            run(out, "save_every_steps=3")
+        saved_at = 3
+    else:
+        step, number = (1, signal.SIGINT) if end.startswith("Ctrl-C") else (3, signal.SIGTERM)
+        with at_step(step, lambda: signal.raise_signal(number)):
+            ran = run(out)
+        saved_at = step + 1
+        assert ran.code == 130
+        assert f"{number.name}: saving after this step" in ran.told
+        assert f"saved at step {saved_at} of 6; go on with the same command and --resume" in ran.told
+    assert load_encoder(out / "test_resnet")[1].step == saved_at
+    ran = run(out, "--resume")
+    assert ran.code == 0
+    assert f"step {saved_at + 1} of 6" in ran.told and f"step {saved_at} of 6" not in ran.told
+    assert weights_of(out) == weights_of(expected)
+    assert rows_of(out / "test_resnet") == rows_of(expected / "test_resnet")
+    assert load_encoder(out / "test_resnet")[1].finished
+
+
+def test_what_may_change_on_the_way_does_not_change_what_is_learned(stopped_copy, run, finished):
+    ran = run(stopped_copy, "--resume", "workers=1", "log_every_steps=2", "save_every_steps=1", "backbones=test_resnet")
+    assert ran.code == 0
+    assert weights_of(stopped_copy) == weights_of(finished.out)
+
+
+def test_a_run_may_go_on_towards_a_nearer_end(stopped_copy, run):
+    ran = run(stopped_copy, "--resume", "epochs=1")
+    assert ran.code == 0
+    card = load_encoder(stopped_copy / "test_resnet")[1]
+    assert (card.step, card.steps) == (3, 3)
+
+
+def test_finished_backbones_are_left_as_they_are_and_new_ones_trained(finished, run, tmp_path):
+    out = shutil.copytree(finished.out, tmp_path / "run")
+    before = weights_of(out)
+    ran = run(out, "--resume", "backbones=test_resnet,test_efficientnet,test_byobnet")
+    assert ran.code == 0
+    assert "test_resnet: finished before" in ran.told and "test_efficientnet: finished before" in ran.told
+    assert weights_of(out) == before
+    assert load_encoder(out / "test_byobnet")[1].finished
+
+
+def test_a_run_in_the_way_is_not_written_over(finished, run):
+    before = weights_of(finished.out)
+    ran = run(finished.out)
+    assert ran.code == 2
+    assert f"{finished.out}: already holds a run; --resume goes on with it" in ran.told
+    assert weights_of(finished.out) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("temperature=0.3", "temperature: 0.15 then, 0.3 now"),
+        ("augment.nearby_s=1", "augment: "),
+        ("seed=1", "seed: 0 then, 1 now"),
+    ],
+)
+def test_a_run_does_not_go_on_with_other_settings(stopped, run, change, told):
+    before = weights_of(stopped.out)
+    ran = run(stopped.out, "--resume", change)
+    assert ran.code == 2
+    assert f"{stopped.out / RUN}: the run began with other settings; {told}" in ran.told
+    assert weights_of(stopped.out) == before
+
+
+def test_a_run_does_not_go_on_with_other_recordings(stopped_copy, run):
+    card = yaml.safe_load((stopped_copy / RUN).read_text())
+    (stopped_copy / RUN).write_text(yaml.safe_dump({**card, "corpus_fingerprint": "0" * 32}))
+    ran = run(stopped_copy, "--resume")
+    assert ran.code == 2
+    assert "the recordings are not those the run began with (24 clips then, 24 now, or changed files)" in ran.told
+
+
+@pytest.mark.parametrize("content", [b"", b"something else"])
+def test_a_damaged_resume_file_is_named(stopped_copy, run, content):
+    path = stopped_copy / "test_resnet" / RESUME
+    path.write_bytes(content or path.read_bytes()[:-1_000])
+    ran = run(stopped_copy, "--resume")
+    assert ran.code == 1
+    assert ran.told.splitlines()[-1].startswith(f"error: {path}: is not the resume file that was saved here")
+
+
+@pytest.mark.parametrize("text", ["a: [1", "colour: red"])
+def test_a_damaged_run_card_is_named(stopped_copy, run, text):
+    (stopped_copy / RUN).write_text(text)
+    ran = run(stopped_copy, "--resume")
+    assert ran.code == 1 and f"error: {stopped_copy / RUN}: " in ran.told
+
+
+def test_resuming_what_never_began_begins(run, tmp_path, finished):
+    ran = run(tmp_path / "run", "--resume")
+    assert ran.code == 0
+    assert weights_of(ran.out) == weights_of(finished.out)
+
+
+def test_a_corpus_smaller_than_a_batch_is_refused_before_anything_is_made(run, tmp_path):
+    ran = run(tmp_path / "run", "batch_size=32")
+    assert ran.code == 2
+    assert "batch_size 32: the corpus has 24 readable clips" in ran.told
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_backbone_that_is_misspelt_is_told_before_the_others_are_trained(run, tmp_path):
+    ran = run(tmp_path / "run", "backbones=test_resnet,resnet10")
+    assert ran.code == 2 and "backbone resnet10: timm has no such model; near are" in ran.told
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_unsafe_is_warned_of_and_remembered(run, tmp_path):
+    transforms = "augment.transforms=[{name: Reverse}]"
+    refused = run(tmp_path / "run", transforms)
+    assert refused.code == 2 and "Reverse is refused: sound is serial" in refused.told
+    ran = run(tmp_path / "run", transforms, "augment.allow_unsafe=true", "epochs=1")
+    assert ran.code == 0
+    assert "warning: unsafe augmentation: Reverse: sound is serial" in ran.told
+    assert yaml.safe_load((ran.out / RUN).read_text())["warnings"][0].startswith("Reverse: ")

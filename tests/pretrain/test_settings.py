@@ -1,0 +1,47 @@
+import pytest
+
+from configs.errors import ConfigError
+from configs.settings import validate
+from pretrain.settings import PretrainSettings
+
+NEEDED = {"data": "recordings,labels.csv", "out": "run", "backbones": "resnet10t"}
+
+
+def settings(**more):
+    return validate(PretrainSettings, {**NEEDED, **more}, "mine.yaml")
+
+
+def test_lists_may_be_written_with_commas_or_as_one_word():
+    made = settings(splits="train,test")
+    assert [str(path) for path in made.data] == ["recordings", "labels.csv"]
+    assert made.backbones == ["resnet10t"]
+    assert list(made.splits) == ["train", "test"]
+
+
+def test_test_speakers_stay_out_unless_asked_for():
+    assert list(settings().splits) == ["train", "validation"]
+    assert settings(splits=None).splits is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"batch_size": 30}, "batch_size 30 is no multiple of speakers_per_batch 8"),
+        ({"backbones": "a,b,a"}, "a, b, a: each has one folder"),
+        ({"backbones": []}, "backbones: "),
+        ({"data": []}, "data: "),
+        ({"objective": "simclr"}, "objective: .*'nt_xent'"),
+        ({"temperature": 0}, "temperature: "),
+        ({"splits": "dev"}, "splits"),
+        ({"warmup": 1.0}, "warmup: "),
+        ({"temprature": 0.1}, r"unknown key 'temprature' \(perhaps 'temperature'\?\)"),
+        ({"augment": {"transforms": [{"name": "PitchShift"}]}}, "PitchShift is refused: it moves the fundamental"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_key(wrong, told):
+    with pytest.raises(ConfigError, match=rf"mine\.yaml: .*{told}"):
+        settings(**wrong)
+
+
+def test_without_speaker_negatives_a_batch_may_have_any_size():
+    assert settings(batch_size=30, negatives="any").batch_size == 30
