@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -73,14 +73,20 @@ def predict(
         try:
             store = open_waveforms([Clip(path) for path in paths], Path(cache))
         except NothingReadable as error:
-            return Predictions(card.emotions, [], list(error.failures))
+            return Predictions(card.emotions, [], _as_given(error.failures, paths))
         clips = np.arange(len(store))
         windows = list(
             each_window(ensemble, store, card.window_s, card.hop_s, clips, description="listening", device=device)
         )
         read = [paths[row] for row in store.source_rows]
         answers = _answers(ensemble, card, store, read, windows, timeline)
-        return Predictions(card.emotions, answers, store.failures)
+        return Predictions(card.emotions, answers, _as_given(store.failures, paths))
+
+
+def _as_given(failures: Sequence[Failure], paths: Sequence[Path]) -> list[Failure]:
+    """Returns failures, which name absolute paths, under the paths that were given: answers go by these."""
+    given = {path.absolute(): path for path in paths}
+    return [replace(failure, path=given[failure.path]) for failure in failures]
 
 
 def _answers(
