@@ -1,0 +1,118 @@
+"""`predict` as a user types it."""
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finetune.checkpoint import load_ensemble
+from predict.cli import main
+
+Run = Callable[..., Any]
+READABLE = ["below/middle, loud.flac", "exact.wav", "long.wav", "short.wav"]
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_folder_gives_one_row_a_file_and_a_broken_one_is_no_end(
+    run: Run, emotions: Path, recordings: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "predictions.csv"
+    ran = run("--from", emotions, recordings, "--out", out)
+    assert ran.code == 0
+    rows = rows_of(out)
+    assert list(rows[0]) == ["path", "start_s", "end_s", "anger", "sadness", "emotions"]
+    assert [row["path"] for row in rows] == [str(recordings / name) for name in READABLE]
+    thresholds = load_ensemble(emotions)[1].thresholds
+    for row in rows:
+        over = [name for name, least in zip(("anger", "sadness"), thresholds, strict=True) if float(row[name]) >= least]
+        assert row["emotions"] == ";".join(over)
+        assert 0 <= float(row["anger"]) <= 1 and 0 <= float(row["sadness"]) <= 1
+    (error,) = rows_of(tmp_path / "predictions.errors.csv")
+    assert error["path"] == str(recordings / "broken.mp3") and error["reason"]
+    assert "4 recordings, 4 rows" in ran.told and "broken.mp3" in ran.told
+    assert str(tmp_path / "predictions.errors.csv") in ran.told
+
+
+def test_files_and_folders_together_in_any_place_of_the_line(
+    run: Run, emotions: Path, recordings: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    words = [recordings / "short.wav", "--from", emotions, "--out", out, "--timeline", recordings / "below"]
+    assert run(*words).code == 0
+    assert {Path(row["path"]).name for row in rows_of(out)} == {"short.wav", "middle, loud.flac"}
+    assert not (tmp_path / "out.errors.csv").exists()
+
+
+def test_a_timeline_has_one_row_a_window(run: Run, emotions: Path, recordings: Path, tmp_path: Path) -> None:
+    out = tmp_path / "timeline.csv"
+    assert run("--from", emotions, recordings / "long.wav", "--out", out, "--timeline").code == 0
+    times = [(float(row["start_s"]), float(row["end_s"])) for row in rows_of(out)]
+    assert len(times) == 7  # one, and ceil((2.13 - 0.5) / 0.3) more
+    assert times[0] == (0.0, 0.5) and times[-1] == (1.63, 2.13)
+
+
+def test_json_lines_equal_the_csv(run: Run, emotions: Path, recordings: Path, tmp_path: Path) -> None:
+    words = ["--from", emotions, recordings, "--timeline"]
+    assert run(*words, "--out", tmp_path / "out.csv").code == 0
+    assert run(*words, "--out", tmp_path / "out.jsonl", "--format", "jsonl").code == 0
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    rows = rows_of(tmp_path / "out.csv")
+    assert len(lines) == len(rows)
+    for line, row in zip(lines, rows, strict=True):
+        line["emotions"] = ";".join(line["emotions"])
+        assert {name: str(value) for name, value in line.items() if name in ("path", "emotions")}.items() <= row.items()
+        assert all(float(row[name]) == line[name] for name in ("start_s", "end_s", "anger", "sadness"))
+
+
+def test_of_broken_files_alone_the_tables_are_written_and_the_work_has_failed(
+    run: Run, emotions: Path, recordings: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    ran = run("--from", emotions, recordings / "broken.mp3", "--out", out)
+    assert ran.code == 1
+    assert rows_of(out) == [] and len(rows_of(tmp_path / "out.errors.csv")) == 1
+    assert "could not be read" in ran.told and "Traceback" not in ran.told
+
+
+def test_a_missing_source_is_two_and_nothing_is_written(run: Run, emotions: Path, tmp_path: Path) -> None:
+    ran = run("--from", emotions, tmp_path / "nowhere.wav", "--out", tmp_path / "out.csv")
+    assert ran.code == 2
+    assert ran.told.endswith(f"error: {tmp_path / 'nowhere.wav'}: no such file or folder\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_an_ensemble_it_is_one_and_says_what_to_give(run: Run, recordings: Path, tmp_path: Path) -> None:
+    ran = run("--from", tmp_path / "nowhere", recordings, "--out", tmp_path / "out.csv")
+    assert ran.code == 1
+    assert ran.told.startswith(f"error: {tmp_path / 'nowhere'}: holds neither ensemble.yaml nor model.yaml")
+    assert "give the --out folder of a finished `finetune`" in ran.told
+
+
+def test_notes_of_the_training_are_told_again(run: Run, emotions: Path, recordings: Path, tmp_path: Path) -> None:
+    (note, *_) = load_ensemble(emotions)[1].notes
+    ran = run("--from", emotions, recordings / "short.wav", "--out", tmp_path / "out.csv")
+    assert f"note: {note}" in ran.told
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--from", "x", "--out", "y"], ["--from", "x", "a.wav", "--out", "y", "--format", "xml"]]
+)
+def test_a_command_line_that_does_not_parse_is_two(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+
+
+def test_nothing_heavy_is_imported_for_the_command_line() -> None:
+    heavy = "{'numpy', 'pandas', 'torch', 'sklearn', 'rich', 'timm', 'pytorch_lightning', 'pydantic'}"
+    code = f"import sys, predict, predict.cli; sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,187 @@
+"""What is answered is what the members say of the windows, and nothing is lost on the way."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit
+
+from configs.errors import ConfigError
+from corpus.audio import read_waveform
+from finetune.checkpoint import EnsembleCard, load_ensemble, load_model
+from finetune.model import Ensemble
+from predict.run import Answer, choose_device, named, predict
+from probe.embed import window_starts
+
+WINDOW, HOP = 8_000, 4_800
+Loaded = tuple[Ensemble, EnsembleCard]
+
+
+@pytest.fixture(scope="module")
+def loaded(emotions: Path) -> Loaded:
+    return load_ensemble(emotions)
+
+
+@pytest.fixture(scope="module")
+def by_file(loaded: Loaded, recordings: Path) -> dict[str, Answer]:
+    return {answer.path.name: answer for answer in predict(*loaded, [recordings]).answers}
+
+
+@pytest.fixture(scope="module")
+def by_window(loaded: Loaded, recordings: Path) -> dict[str, list[Answer]]:
+    found: dict[str, list[Answer]] = {}
+    for answer in predict(*loaded, [recordings], timeline=True).answers:
+        found.setdefault(answer.path.name, []).append(answer)
+    return found
+
+
+def of_members(emotions: Path, path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Returns each member's logits (windows, emotions) of a recording and its temperatures, found one by one."""
+    waveform = read_waveform(path)
+    starts = window_starts(len(waveform), WINDOW, HOP)
+    windows = [torch.from_numpy(np.resize(waveform[start : start + WINDOW], WINDOW)) for start in starts]
+    found = []
+    for backbone in ("mobilenetv3_small_050", "test_resnet"):
+        model, card = load_model(emotions / backbone)
+        with torch.inference_mode():
+            logits = [model(window[None])[0].double().numpy() for window in windows]
+        found.append((np.stack(logits), np.array(card.temperatures)))
+    return found
+
+
+@pytest.mark.parametrize("name", ["short.wav", "exact.wav", "long.wav", "below/middle, loud.flac"])
+def test_a_files_probability_is_that_of_the_mean_logits_of_its_windows(
+    emotions: Path, recordings: Path, by_file: dict[str, Answer], name: str
+) -> None:
+    alone = [expit(logits.mean(0) / heat) for logits, heat in of_members(emotions, recordings / name)]
+    assert by_file[Path(name).name].probabilities == pytest.approx(np.mean(alone, axis=0), abs=1e-4)
+
+
+def test_a_windows_probability_is_that_of_its_own_logits(
+    emotions: Path, recordings: Path, by_window: dict[str, list[Answer]]
+) -> None:
+    alone = [expit(logits / heat) for logits, heat in of_members(emotions, recordings / "long.wav")]
+    found = np.stack([answer.probabilities for answer in by_window["long.wav"]])
+    assert found == pytest.approx(np.mean(alone, axis=0), abs=1e-4)
+    assert np.ptp(found, axis=0).max() > 0.1  # its halves differ
+
+
+def test_one_backbones_folder_answers_alone(emotions: Path, recordings: Path) -> None:
+    (answer,) = predict(*load_ensemble(emotions / "test_resnet"), [recordings / "long.wav"]).answers
+    logits, temperatures = of_members(emotions, recordings / "long.wav")[1]
+    assert answer.probabilities == pytest.approx(expit(logits.mean(0) / temperatures), abs=1e-4)
+
+
+def test_an_answer_does_not_depend_on_what_else_is_asked(
+    loaded: Loaded, recordings: Path, by_file: dict[str, Answer]
+) -> None:
+    (alone,) = predict(*loaded, [recordings / "short.wav"]).answers
+    assert alone.probabilities == pytest.approx(by_file["short.wav"].probabilities, abs=1e-5)
+
+
+def test_a_file_is_answered_from_its_start_to_its_end(by_file: dict[str, Answer]) -> None:
+    ends = {name: (answer.start_s, answer.end_s) for name, answer in by_file.items()}
+    assert ends == {
+        "short.wav": (0.0, 0.3),
+        "exact.wav": (0.0, 0.5),
+        "long.wav": (0.0, 2.13),
+        "middle, loud.flac": (0.0, 0.9),
+    }
+
+
+def test_windows_cover_a_long_file_without_gaps_and_end_with_it(by_window: dict[str, list[Answer]]) -> None:
+    windows = by_window["long.wav"]
+    assert windows[0].start_s == 0 and windows[-1].end_s == pytest.approx(2.13)
+    for before, after in pairwise(windows):
+        assert 0 < after.start_s - before.start_s <= 0.3
+    assert all(window.end_s - window.start_s == pytest.approx(0.5) for window in windows)
+
+
+def test_the_window_of_a_short_file_ends_where_the_file_does(by_window: dict[str, list[Answer]]) -> None:
+    assert [(window.start_s, window.end_s) for window in by_window["short.wav"]] == [(0.0, 0.3)]
+    assert [(window.start_s, window.end_s) for window in by_window["exact.wav"]] == [(0.0, 0.5)]
+
+
+def test_answers_come_in_the_order_of_the_files(loaded: Loaded, recordings: Path) -> None:
+    found = predict(*loaded, [recordings / "short.wav", recordings], timeline=True)
+    paths = list(dict.fromkeys(answer.path for answer in found.answers))
+    assert paths == sorted(paths) and len(paths) == 4
+    starts = [answer.start_s for answer in found.answers if answer.path.name == "long.wav"]
+    assert starts == sorted(starts)
+
+
+def test_what_cannot_be_read_is_told_by_the_name_it_was_given_by(
+    loaded: Loaded, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(recordings.parent)
+    found = predict(*loaded, [Path(recordings.name)])
+    (failure,) = found.failures
+    assert failure.path == Path(recordings.name, "broken.mp3") and failure.reason
+    assert found.answers[0].path == Path(recordings.name, "below/middle, loud.flac")
+
+
+def test_where_nothing_can_be_read_there_are_failures_and_no_answers(
+    loaded: Loaded, recordings: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "also.wav").write_bytes(b"")
+    found = predict(*loaded, [recordings / "broken.mp3", tmp_path])
+    assert found.answers == []
+    assert {failure.path for failure in found.failures} == {recordings / "broken.mp3", tmp_path / "also.wav"}
+    assert found.emotions == ["anger", "sadness"]
+
+
+def test_sources_that_hold_nothing_are_refused(loaded: Loaded, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no recordings in"):
+        predict(*loaded, [tmp_path])
+    with pytest.raises(ConfigError, match="nowhere: no such file or folder"):
+        predict(*loaded, [tmp_path / "nowhere"])
+
+
+def test_nothing_is_left_of_what_was_decoded(
+    loaded: Loaded, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("EMOCLR_CACHE", str(tmp_path / "cache"))
+    predict(*loaded, [recordings / "short.wav"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def card_of(single_label: bool) -> EnsembleCard:
+    names = ["anger", "fear", "joy"]
+    windows = {"window_s": 0.5, "hop_s": 0.5}
+    return EnsembleCard(members=["a"], emotions=names, single_label=single_label, thresholds=[0.5, 0.2, 0.9], **windows)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "several", "one"),
+    [
+        ([0.6, 0.3, 0.95], ["anger", "fear", "joy"], ["joy"]),
+        ([0.49, 0.19, 0.89], [], ["joy"]),
+        ([0.5, 0.2, 0.1], ["anger", "fear"], ["anger"]),
+        ([0.1, 0.25, 0.1], ["fear"], ["fear"]),
+    ],
+)
+def test_named_are_those_over_their_threshold_or_the_likeliest_one(
+    probabilities: list[float], several: list[str], one: list[str]
+) -> None:
+    assert named(np.array(probabilities), card_of(single_label=False)) == several
+    assert named(np.array(probabilities), card_of(single_label=True)) == one
+
+
+@pytest.mark.parametrize("below", ["", "test_resnet"])
+@pytest.mark.parametrize("timeline", [True, False])
+def test_trained_on_one_label_a_clip_it_names_exactly_one(
+    one_emotion: Path, recordings: Path, below: str, timeline: bool
+) -> None:
+    found = predict(*load_ensemble(one_emotion / below), [recordings], timeline=timeline)
+    assert len(found.answers) >= 4
+    for answer in found.answers:
+        assert answer.emotions == [found.emotions[int(answer.probabilities.argmax())]]
+
+
+def test_a_gpu_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for there, device in ((True, "cuda"), (False, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert choose_device() == device

@@ -1,0 +1,97 @@
+"""Predictions as CSV and as JSON lines, and the table of errors beside them."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from corpus.waveforms import Failure
+from predict.run import Answer, Predictions
+from predict.tables import errors_path, write_predictions
+
+ANSWERS = [
+    Answer(Path("a.wav"), 0.0, 1.23456, np.array([0.91234567, 0.5]), ["anger", "joy"]),
+    Answer(Path("b/ü, 'c'.wav"), 0.5, 22.0, np.array([1e-9, 0.33333]), []),
+]
+FAILURES = [Failure(Path("x, y.mp3"), 'is "no" audio')]
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def predictions() -> Predictions:
+    return Predictions(["anger", "joy"], ANSWERS, FAILURES)
+
+
+def test_the_columns_are_those_of_the_contract(predictions: Predictions, tmp_path: Path) -> None:
+    write_predictions(predictions, tmp_path / "out.csv", "csv")
+    first, *_ = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
+    assert first == "path,start_s,end_s,anger,joy,emotions"
+    assert rows_of(tmp_path / "out.csv") == [
+        {
+            "path": "a.wav",
+            "start_s": "0.000",
+            "end_s": "1.235",
+            "anger": "0.9123",
+            "joy": "0.5000",
+            "emotions": "anger;joy",
+        },
+        {
+            "path": "b/ü, 'c'.wav",
+            "start_s": "0.500",
+            "end_s": "22.000",
+            "anger": "0.0000",
+            "joy": "0.3333",
+            "emotions": "",
+        },
+    ]
+
+
+def test_json_lines_say_the_same(predictions: Predictions, tmp_path: Path) -> None:
+    write_predictions(predictions, tmp_path / "out.csv", "csv")
+    write_predictions(predictions, tmp_path / "out.jsonl", "jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    for line, row in zip(lines, rows_of(tmp_path / "out.csv"), strict=True):
+        assert list(line) == list(row)
+        assert line["path"] == row["path"] and ";".join(line["emotions"]) == row["emotions"]
+        for name in ("start_s", "end_s", "anger", "joy"):
+            assert line[name] == float(row[name])
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_what_could_not_be_read_stands_in_a_table_beside(predictions: Predictions, tmp_path: Path, form: str) -> None:
+    out = tmp_path / f"out.{form}"
+    write_predictions(predictions, out, form)  # type: ignore[arg-type]
+    assert errors_path(out) == tmp_path / "out.errors.csv"
+    assert rows_of(errors_path(out)) == [{"path": "x, y.mp3", "reason": 'is "no" audio'}]
+
+
+def test_a_table_of_errors_that_no_longer_holds_goes_away(predictions: Predictions, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    write_predictions(predictions, out, "csv")
+    write_predictions(Predictions(["anger", "joy"], ANSWERS, []), out, "csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_without_answers_the_table_has_its_head(tmp_path: Path) -> None:
+    none = Predictions(["anger"], [], FAILURES)
+    write_predictions(none, tmp_path / "out.csv", "csv")
+    write_predictions(none, tmp_path / "out.jsonl", "jsonl")
+    assert (tmp_path / "out.csv").read_text() == "path,start_s,end_s,anger,emotions\n"
+    assert (tmp_path / "out.jsonl").read_text() == ""
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_name_that_is_no_utf_8_is_no_end_of_the_run(tmp_path: Path, form: str) -> None:
+    name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
+    answer = Answer(Path(name), 0.0, 1.0, np.array([0.5]), [])
+    failure = Failure(Path(name), "damaged")
+    out = tmp_path / f"out.{form}"
+    write_predictions(Predictions(["anger"], [answer], [failure]), out, form)  # type: ignore[arg-type]
+    for path in (out, errors_path(out)):
+        assert b"caf" in path.read_bytes()
