@@ -20,8 +20,8 @@ _BATCH_FILES = 32
 _TOO_FEW_FOR_PROCESSES = 64
 
 
-def default_workers() -> int:
-    """Returns how many processes decode: one a core that this process may use."""
+def usable_cores() -> int:
+    """Returns how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -39,7 +39,7 @@ def run_in_processes(
     Raises:
         EmoclrError: a process died, as it does when the system runs out of memory.
     """
-    workers = min(workers or default_workers(), len(tasks))
+    workers = min(workers or usable_cores(), len(tasks))
     if workers <= 1 or files <= _TOO_FEW_FOR_PROCESSES:
         yield from map(work, tasks)
         return

@@ -1,24 +1,21 @@
 """The settings of `finetune`."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from augment.settings import AugmentSettings, SpectrogramSettings
 from configs.settings import Settings
-from pretrain.settings import Names, listed
 from probe.metrics import POSITIVE_SHARE
 
 
 class FinetuneSettings(Settings):
     """What is trained from what, how, and how it is scored."""
 
-    emotions: Annotated[list[str] | None, BeforeValidator(listed)] = Field(
-        None, description="columns of the labels; None finds them by their values"
-    )
+    emotions: list[str] | None = Field(None, description="columns of the labels; None finds them by their values")
     folds: int | None = Field(None, ge=2, description="None: the split column where there is one, else one split")
 
-    backbones: Annotated[Names | None, BeforeValidator(listed)] = Field(
+    backbones: list[str] | None = Field(
         None, description="with --from: those of the run to use; without: timm names to train without pretraining"
     )
     pretrained: bool = Field(False, description="without --from: start from ImageNet weights (downloaded by timm)")

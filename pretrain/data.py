@@ -1,6 +1,5 @@
 """From decoded waveforms to batches of views, in an order that only seed and epoch decide."""
 
-import os
 import signal
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from augment.views import ViewMaker
+from corpus.parallel import usable_cores
 from corpus.waveforms import WaveformStore
 
 VIEWS = 2
@@ -172,7 +172,7 @@ class ViewLoader:
 
 def default_workers() -> int:
     """Returns one data process a spare core, at least 1 and at most 8."""
-    return max(1, min(8, len(os.sched_getaffinity(0)) - 1))
+    return max(1, min(8, usable_cores() - 1))
 
 
 def _start_worker(worker: int) -> None:

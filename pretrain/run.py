@@ -84,15 +84,14 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
             rows = "".join(f"{failure.path}: {failure.reason}\n" for failure in store.failures)
             write_text(out / SET_ASIDE, rows)
     else:
-        run = previous
+        # What may have changed is the way to the end; the run folder says what was asked for last.
+        run = previous.model_copy(update={"settings": settings})
+        write_yaml(out / RUN, run.model_dump(mode="json"))
     return [_train(name, settings, store, run, resume) for name in settings.backbones]
 
 
 def _train(name: str, settings: PretrainSettings, store: WaveformStore, run: RunCard, resume: bool) -> Path:
     folder = settings.out / name
-    if resume and (folder / CARD).is_file() and load_card(folder / CARD, EncoderCard).finished:
-        say(f"{name}: finished before")
-        return folder
     torch.manual_seed(settings.seed)
     encoder = Encoder(
         EncoderSettings(
@@ -114,6 +113,9 @@ def _train(name: str, settings: PretrainSettings, store: WaveformStore, run: Run
         return ViewLoader(ViewDataset(store, _view_maker(settings)), order(rank, ranks), steps, workers)
 
     steps = settings.epochs * order(0, trainer.world_size).batches_per_epoch
+    if resume and (folder / CARD).is_file() and load_card(folder / CARD, EncoderCard).step >= steps:
+        say(f"{name}: finished before")
+        return folder
     module = ContrastiveModule(encoder, settings, steps, loader)
     progress = Progress(
         folder,

@@ -2,36 +2,26 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from augment.settings import ViewSettings
 
-
-def listed(value: Any) -> Any:
-    """Reads `a,b` as a list, as the command line writes one, and a lone value as a list of one."""
-    if isinstance(value, str):
-        return [part for part in value.split(",") if part]
-    return value if isinstance(value, list | tuple) or value is None else [value]
-
-
-Paths = Annotated[list[Path], BeforeValidator(listed)]
-Names = Annotated[list[str], BeforeValidator(listed)]
 Split = Literal["train", "validation", "test"]
 
 
 class PretrainSettings(ViewSettings):
     """One run: data, backbones, objective, optimisation, and where it lands."""
 
-    data: Paths = Field(min_length=1, description="folders, audio files, or CSVs with a path column")
+    data: list[Path] = Field(min_length=1, description="folders, audio files, or CSVs with a path column")
     out: Path = Field(description="run folder")
-    splits: Annotated[Sequence[Split] | None, BeforeValidator(listed)] = Field(
+    splits: Sequence[Split] | None = Field(
         ("train", "validation"), description="rows of a CSV with a split column that are used"
     )
     cache: Path | None = Field(None, description="folder of decoded audio; null for ~/.cache/emoclr")
 
-    backbones: Names = Field(min_length=1, description="timm model names, trained in turn")
+    backbones: list[str] = Field(min_length=1, description="timm model names, trained in turn")
     pretrained: bool = Field(False, description="start from ImageNet weights (downloaded by timm)")
 
     objective: Literal["nt_xent", "dcl", "dclw", "vicreg", "barlow_twins"] = "nt_xent"
