@@ -30,6 +30,7 @@ from finetune.train import Task
 from pretrain.checkpoint import CheckpointError
 from probe.division import divide
 from probe.embed import embed_clips
+from probe.metrics import tune_thresholds
 from probe.report import Report
 
 BACKBONES = ["mobilenetv3_small_050", "test_resnet"]
@@ -51,13 +52,23 @@ class Scored(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def scored(finetuned: Any, task: Task) -> Scored:
-    members = {}
-    for backbone in BACKBONES:
-        model, card = load_model(finetuned.out / backbone)
-        logits = embed_clips(model, task.store, card.window_s, card.hop_s, task.test)
-        members[backbone] = expit(logits.astype(np.float64) / np.array(card.temperatures))
-    return Scored(task.targets[task.test], members)
+def heard(finetuned: Any, task: Task) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """Returns heard(clips) -> the probabilities that each member on disk gives, calibrated by SciPy."""
+
+    def probabilities(clips: np.ndarray) -> dict[str, np.ndarray]:
+        members = {}
+        for backbone in BACKBONES:
+            model, card = load_model(finetuned.out / backbone)
+            logits = embed_clips(model, task.store, card.window_s, card.hop_s, clips)
+            members[backbone] = expit(logits.astype(np.float64) / np.array(card.temperatures))
+        return members
+
+    return probabilities
+
+
+@pytest.fixture(scope="module")
+def scored(heard: Callable[..., dict[str, np.ndarray]], task: Task) -> Scored:
+    return Scored(task.targets[task.test], heard(task.test))
 
 
 def test_it_ends_well_with_a_folder_a_member_an_ensemble_and_a_report(finetuned: Any) -> None:
@@ -119,6 +130,14 @@ def test_the_ensembles_card_says_who_answers_how(finetuned: Any, content: dict[s
     assert (card.window_s, card.hop_s, card.single_label) == (0.5, 0.25, False)
     assert card.metrics["macro_auroc"] == pytest.approx(content["metrics"]["macro_auroc"]["value"])
     assert card.notes == content["notes"] != []
+
+
+def test_thresholds_of_the_ensemble_are_tuned_on_validation_speakers(
+    finetuned: Any, heard: Callable[..., dict[str, np.ndarray]], task: Task
+) -> None:
+    together = np.mean(list(heard(task.validation).values()), axis=0)
+    expected = tune_thresholds(task.targets[task.validation], together)
+    assert load_ensemble(finetuned.out)[1].thresholds == pytest.approx(expected.tolist(), abs=1e-4)
 
 
 def test_members_remember_where_they_came_from(finetuned: Any) -> None:
