@@ -25,8 +25,8 @@ class FinetuneSettings(Settings):
     augment: AugmentSettings = AugmentSettings()
 
     freeze: Literal["none", "backbone"] = Field("none", description="backbone: train the head alone")
-    epochs: int = Field(15, ge=1, description="of the whole network, at most")
-    patience: int = Field(4, ge=1, description="epochs without a better validation before training stops")
+    epochs: int = Field(10, ge=1, description="of the whole network, at most")
+    patience: int = Field(6, ge=1, description="epochs without a better validation before training stops")
     batch_size: int = Field(64, ge=2)
     learning_rate: float = Field(
         3e-4, gt=0, description="of the head and the last layer group; each earlier one has less"
