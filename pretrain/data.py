@@ -25,15 +25,18 @@ class ViewBatch(NamedTuple):
     clips: Tensor
 
 
-class ViewDataset(Dataset[tuple[NDArray[np.float32], NDArray[np.float32], int]]):
-    """The views of a clip, looked up by (epoch, clip)."""
+class ViewDataset(Dataset[ViewBatch]):
+    """The views of a clip, looked up by (epoch, clip): a `ViewBatch` without its first axis.
+
+    A DataLoader's own collation stacks them, and in a worker straight into the memory that it shares with training.
+    """
 
     def __init__(self, store: WaveformStore, maker: ViewMaker, views: int = VIEWS) -> None:
         self.store = store
         self.maker = maker
         self.views = views
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
+    def __getitem__(self, key: tuple[int, int]) -> ViewBatch:
         epoch, clip = key
         length = int(self.store.samples[clip])
         views = []
@@ -41,13 +44,8 @@ class ViewDataset(Dataset[tuple[NDArray[np.float32], NDArray[np.float32], int]])
             start = self.maker.crop_start(length, epoch, clip, view)
             crop = self.store.crop(clip, start, self.maker.crop_samples)
             views.append(self.maker.make(crop, epoch, clip, view))
-        return np.stack([v.waveform for v in views]), np.stack([v.masks for v in views]), clip
-
-
-def collate(items: list[tuple[NDArray[np.float32], NDArray[np.float32], int]]) -> ViewBatch:
-    """Stacks clips into a `ViewBatch`."""
-    waveforms, masks, clips = zip(*items, strict=True)
-    return ViewBatch(torch.from_numpy(np.stack(waveforms)), torch.from_numpy(np.stack(masks)), torch.tensor(clips))
+        waveforms, masks = (torch.from_numpy(np.stack(parts)) for parts in zip(*views, strict=True))
+        return ViewBatch(waveforms, masks, torch.tensor(clip))
 
 
 class BatchOrder:
@@ -152,7 +150,6 @@ class ViewLoader:
             self.dataset,
             batch_sampler=keys,
             num_workers=self.workers,
-            collate_fn=collate,
             pin_memory=torch.cuda.is_available(),
             prefetch_factor=3 if self.workers else None,
             worker_init_fn=_start_worker,
