@@ -41,9 +41,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         count = sum(emotion in answer.emotions for answer in found.answers)
         say(f"  {emotion}: {count}")
     if found.failures:
-        first = found.failures[0]
-        say(f"{len(found.failures)} could not be read, such as {first.path}: {first.reason}")
-        say(f"  all of them: {errors_path(arguments.out)}")
+        say(f"{len(found.failures)} could not be read: {errors_path(arguments.out)}")
     return 0 if found.answers else 1
 
 
