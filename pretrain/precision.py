@@ -16,9 +16,10 @@ stride of 2 return garbage (seen with torch 2.15 on AMX; at three frames and mor
 def choose_precision(setting: str, backbone: nn.Module, device: str, window_s: float) -> Precision:
     """Returns Lightning's precision for `auto`, `fp32` or `bf16` and windows of `window_s`.
 
-    `auto` takes bf16 wherever the hardware multiplies it natively, except on CPUs for networks built of depthwise
-    convolutions (MobileNet, EfficientNet, GhostNet, ...): their time goes into memory traffic, and bf16 slowed them
-    down by a third where it made a ResNet twice as fast (docs/performance.md).
+    `auto` takes bf16 where the hardware multiplies matrices of it (GPUs, CPUs with AMX): without AMX, AVX-512's bf16
+    instructions made none of the networks measured faster and convnext_atto half as fast (docs/performance.md). On
+    CPUs, networks built of depthwise convolutions (MobileNet, EfficientNet, GhostNet, ...) stay in fp32 too: their time
+    goes into memory traffic.
     """
     if setting == "fp32" or (device == "cpu" and window_s < SHORTEST_IN_BF16_S):
         return "32-true"
@@ -26,7 +27,7 @@ def choose_precision(setting: str, backbone: nn.Module, device: str, window_s: f
         return "bf16-mixed"
     if device == "cuda":
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    if device == "cpu" and _cpu_has_bf16() and depthwise_share(backbone) < 0.2:
+    if device == "cpu" and _cpu_has_amx() and depthwise_share(backbone) < 0.2:
         return "bf16-mixed"
     return "32-true"
 
@@ -38,7 +39,6 @@ def depthwise_share(backbone: nn.Module) -> float:
     return len(depthwise) / max(1, len(convolutions))
 
 
-def _cpu_has_bf16() -> bool:
-    return any(
-        bool(getattr(torch.cpu, name, bool)()) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    )
+def _cpu_has_amx() -> bool:
+    # Not a public function: where a version of torch lacks it, fp32 is never wrong.
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
