@@ -36,7 +36,7 @@ class MaskSettings(Settings):
 
 
 class TransformSettings(Settings):
-    """One waveform augmentation: a class of audiomentations (or `RoomResponse`) and its parameters.
+    """One waveform augmentation: a class of audiomentations or of `augment.transforms`, and its parameters.
 
     Parameters beside `name` and `p` are the class's own, with its own names and units.
     """
