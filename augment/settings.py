@@ -35,6 +35,20 @@ class MaskSettings(Settings):
     max_frequency: float = Field(0.12, ge=0, le=0.5, description="share of the mel axis")
 
 
+class BackgroundSettings(Settings):
+    """Other clips of the batch as background. A folder of backgrounds is audiomentations' `AddBackgroundNoise`."""
+
+    p: float = Field(0.0, ge=0, le=1, description="probability that a view gets a background")
+    min_snr_db: float = Field(5.0, ge=-20, le=100, description="dB")
+    max_snr_db: float = Field(20.0, ge=-20, le=100, description="dB")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "BackgroundSettings":
+        if self.min_snr_db > self.max_snr_db:
+            raise ValueError(f"min_snr_db {self.min_snr_db} is above max_snr_db {self.max_snr_db}")
+        return self
+
+
 class TransformSettings(Settings):
     """One waveform augmentation: a class of audiomentations or of `augment.transforms`, and its parameters.
 
@@ -58,6 +72,7 @@ class AugmentSettings(Settings):
     positives: Literal["same_segment", "nearby", "clip"] = "nearby"
     nearby_s: float = Field(1.0, ge=0, description="s between the starts of two `nearby` views, at most")
     transforms: list[TransformSettings] = []
+    background: BackgroundSettings = BackgroundSettings()
     masks: MaskSettings = MaskSettings()
     allow_unsafe: bool = False
 

@@ -12,6 +12,7 @@ from lightly.utils.scheduler import CosineWarmupScheduler
 from timm.optim import param_groups_weight_decay
 from torch import Tensor, nn
 
+from augment.background import batch_backgrounds
 from configs.errors import EmoclrError
 from pretrain.callbacks import GONE_ASTRAY
 from pretrain.data import ViewBatch, ViewLoader
@@ -59,7 +60,9 @@ class ContrastiveModule(pl.LightningModule):
         """Returns the loss of a batch; what the progress display needs stays in `latest`."""
         # Stochastic layers, too, follow from the place in the run and not from what came before.
         torch.manual_seed(int(np.random.SeedSequence((self.settings.seed, batch_idx)).generate_state(1)[0]))
-        first, second = self.project(batch)
+        background = self.settings.augment.background
+        mixed = batch_backgrounds(batch.waveforms, background, (self.settings.seed, batch_idx, self.global_rank))
+        first, second = self.project(batch._replace(waveforms=mixed))
         assert self.loss is not None
         loss: Tensor = self.loss(first, second)
         self.latest = {"loss": loss.detach(), "first": first.detach(), "second": second.detach()}
