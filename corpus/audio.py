@@ -1,5 +1,6 @@
 """One file, or a part of one, to a mono waveform at the project's sample rate."""
 
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,17 +76,33 @@ def read_waveform(path: Path, start_s: float = 0.0, end_s: float | None = None) 
             `end_s`, or samples that are not finite.
     """
     path = Path(path)
+    with _open(path) as file:
+        return _decode(file, path, start_s, end_s)
+
+
+def decode_waveform(content: bytes, path: Path) -> NDArray[np.float32]:
+    """Returns a recording whose bytes are in memory, as `read_waveform` would; `path` names it in errors."""
+    if not content:
+        raise AudioError(path, "empty file (0 bytes)")
+    try:
+        file = sf.SoundFile(io.BytesIO(content))
+    except (sf.SoundFileError, OSError, TypeError, ValueError) as error:
+        raise AudioError(path, f"cannot be read as audio: {_reason(error)}") from error
+    with file:
+        return _decode(file, path, 0.0, None)
+
+
+def _decode(file: sf.SoundFile, path: Path, start_s: float, end_s: float | None) -> NDArray[np.float32]:
     # A growing bytearray holds the result once; a list of blocks, joined at the end, would hold it twice.
     collected = bytearray()
-    with _open(path) as file:
-        rate = file.samplerate
-        if rate < _LOWEST_SAMPLE_RATE:
-            raise AudioError(path, f"its sample rate is {rate} Hz, too low to hold sound")
-        try:
-            for block in _resampled(_blocks(file, path, start_s, end_s), rate):
-                collected += block.tobytes()
-        except (sf.SoundFileError, OSError, RuntimeError, ValueError) as error:
-            raise AudioError(path, f"damaged: {_reason(error)}") from error
+    rate = file.samplerate
+    if rate < _LOWEST_SAMPLE_RATE:
+        raise AudioError(path, f"its sample rate is {rate} Hz, too low to hold sound")
+    try:
+        for block in _resampled(_blocks(file, path, start_s, end_s), rate):
+            collected += block.tobytes()
+    except (sf.SoundFileError, OSError, RuntimeError, ValueError) as error:
+        raise AudioError(path, f"damaged: {_reason(error)}") from error
     waveform = np.frombuffer(collected, dtype=np.float32)
     if not waveform.size:
         until = "the end" if end_s is None else f"{end_s} s"
