@@ -80,6 +80,17 @@ def read_waveform(path: Path, start_s: float = 0.0, end_s: float | None = None) 
         return _decode(file, path, start_s, end_s)
 
 
+def waveform_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
+    """Yields what `read_waveform` returns block by block: hours then take no more memory than seconds.
+
+    Raises:
+        AudioError: as `read_waveform`, where a block shows it.
+    """
+    path = Path(path)
+    with _open(path) as file:
+        yield from _decoded_blocks(file, path, 0.0, None)
+
+
 def decode_waveform(content: bytes, path: Path) -> NDArray[np.float32]:
     """Returns a recording whose bytes are in memory, as `read_waveform` would; `path` names it in errors."""
     if not content:
@@ -95,20 +106,27 @@ def decode_waveform(content: bytes, path: Path) -> NDArray[np.float32]:
 def _decode(file: sf.SoundFile, path: Path, start_s: float, end_s: float | None) -> NDArray[np.float32]:
     # A growing bytearray holds the result once; a list of blocks, joined at the end, would hold it twice.
     collected = bytearray()
-    rate = file.samplerate
+    for block in _decoded_blocks(file, path, start_s, end_s):
+        collected += block.tobytes()
+    return np.frombuffer(collected, dtype=np.float32)
+
+
+def _decoded_blocks(
+    file: sf.SoundFile, path: Path, start_s: float, end_s: float | None
+) -> Iterator[NDArray[np.float32]]:
+    rate, some = file.samplerate, False
     if rate < _LOWEST_SAMPLE_RATE:
         raise AudioError(path, f"its sample rate is {rate} Hz, too low to hold sound")
     try:
         for block in _resampled(_blocks(file, path, start_s, end_s), rate):
-            collected += block.tobytes()
+            some = some or bool(block.size)
+            # Resampling rings past full scale at sharp edges, and float files may exceed it.
+            yield np.clip(block, -1.0, 1.0)
     except (sf.SoundFileError, OSError, RuntimeError, ValueError) as error:
         raise AudioError(path, f"damaged: {_reason(error)}") from error
-    waveform = np.frombuffer(collected, dtype=np.float32)
-    if not waveform.size:
+    if not some:
         until = "the end" if end_s is None else f"{end_s} s"
         raise AudioError(path, f"no samples between {start_s} s and {until}" if start_s else "no samples")
-    # Resampling rings past full scale at sharp edges, and float files may exceed it.
-    return np.clip(waveform, -1.0, 1.0, out=waveform)
 
 
 def _open(path: Path) -> sf.SoundFile:
