@@ -22,7 +22,10 @@ SPLITS = ("train", "validation", "test")
 RESERVED_COLUMNS = ("path", "speaker", "split", "start_s", "end_s")
 """Columns with a meaning of their own."""
 
-INDEX_COLUMNS = ("duration_s", "sample_rate", "channels", "status", "reason")
+INDEX_COLUMNS = (
+    *("size", "modified", "fingerprint", "duration_s", "sample_rate", "channels", "rms_db", "peak_db"),
+    *("status", "reason"),
+)
 """Columns of `corpus scan`'s index: neither emotions nor groups, though some hold numbers from 0 to 1."""
 
 
@@ -100,9 +103,9 @@ def read_labels(path: Path, emotions: Sequence[str] | None = None) -> LabelTable
     """
     table = read_table(Path(path))
     require_columns(table, ["path"])
-    others = [name for name in table.columns if name not in RESERVED_COLUMNS + INDEX_COLUMNS]
+    others = _other_columns(table)
     if emotions is None:
-        names = [name for name in others if _holds_shares(table.columns[name])]
+        names = _emotion_columns(table)
         if not names:
             raise LabelsError(table.path, "has no emotion column: one with a number from 0 to 1 in every row")
     else:
@@ -112,6 +115,15 @@ def read_labels(path: Path, emotions: Sequence[str] | None = None) -> LabelTable
             if name not in others:
                 raise LabelsError(table.path, "has another meaning and cannot be an emotion", column=name)
     return _label_table(table, names, others, speakers_needed=True)
+
+
+def has_emotions(path: Path) -> bool:
+    """Returns whether a CSV has an emotion column, as `read_labels` finds them.
+
+    Raises:
+        LabelsError: it is no CSV.
+    """
+    return bool(_emotion_columns(read_table(Path(path))))
 
 
 def read_clips(path: Path) -> LabelTable:
@@ -182,6 +194,14 @@ def _label_table(table: TextTable, emotions: list[str], others: list[str], speak
         end_s=end_s,
         groups={name: [cell or "unknown" for cell in columns[name]] for name in others if name not in emotions},
     )
+
+
+def _other_columns(table: TextTable) -> list[str]:
+    return [name for name in table.columns if name not in RESERVED_COLUMNS + INDEX_COLUMNS]
+
+
+def _emotion_columns(table: TextTable) -> list[str]:
+    return [name for name in _other_columns(table) if _holds_shares(table.columns[name])]
 
 
 def _filled(table: TextTable, column: str) -> list[str]:
