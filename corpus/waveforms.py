@@ -12,26 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.console import say
-from configs.errors import ConfigError, EmoclrError
+from configs.errors import EmoclrError
 from corpus.audio import SAMPLE_RATE
+from corpus.clips import Clip as Clip
+from corpus.clips import ClipTable
 from corpus.decoding import FULL_SCALE, NAMES, SAMPLES, Index, decode_into, read_index
-from corpus.labels import SPLITS, LabelTable, read_clips
-from corpus.scan import find_audio
+from corpus.sources import clips_from as clips_from
+from corpus.sources import clips_of as clips_of
 
 SHOWN_FAILURES = 5
 
 _FORM = 1
 """Goes into every fingerprint; another form of the store gets another number."""
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A recording, or the part of it from `start_s` to `end_s` (None: to its end)."""
-
-    path: Path
-    start_s: float = 0.0
-    end_s: float | None = None
-    speaker: str | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +110,9 @@ class WaveformStore:
         return self._map
 
 
-def open_waveforms(clips: Sequence[Clip], cache_dir: Path | None = None, workers: int | None = None) -> WaveformStore:
+def open_waveforms(
+    clips: ClipTable | Sequence[Clip], cache_dir: Path | None = None, workers: int | None = None
+) -> WaveformStore:
     """Returns the clips decoded: from the cache where that was done before, else decoded now, in parallel.
 
     Another list of clips, or a file that changed, is another entry of the cache. An entry appears whole or
@@ -164,57 +158,6 @@ def open_waveforms(clips: Sequence[Clip], cache_dir: Path | None = None, workers
 def default_cache_dir() -> Path:
     """Returns where decoded corpora are kept."""
     return Path(os.environ.get("EMOCLR_CACHE") or Path.home() / ".cache" / "emoclr")
-
-
-def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None) -> list[Clip]:
-    """Returns the clips of folders of audio, audio files, and CSVs with a `path` column.
-
-    With several sources, speakers of a CSV are named after it too: "1" of one corpus is not "1" of another. A
-    clip that two sources name comes once, with its speaker where one of them knows it.
-
-    Args:
-        sources: folders, files and CSVs (a labels.csv or the index of `corpus scan`).
-        splits: keeps only these rows of a CSV that has a `split` column; None keeps all.
-
-    Raises:
-        ConfigError: a source does not exist, a split is no split, or nothing is left.
-        LabelsError: a CSV is not as it should be.
-    """
-    for split in splits or ():
-        if split not in SPLITS:
-            raise ConfigError(f"{split!r} is no split; splits are {', '.join(SPLITS)}")
-    clips: dict[tuple[Path, float, float | None], Clip] = {}
-    for source in map(Path, sources):
-        prefix = f"{source.parent.name}/{source.stem}/" if len(sources) > 1 else ""
-        for clip in _clips_of_source(source, splits, prefix):
-            identity = (clip.path, clip.start_s, clip.end_s)
-            if identity not in clips or clips[identity].speaker is None:
-                clips[identity] = clip
-    if not clips:
-        kept = f" in the splits {', '.join(splits)}" if splits else ""
-        raise ConfigError(f"no recordings{kept} in {', '.join(map(str, sources)) or 'no sources'}")
-    return list(clips.values())
-
-
-def clips_of(table: LabelTable, prefix: str = "") -> list[Clip]:
-    """Returns the clips of a table's rows, in their order; `prefix` goes before the names of speakers."""
-    speakers = [prefix + name if name else None for name in table.speakers or [""] * len(table)]
-    ends = [None if np.isnan(end) else float(end) for end in table.end_s]
-    return [
-        Clip(path, float(start), end, speaker)
-        for path, start, end, speaker in zip(table.paths, table.start_s, ends, speakers, strict=True)
-    ]
-
-
-def _clips_of_source(source: Path, splits: Sequence[str] | None, prefix: str) -> list[Clip]:
-    if source.suffix.lower() != ".csv" or source.is_dir():
-        return [Clip(path.absolute()) for path in find_audio([source])]
-    if not source.exists():
-        raise ConfigError(f"{source}: no such file or folder")
-    table: LabelTable = read_clips(source)
-    if splits is not None and table.splits is not None:
-        table = table.select([split in splits for split in table.splits])
-    return clips_of(table, prefix)
 
 
 def _common_folder(paths: Sequence[Path]) -> Path:

@@ -218,7 +218,7 @@ def test_sources_may_be_folders_files_and_tables(tmp_path, write_tone, write_csv
     paths = [clip.path for clip in clips_from([tmp_path / "folder", alone])]
     assert paths == [in_folder, alone]
     clips = clips_from([table], splits=["train", "validation"])
-    assert clips == [
+    assert list(clips) == [
         Clip(tmp_path / "one" / "folder" / "x.wav", speaker="1"),
         Clip(tmp_path / "one" / "z.wav", 0.5, 1.5, "3"),
     ]

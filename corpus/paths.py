@@ -1,0 +1,72 @@
+"""Many paths as two arrays, which processes share: a million Python strings would be copied page by page."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class PathArray(Sequence[Path]):
+    """Paths, absolute, as the bytes of the file system one after the other.
+
+    Args:
+        content: uint8 `(bytes,)`, all names.
+        ends: int64 `(paths,)`, where each name ends in `content`.
+    """
+
+    def __init__(self, content: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
+        self._content, self._ends = content, ends
+
+    @classmethod
+    def of(cls, paths: Iterable[Path]) -> "PathArray":
+        """Returns paths, made absolute."""
+        names = [os.fsencode(Path(path).absolute()) for path in paths]
+        ends = np.cumsum([len(name) for name in names], dtype=np.int64)
+        return cls(np.frombuffer(b"".join(names), dtype=np.uint8), ends)
+
+    @classmethod
+    def from_arrow(cls, names: "pa.Array | pa.ChunkedArray") -> "PathArray":
+        """Returns a column of absolute paths, `large_binary` without nulls; where it is one chunk, without a copy."""
+        import pyarrow as pa
+
+        if isinstance(names, pa.ChunkedArray):
+            names = names.combine_chunks()
+        _, offsets, content = names.buffers()
+        bounds = np.frombuffer(offsets, dtype=np.int64)[names.offset : names.offset + len(names) + 1]
+        return cls(np.frombuffer(content or b"", dtype=np.uint8)[bounds[0] :], bounds[1:] - bounds[0])
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, row: int) -> Path:  # type: ignore[override]
+        return Path(os.fsdecode(self.name(row)))
+
+    def __iter__(self) -> Iterator[Path]:
+        return (self[row] for row in range(len(self)))
+
+    def name(self, row: int) -> bytes:
+        """Returns a path as the bytes of the file system."""
+        row = range(len(self))[row]
+        begin = self._ends[row - 1] if row else 0
+        return self._content[begin : self._ends[row]].tobytes()
+
+    def to_arrow(self) -> "pa.LargeBinaryArray":
+        """Returns the paths as a column, without a copy of the names."""
+        import pyarrow as pa
+
+        offsets = np.concatenate([np.zeros(1, dtype=np.int64), self._ends])
+        return pa.LargeBinaryArray.from_buffers(
+            pa.large_binary(), len(self), [None, pa.py_buffer(offsets), pa.py_buffer(self._content)]
+        )
+
+    def take(self, rows: NDArray[np.int64]) -> "PathArray":
+        """Returns the paths of some rows."""
+        import pyarrow as pa
+
+        return PathArray.from_arrow(self.to_arrow().take(pa.array(rows)))

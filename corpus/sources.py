@@ -1,0 +1,103 @@
+"""Which clips a corpus has: from folders of audio, audio files, indexes and CSVs with a `path` column."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import ConfigError
+from corpus.clips import FINGERPRINT_BYTES, ClipTable
+from corpus.finding import Walk, list_audio
+from corpus.index import is_index, read_index_table
+from corpus.labels import SPLITS, LabelTable, read_clips
+from corpus.paths import PathArray
+from corpus.plain_csv import read_plain_clips
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None) -> ClipTable:
+    """Returns the clips of folders of audio, audio files, indexes of `corpus scan`, and CSVs with a `path` column.
+
+    With several sources, speakers of a CSV are named after it too: "1" of one corpus is not "1" of another. A
+    clip that two sources name comes once, with its speaker where one of them knows it. An index is believed: what
+    it sets aside is left out, and of a file that changed since, the cache may still hold what the index says.
+
+    Args:
+        sources: folders, files, indexes and CSVs.
+        splits: keeps only these rows of a CSV that has a `split` column; None keeps all.
+
+    Raises:
+        ConfigError: a source does not exist, a split is no split, or nothing is left.
+        LabelsError: a CSV is not as it should be.
+        EmoclrError: an index cannot be read.
+    """
+    for split in splits or ():
+        if split not in SPLITS:
+            raise ConfigError(f"{split!r} is no split; splits are {', '.join(SPLITS)}")
+    tables = []
+    for source in map(Path, sources):
+        prefix = f"{source.parent.name}/{source.stem}/" if len(sources) > 1 else ""
+        tables.append(_clips_of_source(source, splits, prefix))
+    if not sum(map(len, tables)):
+        kept = f" in the splits {', '.join(splits)}" if splits else ""
+        raise ConfigError(f"no recordings{kept} in {', '.join(map(str, sources)) or 'no sources'}")
+    return ClipTable.joined(tables).without_repeats() if len(tables) > 1 else tables[0]
+
+
+def clips_of(table: LabelTable, prefix: str = "") -> ClipTable:
+    """Returns the clips of a table's rows, in their order; `prefix` goes before the names of speakers."""
+    speakers = [prefix + name if name else None for name in table.speakers] if table.speakers else None
+    return ClipTable.parts(PathArray.of(table.paths), table.start_s, table.end_s, speakers)
+
+
+def _clips_of_source(source: Path, splits: Sequence[str] | None, prefix: str) -> ClipTable:
+    if source.suffix.lower() not in (".csv", ".parquet") or source.is_dir():
+        return _clips_of_files(list_audio([source], Walk()))
+    if not source.exists():
+        raise ConfigError(f"{source}: no such file or folder")
+    if is_index(source):
+        return _clips_of_index(source)
+    plain = read_plain_clips(source, splits, prefix)
+    if plain is None:
+        table = read_clips(source)  # slower, and says what is wrong, and where
+        if splits is not None and table.splits is not None:
+            table = table.select([split in splits for split in table.splits])
+        plain = clips_of(table, prefix)
+    return plain.without_repeats()
+
+
+def _clips_of_files(table: "pa.Table") -> ClipTable:
+    return ClipTable.whole(PathArray.from_arrow(table["path"]), _numbers(table["size"]), _numbers(table["modified"]))
+
+
+def _clips_of_index(source: Path) -> ClipTable:
+    import pyarrow.compute as pc
+
+    table = read_index_table(source, ["path", "size", "modified", "fingerprint", "status"])
+    readable = pc.equal(table["status"], "ok")
+    table = table.drop_columns("status")
+    if not pc.all(readable).as_py():
+        table = table.filter(readable)
+    paths = PathArray.from_arrow(table["path"])
+    fingerprints = np.concatenate([_digests(chunk) for chunk in table["fingerprint"].chunks])
+    return ClipTable.whole(paths, _numbers(table["size"]), _numbers(table["modified"]), fingerprints)
+
+
+def _numbers(column: "pa.ChunkedArray") -> NDArray[np.int64]:
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.fill_null(column, -1).to_numpy(), dtype=np.int64)
+
+
+def _digests(column: "pa.Array") -> NDArray[np.bytes_]:
+    """Returns 32 hexadecimal digits each as 16 bytes, none where there is something else."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = pc.fill_null(pc.match_substring_regex(column, f"^[0-9a-f]{{{2 * FINGERPRINT_BYTES}}}$"), False)
+    digits = pc.if_else(known, column, pa.scalar("0" * 2 * FINGERPRINT_BYTES, column.type))
+    return np.frombuffer(bytes.fromhex("".join(digits.to_pylist())), dtype=f"S{FINGERPRINT_BYTES}")
