@@ -90,7 +90,7 @@ class _Plan:
     made_of: str
 
 
-def write_shards(sources: Sequence[Path], out: Path, engine: Engine, form: Form, shard_mb: int) -> list[Path]:
+def write_shards(sources: Sequence[Path], out: Path, engine: Engine, form: Form, shard_mb: float) -> list[Path]:
     """Writes recordings as sharded tars with their cards, and returns the tars.
 
     The same recordings make the same bytes. Tars that an earlier run finished are kept, so the same command goes on
@@ -101,7 +101,7 @@ def write_shards(sources: Sequence[Path], out: Path, engine: Engine, form: Form,
         out: a folder, or a pattern such as `corpus-%06d.tar`.
         engine: what runs the work.
         form: `flac` for 16 kHz mono, `original` for the files as they are.
-        shard_mb: about how many MB a tar should have.
+        shard_mb: about how many MB of recordings a tar should hold.
 
     Raises:
         ConfigError: a source does not exist, or the pattern has no place for the number.
@@ -212,7 +212,7 @@ def _about(piece: Piece, n_samples: int) -> bytes:
     return json.dumps(about, sort_keys=True).encode()
 
 
-def _plans(pieces: Sequence[Piece], names: TarNames, form: Form, shard_mb: int) -> Iterator[_Plan]:
+def _plans(pieces: Sequence[Piece], names: TarNames, form: Form, shard_mb: float) -> Iterator[_Plan]:
     """Yields the tars to be: no tar mixes splits, each is full at about `shard_mb`."""
     rng = np.random.default_rng(_SEED)
     number = 0
