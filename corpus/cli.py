@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.console import make_parser, run_command, say
-from corpus.prepare.recipes import RECIPES
+from corpus.prepare.command import add_prepare
 
 _EXAMPLES = """\
   corpus scan recordings/ --out index.csv
@@ -30,14 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     scan.add_argument("--out", required=True, type=Path, metavar="CSV", help="where the index goes")
     scan.set_defaults(work=_scan)
 
-    prepare = commands.add_parser("prepare", help="turn a published corpus into labels")
-    corpora = "; ".join(f"{name} ({recipe.description})" for name, recipe in RECIPES.items())
-    prepare.add_argument("name", metavar="NAME", choices=list(RECIPES), help=f"one of {corpora}")
-    prepare.add_argument("folder", type=Path, metavar="DIR", help="where the corpus lies, in any layout")
-    sets = "; ".join(f"{name}: {', '.join(recipe.labels)}" for name, recipe in RECIPES.items())
-    prepare.add_argument("--labels", metavar="SET", help=f"for {sets}; default the first")
-    prepare.add_argument("--out", required=True, type=Path, metavar="CSV", help="where the labels go")
-    prepare.set_defaults(work=_prepare)
+    prepare = add_prepare(commands)
 
     demo = commands.add_parser("demo", help="make the synthetic demo corpus")
     demo.add_argument("--out", required=True, type=Path, metavar="DIR", help="where the corpus goes")
@@ -59,18 +52,6 @@ def _scan(arguments: argparse.Namespace) -> None:
     for line in summary_of(rows):
         say(line)
     say(f"wrote {arguments.out}")
-
-
-def _prepare(arguments: argparse.Namespace) -> None:
-    from corpus.labels import SPLITS, read_labels, write_labels
-
-    prepared = RECIPES[arguments.name].prepare(arguments.folder, arguments.labels)
-    write_labels(arguments.out, prepared.table)
-    for note in prepared.notes:
-        say(note)
-    table = read_labels(arguments.out)
-    counts = ", ".join(f"{len(table.rows_of(split)):,} {split}" for split in SPLITS)
-    say(f"wrote {arguments.out}: {len(table):,} clips ({counts}), {len(table.emotions)} emotions")
 
 
 def _demo(arguments: argparse.Namespace) -> None:

@@ -1,3 +1,3 @@
-from .named_files import Prepared as Prepared
+from .recipe import Prepared as Prepared
+from .recipe import Recipe as Recipe
 from .recipes import RECIPES as RECIPES
-from .recipes import Recipe as Recipe

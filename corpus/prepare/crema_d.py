@@ -1,7 +1,7 @@
 """CREMA-D: 91 actors speak 12 sentences in 6 emotions, and listeners say which they hear.
 
-Cao et al. (2014), "CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset", IEEE Transactions on Affective
-Computing 5(4). A clip's name is ACTOR_SENTENCE_EMOTION_LEVEL.
+ODbL 1.0. Cao et al. (2014), "CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset", IEEE Transactions on
+Affective Computing 5(4). A clip's name is ACTOR_SENTENCE_EMOTION_LEVEL.
 """
 
 import re
@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.errors import EmoclrError
-from corpus.prepare.named_files import NamedFile, Prepared, find_named, some, split_of
+from corpus.prepare.named_files import NamedFile, find_named
+from corpus.prepare.people import age_band, split_of
+from corpus.prepare.recipe import Prepared, Recipe
+from corpus.prepare.tables import find_table, read_published
+from corpus.prepare.wording import some
 
 if TYPE_CHECKING:
     import pandas as pd
-
-N_CLIPS = 7_442
-"""In the complete corpus."""
 
 EMOTIONS = {
     "ANG": "anger",
@@ -38,7 +39,7 @@ _VOICE_ONLY = "1"
 """What a row number of the votes starts with, where listeners heard the voice without seeing the face."""
 
 
-def prepare(folder: Path, labels: str) -> Prepared:
+def read(folder: Path, labels: str) -> Prepared:
     """Returns one row a clip: emotions, speaker, split, sex, age (ten-year bands), sentence and level.
 
     "votes" are shares: of the listeners who heard the voice alone, how many chose each emotion. Each chose exactly
@@ -52,7 +53,7 @@ def prepare(folder: Path, labels: str) -> Prepared:
     import pandas as pd
 
     files, notes = find_named(folder, _NAME, "like 1001_IEO_NEU_XX")
-    notes.insert(0, f"{len(files):,} of {N_CLIPS:,} clips")
+    found = len(files)
     if labels == "votes":
         shares, vote_notes = _vote_shares(folder, files)
         files = [file for file in files if file.name in shares.index]
@@ -72,18 +73,18 @@ def prepare(folder: Path, labels: str) -> Prepared:
         level=[LEVELS[file.parts["level"]] for file in files],
     )
     table.insert(0, "path", [str(file.path) for file in files])
-    return Prepared(table, notes + actor_notes)
+    return Prepared(table, found, notes + actor_notes)
 
 
 def _vote_shares(folder: Path, files: Sequence[NamedFile]) -> "tuple[pd.DataFrame, list[str]]":
     """Returns the shares of votes by clip name, one column an emotion, and notes on clips without."""
-    path = _find(folder, "tabulatedVotes.csv")
+    path = find_table(folder, "tabulatedVotes.csv")
     if path is None:
         raise EmoclrError(
             f"{folder}: no tabulatedVotes.csv in it, which holds the votes; without it, use --labels intended"
         )
     letters = {code[0]: column for code, column in EMOTIONS.items()}
-    votes = _read(path, [*letters, "fileName"], index_col=0)
+    votes = read_published(path, [*letters, "fileName"], "CREMA-D", index_col=0)
     voice = votes[[str(number).strip().startswith(_VOICE_ONLY) for number in votes.index]]
     names = voice["fileName"].astype("string").str.strip().str.upper()
     counts = voice[list(letters)].groupby(names.to_numpy()).sum().rename(columns=letters)
@@ -102,33 +103,28 @@ def _vote_shares(folder: Path, files: Sequence[NamedFile]) -> "tuple[pd.DataFram
 
 def _demographics(folder: Path, actors: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
     """Returns each clip's actor's sex and ten-year band of age, and a note where they are not known."""
-    path = _find(folder, "VideoDemographics.csv")
+    path = find_table(folder, "VideoDemographics.csv")
     if path is None:
         unknown = ["unknown"] * len(actors)
         return unknown, unknown, ["no VideoDemographics.csv: sex and age are unknown"]
-    people = _read(path, ["ActorID", "Age", "Sex"])
+    people = read_published(path, ["ActorID", "Age", "Sex"], "CREMA-D")
     sex: dict[str, str] = {}
     age: dict[str, str] = {}
     for actor, years, person in zip(people["ActorID"], people["Age"], people["Sex"], strict=True):
         sex[str(actor)] = str(person).strip().lower()
-        age[str(actor)] = f"{int(years) // 10 * 10}-{int(years) // 10 * 10 + 9}"
+        age[str(actor)] = age_band(int(years))
     strangers = sorted(set(actors) - set(sex))
     notes = [f"{path.name} does not know {len(strangers)} actors: {some(strangers)}"] if strangers else []
     return [sex.get(a, "unknown") for a in actors], [age.get(a, "unknown") for a in actors], notes
 
 
-def _find(folder: Path, name: str) -> Path | None:
-    return next(iter(sorted(folder.rglob(name), key=lambda path: (len(path.parts), path))), None)
-
-
-def _read(path: Path, columns: Sequence[str], index_col: int | None = None) -> "pd.DataFrame":
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path, index_col=index_col)
-    except (OSError, ValueError) as error:
-        raise EmoclrError(f"{path}: cannot be read as CSV: {error}") from error
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise EmoclrError(f"{path}: has no column {', '.join(missing)}, so it is not CREMA-D's {path.name}")
-    return table
+RECIPE = Recipe(
+    name="crema_d",
+    description="CREMA-D: 91 actors, 12 sentences, heard by 2,443 listeners",
+    language="English",
+    emotions=6,
+    licence="ODbL 1.0",
+    citation="Cao et al. (2014), IEEE Transactions on Affective Computing 5(4)",
+    clips={"votes": 7_442, "intended": 7_442},
+    read=read,
+)

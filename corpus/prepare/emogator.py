@@ -1,13 +1,16 @@
 """EmoGator: vocal bursts (laughs, sighs, screams) of 357 people, each giving 30 emotions three times.
 
-Buhl (2023), arXiv:2301.00508. A clip's name is CONTRIBUTOR-EMOTION-INSTANCE. That 01 to 30 in a name count through
+Apache-2.0. Buhl (2023), "EmoGator: A New Open Source Vocal Burst Dataset with Baseline Machine Learning Classification
+Methodologies", arXiv:2301.00508. A clip's name is CONTRIBUTOR-EMOTION-INSTANCE. That 01 to 30 in a name count through
 the emotions in the order below is what the README of the corpus's own repository (fredbuhl/EmoGator) says.
 """
 
 import re
 from pathlib import Path
 
-from corpus.prepare.named_files import Prepared, find_named, split_of
+from corpus.prepare.named_files import find_named
+from corpus.prepare.people import split_of
+from corpus.prepare.recipe import Prepared, Recipe
 
 EMOTIONS = (
     "adoration",
@@ -46,7 +49,7 @@ EMOTIONS = (
 _NAME = re.compile(r"(?P<contributor>\d{6})-(?P<emotion>0[1-9]|[12]\d|30)-(?P<instance>\d+)")
 
 
-def prepare(folder: Path, labels: str) -> Prepared:
+def read(folder: Path, labels: str) -> Prepared:
     """Returns one row a clip: 30 one-hot emotions ("intended", the only labels there are), speaker and split.
 
     Test contributors are those whose number divides by 5, validation contributors those that leave 1.
@@ -68,4 +71,16 @@ def prepare(folder: Path, labels: str) -> Prepared:
             "split": [split_of(int(person)) for person in people],
         }
     )
-    return Prepared(table, [f"{len(files):,} clips of {len(set(people))} contributors", *notes])
+    return Prepared(table, len(files), [f"{len(set(people))} of 357 contributors", *notes])
+
+
+RECIPE = Recipe(
+    name="emogator",
+    description="EmoGator: vocal bursts (laughs, sighs, screams) of 357 people",
+    language="no words",
+    emotions=30,
+    licence="Apache-2.0",
+    citation="Buhl (2023), arXiv:2301.00508",
+    clips={"intended": 32_130},
+    read=read,
+)

@@ -1,26 +1,14 @@
 """Recordings whose names say what they are: found, told apart, counted."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from configs.errors import EmoclrError
-from corpus.scan import find_audio
-
-if TYPE_CHECKING:
-    import pandas as pd
+from corpus.prepare.wording import some
 
 _LOSSLESS = (".wav", ".flac", ".aiff", ".aif")
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A corpus as `corpus.labels.write_labels` takes it, and what its user should know."""
-
-    table: "pd.DataFrame"
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -32,45 +20,46 @@ class NamedFile:
     parts: dict[str, str]
 
 
-def find_named(folder: Path, pattern: re.Pattern[str], form: str) -> tuple[list[NamedFile], list[str]]:
+def find_named(
+    folder: Path, pattern: re.Pattern[str], form: str, whole_path: bool = False
+) -> tuple[list[NamedFile], list[str]]:
     """Returns the recordings below `folder` whose names fit, sorted by name, and notes on the others.
 
-    Where one name comes in several formats, a lossless one is taken.
+    Recordings whose parts are the same are one clip: a lossless one is taken where there are several.
 
     Args:
         folder: where to look, at any depth.
         pattern: what a name without its ending looks like, in capitals; its named groups become `parts`.
         form: the pattern in words, for messages.
+        whole_path: whether the names of the folders, from `folder` itself on, belong to the name, joined by "/".
 
     Raises:
         EmoclrError: none fits.
     """
-    found: dict[str, NamedFile] = {}
+    from corpus.scan import find_audio
+
+    found: dict[tuple[str, ...], NamedFile] = {}
     strange: list[str] = []
     again = 0
     for path in sorted(find_audio([folder]), key=lambda path: path.suffix.lower() not in _LOSSLESS):
-        name = path.stem.upper()
+        inner = path.relative_to(folder) if whole_path else Path(path.name)
+        name = (folder.absolute().name / inner if whole_path else inner).with_suffix("").as_posix().upper()
         match = pattern.fullmatch(name)
         if not match:
-            strange.append(path.name)
-        elif name in found:
+            strange.append(str(inner))
+        elif match.groups() in found:
             again += 1
         else:
-            found[name] = NamedFile(path, name, match.groupdict())
+            found[match.groups()] = NamedFile(path, name, match.groupdict())
     if not found:
-        raise EmoclrError(f"{folder}: none of {len(strange)} recordings in it is named {form}")
-    notes = [f"{again} files left out: their clips are there in another format or place"] if again else []
+        raise EmoclrError(f"{folder}: none of {len(strange):,} recordings in it is named {form}")
+    notes = [f"{again:,} files left out: their clips are there in another format or place"] if again else []
     if strange:
-        notes.append(f"{len(strange)} recordings left out, not named {form}: {some(strange)}")
-    return [found[name] for name in sorted(found)], notes
+        notes.append(f"{len(strange):,} recordings left out, not named {form}: {some(strange)}")
+    return sorted(found.values(), key=lambda file: file.name), notes
 
 
-def some(names: Sequence[str], shown: int = 5) -> str:
-    """Returns the first few names, and how many more there are."""
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
-
-
-def split_of(number: int) -> str:
-    """Returns the benchmark split of a numbered speaker: one fifth tests, one validates, the rest trains."""
-    return {0: "test", 1: "validation"}.get(number % 5, "train")
+def missing_names(files: Iterable[NamedFile], expected: Iterable[str]) -> list[str]:
+    """Returns the names, written as the corpus writes them, that none of the files has."""
+    present = {file.name for file in files}
+    return [name for name in expected if name.upper() not in present]

@@ -1,45 +1,54 @@
-"""What a recipe is, and which there are."""
+"""Which recipes there are; a new one is a module and a name in this list."""
 
-import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from corpus.prepare import (
+    ased,
+    crema_d,
+    emodb,
+    emogator,
+    emotify,
+    emovo,
+    iemocap,
+    meld,
+    msp_podcast,
+    nemo,
+    ravdess,
+    savee,
+    tess,
+    turev_db,
+    urdu,
+)
+from corpus.prepare.recipe import Recipe
 
-from configs.errors import ConfigError
-
-if TYPE_CHECKING:
-    from corpus.prepare.named_files import Prepared
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one corpus becomes labels; `module.prepare(folder, labels)` does it.
-
-    Attributes:
-        module: where the recipe is, imported when it is used.
-        description: the corpus, in a line.
-        labels: the sets of labels it can give, the default first.
-    """
-
-    module: str
-    description: str
-    labels: tuple[str, ...]
-
-    def prepare(self, folder: Path, labels: str | None) -> "Prepared":
-        """Returns the table of a corpus with the labels asked for, None for the default.
-
-        Raises:
-            ConfigError: the corpus has no such labels.
-            EmoclrError: the folder does not hold the corpus.
-        """
-        if labels is not None and labels not in self.labels:
-            raise ConfigError(f"--labels {labels}: this corpus has {' and '.join(self.labels)}")
-        work: Callable[[Path, str], Prepared] = importlib.import_module(self.module).prepare
-        return work(folder, labels or self.labels[0])
-
-
-RECIPES = {
-    "crema_d": Recipe("corpus.prepare.crema_d", "CREMA-D: 91 actors, 12 sentences, 6 emotions", ("votes", "intended")),
-    "emogator": Recipe("corpus.prepare.emogator", "EmoGator: vocal bursts of 357 people, 30 emotions", ("intended",)),
+RECIPES: dict[str, Recipe] = {
+    module.RECIPE.name: module.RECIPE
+    for module in (
+        ased,
+        crema_d,
+        emodb,
+        emogator,
+        emotify,
+        emovo,
+        iemocap,
+        meld,
+        msp_podcast,
+        nemo,
+        ravdess,
+        savee,
+        tess,
+        turev_db,
+        urdu,
+    )
 }
+
+
+def listing() -> str:
+    """Returns the recipes as a table of two lines each, at most 80 columns wide."""
+    lines = [f"{'name':12} {'language':9} {'emotions':>8}  licence"]
+    for recipe in RECIPES.values():
+        sets = ", ".join(f"{labels} ({clips:,})" for labels, clips in recipe.clips.items())
+        lines += [
+            f"{recipe.name:12} {recipe.language:9} {recipe.emotions:>8}  {recipe.licence}",
+            f"    {recipe.description}",
+            f"    --labels {sets}",
+        ]
+    return "\n".join(lines)

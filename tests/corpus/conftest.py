@@ -1,9 +1,13 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
+
+from corpus.labels import LabelTable, read_labels, write_labels
+from corpus.prepare.recipes import RECIPES
 
 FORMATS = {
     ".wav": ("WAV", "PCM_16"),
@@ -54,3 +58,30 @@ def write_csv(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def copy_of(tmp_path: Path, write_tone: WriteTone) -> Callable[..., Path]:
+    """Returns make(*names, folder=...) -> folder that holds one short recording under each of these names."""
+    tone = write_tone("tone.wav", duration_s=0.02)
+
+    def make(*names: str, folder: str = "some copy") -> Path:
+        root = tmp_path / folder
+        for name in names:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            os.link(tone, root / name)
+        return root
+
+    return make
+
+
+@pytest.fixture
+def prepare(tmp_path: Path) -> Callable[..., tuple[LabelTable, str]]:
+    """Returns prepare(name, folder, labels=None) -> the labels as they are read back, and the notes."""
+
+    def run(name: str, folder: Path, labels: str | None = None) -> tuple[LabelTable, str]:
+        result = RECIPES[name].prepare(folder, labels)
+        write_labels(tmp_path / "labels.csv", result.table)
+        return read_labels(tmp_path / "labels.csv"), "\n".join(result.notes)
+
+    return run

@@ -1,0 +1,57 @@
+"""`corpus prepare`: parses, calls, prints."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from configs.console import say
+from configs.errors import ConfigError
+from corpus.prepare.recipes import RECIPES, listing
+
+if TYPE_CHECKING:
+    from corpus.labels import LabelTable
+
+
+def add_prepare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
+    """Adds the command to a parser's and returns its own parser."""
+    parser = commands.add_parser(
+        "prepare",
+        help="turn a published corpus into labels",
+        description="A published corpus to labels.csv. Without a name: lists the corpora.",
+        epilog=listing(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", choices=list(RECIPES), help="the corpus, as listed below")
+    parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="where the corpus lies, in any layout")
+    parser.add_argument("--labels", metavar="SET", help="one of the sets listed below; default the first")
+    parser.add_argument("--out", type=Path, metavar="CSV", help="where the labels go")
+    parser.set_defaults(work=_prepare)
+    return parser
+
+
+def _prepare(arguments: argparse.Namespace) -> None:
+    if arguments.name is None:
+        print(listing())
+        return
+    if arguments.folder is None or arguments.out is None:
+        raise ConfigError(f"corpus prepare {arguments.name}: needs the corpus's folder and --out labels.csv")
+    from corpus.labels import read_labels, write_labels
+
+    recipe = RECIPES[arguments.name]
+    prepared = recipe.prepare(arguments.folder, arguments.labels)
+    write_labels(arguments.out, prepared.table)
+    for note in prepared.notes:
+        say(note)
+    table = read_labels(arguments.out)
+    say(f"licence: {recipe.licence}; cite {recipe.citation}")
+    say(f"wrote {arguments.out}: {len(table):,} clips ({_division(table)}), {len(table.emotions)} emotions")
+
+
+def _division(table: "LabelTable") -> str:
+    """Returns how the clips are divided, or that folds have to."""
+    from corpus.labels import SPLITS
+
+    if table.splits is not None:
+        return ", ".join(f"{len(table.rows_of(split)):,} {split}" for split in SPLITS)
+    voices = "no speakers" if table.speakers is None else f"{len(set(table.speakers)):,} speakers"
+    return f"{voices}, no split: folds divide them"

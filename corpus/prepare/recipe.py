@@ -1,0 +1,81 @@
+"""What a recipe is, and what it gives."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from configs.errors import ConfigError
+from corpus.prepare.wording import some
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A corpus as `corpus.labels.write_labels` takes it, and what its user should know.
+
+    Attributes:
+        table: one row a clip.
+        found: how many of the corpus's recordings are in the folder, with labels or without.
+        notes: what was left out and why, a line each.
+        missing: recordings that the corpus has and the folder has not, where their names are known.
+        expected: how many recordings this release has, where the copy's own tables say so.
+    """
+
+    table: "pd.DataFrame"
+    found: int
+    notes: list[str] = field(default_factory=list)
+    missing: Sequence[str] = ()
+    expected: int | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one corpus becomes labels.
+
+    Attributes:
+        name: what users type.
+        description: the corpus, in a line.
+        language: what is spoken.
+        emotions: how many, in the default set of labels.
+        licence: the corpus's own, in a few words; "not stated" where its publishers name none.
+        citation: the paper.
+        clips: the sets of labels it can give, the default first, and how many clips are published for each.
+        read: makes the table from a folder and a set of labels.
+    """
+
+    name: str
+    description: str
+    language: str
+    emotions: int
+    licence: str
+    citation: str
+    clips: Mapping[str, int]
+    read: Callable[[Path, str], Prepared]
+
+    def prepare(self, folder: Path, labels: str | None = None) -> Prepared:
+        """Returns the table of a corpus with the labels asked for, None for the default; first note: what is missing.
+
+        Raises:
+            ConfigError: the corpus has no such labels, or there is no such folder.
+            EmoclrError: the folder does not hold the corpus.
+        """
+        if labels is not None and labels not in self.clips:
+            raise ConfigError(f"--labels {labels}: this corpus has {' and '.join(self.clips)}")
+        if not folder.is_dir():
+            raise ConfigError(f"{folder}: no such folder")
+        chosen = labels or next(iter(self.clips))
+        prepared = self.read(folder, chosen)
+        expected = self.clips[chosen] if prepared.expected is None else prepared.expected
+        return replace(prepared, notes=[_completeness(prepared, expected), *prepared.notes])
+
+
+def _completeness(prepared: Prepared, expected: int) -> str:
+    if prepared.found > expected:
+        return f"{prepared.found:,} clips are here, more than the {expected:,} published"
+    if prepared.found == expected:
+        return f"all {expected:,} clips are here"
+    names = f"; missing: {some(prepared.missing)}" if prepared.missing else ""
+    return f"{prepared.found:,} of {expected:,} clips are here{names}"
