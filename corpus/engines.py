@@ -104,10 +104,10 @@ class RayEngine:
         ours = self._connect()
         try:
             remote = ray.remote(max_retries=1)(_work_on)
-            batches = [tasks[first:end] for first, end in batches_by_size(map(path_of, tasks))]
             most = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
             waiting: deque[tuple[Sequence[Task], Any]] = deque()
-            for batch in batches:
+            for first, end in batches_by_size(map(path_of, tasks)):
+                batch = tasks[first:end]
                 waiting.append((batch, remote.remote(work, batch, path_of)))
                 if len(waiting) > most:
                     yield from self._results(remote, work, *waiting.popleft(), path_of, lost)

@@ -9,7 +9,7 @@ import numpy as np
 
 from configs.errors import ConfigError
 from corpus.labels import LabelTable, has_emotions, read_clips, read_labels
-from corpus.waveforms import clips_from
+from corpus.sources import clips_from
 
 
 class Piece(NamedTuple):

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from augment.views import ViewMaker
+from corpus.grouping import shuffled_groups
 from corpus.parallel import usable_cores
 from corpus.waveforms import WaveformStore
 
@@ -91,16 +92,7 @@ class BatchOrder:
     def epoch(self, epoch: int) -> NDArray[np.int64]:
         """Returns this rank's batches of an epoch, (batches, batch_size) clip numbers."""
         rng = np.random.default_rng((self.seed, epoch))
-        order = rng.permutation(len(self.speakers))
-        if self.per_speaker > 1:
-            # Clips of unknown speakers are each their own: nothing is known that they share.
-            owner = np.where(self.speakers[order] < 0, -1 - np.arange(len(order)), self.speakers[order])
-            order = order[np.argsort(owner, kind="stable")]
-            owner = np.sort(owner)
-            first = np.searchsorted(owner, owner)  # start of each clip's speaker
-            group = (np.arange(len(order)) - first) // self.per_speaker
-            _, chunk = np.unique(np.stack([owner, group]), axis=1, return_inverse=True)
-            order = order[np.argsort(rng.permutation(chunk.max() + 1)[chunk], kind="stable")]
+        order = shuffled_groups(self.speakers, self.per_speaker, rng)
         whole = self.batches_per_epoch * self.batch_size * self.ranks
         batches = order[:whole].reshape(-1, self.ranks, self.batch_size)
         return self.clips[batches[:, self.rank]]
@@ -114,13 +106,20 @@ class BatchOrder:
                 step += 1
 
 
+class Order(Protocol):
+    """Which keys of a dataset make up each batch."""
+
+    def keys_from(self, step: int, steps: int) -> Iterator[list[Any]]:
+        """Yields the keys of each batch from step `step` up to `steps`."""
+
+
 class _Keys:
     """What a DataLoader takes as its batch sampler: the keys that are left."""
 
-    def __init__(self, order: BatchOrder, step: int, steps: int) -> None:
+    def __init__(self, order: Order, step: int, steps: int) -> None:
         self.order, self.step, self.steps = order, step, steps
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+    def __iter__(self) -> Iterator[list[Any]]:
         return self.order.keys_from(self.step, self.steps)
 
     def __len__(self) -> int:
@@ -134,7 +133,7 @@ class ViewLoader:
     (seed, epoch, clip, view), the number of batches consumed is all there is to remember.
     """
 
-    def __init__(self, dataset: ViewDataset, order: BatchOrder, steps: int, workers: int) -> None:
+    def __init__(self, dataset: Dataset[ViewBatch], order: Order, steps: int, workers: int) -> None:
         self.dataset = dataset
         self.order = order
         self.steps = steps

@@ -2,23 +2,20 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from pydantic import Field
 
-from augment.views import ViewMaker
 from configs.console import say
 from configs.errors import ConfigError, EmoclrError
 from configs.files import write_text, write_yaml
 from configs.settings import Settings
-from corpus.waveforms import WaveformStore, clips_from, open_waveforms
 from pretrain.callbacks import RESUME, Progress, Saver
 from pretrain.checkpoint import CARD, EncoderCard, load_card, package_versions, save_encoder
-from pretrain.data import VIEWS, BatchOrder, ViewDataset, ViewLoader, default_workers
+from pretrain.data import VIEWS
 from pretrain.encoder import Encoder, EncoderSettings, Normalisation, check_backbone_name
 from pretrain.module import ContrastiveModule
-from pretrain.normalisation import measure_normalisation
 from pretrain.settings import FREE_TO_CHANGE, PretrainSettings
+from pretrain.sources import Source, open_source
 from pretrain.trainer import fit, make_trainer
 
 RUN = "run.yaml"
@@ -61,36 +58,34 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
     for name in settings.backbones:
         check_backbone_name(name)
     previous = _previous_run(out, settings, resume)
-    clips = clips_from(settings.data, settings.splits)
-    store = open_waveforms(clips, settings.cache)
-    _report_corpus(store, settings)
-    if previous and previous.corpus_fingerprint != store.fingerprint:
+    source = open_source(settings)
+    _report_corpus(source, settings)
+    if previous and previous.corpus_fingerprint != source.fingerprint:
         raise ConfigError(
             f"{out / RUN}: the recordings are not those the run began with ({previous.clips} clips then, "
-            f"{len(store)} now, or changed files); start a new run with another out="
+            f"{source.clips} now, or changed files); start a new run with another out="
         )
     if previous is None:
         run = RunCard(
             settings=settings,
-            corpus_fingerprint=store.fingerprint,
-            clips=len(store),
-            hours=round(float(store.durations_s.sum()) / 3600, 3),
-            set_aside=len(store.failures),
-            normalisation=measure_normalisation(store, _view_maker(settings), settings.spectrogram),
+            corpus_fingerprint=source.fingerprint,
+            clips=source.clips,
+            hours=round(source.hours, 3),
+            set_aside=len(source.set_aside),
+            normalisation=source.normalisation(),
             warnings=settings.augment.unsafe,
         )
         write_yaml(out / RUN, run.model_dump(mode="json"))
-        if store.failures:
-            rows = "".join(f"{failure.path}: {failure.reason}\n" for failure in store.failures)
-            write_text(out / SET_ASIDE, rows)
+        if source.set_aside:
+            write_text(out / SET_ASIDE, "".join(f"{line}\n" for line in source.set_aside))
     else:
         # What may have changed is the way to the end; the run folder says what was asked for last.
         run = previous.model_copy(update={"settings": settings})
         write_yaml(out / RUN, run.model_dump(mode="json"))
-    return [_train(name, settings, store, run, resume) for name in settings.backbones]
+    return [_train(name, settings, source, run, resume) for name in settings.backbones]
 
 
-def _train(name: str, settings: PretrainSettings, store: WaveformStore, run: RunCard, resume: bool) -> Path:
+def _train(name: str, settings: PretrainSettings, source: Source, run: RunCard, resume: bool) -> Path:
     folder = settings.out / name
     torch.manual_seed(settings.seed)
     encoder = Encoder(
@@ -103,20 +98,11 @@ def _train(name: str, settings: PretrainSettings, store: WaveformStore, run: Run
         pretrained=settings.pretrained,
     )
     trainer = make_trainer(folder, encoder.backbone, settings, settings.crop_s)
-    workers = default_workers() if settings.workers is None else settings.workers
-    per_speaker = settings.batch_size // settings.speakers_per_batch if settings.negatives == "same_speaker" else 1
-
-    def order(rank: int, ranks: int) -> BatchOrder:
-        return BatchOrder(store.speakers, settings.batch_size, per_speaker, settings.seed, rank, ranks)
-
-    def loader(rank: int, ranks: int) -> ViewLoader:
-        return ViewLoader(ViewDataset(store, _view_maker(settings)), order(rank, ranks), steps, workers)
-
-    steps = settings.epochs * order(0, trainer.world_size).batches_per_epoch
+    steps = settings.epochs * source.steps_per_epoch(trainer.world_size)
     if resume and (folder / CARD).is_file() and load_card(folder / CARD, EncoderCard).step >= steps:
         say(f"{name}: finished before")
         return folder
-    module = ContrastiveModule(encoder, settings, steps, loader)
+    module = ContrastiveModule(encoder, settings, steps, lambda rank, ranks: source.loader(rank, ranks, steps))
     progress = Progress(
         folder,
         settings.log_every_steps,
@@ -131,7 +117,7 @@ def _train(name: str, settings: PretrainSettings, store: WaveformStore, run: Run
             folder,
             encoder,
             crop_s=settings.crop_s,
-            corpus_fingerprint=store.fingerprint,
+            corpus_fingerprint=source.fingerprint,
             step=step,
             steps=steps,
             metrics={key: value for key, value in latest.items() if key != "step"},
@@ -145,11 +131,6 @@ def _train(name: str, settings: PretrainSettings, store: WaveformStore, run: Run
             f"{name}: saved at step {trainer.global_step} of {steps}; go on with the same command and --resume"
         )
     return folder
-
-
-def _view_maker(settings: PretrainSettings) -> ViewMaker:
-    rate = settings.spectrogram.sample_rate
-    return ViewMaker(settings.augment, round(settings.crop_s * rate), rate, settings.seed)
 
 
 def _resume_file(folder: Path) -> Path | None:
@@ -178,13 +159,11 @@ def _previous_run(out: Path, settings: PretrainSettings, resume: bool) -> RunCar
     return previous
 
 
-def _report_corpus(store: WaveformStore, settings: PretrainSettings) -> None:
-    hours = float(store.durations_s.sum()) / 3600
-    speakers = int((np.unique(store.speakers) >= 0).sum())
-    known = f", {speakers} speakers" if speakers else ", speakers unknown"
-    aside = f"; {len(store.failures)} set aside, named in {settings.out / SET_ASIDE}" if store.failures else ""
-    say(f"{len(store)} clips, {hours:.2f} h{known}{aside}")
-    if len(store) < settings.batch_size:
+def _report_corpus(source: Source, settings: PretrainSettings) -> None:
+    known = f", {source.speakers} speakers" if source.speakers else ", speakers unknown"
+    aside = f"; {len(source.set_aside)} set aside, named in {settings.out / SET_ASIDE}" if source.set_aside else ""
+    say(f"{source.clips} clips, {source.hours:.2f} h{known}{aside}")
+    if source.clips < settings.batch_size:
         raise ConfigError(
-            f"batch_size {settings.batch_size}: the corpus has {len(store)} readable clips; a batch needs as many"
+            f"batch_size {settings.batch_size}: the corpus has {source.clips} readable clips; a batch needs as many"
         )

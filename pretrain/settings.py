@@ -2,19 +2,29 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from augment.settings import ViewSettings
 
 Split = Literal["train", "validation", "test"]
 
 
+def _place(value: object) -> object:
+    """Leaves a URL as it is; a path would lose one of its slashes."""
+    return Path(value) if isinstance(value, str) and "://" not in value else value
+
+
+Place = Annotated[Path | str, BeforeValidator(_place)]
+
+
 class PretrainSettings(ViewSettings):
     """One run: data, backbones, objective, optimisation, and where it lands."""
 
-    data: list[Path] = Field(min_length=1, description="folders, audio files, or CSVs with a path column")
+    data: list[Place] = Field(
+        min_length=1, description="folders, audio files, an index, CSVs with a path column; or tars, files or URLs"
+    )
     out: Path = Field(description="run folder")
     splits: Sequence[Split] | None = Field(
         ("train", "validation"), description="rows of a CSV with a split column that are used"
@@ -40,6 +50,10 @@ class PretrainSettings(ViewSettings):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
     seed: int = Field(0, ge=0)
+    max_lost: float = Field(
+        0.01, ge=0, le=1, description="share of an epoch's clips that may turn out unreadable before the run ends"
+    )
+    shuffle_buffer: int = Field(4096, ge=1, description="with tars: clips in memory that are shuffled together")
     workers: int | None = Field(None, ge=0, description="data processes; null for one a spare core, at most 8")
     devices: int | Literal["auto"] = "auto"
     num_nodes: int = Field(1, ge=1)
@@ -64,4 +78,6 @@ class PretrainSettings(ViewSettings):
 
 # What may differ between a run and its resumption without changing what is learned.
 # With other `epochs` the rest of the schedule leads to the new end.
-FREE_TO_CHANGE = frozenset({"backbones", "cache", "epochs", "workers", "log_every_steps", "save_every_steps"})
+FREE_TO_CHANGE = frozenset(
+    {"backbones", "cache", "epochs", "max_lost", "workers", "log_every_steps", "save_every_steps"}
+)

@@ -1,0 +1,184 @@
+"""Sharded tars as one corpus: how many clips they hold, and any stretch of them, tar after tar."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.console import say, track
+from configs.errors import ConfigError, EmoclrError
+from configs.files import write_atomically
+from corpus.audio import SAMPLE_RATE, AudioError, decode_waveform
+from corpus.tars import BrokenTar, Sample, TarCard, is_tar, open_url, read_card, read_samples
+
+_AT_ONCE = 16
+"""Cards and tars that are read at the same time: what they wait for is mostly the other end of a network."""
+
+
+@dataclass(frozen=True, eq=False)
+class TarCorpus:
+    """Tars of a corpus, in the order of their names in the settings; `cards[i]` belongs to `urls[i]`."""
+
+    urls: list[str]
+    cards: list[TarCard]
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """How many clips each tar holds, int64 `(tars,)`."""
+        return np.array([card.clips for card in self.cards], dtype=np.int64)
+
+    @property
+    def duration_s(self) -> float:
+        """Length of all clips together, in seconds."""
+        return sum(card.duration_s for card in self.cards)
+
+    @property
+    def speaker_names(self) -> list[str]:
+        """The speakers, sorted."""
+        return sorted({name for card in self.cards for name in card.speakers})
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest of what the tars hold; the same wherever they lie."""
+        return hashlib.sha256(json.dumps([card.digest for card in self.cards]).encode()).hexdigest()[:32]
+
+    def stretch(self, order: NDArray[np.int64], first: int, end: int) -> Iterator[Sample]:
+        """Yields clips `first` to `end` of the tars as they follow each other in `order`.
+
+        Tars that lie wholly outside are not opened. Always `end - first` samples: one that its tar should hold and
+        that cannot be read says so.
+        """
+        last = np.cumsum(self.counts[order])
+        for tar, tar_end in zip(order, last, strict=True):
+            begin = tar_end - self.cards[tar].clips
+            if tar_end > first and begin < end:
+                yield from self._part(tar, max(0, first - begin), min(self.cards[tar].clips, end - begin))
+
+    def sample(self, clips: int, seed: int) -> Iterator[Sample]:
+        """Yields about as many clips, the first of each tar, fewer where the corpus has not as many."""
+        share = -(-clips // len(self.urls))
+        for tar in np.random.default_rng(seed).permutation(len(self.urls)):
+            yield from self._part(int(tar), 0, min(share, self.cards[tar].clips))
+
+    def _part(self, tar: int, first: int, end: int) -> Iterator[Sample]:
+        url, problem, place = self.urls[tar], "the tar holds fewer clips than its card says", first
+        with closing(read_samples(url, first)) as samples:
+            try:
+                for sample in islice(samples, end - first):
+                    place += 1
+                    yield sample
+            except BrokenTar as error:
+                problem = error.reason
+        for number in range(place, end):
+            yield Sample(f"{Path(url).name}#{number}", f"{url}: clip {number}", problem=problem)
+
+
+def expand_tars(sources: Sequence[str | Path]) -> list[str]:
+    """Returns the tars of patterns in brace notation, such as `corpus-{000000..000127}.tar`.
+
+    Raises:
+        ConfigError: a brace is not closed, a source is no tar, or a tar comes twice.
+    """
+    from braceexpand import UnbalancedBracesError, braceexpand
+
+    urls: list[str] = []
+    for source in map(str, sources):
+        if not is_tar(source):
+            raise ConfigError(f"{source}: is no tar, and tars cannot be mixed with other sources; shard all, or none")
+        try:
+            urls += braceexpand(source)
+        except UnbalancedBracesError as error:
+            raise ConfigError(
+                f"{source}: a brace is not closed; write such as corpus-{{000000..000127}}.tar"
+            ) from error
+    for url in urls:
+        if urls.count(url) > 1:
+            raise ConfigError(f"{url}: is named twice")
+    return urls
+
+
+def open_tars(sources: Sequence[str | Path], splits: Sequence[str] | None, cache_dir: Path) -> TarCorpus:
+    """Returns the corpus that some tars hold together.
+
+    A tar without a card is read once to count its clips; what was counted is remembered in `cache_dir`.
+
+    Args:
+        sources: tars, or patterns of them in brace notation: files or URLs.
+        splits: tars of another split are left out; None keeps all. A tar that names none is kept.
+        cache_dir: where what was counted is kept.
+
+    Raises:
+        ConfigError: a pattern is wrong, or no tar is of these splits.
+        EmoclrError: a tar or its card cannot be read.
+    """
+    urls = expand_tars(sources)
+    cards = _in_threads(read_card, urls, "reading cards")
+    missing = [url for url, card in zip(urls, cards, strict=True) if card is None]
+    if missing:
+        say(f"{len(missing)} of {len(urls)} tars have no card beside them and are read once, to count their clips")
+        counted = dict(
+            zip(missing, _in_threads(lambda url: _counted(url, cache_dir), missing, "counting"), strict=True)
+        )
+        cards = [card or counted[url] for url, card in zip(urls, cards, strict=True)]
+    found = [(url, card) for url, card in zip(urls, cards, strict=True) if card is not None and card.clips]
+    kept = [(url, card) for url, card in found if splits is None or card.split is None or card.split in splits]
+    if not kept:
+        among = f" in the splits {', '.join(splits)}" if splits and found else ""
+        raise ConfigError(f"no clips{among} in {', '.join(map(str, sources))}")
+    return TarCorpus([url for url, _ in kept], [card for _, card in kept])
+
+
+def _in_threads(work: Callable[[str], TarCard | None], urls: Sequence[str], description: str) -> list[TarCard | None]:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(track(pool.map(work, urls), description, total=len(urls)))
+
+
+def _counted(url: str, cache_dir: Path) -> TarCard:
+    """Returns the card of a tar that has none: from an earlier count of the same file, else by reading it."""
+    try:
+        with open_url(url) as file:
+            size_bytes = file.seek(0, 2)
+            file.seek(max(0, size_bytes - (1 << 16)))
+            identity = [url if "://" in url else str(Path(url).absolute()), size_bytes, file.read().hex()]
+    except OSError as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        raise EmoclrError(f"{url}: {reason}") from error
+    name = hashlib.blake2b(json.dumps(identity).encode(), digest_size=16).hexdigest()
+    remembered = cache_dir / "tars" / f"{name}.json"
+    if remembered.is_file():
+        return TarCard.model_validate_json(remembered.read_bytes())
+    card = _count(url, size_bytes)
+    content = card.model_dump_json().encode()
+    write_atomically(remembered, lambda temporary: temporary.write_bytes(content))
+    return card
+
+
+def _count(url: str, size_bytes: int) -> TarCard:
+    digest = hashlib.blake2b(digest_size=16)
+    clips, samples, speakers = 0, 0, set[str]()
+    try:
+        for sample in read_samples(url):
+            clips += 1
+            digest.update(sample.key.encode() + b"\0" + sample.audio)
+            if sample.speaker is not None:
+                speakers.add(sample.speaker)
+            try:
+                samples += len(decode_waveform(sample.audio, Path(sample.name)))
+            except AudioError as error:
+                say(f"{error}")
+    except BrokenTar as error:
+        say(f"{error}; the {clips} clips before that are used")
+    return TarCard(
+        clips=clips,
+        duration_s=round(samples / SAMPLE_RATE, 3),
+        size_bytes=size_bytes,
+        digest=digest.hexdigest(),
+        speakers=sorted(speakers),
+    )

@@ -1,0 +1,155 @@
+"""What a run trains on: a corpus decoded once, or sharded tars; the same batches of views of either."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augment.views import ViewMaker
+from configs.console import track
+from corpus.audio import AudioError, decode_waveform
+from corpus.streams import TarCorpus, open_tars
+from corpus.tars import is_tar
+from corpus.waveforms import WaveformStore, clips_from, default_cache_dir, open_waveforms
+from pretrain.data import BatchOrder, ViewDataset, ViewLoader, default_workers
+from pretrain.encoder import Normalisation
+from pretrain.normalisation import MEASURED_CLIPS, measure_crops, measure_normalisation
+from pretrain.settings import PretrainSettings
+from pretrain.streams import StreamLoader, StreamOrder
+
+
+class Source(Protocol):
+    """The clips of a run.
+
+    Attributes:
+        fingerprint: hex digest of what they are; the same wherever they lie.
+        clips: how many there are.
+        hours: how long they are together.
+        speakers: how many are known.
+        set_aside: a line for each recording that cannot be read.
+    """
+
+    fingerprint: str
+    clips: int
+    hours: float
+    speakers: int
+    set_aside: list[str]
+
+    def normalisation(self) -> Normalisation:
+        """Returns mean and standard deviation of each spectrogram channel over some of the clips."""
+
+    def steps_per_epoch(self, ranks: int) -> int:
+        """Returns how many whole batches an epoch has on each of `ranks` processes."""
+
+    def loader(self, rank: int, ranks: int, steps: int) -> ViewLoader:
+        """Returns all batches that one rank gets in a run of `steps`."""
+
+
+def open_source(settings: PretrainSettings) -> Source:
+    """Returns the clips that `data` names.
+
+    Raises:
+        ConfigError: a source does not exist, tars and others are mixed, or nothing is left.
+        EmoclrError: nothing can be read.
+    """
+    if any(is_tar(place) for place in settings.data):
+        cache = Path(settings.cache or default_cache_dir())
+        return TarSource(settings, open_tars(settings.data, settings.splits, cache))
+    clips = clips_from([Path(place) for place in settings.data], settings.splits)
+    return DecodedSource(settings, open_waveforms(clips, settings.cache))
+
+
+class DecodedSource:
+    """A corpus that was decoded once."""
+
+    def __init__(self, settings: PretrainSettings, store: WaveformStore) -> None:
+        self.fingerprint = store.fingerprint
+        self.clips = len(store)
+        self.hours = float(store.durations_s.sum()) / 3600
+        self.speakers = int((np.unique(store.speakers) >= 0).sum())
+        self.set_aside = [f"{failure.path}: {failure.reason}" for failure in store.failures]
+        self._settings = settings
+        self._store = store
+
+    def normalisation(self) -> Normalisation:
+        """See `Source`."""
+        return measure_normalisation(self._store, _view_maker(self._settings), self._settings.spectrogram)
+
+    def steps_per_epoch(self, ranks: int) -> int:
+        """See `Source`."""
+        return self._order(0, ranks).batches_per_epoch
+
+    def loader(self, rank: int, ranks: int, steps: int) -> ViewLoader:
+        """See `Source`."""
+        dataset = ViewDataset(self._store, _view_maker(self._settings))
+        return ViewLoader(dataset, self._order(rank, ranks), steps, _workers(self._settings))
+
+    def _order(self, rank: int, ranks: int) -> BatchOrder:
+        settings = self._settings
+        per_speaker = _per_speaker(settings)
+        return BatchOrder(self._store.speakers, settings.batch_size, per_speaker, settings.seed, rank, ranks)
+
+
+class TarSource:
+    """A corpus in sharded tars."""
+
+    def __init__(self, settings: PretrainSettings, corpus: TarCorpus) -> None:
+        self.fingerprint = corpus.fingerprint
+        self.clips = int(corpus.counts.sum())
+        self.hours = corpus.duration_s / 3600
+        self.speakers = len(corpus.speaker_names)
+        self.set_aside = [f"{name}: {reason}" for card in corpus.cards for name, reason in card.set_aside]
+        self._settings = settings
+        self._corpus = corpus
+
+    def normalisation(self) -> Normalisation:
+        """See `Source`."""
+        maker = _view_maker(self._settings)
+        return measure_crops(self._some_crops(maker), maker.crop_samples, self._settings.spectrogram)
+
+    def steps_per_epoch(self, ranks: int) -> int:
+        """See `Source`."""
+        return self._order(0, ranks).batches_per_epoch
+
+    def loader(self, rank: int, ranks: int, steps: int) -> ViewLoader:
+        """See `Source`."""
+        settings = self._settings
+        return StreamLoader(
+            self._order(rank, ranks), _view_maker(settings), steps, _workers(settings), settings.max_lost
+        )
+
+    def _some_crops(self, maker: ViewMaker) -> Iterator[NDArray[np.float32]]:
+        samples = self._corpus.sample(MEASURED_CLIPS, maker.seed)
+        for sample in track(samples, "measuring levels", total=min(MEASURED_CLIPS, self.clips)):
+            with suppress(AudioError):
+                waveform = decode_waveform(sample.audio, Path(sample.name))
+                start = maker.crop_start(len(waveform), 0, sample.number, 0)
+                yield waveform[start : start + maker.crop_samples]
+
+    def _order(self, rank: int, ranks: int) -> StreamOrder:
+        settings = self._settings
+        return StreamOrder(
+            self._corpus,
+            settings.batch_size,
+            _per_speaker(settings),
+            settings.seed,
+            rank,
+            ranks,
+            settings.shuffle_buffer,
+        )
+
+
+def _per_speaker(settings: PretrainSettings) -> int:
+    return settings.batch_size // settings.speakers_per_batch if settings.negatives == "same_speaker" else 1
+
+
+def _workers(settings: PretrainSettings) -> int:
+    return default_workers() if settings.workers is None else settings.workers
+
+
+def _view_maker(settings: PretrainSettings) -> ViewMaker:
+    rate = settings.spectrogram.sample_rate
+    return ViewMaker(settings.augment, round(settings.crop_s * rate), rate, settings.seed)
