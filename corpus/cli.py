@@ -11,6 +11,7 @@ from corpus.prepare.command import add_prepare
 _EXAMPLES = """\
   corpus scan recordings/ --out index.csv
   corpus prepare crema_d CREMA-D/ --labels votes --out crema_d.csv
+  corpus shard recordings/ --out 'tars/corpus-%06d.tar'
   corpus demo --out demo/
 """
 
@@ -32,15 +33,42 @@ def _parser() -> argparse.ArgumentParser:
 
     prepare = add_prepare(commands)
 
+    shard = commands.add_parser("shard", help="write recordings as sharded tars (WebDataset), for training")
+    shard.add_argument(
+        "sources", nargs="+", type=Path, metavar="SOURCE", help="folder of recordings, file, index or labels.csv"
+    )
+    shard.add_argument("--out", required=True, type=Path, metavar="TARS", help="such as corpus-%%06d.tar, or a folder")
+    shard.add_argument(
+        "--format",
+        choices=("flac", "original"),
+        default="flac",
+        help="16 kHz mono flac (default), or files as they are",
+    )
+    shard.add_argument("--shard-mb", type=_positive, default=256, metavar="MB", help="recordings in a tar (256)")
+    _add_engine(shard)
+    shard.set_defaults(work=_shard)
+
     demo = commands.add_parser("demo", help="make the synthetic demo corpus")
     demo.add_argument("--out", required=True, type=Path, metavar="DIR", help="where the corpus goes")
     demo.add_argument("--seed", type=int, default=0, help="another seed makes other voices (default 0)")
     demo.add_argument("--size", choices=("small", "full"), default="full", help="default full")
     demo.set_defaults(work=_demo)
 
-    for command in (scan, prepare, demo):
+    for command in (scan, prepare, shard, demo):
         command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
+
+
+def _add_engine(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--engine", choices=("local", "ray"), default="local", help="what the work runs on (local)")
+    command.add_argument("--ray-address", metavar="ADDRESS", help="of a running Ray cluster; without, one is started")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
+    return number
 
 
 def _scan(arguments: argparse.Namespace) -> None:
@@ -52,6 +80,14 @@ def _scan(arguments: argparse.Namespace) -> None:
     for line in summary_of(rows):
         say(line)
     say(f"wrote {arguments.out}")
+
+
+def _shard(arguments: argparse.Namespace) -> None:
+    from corpus.engines import make_engine
+    from corpus.shards import write_shards
+
+    engine = make_engine(arguments.engine, arguments.ray_address)
+    write_shards(arguments.sources, arguments.out, engine, arguments.format, arguments.shard_mb)
 
 
 def _demo(arguments: argparse.Namespace) -> None:
