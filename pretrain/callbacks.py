@@ -54,13 +54,13 @@ class Progress(pl.Callback):
     """Shows and records metrics every few steps.
 
     A live bar where standard error is a terminal, plain lines elsewhere; always a row in `metrics.csv` and a point in
-    TensorBoard.
+    TensorBoard. `waiting_share` is the share of the time in which training waited for its data.
 
     Args:
         folder: the backbone's folder.
         every: steps between records.
         views_per_step: views of all ranks in one step.
-        metrics: gives the metrics of the latest step, the loss among them.
+        metrics: gives the metrics of the latest step, the loss among them; none before the first good step.
         tell: what of them to show beside the loss.
     """
 
@@ -87,7 +87,8 @@ class Progress(pl.Callback):
             with self.path.open(encoding="utf-8", newline="") as lines:
                 rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(lines)]
             self.rows = [row for row in rows if row["step"] <= trainer.global_step]
-        self.since, self.since_step = time.monotonic(), trainer.global_step
+        self.since, self.since_step, self.waited_s = time.monotonic(), trainer.global_step, 0.0
+        self.step_ended = self.since
         if sys.stderr.isatty() and trainer.is_global_zero:
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
@@ -97,21 +98,31 @@ class Progress(pl.Callback):
             self.bar.start()
             self.task = self.bar.add_task(self.name, total=trainer.max_steps, told="")
 
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Counts how long the step had to wait for its batch."""
+        self.waited_s += time.monotonic() - self.step_ended
+
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Moves the bar; every few steps, records the metrics."""
+        self.step_ended = time.monotonic()
         step = trainer.global_step
         if self.bar:
             self.bar.update(self.task, completed=step)
         if step % self.every and step != trainer.max_steps:
             return
         now = time.monotonic()
-        rate = (step - self.since_step) * self.views_per_step / max(now - self.since, 1e-9)
-        self.since, self.since_step = now, step
-        metrics = {"step": step, **self.metrics(), "views_per_s": rate}
-        if not trainer.is_global_zero:
+        passed_s = max(now - self.since, 1e-9)
+        rate = (step - self.since_step) * self.views_per_step / passed_s
+        speed = {"views_per_s": rate, "waiting_share": self.waited_s / passed_s}
+        self.since, self.since_step, self.waited_s = now, step, 0.0
+        found = self.metrics()
+        if not found or not trainer.is_global_zero:
             return
+        metrics = {"step": step, **found, **speed}
         self.rows.append(metrics)
         self.write()
         for logger in trainer.loggers:
@@ -126,7 +137,8 @@ class Progress(pl.Callback):
     def write(self) -> None:
         """Writes all rows to `metrics.csv`."""
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, fieldnames=list(self.rows[0]), lineterminator="\n")
+        names = dict.fromkeys(name for row in self.rows for name in row)
+        writer = csv.DictWriter(text, fieldnames=list(names), restval="nan", lineterminator="\n")
         writer.writeheader()
         writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in self.rows)
         write_text(self.path, text.getvalue())

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import platform
+import subprocess
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -116,6 +117,18 @@ def load_into(module: nn.Module, path: Path, sha256: str) -> None:
         CheckpointError: the file is missing, is not the one the card describes, or holds other tensors.
     """
     try:
+        module.load_state_dict(load_tensors(path, sha256))
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: its tensors do not fit the architecture of its card: {error}") from error
+
+
+def load_tensors(path: Path, sha256: str) -> dict[str, Tensor]:
+    """Returns the tensors of a safetensors file whose SHA-256 is known.
+
+    Raises:
+        CheckpointError: the file is missing, or is not the one that its card describes.
+    """
+    try:
         content = path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -125,11 +138,9 @@ def load_into(module: nn.Module, path: Path, sha256: str) -> None:
             "truncated, exchanged or changed; copy it again, or save it anew with `--resume`"
         )
     try:
-        module.load_state_dict(safetensors.torch.load(content))
+        return dict(safetensors.torch.load(content))
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"{path}: is not a safetensors file: {error}") from error
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: its tensors do not fit the architecture of its card: {error}") from error
 
 
 def load_card(path: Path, model: type[C]) -> C:
@@ -165,3 +176,16 @@ def package_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = "unknown"
     return found
+
+
+def git_commit() -> str | None:
+    """Returns the commit this package is checked out at, with `+` where files differ from it; None elsewhere."""
+    here = Path(__file__).parent
+    try:
+        commit, changed = (
+            subprocess.run(["git", *command], cwd=here, capture_output=True, text=True, check=True, timeout=10).stdout
+            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit.strip() + ("+" if changed.strip() else "")

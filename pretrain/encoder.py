@@ -1,6 +1,7 @@
 """The encoder: waveform, three-channel spectrogram, CNN, embedding."""
 
 import difflib
+import math
 
 import timm
 import torch
@@ -12,6 +13,9 @@ from augment.settings import SpectrogramSettings
 from augment.spectrogram import Spectrogram
 from configs.errors import ConfigError
 from configs.settings import Settings
+
+ENOUGH = 64
+"""Bands and frames of the images that show whether a backbone is one."""
 
 
 class Normalisation(Settings):
@@ -70,6 +74,41 @@ class Encoder(nn.Module):
         return pool(maps.float())
 
 
+def check_view_size(encoder: Encoder, crop_s: float) -> None:
+    """Sends one silent view of `crop_s` through an encoder, before any work is put into it.
+
+    Raises:
+        ConfigError: its image is too small for the backbone; the message names the setting, and how much would do.
+    """
+    sizes = encoder.settings.spectrogram
+    silence = torch.zeros(1, round(crop_s * sizes.sample_rate))
+    bands, frames = encoder.spectrogram(silence).shape[2:]
+    training = encoder.training
+    encoder.eval()
+    if not _takes(encoder.backbone, bands, frames):
+        # The backbone was built, so it takes images of ENOUGH both ways.
+        bands_needed = next(n for n in range(bands, ENOUGH + 1) if _takes(encoder.backbone, n, max(frames, ENOUGH)))
+        frames_needed = next(n for n in range(frames, ENOUGH + 1) if _takes(encoder.backbone, max(bands, ENOUGH), n))
+        problems = []
+        if bands_needed > bands:
+            problems.append(f"spectrogram.bands={bands} is too small for it, {bands_needed} would do")
+        if frames_needed > frames:
+            least_s = math.ceil((frames_needed - 1) * sizes.hop_length / sizes.sample_rate * 100) / 100
+            problems.append(f"crop_s={crop_s:g} ({frames} frames) is too small for it, {least_s:g} would do")
+        raise ConfigError(f"backbone {encoder.settings.backbone}: {'; '.join(problems)}")
+    encoder.train(training)
+
+
+def _takes(backbone: nn.Module, bands: int, frames: int) -> bool:
+    """Returns whether a backbone, in eval mode, takes images of this size."""
+    try:
+        with torch.no_grad():
+            backbone(torch.zeros(1, 3, bands, frames))
+    except RuntimeError:
+        return False
+    return True
+
+
 def pool(maps: Tensor) -> Tensor:
     """Returns (B, 2C): the mean over frequency of (B, C, F, N) maps, then its mean and its max over time."""
     over_time = maps.mean(dim=2)  # (B, C, N)
@@ -114,7 +153,7 @@ def feature_channels(backbone: nn.Module, name: str) -> int:
     training = backbone.training
     try:
         with torch.no_grad():
-            square, wide = (backbone.eval()(torch.zeros(1, 3, 64, width)) for width in (64, 128))
+            square, wide = (backbone.eval()(torch.zeros(1, 3, ENOUGH, width)) for width in (ENOUGH, 2 * ENOUGH))
     except Exception as error:
         raise ConfigError(f"{problem} of images of any size: {error}") from error
     backbone.train(training)

@@ -1,24 +1,30 @@
 """The training step: two views in, one contrastive loss out."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from lightly.utils.debug import std_of_l2_normalized
 from lightly.utils.lars import LARS
 from lightly.utils.scheduler import CosineWarmupScheduler
+from safetensors.torch import save_file
 from timm.optim import param_groups_weight_decay
 from torch import Tensor, nn
 
 from augment.background import batch_backgrounds
+from configs.console import say
 from configs.errors import EmoclrError
+from configs.files import write_atomically
 from pretrain.callbacks import GONE_ASTRAY
-from pretrain.data import ViewBatch, ViewLoader
+from pretrain.checkpoint import CheckpointError
+from pretrain.chunks import in_chunks
+from pretrain.data import VIEWS, ViewBatch, ViewLoader
 from pretrain.encoder import Encoder
 from pretrain.objectives import OBJECTIVES, contrastive_accuracy, make_loss
 from pretrain.settings import PretrainSettings
+from pretrain.watch import alignment, effective_rank, embedding_std, uniformity
 
 
 class ContrastiveModule(pl.LightningModule):
@@ -47,6 +53,7 @@ class ContrastiveModule(pl.LightningModule):
         self.make_loader = make_loader
         self.loss: nn.Module | None = None
         self.latest: dict[str, Tensor] = {}
+        self.bad_steps = 0
 
     def setup(self, stage: str) -> None:
         """Builds the loss once it is known whether there are other ranks to gather negatives from."""
@@ -56,15 +63,23 @@ class ContrastiveModule(pl.LightningModule):
         """Returns this rank's batches."""
         return self.make_loader(self.trainer.global_rank, self.trainer.world_size)
 
-    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
-        """Returns the loss of a batch; what the progress display needs stays in `latest`."""
+    def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor | None:
+        """Returns the loss of a batch, None where the step is skipped; what is displayed stays in `latest`.
+
+        Raises:
+            EmoclrError: the loss is no number, more often than `max_bad_steps` allows; the batch is saved.
+        """
         # Stochastic layers, too, follow from the place in the run and not from what came before.
         torch.manual_seed(int(np.random.SeedSequence((self.settings.seed, batch_idx)).generate_state(1)[0]))
         background = self.settings.augment.background
         mixed = batch_backgrounds(batch.waveforms, background, (self.settings.seed, batch_idx, self.global_rank))
-        first, second = self.project(batch._replace(waveforms=mixed))
+        batch = batch._replace(waveforms=mixed)
+        first, second = self.project(batch)
         assert self.loss is not None
         loss: Tensor = self.loss(first, second)
+        if not torch.isfinite(loss):
+            self._set_aside(batch, batch_idx, loss.item())
+            return None
         self.latest = {"loss": loss.detach(), "first": first.detach(), "second": second.detach()}
         return loss
 
@@ -72,32 +87,58 @@ class ContrastiveModule(pl.LightningModule):
         """Returns the projections of the first and of the second views, float32 (B, D) each."""
         waveforms = batch.waveforms.transpose(0, 1).flatten(0, 1)  # (2B, samples)
         masks = batch.masks.transpose(0, 1).flatten(0, 1)  # (2B, masks, 2)
-        projections = self.projection(self.encoder(waveforms, masks)).float()  # (2B, D)
+        chunk = VIEWS * (self.settings.chunk_size or len(batch.clips))
+        projections = in_chunks(self._project, self, chunk, (waveforms, masks))  # (2B, D)
         first, second = projections.chunk(2)
         return first, second
 
+    def _project(self, waveforms: Tensor, masks: Tensor) -> Tensor:
+        projections: Tensor = self.projection(self.encoder(waveforms, masks))
+        return projections.float()
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps the schedule of these settings: a run may be resumed towards a nearer or a later end."""
+        """Keeps the schedule of these settings: a run may be resumed towards a nearer or a later end.
+
+        Raises:
+            CheckpointError: the checkpoint is of another network.
+        """
+        saved, own = (
+            {name: tensor.shape for name, tensor in state.items()}
+            for state in (checkpoint["state_dict"], self.state_dict())
+        )
+        if saved != own:
+            raise CheckpointError(
+                f"{self.trainer.ckpt_path}: was saved by another network than {self.encoder.settings.backbone}; put "
+                "its own file back, or remove this one: without it, --resume starts this backbone anew"
+            )
         ends = {"max_epochs": self.steps, "warmup_epochs": round(self.settings.warmup * self.steps)}
         for schedule in checkpoint["lr_schedulers"]:
             schedule.update(ends)
 
+    def _set_aside(self, batch: ViewBatch, batch_idx: int, loss: float) -> None:
+        """Saves a batch whose loss is no number, and ends the run where there were too many of them."""
+        path = Path(self.trainer.default_root_dir) / f"bad-step-{batch_idx + 1}.safetensors"
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in batch._asdict().items()}
+        write_atomically(path, lambda temporary: save_file(tensors, temporary))
+        self.bad_steps += 1
+        told = f"the loss of step {batch_idx + 1} is {loss}; its views are in {path}"
+        # With several ranks the others would wait for this one's gradients.
+        if self.bad_steps > self.settings.max_bad_steps or self.trainer.world_size > 1:
+            raise EmoclrError(f"{told}. The last checkpoint is kept; {GONE_ASTRAY}")
+        say(f"warning: {told}. Skipped, {self.bad_steps} of at most {self.settings.max_bad_steps}")
+
     def metrics(self) -> dict[str, float]:
-        """Returns the metrics of the latest step.
-
-        `embedding_std` is the standard deviation of the normalised projections times sqrt(d): near 1 where they fill
-        the sphere, near 0 where they have collapsed to a point.
-
-        Raises:
-            EmoclrError: the loss is not finite.
-        """
+        """Returns the metrics of the latest step that was not skipped; `pretrain.watch` says what they mean."""
+        if not self.latest:
+            return {}
         loss, first, second = (self.latest[name] for name in ("loss", "first", "second"))
-        if not torch.isfinite(loss):
-            raise EmoclrError(f"the loss is {loss.item()} after step {self.global_step}; {GONE_ASTRAY}")
         return {
             "loss": loss.item(),
             "contrastive_accuracy": contrastive_accuracy(first, second).item(),
-            "embedding_std": std_of_l2_normalized(first).item() * first.shape[1] ** 0.5,
+            "alignment": alignment(first, second).item(),
+            "uniformity": uniformity(first).item(),
+            "embedding_std": embedding_std(first).item(),
+            "effective_rank": effective_rank(first).item(),
             "learning_rate": self.optimizers().param_groups[0]["lr"],  # type: ignore[union-attr]
         }
 

@@ -5,34 +5,42 @@ from typing import Any, NamedTuple
 
 import torch
 from lightly.loss import BarlowTwinsLoss, DCLLoss, DCLWLoss, NTXentLoss, VICRegLoss
+from lightly.loss.hypersphere_loss import HypersphereLoss
+from lightly.loss.macl_loss import MACLLoss
 from lightly.models.modules.heads import BarlowTwinsProjectionHead, SimCLRProjectionHead, VICRegProjectionHead
 from torch import Tensor, nn
 
 
 class Objective(NamedTuple):
-    """A loss of two batches of projections (B, D) and the head that makes them."""
+    """A loss of two batches of projections (B, D), the head that makes them, and which options the loss takes.
+
+    A loss without `gather_distributed` contrasts the clips of each rank by themselves.
+    """
 
     loss: Callable[..., nn.Module]
     head: Callable[[int, int, int], nn.Module]
-    has_temperature: bool
+    options: frozenset[str]
 
+
+_BOTH = frozenset({"temperature", "gather_distributed"})
+_GATHERED = frozenset({"gather_distributed"})
 
 OBJECTIVES: dict[str, Objective] = {
-    "nt_xent": Objective(NTXentLoss, SimCLRProjectionHead, has_temperature=True),
-    "dcl": Objective(DCLLoss, SimCLRProjectionHead, has_temperature=True),
-    "dclw": Objective(DCLWLoss, SimCLRProjectionHead, has_temperature=True),
-    "vicreg": Objective(VICRegLoss, VICRegProjectionHead, has_temperature=False),
-    "barlow_twins": Objective(BarlowTwinsLoss, BarlowTwinsProjectionHead, has_temperature=False),
+    "nt_xent": Objective(NTXentLoss, SimCLRProjectionHead, _BOTH),
+    "dcl": Objective(DCLLoss, SimCLRProjectionHead, _BOTH),
+    "dclw": Objective(DCLWLoss, SimCLRProjectionHead, _BOTH),
+    "macl": Objective(MACLLoss, SimCLRProjectionHead, frozenset({"temperature"})),
+    "hypersphere": Objective(HypersphereLoss, SimCLRProjectionHead, frozenset()),
+    "vicreg": Objective(VICRegLoss, VICRegProjectionHead, _GATHERED),
+    "barlow_twins": Objective(BarlowTwinsLoss, BarlowTwinsProjectionHead, _GATHERED),
 }
 
 
 def make_loss(name: str, temperature: float, distributed: bool) -> nn.Module:
-    """Returns the loss; with `distributed` it gathers its negatives over all ranks."""
+    """Returns the loss; with `distributed` it gathers its negatives over all ranks where it can."""
     objective = OBJECTIVES[name]
-    options: dict[str, Any] = {"gather_distributed": distributed}
-    if objective.has_temperature:
-        options["temperature"] = temperature
-    return objective.loss(**options)
+    given: dict[str, Any] = {"temperature": temperature, "gather_distributed": distributed}
+    return objective.loss(**{option: given[option] for option in objective.options})
 
 
 def contrastive_accuracy(first: Tensor, second: Tensor) -> Tensor:

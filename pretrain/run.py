@@ -2,21 +2,22 @@
 
 from pathlib import Path
 
-import torch
 from pydantic import Field
 
-from configs.console import say
+from configs.console import say, track
 from configs.errors import ConfigError, EmoclrError
 from configs.files import write_text, write_yaml
 from configs.settings import Settings
 from pretrain.callbacks import RESUME, Progress, Saver
-from pretrain.checkpoint import CARD, EncoderCard, load_card, package_versions, save_encoder
+from pretrain.checkpoint import CARD, EncoderCard, git_commit, load_card, package_versions, save_encoder
 from pretrain.data import VIEWS
-from pretrain.encoder import Encoder, EncoderSettings, Normalisation, check_backbone_name
+from pretrain.encoder import Encoder, EncoderSettings, Normalisation, check_backbone_name, check_view_size
 from pretrain.module import ContrastiveModule
 from pretrain.settings import FREE_TO_CHANGE, PretrainSettings
 from pretrain.sources import Source, open_source
+from pretrain.start import earlier_encoders, starting_encoder, starting_normalisation
 from pretrain.trainer import fit, make_trainer
+from pretrain.watch import CollapseAlarm
 
 RUN = "run.yaml"
 SET_ASIDE = "set-aside.txt"
@@ -39,6 +40,7 @@ class RunCard(Settings):
     normalisation: Normalisation
     warnings: list[str] = []
     versions: dict[str, str] = Field(default_factory=package_versions)
+    commit: str | None = Field(default_factory=git_commit)
 
 
 def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
@@ -49,15 +51,19 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
         resume: continue what stands in `settings.out`; finished backbones are left as they are.
 
     Raises:
-        ConfigError: timm has no such backbone, a run is in the way, the settings differ from the run to resume, or the
-            corpus is too small.
+        ConfigError: timm has no such backbone, images are too small for it, a run is in the way, the settings differ
+            from the run to resume, or the corpus is too small.
         EmoclrError: nothing could be read, or the run failed; the message says what to do.
         Interrupted: Ctrl-C or SIGTERM; everything is saved.
     """
     out = settings.out
     for name in settings.backbones:
         check_backbone_name(name)
+    earlier = earlier_encoders(settings)
     previous = _previous_run(out, settings, resume)
+    for name in track(settings.backbones, "trying backbones"):
+        tried = Encoder(EncoderSettings(backbone=name, spectrogram=settings.spectrogram))
+        check_view_size(tried, settings.crop_s)
     source = open_source(settings)
     _report_corpus(source, settings)
     if previous and previous.corpus_fingerprint != source.fingerprint:
@@ -72,7 +78,7 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
             clips=source.clips,
             hours=round(source.hours, 3),
             set_aside=len(source.set_aside),
-            normalisation=source.normalisation(),
+            normalisation=starting_normalisation(earlier) or source.normalisation(),
             warnings=settings.augment.unsafe,
         )
         write_yaml(out / RUN, run.model_dump(mode="json"))
@@ -82,21 +88,13 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
         # What may have changed is the way to the end; the run folder says what was asked for last.
         run = previous.model_copy(update={"settings": settings})
         write_yaml(out / RUN, run.model_dump(mode="json"))
-    return [_train(name, settings, source, run, resume) for name in settings.backbones]
+    encoders = (starting_encoder(name, settings, run.normalisation, earlier) for name in settings.backbones)
+    return [_train(encoder, settings, source, resume) for encoder in encoders]
 
 
-def _train(name: str, settings: PretrainSettings, source: Source, run: RunCard, resume: bool) -> Path:
+def _train(encoder: Encoder, settings: PretrainSettings, source: Source, resume: bool) -> Path:
+    name = encoder.settings.backbone
     folder = settings.out / name
-    torch.manual_seed(settings.seed)
-    encoder = Encoder(
-        EncoderSettings(
-            backbone=name,
-            spectrogram=settings.spectrogram,
-            normalisation=run.normalisation,
-            time_masks=settings.augment.masks.time_masks,
-        ),
-        pretrained=settings.pretrained,
-    )
     trainer = make_trainer(folder, encoder.backbone, settings, settings.crop_s)
     steps = settings.epochs * source.steps_per_epoch(trainer.world_size)
     if resume and (folder / CARD).is_file() and load_card(folder / CARD, EncoderCard).step >= steps:
@@ -125,7 +123,9 @@ def _train(name: str, settings: PretrainSettings, source: Source, run: RunCard, 
 
     saver = Saver(folder, settings.save_every_steps, save)
     say(f"{name}: {steps} steps of {settings.batch_size} clips, {settings.epochs} epochs, {trainer.precision}")
-    fit(trainer, module, steps, [progress, saver], _resume_file(folder) if resume else None)
+    after_warmup = round(settings.warmup * steps)
+    alarm = CollapseAlarm(name, after_warmup, settings.stop_on_collapse, lambda: progress.rows)
+    fit(trainer, module, steps, [progress, saver, alarm], _resume_file(folder) if resume else None)
     if saver.stopped:
         raise Interrupted(
             f"{name}: saved at step {trainer.global_step} of {steps}; go on with the same command and --resume"
@@ -165,5 +165,16 @@ def _report_corpus(source: Source, settings: PretrainSettings) -> None:
     say(f"{source.clips} clips, {source.hours:.2f} h{known}{aside}")
     if source.clips < settings.batch_size:
         raise ConfigError(
-            f"batch_size {settings.batch_size}: the corpus has {source.clips} readable clips; a batch needs as many"
+            f"batch_size {settings.batch_size}: the corpus has {source.clips} readable clips, and a batch needs as "
+            f"many; {_what_fits(source.clips, settings)}"
         )
+
+
+def _what_fits(clips: int, settings: PretrainSettings) -> str:
+    """Returns the largest batch that a corpus fills, as it is typed."""
+    step = settings.speakers_per_batch if settings.negatives == "same_speaker" else 1
+    if clips < 2:
+        return "add recordings"
+    if clips < step:
+        return f"batch_size={clips} negatives=any fits"
+    return f"batch_size={max(2, clips // step * step)} fits"

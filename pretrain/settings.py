@@ -34,7 +34,11 @@ class PretrainSettings(ViewSettings):
     backbones: list[str] = Field(min_length=1, description="timm model names, trained in turn")
     pretrained: bool = Field(False, description="start from ImageNet weights (downloaded by timm)")
 
-    objective: Literal["nt_xent", "dcl", "dclw", "vicreg", "barlow_twins"] = "nt_xent"
+    start_from: Path | None = Field(
+        None, description="run or backbone folder of an earlier pretraining whose weights are the start"
+    )
+
+    objective: Literal["nt_xent", "dcl", "dclw", "macl", "hypersphere", "vicreg", "barlow_twins"] = "nt_xent"
     temperature: float = Field(0.15, gt=0, le=10)
     projection_hidden: int = Field(1024, ge=1)
     projection_size: int = Field(128, ge=2)
@@ -43,11 +47,17 @@ class PretrainSettings(ViewSettings):
 
     epochs: int = Field(100, ge=1)
     batch_size: int = Field(256, ge=2, description="clips of one device, two views each")
+    chunk_size: int | None = Field(
+        None, ge=1, description="clips whose activations are in memory at once; null for the whole batch"
+    )
     optimizer: Literal["adamw", "sgd", "lars"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.05, ge=0)
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+
+    stop_on_collapse: bool = Field(False, description="end a run whose embeddings collapse, instead of warning")
+    max_bad_steps: int = Field(0, ge=0, description="steps with a loss that is no number to skip before the run ends")
 
     seed: int = Field(0, ge=0)
     max_lost: float = Field(
@@ -67,6 +77,12 @@ class PretrainSettings(ViewSettings):
             raise ValueError(
                 f"batch_size {self.batch_size} is no multiple of speakers_per_batch {self.speakers_per_batch}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_start(self) -> "PretrainSettings":
+        if self.pretrained and self.start_from:
+            raise ValueError("pretrained and start_from: weights start from ImageNet or from an earlier run, not both")
         return self
 
     @model_validator(mode="after")

@@ -45,6 +45,7 @@ def make_trainer(folder: Path, backbone: nn.Module, settings: TrainerSettings, c
     kind = "cuda" if settings.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available() else "cpu"
     several = settings.num_nodes > 1 or settings.devices not in ("auto", 1) or torch.cuda.device_count() > 1
     return pl.Trainer(
+        default_root_dir=folder,
         accelerator=settings.accelerator,
         devices=settings.devices,
         num_nodes=settings.num_nodes,

@@ -80,8 +80,10 @@ def test_metrics_go_into_a_table_tensorboard_and_plain_lines(finished):
     folder = finished.out / "test_resnet"
     rows = rows_of(folder)
     assert [int(row["step"]) for row in rows] == [1, 2, 3, 4, 5, 6]
-    columns = ["step", "loss", "contrastive_accuracy", "embedding_std", "learning_rate", "views_per_s"]
+    sphere = ["alignment", "uniformity", "embedding_std", "effective_rank"]
+    columns = ["step", "loss", "contrastive_accuracy", *sphere, "learning_rate", "views_per_s", "waiting_share"]
     assert all(list(row) == columns and float(row["views_per_s"]) > 0 for row in rows)
+    assert all(0 < float(row["waiting_share"]) < 1 for row in rows)
     events = EventAccumulator(str(folder / "tensorboard"))
     events.Reload()
     assert [(e.step, pytest.approx(e.value, rel=1e-4)) for e in events.Scalars("loss")] == [

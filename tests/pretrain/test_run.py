@@ -15,7 +15,8 @@ from pretrain.run import RUN
 def rows_of(folder):
     """The metrics of a run, but for its speed."""
     with (folder / METRICS).open(newline="") as lines:
-        return [{key: row[key] for key in row if key != "views_per_s"} for row in csv.DictReader(lines)]
+        speed = {"views_per_s", "waiting_share"}
+        return [{key: row[key] for key in row if key not in speed} for row in csv.DictReader(lines)]
 
 
 def weights_of(run, backbone="test_resnet"):
@@ -177,6 +178,17 @@ def test_a_damaged_resume_file_is_named(stopped_copy, run, content):
     assert ran.told.splitlines()[-1].startswith(f"error: {path}: is not the resume file that was saved here")
 
 
+def test_a_resume_file_of_another_backbone_is_named(finished, run, tmp_path):
+    out = shutil.copytree(finished.out, tmp_path / "run")
+    path = out / "test_resnet" / RESUME
+    shutil.copy(out / "test_efficientnet" / RESUME, path)
+    before = weights_of(out)
+    ran = run(out, "--resume", "epochs=3")
+    assert ran.code == 1
+    assert f"error: {path}: was saved by another network than test_resnet; " in ran.told
+    assert weights_of(out) == before
+
+
 @pytest.mark.parametrize("text", ["a: [1", "colour: red"])
 def test_a_damaged_run_card_is_named(stopped_copy, run, text):
     (stopped_copy / RUN).write_text(text)
@@ -194,6 +206,22 @@ def test_a_corpus_smaller_than_a_batch_is_refused_before_anything_is_made(run, t
     ran = run(tmp_path / "run", "batch_size=32")
     assert ran.code == 2
     assert "batch_size 32: the corpus has 24 readable clips" in ran.told
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("speakers_per_batch", "fits"), [(4, "batch_size=24"), (16, "batch_size=16"), (32, "batch_size=24 negatives=any")]
+)
+def test_a_batch_size_that_fits_is_suggested_and_fits(run, tmp_path, speakers_per_batch, fits):
+    asked = f"speakers_per_batch={speakers_per_batch}"
+    assert f"; {fits} fits" in run(tmp_path / "run", "batch_size=32", asked).told
+    assert run(tmp_path / "run", asked, *fits.split(), "epochs=1").code == 0
+
+
+def test_views_too_small_for_a_backbone_are_refused_before_anything_is_made(run, tmp_path):
+    ran = run(tmp_path / "run", "backbones=test_resnet,test_convnext")
+    assert ran.code == 2
+    assert "backbone test_convnext: crop_s=0.5 (26 frames) is too small for it, 0.62 would do" in ran.told
     assert not (tmp_path / "run").exists()
 
 

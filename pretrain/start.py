@@ -1,0 +1,66 @@
+"""Where weights start from: at random, from ImageNet, or from an earlier run."""
+
+from pathlib import Path
+
+import torch
+
+from configs.errors import ConfigError
+from pretrain.checkpoint import CARD, EncoderCard, load_card, load_encoder
+from pretrain.encoder import Encoder, EncoderSettings, Normalisation
+from pretrain.settings import PretrainSettings
+
+
+def earlier_encoders(settings: PretrainSettings) -> dict[str, Path]:
+    """Returns the folder that each backbone starts from; empty where `start_from` is not set.
+
+    Raises:
+        ConfigError: the earlier run lacks a backbone, or its spectrograms are others.
+        CheckpointError: a card cannot be read.
+    """
+    if settings.start_from is None:
+        return {}
+    found = {}
+    for name in settings.backbones:
+        beside = [settings.start_from / name, settings.start_from]
+        folder = next((path for path in beside if (path / CARD).is_file()), None)
+        if folder is None:
+            raise ConfigError(f"start_from: {settings.start_from}: holds no {CARD}, nor does its folder {name}")
+        encoder = load_card(folder / CARD, EncoderCard).encoder
+        if encoder.backbone != name:
+            raise ConfigError(f"start_from: {folder}: is a {encoder.backbone}, where {name} is to be trained")
+        if encoder.spectrogram != settings.spectrogram:
+            raise ConfigError(f"start_from: {folder}: was trained on other spectrograms: {encoder.spectrogram!r}")
+        found[name] = folder
+    return found
+
+
+def starting_normalisation(earlier: dict[str, Path]) -> Normalisation | None:
+    """Returns the normalisation that earlier encoders were trained with, None where there are none.
+
+    Raises:
+        ConfigError: they differ, so that one run cannot go on with all of them.
+    """
+    found = {load_card(folder / CARD, EncoderCard).encoder.normalisation for folder in earlier.values()}
+    if len(found) > 1:
+        raise ConfigError("start_from: its backbones were trained with different normalisations; train them one by one")
+    return next(iter(found), None)
+
+
+def starting_encoder(
+    name: str, settings: PretrainSettings, normalisation: Normalisation, earlier: dict[str, Path]
+) -> Encoder:
+    """Returns the encoder of one backbone as training begins; random weights follow from the seed.
+
+    Raises:
+        ConfigError: timm has no such backbone, or its ImageNet weights cannot be downloaded.
+        CheckpointError: the earlier encoder cannot be loaded.
+    """
+    torch.manual_seed(settings.seed)
+    masks = settings.augment.masks.time_masks
+    encoder = Encoder(
+        EncoderSettings(backbone=name, spectrogram=settings.spectrogram, normalisation=normalisation, time_masks=masks),
+        pretrained=settings.pretrained,
+    )
+    if name in earlier:
+        encoder.load_state_dict(load_encoder(earlier[name])[0].state_dict())
+    return encoder

@@ -1,0 +1,68 @@
+import pytest
+import torch
+from lightly.loss import NTXentLoss, VICRegLoss
+from torch import nn
+
+from pretrain.chunks import in_chunks
+
+
+def network(*more):
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 8, 3), nn.GroupNorm(2, 8), nn.ReLU(), *more, nn.Conv2d(8, 6, 3), nn.Flatten()]
+    return nn.Sequential(*layers, nn.Linear(6 * 36, 16)).double()
+
+
+def gradients(module, images, loss, chunk):
+    module.zero_grad()
+    value = loss(*in_chunks(module, module, chunk, [images]).chunk(2))
+    value.backward()
+    return value.item(), torch.cat([parameter.grad.flatten() for parameter in module.parameters()])
+
+
+@pytest.fixture
+def images():
+    return torch.randn(20, 3, 10, 10, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("loss", [NTXentLoss(0.1), VICRegLoss()], ids=["nt_xent", "vicreg"])
+@pytest.mark.parametrize("chunk", [1, 3, 8, 19])
+def test_the_gradients_are_those_of_the_whole(images, loss, chunk):
+    module = network()
+    whole, in_parts = (gradients(module, images, loss, size) for size in (20, chunk))
+    assert in_parts[0] == pytest.approx(whole[0], rel=1e-12)
+    torch.testing.assert_close(in_parts[1], whole[1], rtol=1e-9, atol=1e-12)
+    apart = gradients(module, images[:10], loss, 10)[1] - whole[1]
+    assert apart.norm() > 0.01 * whole[1].norm()
+
+
+def test_both_passes_draw_the_same_random_numbers(images):
+    module = network(nn.Dropout(0.5))
+    drawn = []
+    module[3].register_forward_hook(lambda *given: drawn.append(given[2].detach() == 0))
+    gradients(module, images, NTXentLoss(0.1), 5)
+    forward, again = drawn[:4], drawn[4:]
+    # The way back goes through the chunks from the last to the first.
+    assert all(torch.equal(one, other) for one, other in zip(forward, reversed(again), strict=True))
+    assert not torch.equal(forward[0], forward[1])
+
+
+def test_activations_of_one_chunk_are_held_at_a_time(images):
+    module = network()
+    held = []
+
+    def count(tensor):
+        held.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        in_chunks(module, module, 2, [images])
+    in_parts, held = sum(held), []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: held.append(tensor.numel()) or tensor, lambda t: t):
+        in_chunks(module, module, 20, [images])
+    assert in_parts < sum(held) / 5
+
+
+def test_no_gradients_no_second_pass(images):
+    module = network()
+    with torch.no_grad():
+        assert not in_chunks(module, module, 3, [images]).requires_grad
