@@ -1,11 +1,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo
+FUZZ ?= 100000
 DEMO_SIZE ?= full
 DEMO_PRETRAIN ?=
 DEMO_FINETUNE ?= epochs=5 patience=2 batch_size=32 bootstrap_resamples=500
 
-.PHONY: install test lint demo benchmarks
+.PHONY: install test fuzz lint demo benchmarks
 
 install: .venv/.installed
 
@@ -17,6 +18,9 @@ install: .venv/.installed
 
 test: install
 	$(BIN)/python -m pytest --numprocesses=2
+
+fuzz: install
+	EMOCLR_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/corpus/test_fuzz.py
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """One file, or a part of one, to a mono waveform at the project's sample rate."""
 
 import io
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +23,10 @@ AUDIO_SUFFIXES = frozenset(
 )
 """Lower-case endings of the files that libsndfile can read without being told their format."""
 
-_BLOCK_FRAMES = 1 << 18
+LONGEST_S = 24 * 3600.0
+"""What is read at once at most: a compressed file of a few MB may hold days of silence, which no memory can."""
+
+_BLOCK_SAMPLES = 1 << 18
 _LOWEST_SAMPLE_RATE = 1_000
 _PLAINER_REASONS = {
     # libmpg123's answer to anything with the ending .mp3 in which it finds no frame.
@@ -45,7 +49,7 @@ class AudioError(EmoclrError):
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file's header says of it."""
+    """What a file's header claims."""
 
     duration_s: float
     sample_rate: int
@@ -68,12 +72,13 @@ def read_waveform(path: Path, start_s: float = 0.0, end_s: float | None = None) 
 
     Mono (the mean of the channels), at `SAMPLE_RATE` (soxr's high quality), in [-1, 1]. Decodes block by
     block, so the peak of memory is the result and a little more, however long the file is. An `end_s` past
-    the end means the end. A file that breaks off is kept up to there where its decoder takes that for the
-    end (wav, mp3), and is an error where the decoder calls it one (flac, Vorbis).
+    the end means the end. A file that breaks off is kept up to there (Vorbis and Opus: up to the end of the last
+    page) where its decoder takes that for the end, and is an error where the decoder calls it one (flac). What is
+    recorded stays: an offset, clipping and silence are not mended.
 
     Raises:
         AudioError: the file is missing, empty, no audio, damaged; it holds no samples between `start_s` and
-            `end_s`, or samples that are not finite.
+            `end_s`, samples that are not finite, or more than `LONGEST_S`.
     """
     path = Path(path)
     with _open(path) as file:
@@ -96,7 +101,7 @@ def decode_waveform(content: bytes, path: Path) -> NDArray[np.float32]:
     if not content:
         raise AudioError(path, "empty file (0 bytes)")
     try:
-        file = sf.SoundFile(io.BytesIO(content))
+        file = _Stream(io.BytesIO(content))
     except (sf.SoundFileError, OSError, TypeError, ValueError) as error:
         raise AudioError(path, f"cannot be read as audio: {_reason(error)}") from error
     with file:
@@ -106,8 +111,11 @@ def decode_waveform(content: bytes, path: Path) -> NDArray[np.float32]:
 def _decode(file: sf.SoundFile, path: Path, start_s: float, end_s: float | None) -> NDArray[np.float32]:
     # A growing bytearray holds the result once; a list of blocks, joined at the end, would hold it twice.
     collected = bytearray()
-    for block in _decoded_blocks(file, path, start_s, end_s):
-        collected += block.tobytes()
+    try:
+        for block in _decoded_blocks(file, path, start_s, end_s):
+            collected += block.tobytes()
+    except MemoryError as error:
+        raise AudioError(path, "decoding it takes more memory than there is") from error
     return np.frombuffer(collected, dtype=np.float32)
 
 
@@ -129,20 +137,33 @@ def _decoded_blocks(
         raise AudioError(path, f"no samples between {start_s} s and {until}" if start_s else "no samples")
 
 
+class _Stream(sf.SoundFile):  # type: ignore[misc]
+    """A file that is read from where it stands to its end.
+
+    After each block of a file that can be sought in, soundfile seeks to where it already is: that fails at the end
+    of a flac whose header does not know its length.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
 def _open(path: Path) -> sf.SoundFile:
     """Returns the file, opened; a pipe or a device is refused, since reading one may never end."""
     try:
         size = path.stat().st_size
+        if not path.is_file():
+            raise AudioError(path, "not a file")
+        # libsndfile has one name, "System error", for all that the system may refuse.
+        path.open("rb").close()
     except OSError as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else _reason(error)
         raise AudioError(path, reason) from error
-    if not path.is_file():
-        raise AudioError(path, "not a file")
     if size == 0:
         raise AudioError(path, "empty file (0 bytes)")
     try:
         # Bytes reach the decoder unchanged even where a name is not valid UTF-8; Windows takes text.
-        return sf.SoundFile(str(path) if os.name == "nt" else os.fsencode(path))
+        return _Stream(str(path) if os.name == "nt" else os.fsencode(path))
     except (sf.SoundFileError, OSError, TypeError, ValueError) as error:
         raise AudioError(path, f"cannot be read as audio: {_reason(error)}") from error
 
@@ -154,15 +175,21 @@ def _blocks(file: sf.SoundFile, path: Path, start_s: float, end_s: float | None)
         if start >= file.frames:
             return
         file.seek(start)
-    left = None if end_s is None else max(0, round(end_s * file.samplerate) - start)
-    while left is None or left > 0:
-        wanted = _BLOCK_FRAMES if left is None else min(left, _BLOCK_FRAMES)
+    left = math.inf if end_s is None else max(0, round(end_s * file.samplerate) - start)
+    allowed = LONGEST_S * file.samplerate
+    while left > 0:
+        wanted = int(min(left, max(1, _BLOCK_SAMPLES // file.channels)))
         block: NDArray[np.float32] = file.read(wanted, dtype="float32", always_2d=True)  # (frames, channels)
         if not len(block):
             return
         if not np.isfinite(block).all():
             raise AudioError(path, "samples that are not finite numbers (NaN or infinity)")
-        left = None if left is None else left - len(block)
+        left -= len(block)
+        allowed -= len(block)
+        if allowed < 0:
+            raise AudioError(
+                path, f"longer than {LONGEST_S / 3600:g} h; cut it, or name parts of it by start_s and end_s"
+            )
         yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
 
 
