@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from configs.console import track
 from configs.errors import EmoclrError
 from corpus.prepare.wording import some
 
@@ -41,7 +42,8 @@ def find_named(
     found: dict[tuple[str, ...], NamedFile] = {}
     strange: list[str] = []
     again = 0
-    for path in sorted(find_audio([folder]), key=lambda path: path.suffix.lower() not in _LOSSLESS):
+    lossless_first = sorted(find_audio([folder]), key=lambda path: path.suffix.lower() not in _LOSSLESS)
+    for path in track(lossless_first, "reading names"):
         inner = path.relative_to(folder) if whole_path else Path(path.name)
         name = (folder.absolute().name / inner if whole_path else inner).with_suffix("").as_posix().upper()
         match = pattern.fullmatch(name)
