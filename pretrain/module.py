@@ -24,6 +24,7 @@ from pretrain.data import VIEWS, ViewBatch, ViewLoader
 from pretrain.encoder import Encoder
 from pretrain.objectives import OBJECTIVES, contrastive_accuracy, make_loss
 from pretrain.settings import PretrainSettings
+from pretrain.supervised import supervised_contrast
 from pretrain.watch import alignment, effective_rank, embedding_std, uniformity
 
 
@@ -35,7 +36,10 @@ class ContrastiveModule(pl.LightningModule):
         settings: objective and optimisation.
         steps: optimiser steps of the whole run.
         make_loader: called with this process's rank and the number of ranks once they are known.
+        labels: (clips, emotions) of the whole corpus, NaN where unknown, for joint training.
     """
+
+    labels: Tensor | None
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class ContrastiveModule(pl.LightningModule):
         settings: PretrainSettings,
         steps: int,
         make_loader: Callable[[int, int], ViewLoader],
+        labels: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -51,6 +56,7 @@ class ContrastiveModule(pl.LightningModule):
         self.settings = settings
         self.steps = steps
         self.make_loader = make_loader
+        self.register_buffer("labels", labels, persistent=False)
         self.loss: nn.Module | None = None
         self.latest: dict[str, Tensor] = {}
         self.bad_steps = 0
@@ -77,6 +83,9 @@ class ContrastiveModule(pl.LightningModule):
         first, second = self.project(batch)
         assert self.loss is not None
         loss: Tensor = self.loss(first, second)
+        if self.labels is not None:
+            temperature, weight = self.settings.temperature, self.settings.supervised_weight
+            loss = loss + weight * supervised_contrast(first, second, self.labels[batch.clips], temperature)
         if not torch.isfinite(loss):
             self._set_aside(batch, batch_idx, loss.item())
             return None

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pydantic import Field
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from configs.console import say, track
 from configs.errors import ConfigError, EmoclrError
@@ -60,7 +61,9 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
     for name in settings.backbones:
         check_backbone_name(name)
     earlier = earlier_encoders(settings)
-    previous = _previous_run(out, settings, resume)
+    # The other processes of a run start after the first, which has left its run.yaml by then.
+    first = rank_zero_only.rank == 0
+    previous = _previous_run(out, settings, resume or not first)
     for name in track(settings.backbones, "trying backbones"):
         tried = Encoder(EncoderSettings(backbone=name, spectrogram=settings.spectrogram))
         check_view_size(tried, settings.crop_s)
@@ -81,13 +84,13 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
             normalisation=starting_normalisation(earlier) or source.normalisation(),
             warnings=settings.augment.unsafe,
         )
-        write_yaml(out / RUN, run.model_dump(mode="json"))
-        if source.set_aside:
-            write_text(out / SET_ASIDE, "".join(f"{line}\n" for line in source.set_aside))
     else:
         # What may have changed is the way to the end; the run folder says what was asked for last.
         run = previous.model_copy(update={"settings": settings})
+    if first:
         write_yaml(out / RUN, run.model_dump(mode="json"))
+        if source.set_aside:
+            write_text(out / SET_ASIDE, "".join(f"{line}\n" for line in source.set_aside))
     encoders = (starting_encoder(name, settings, run.normalisation, earlier) for name in settings.backbones)
     return [_train(encoder, settings, source, resume) for encoder in encoders]
 
@@ -100,7 +103,9 @@ def _train(encoder: Encoder, settings: PretrainSettings, source: Source, resume:
     if resume and (folder / CARD).is_file() and load_card(folder / CARD, EncoderCard).step >= steps:
         say(f"{name}: finished before")
         return folder
-    module = ContrastiveModule(encoder, settings, steps, lambda rank, ranks: source.loader(rank, ranks, steps))
+    module = ContrastiveModule(
+        encoder, settings, steps, lambda rank, ranks: source.loader(rank, ranks, steps), source.labels()
+    )
     progress = Progress(
         folder,
         settings.log_every_steps,

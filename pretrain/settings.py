@@ -45,6 +45,9 @@ class PretrainSettings(ViewSettings):
     negatives: Literal["any", "same_speaker"] = "same_speaker"
     speakers_per_batch: int = Field(8, ge=1, description="with negatives: same_speaker")
 
+    supervised: Path | None = Field(None, description="labels.csv of a part of the recordings, for joint training")
+    supervised_weight: float = Field(0.5, ge=0, description="of the supervised term; the objective has 1")
+
     epochs: int = Field(100, ge=1)
     batch_size: int = Field(256, ge=2, description="clips of one device, two views each")
     chunk_size: int | None = Field(

@@ -7,10 +7,13 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from augment.views import ViewMaker
 from configs.console import track
+from configs.errors import ConfigError
 from corpus.audio import AudioError, decode_waveform
+from corpus.clips import ClipTable
 from corpus.streams import TarCorpus, open_tars
 from corpus.tars import is_tar
 from corpus.waveforms import WaveformStore, clips_from, default_cache_dir, open_waveforms
@@ -19,6 +22,7 @@ from pretrain.encoder import Normalisation
 from pretrain.normalisation import MEASURED_CLIPS, measure_crops, measure_normalisation
 from pretrain.settings import PretrainSettings
 from pretrain.streams import StreamLoader, StreamOrder
+from pretrain.supervised import labels_of
 
 
 class Source(Protocol):
@@ -41,6 +45,9 @@ class Source(Protocol):
     def normalisation(self) -> Normalisation:
         """Returns mean and standard deviation of each spectrogram channel over some of the clips."""
 
+    def labels(self) -> Tensor | None:
+        """Returns the labels of the clips for joint training, float32 (clips, emotions), None where not asked for."""
+
     def steps_per_epoch(self, ranks: int) -> int:
         """Returns how many whole batches an epoch has on each of `ranks` processes."""
 
@@ -56,16 +63,19 @@ def open_source(settings: PretrainSettings) -> Source:
         EmoclrError: nothing can be read.
     """
     if any(is_tar(place) for place in settings.data):
+        if settings.supervised:
+            raise ConfigError("supervised: joint training needs recordings or CSVs as data, not tars")
         cache = Path(settings.cache or default_cache_dir())
         return TarSource(settings, open_tars(settings.data, settings.splits, cache))
     clips = clips_from([Path(place) for place in settings.data], settings.splits)
-    return DecodedSource(settings, open_waveforms(clips, settings.cache))
+    store = open_waveforms(clips, settings.cache)
+    return DecodedSource(settings, store, clips.take(store.source_rows))
 
 
 class DecodedSource:
     """A corpus that was decoded once."""
 
-    def __init__(self, settings: PretrainSettings, store: WaveformStore) -> None:
+    def __init__(self, settings: PretrainSettings, store: WaveformStore, clips: ClipTable) -> None:
         self.fingerprint = store.fingerprint
         self.clips = len(store)
         self.hours = float(store.durations_s.sum()) / 3600
@@ -73,10 +83,16 @@ class DecodedSource:
         self.set_aside = [f"{failure.path}: {failure.reason}" for failure in store.failures]
         self._settings = settings
         self._store = store
+        self._clips = clips
 
     def normalisation(self) -> Normalisation:
         """See `Source`."""
         return measure_normalisation(self._store, _view_maker(self._settings), self._settings.spectrogram)
+
+    def labels(self) -> Tensor | None:
+        """See `Source`."""
+        labelled = self._settings.supervised
+        return labels_of(self._clips, labelled) if labelled else None
 
     def steps_per_epoch(self, ranks: int) -> int:
         """See `Source`."""
@@ -109,6 +125,10 @@ class TarSource:
         """See `Source`."""
         maker = _view_maker(self._settings)
         return measure_crops(self._some_crops(maker), maker.crop_samples, self._settings.spectrogram)
+
+    def labels(self) -> Tensor | None:
+        """See `Source`: there are none."""
+        return None
 
     def steps_per_epoch(self, ranks: int) -> int:
         """See `Source`."""

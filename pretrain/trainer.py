@@ -49,7 +49,7 @@ def make_trainer(folder: Path, backbone: nn.Module, settings: TrainerSettings, c
         accelerator=settings.accelerator,
         devices=settings.devices,
         num_nodes=settings.num_nodes,
-        sync_batchnorm=several,
+        sync_batchnorm=several and kind == "cuda",  # torch has none for CPUs
         precision=choose_precision(settings.precision, backbone, kind, crop_s),
         logger=TensorBoardLogger(folder, name="", version="tensorboard"),
         plugins=[AtomicCheckpointIO()],
