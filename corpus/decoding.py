@@ -1,83 +1,121 @@
-"""Clips decoded into the flat file that a `WaveformStore` maps: written aside, then renamed into place."""
+"""One clip decoded in a process of its own, and recognised by the content of its recording."""
 
-import contextlib
-import json
+import functools
 import os
-import secrets
-import shutil
-import time
-from collections.abc import Iterator, Sequence
+import stat
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.console import track
-from corpus.audio import AudioError, read_waveform
-from corpus.parallel import batches_by_size, run_in_processes
-
-SAMPLES = "waveforms.int16"
-"""All clips, one after the other."""
-
-INDEX = "index.npz"
-"""Length of every decoded clip, and its row in the list asked for."""
-
-NAMES = "names.json"
-"""The recording of every clip that was asked for."""
-
-FAILURES = "failures.json"
-"""`[row, reason]` of what could not be decoded."""
+from corpus.audio import AudioError, inspect_audio, read_waveform
+from corpus.cache import MEASURED, Entries, Keys, entry_key, failure_key, read_entries, state_key
+from corpus.measuring import fingerprint_of
 
 FULL_SCALE = 32_768.0
-"""What 1.0 is in the file; a 16 kHz 16-bit wav comes back exactly."""
+"""What 1.0 is in the cache; a 16 kHz 16-bit wav comes back exactly."""
 
-Part = tuple[Path, float, float | None]
-"""A recording, and from and to which second."""
-
-
-@dataclass(frozen=True, eq=False)
-class Index:
-    """What was decoded: `samples` and `source_rows` are int64 `(clips,)`, `failures` pairs of row and reason."""
-
-    samples: NDArray[np.int64]
-    source_rows: NDArray[np.int64]
-    failures: list[tuple[int, str]]
+CHANGED = "changed while it was read"
 
 
-_ABANDONED_AFTER_S = 24 * 3600.0
+class Job(NamedTuple):
+    """A clip to decode.
+
+    Attributes:
+        path: the recording.
+        start_s: s.
+        end_s: s; NaN for the end.
+        size: bytes of the recording when `fingerprint` was taken.
+        modified: its time of change then, nanoseconds.
+        fingerprint: of its bytes, where it is known.
+        wanted: whether there is room for the samples, or only their number is wanted.
+    """
+
+    path: Path
+    start_s: float
+    end_s: float
+    size: int
+    modified: int
+    fingerprint: bytes
+    wanted: bool
 
 
-def decode_into(folder: Path, parts: Sequence[Part], names: Sequence[str], workers: int | None) -> None:
-    """Decodes `parts` and leaves the result in `folder`, whole.
+class Decoded(NamedTuple):
+    """What became of a clip.
 
-    Where another process was faster, its result stays. What a killed run left aside is removed after a day.
+    Attributes:
+        digest: of the recording's bytes; empty where they could not be read, or changed meanwhile.
+        state: what the digest is remembered under.
+        samples: where they were wanted, and are not in the cache.
+        length: how many.
+        reason: why the clip cannot be decoded.
+    """
+
+    digest: bytes
+    state: bytes
+    samples: NDArray[np.int16] | None
+    length: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Before:
+    """A cache as it was when the work began; `token` tells it from what was there another time."""
+
+    folder: Path
+    token: str
+
+
+def decode_clip(before: Before, job: Job) -> Decoded:
+    """Returns a clip's samples, or only its digest where the cache holds such content already."""
+    name = os.fsencode(job.path)
+    try:
+        size, modified = _state(job.path)
+        known = job.fingerprint if (size, modified) == (job.size, job.modified) else b""
+        digest = known or _digest_of(job.path, size, modified)
+    except OSError as error:
+        return Decoded(b"", b"", None, 0, _why_not(job.path, error))
+    key = entry_key(digest, job.start_s, job.end_s)
+    state = state_key(name, size, modified)
+    if _is_known(before, np.array([key, failure_key(key, name)]), job.wanted):
+        return Decoded(digest, state, None, 0, "")
+    samples, reason = None, ""
+    try:
+        samples = to_int16(read_waveform(job.path, job.start_s, None if np.isnan(job.end_s) else job.end_s))
+    except AudioError as error:
+        reason = error.reason
+    try:
+        if _state(job.path) != (size, modified):
+            return Decoded(b"", b"", None, 0, CHANGED)
+    except OSError as error:
+        return Decoded(b"", b"", None, 0, _why_not(job.path, error))
+    length = 0 if samples is None else len(samples)
+    return Decoded(digest, state, samples if job.wanted else None, length, reason)
+
+
+def lost_clip(job: Job, reason: str) -> Decoded:
+    """Returns a clip over which processes died."""
+    try:
+        state = _state(job.path)
+        return Decoded(_digest_of(job.path, *state), state_key(os.fsencode(job.path), *state), None, 0, reason)
+    except OSError as error:
+        return Decoded(b"", b"", None, 0, _why_not(job.path, error))
+
+
+def decode_again(path: Path, start_s: float, end_s: float, digest: bytes) -> NDArray[np.int16]:
+    """Returns the samples of a clip that the cache does not hold.
 
     Raises:
-        OSError: the cache cannot be written.
+        AudioError: the recording is gone, or no longer what it was.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(folder.parent)
-    aside = folder.parent / f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}"
-    aside.mkdir()
     try:
-        _write(aside, parts, names, workers)
-        _move_into_place(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def read_index(folder: Path) -> Index | None:
-    """Returns what `folder` holds, None where it is missing, damaged or not as long as it says."""
-    try:
-        with np.load(folder / INDEX, allow_pickle=False) as arrays:
-            samples, source_rows = arrays["samples"], arrays["source_rows"]
-        failures = json.loads((folder / FAILURES).read_text(encoding="utf-8"))
-        whole = (folder / SAMPLES).stat().st_size == 2 * int(samples.sum())
-        return Index(samples, source_rows, failures) if whole else None
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-        return None
+        if _digest_of(path, *_state(path)) != digest:
+            raise AudioError(path, "changed since the corpus was opened")
+    except OSError as error:
+        raise AudioError(path, _why_not(path, error)) from error
+    return to_int16(read_waveform(path, start_s, None if np.isnan(end_s) else end_s))
 
 
 def to_int16(waveform: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -86,59 +124,39 @@ def to_int16(waveform: NDArray[np.float32]) -> NDArray[np.int16]:
     return np.asarray(np.clip(rounded, -FULL_SCALE, FULL_SCALE - 1), dtype=np.int16)
 
 
-def _write(aside: Path, parts: Sequence[Part], names: Sequence[str], workers: int | None) -> None:
-    samples: list[int] = []
-    rows: list[int] = []
-    failures: list[tuple[int, str]] = []
-    with (aside / SAMPLES).open("wb") as file:
-        for row, decoded in enumerate(track(_decoded(parts, workers), "decoding", total=len(parts))):
-            if isinstance(decoded, str):
-                failures.append((row, decoded))
-            else:
-                decoded.tofile(file)
-                samples.append(len(decoded))
-                rows.append(row)
-    np.savez(aside / INDEX, samples=np.array(samples, np.int64), source_rows=np.array(rows, np.int64))
-    (aside / NAMES).write_text(json.dumps(names), encoding="utf-8")
-    (aside / FAILURES).write_text(json.dumps(failures), encoding="utf-8")
-    for written in aside.iterdir():
-        with written.open("rb") as file_on_disk:
-            os.fsync(file_on_disk.fileno())
+@functools.lru_cache(maxsize=1)
+def _digest_of(path: Path, size: int, modified: int) -> bytes:
+    """Returns the digest of a file in a state, without zeros at its end: numpy keeps none.
+
+    The latest is remembered, since the parts of a recording come one after the other.
+    """
+    return bytes.fromhex(fingerprint_of(path)).rstrip(b"\0")
 
 
-def _decoded(parts: Sequence[Part], workers: int | None) -> Iterator[NDArray[np.int16] | str]:
-    tasks = [list(parts[first:end]) for first, end in batches_by_size(path for path, _, _ in parts)]
-    for results in run_in_processes(_decode_batch, tasks, len(parts), workers):
-        yield from results
+def _state(path: Path) -> tuple[int, int]:
+    """Returns size and time of change of a file; of anything else, which might never end, an error."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError
+    return status.st_size, status.st_mtime_ns
 
 
-def _decode_batch(parts: list[Part]) -> list[NDArray[np.int16] | str]:
-    """Returns samples, or the reason why there are none, for each part."""
-    results: list[NDArray[np.int16] | str] = []
-    for path, start_s, end_s in parts:
-        try:
-            results.append(to_int16(read_waveform(path, start_s, end_s)))
-        except AudioError as error:
-            results.append(error.reason)
-    return results
+def _why_not(path: Path, error: OSError) -> str:
+    """Returns in the words of `corpus.audio` why a file cannot be read."""
+    try:
+        inspect_audio(path)
+    except AudioError as problem:
+        return problem.reason
+    return f"cannot be read: {error.strerror or CHANGED}"
 
 
-def _move_into_place(aside: Path, folder: Path) -> None:
-    """Renames; a good entry of another process stays, a broken one makes way."""
-    broken = aside.with_name(f"{aside.name}.broken")
-    while True:
-        with contextlib.suppress(OSError):
-            aside.rename(folder)
-            return
-        if read_index(folder) is not None:
-            return
-        folder.rename(broken)
-        shutil.rmtree(broken, ignore_errors=True)
+def _is_known(before: Before, keys: Keys, wanted: bool) -> bool:
+    entries = _entries(before)
+    found = entries.find(keys)
+    starts = entries.starts[found[found >= 0]]
+    return bool((starts != MEASURED).any() if wanted else len(starts))
 
 
-def _remove_abandoned(cache_dir: Path) -> None:
-    for left in cache_dir.glob(".*"):
-        with contextlib.suppress(OSError):
-            newest = max([left.stat().st_mtime, *(file.stat().st_mtime for file in left.glob("*"))])
-            if left.is_dir() and newest < time.time() - _ABANDONED_AFTER_S:
-                shutil.rmtree(left, ignore_errors=True)
+@functools.lru_cache(maxsize=1)
+def _entries(before: Before) -> Entries:
+    return read_entries(before.folder)

@@ -1,5 +1,6 @@
 """Many paths as two arrays, which processes share: a million Python strings would be copied page by page."""
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ class PathArray(Sequence[Path]):
             names = names.combine_chunks()
         _, offsets, content = names.buffers()
         bounds = np.frombuffer(offsets, dtype=np.int64)[names.offset : names.offset + len(names) + 1]
-        return cls(np.frombuffer(content or b"", dtype=np.uint8)[bounds[0] :], bounds[1:] - bounds[0])
+        return cls(np.frombuffer(content or b"", dtype=np.uint8)[bounds[0] : bounds[-1]], bounds[1:] - bounds[0])
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -55,6 +56,12 @@ class PathArray(Sequence[Path]):
         row = range(len(self))[row]
         begin = self._ends[row - 1] if row else 0
         return self._content[begin : self._ends[row]].tobytes()
+
+    def digest(self) -> str:
+        """Returns 16 hexadecimal digits that stand for these paths in this order."""
+        digest = hashlib.blake2b(self._content.data, digest_size=8)
+        digest.update(self._ends.data)
+        return digest.hexdigest()
 
     def to_arrow(self) -> "pa.LargeBinaryArray":
         """Returns the paths as a column, without a copy of the names."""

@@ -1,10 +1,9 @@
-"""A corpus decoded once: every clip in one memory-mapped file that all later stages read."""
+"""A corpus decoded once: every clip in memory-mapped shards that all later stages read."""
 
 import hashlib
-import json
-import os
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,21 @@ from numpy.typing import NDArray
 
 from configs.console import say
 from configs.errors import EmoclrError
-from corpus.audio import SAMPLE_RATE
+from corpus.audio import SAMPLE_RATE, AudioError
+from corpus.cache import FAILED, MEASURED, SAMPLES, allowed_bytes, default_cache_dir, gigabytes
 from corpus.clips import Clip as Clip
 from corpus.clips import ClipTable
-from corpus.decoding import FULL_SCALE, NAMES, SAMPLES, Index, decode_into, read_index
+from corpus.decoding import FULL_SCALE, decode_again
+from corpus.filling import Located, locate
 from corpus.sources import clips_from as clips_from
 from corpus.sources import clips_of as clips_of
 
 SHOWN_FAILURES = 5
+OPEN_SHARDS = 256
+"""How many shards a process maps at a time: each takes one of the files that it may have open."""
 
-_FORM = 1
-"""Goes into every fingerprint; another form of the store gets another number."""
+_FORM = 2
+"""Goes into every fingerprint; another way to decode gets another number."""
 
 
 @dataclass(frozen=True)
@@ -44,43 +47,56 @@ class NothingReadable(EmoclrError):
 
 
 class WaveformStore:
-    """All decodable clips of a corpus, 16 kHz mono, as int16 in one memory-mapped file.
+    """All decodable clips of a corpus, 16 kHz mono, as int16 in the memory-mapped shards of a cache.
 
-    Pickles small and opens its file when first read, so each worker process maps the same pages of memory.
-    Its state is arrays, not lists of Python strings: reading those in forked workers would copy them page
-    by page.
+    Opens shards when it first reads them, so each worker process maps the same pages of memory. Its state is
+    arrays, not lists of Python strings: reading those in forked workers would copy them page by page. A clip
+    that the cache has no room for, or no longer has, is decoded each time it is read.
 
     Attributes:
-        fingerprint: hex digest of the clips asked for: names, sizes, times of change, starts and ends.
+        fingerprint: hex digest of the clips it holds: the content of their recordings, starts and ends.
         samples: int64 `(clips,)`, lengths in samples.
         speakers: int64 `(clips,)`, positions in `speaker_names`, -1 where the speaker is unknown.
         speaker_names: the speakers, sorted.
         source_rows: int64 `(clips,)`, each clip's position in the list asked for; failed clips are absent.
         failures: the clips that could not be decoded.
+        uncached: how many clips are decoded each time they are read.
     """
 
-    def __init__(self, folder: Path, index: Index, root: Path, clips: Sequence[Clip]) -> None:
-        """Opens what `open_waveforms` wrote into `folder` for `clips`, whose names count from `root`."""
-        self.fingerprint = folder.name
+    def __init__(self, folder: Path, clips: ClipTable, located: Located) -> None:
+        """Opens those of `clips` that `located` found in the cache in `folder`."""
+        entries, positions = located.entries, located.positions
+        starts = np.full(len(clips), FAILED)
+        starts[positions >= 0] = entries.starts[positions[positions >= 0]]
+        self.source_rows: NDArray[np.int64] = np.flatnonzero(starts >= MEASURED)
+        rows, of_rows = self.source_rows, positions[self.source_rows]
+        self.failures: list[Failure] = [
+            Failure(clips.paths[row], located.reason(row)) for row in np.flatnonzero(starts < MEASURED).tolist()
+        ]
+        self.samples: NDArray[np.int64] = entries.samples[of_rows]
+        used, self.speakers = np.unique(clips.speakers[rows], return_inverse=True)
+        self.speakers -= int((used < 0).sum())
+        self.speaker_names: list[str] = [clips.speaker_names[code] for code in used[used >= 0]]
         self._folder = folder
-        self._root = root
-        self.samples: NDArray[np.int64] = index.samples
-        self.source_rows: NDArray[np.int64] = index.source_rows
-        self._ends = np.cumsum(self.samples)
-        speakers = [clips[row].speaker for row in self.source_rows]
-        self.speaker_names: list[str] = sorted({name for name in speakers if name is not None})
-        code = {name: number for number, name in enumerate(self.speaker_names)}
-        self.speakers: NDArray[np.int64] = np.array(
-            [-1 if name is None else code[name] for name in speakers], dtype=np.int64
-        )
-        self.failures: list[Failure] = [Failure(clips[row].path, reason) for row, reason in index.failures]
-        self._map: NDArray[np.int16] | None = None
+        self._shards = entries.shards
+        self._shard = entries.shard[of_rows]
+        self._starts = starts[rows]
+        self._paths = clips.paths
+        self._start_s, self._end_s = clips.start_s, clips.end_s
+        self._digests = located.digests
+        self.uncached = int((self._starts < 0).sum())
+        self.fingerprint = _fingerprint(located.digests[rows], clips.start_s[rows], clips.end_s[rows])
+        self._forget_files()
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_map": None}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_maps", "_latest")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget_files()
 
     @property
     def durations_s(self) -> NDArray[np.float64]:
@@ -88,92 +104,107 @@ class WaveformStore:
         return self.samples / SAMPLE_RATE
 
     def waveform(self, clip: int) -> NDArray[np.float32]:
-        """Returns one clip whole, float32 `(samples,)` in [-1, 1]."""
+        """Returns one clip whole, float32 `(samples,)` in [-1, 1]; see `crop`."""
         return self.crop(clip, 0, int(self.samples[clip]))
 
     def crop(self, clip: int, start_sample: int, n_samples: int) -> NDArray[np.float32]:
-        """Returns `n_samples` of one clip from `start_sample` on, fewer where the clip ends before."""
+        """Returns `n_samples` of one clip from `start_sample` on, fewer where the clip ends before.
+
+        Raises:
+            AudioError: the clip is not in the cache, and its recording is gone or no longer what it was.
+        """
         clip = range(len(self))[clip]
-        end = int(self._ends[clip])
-        first = end - int(self.samples[clip]) + max(0, start_sample)
-        last = max(first, min(end, first + n_samples))
-        return self._samples()[first:last].astype(np.float32) / np.float32(FULL_SCALE)
+        first = max(0, start_sample)
+        last = max(first, min(int(self.samples[clip]), start_sample + n_samples))
+        start = int(self._starts[clip])
+        shard = self._map(int(self._shard[clip])) if start >= 0 else None
+        found = self._decoded(clip)[first:last] if shard is None else shard[start + first : start + last]
+        return found.astype(np.float32) / np.float32(FULL_SCALE)
 
     def path(self, clip: int) -> Path:
-        """Returns the recording that a clip comes from; reads it from disk, so not for the inner loop."""
-        names: list[str] = json.loads((self._folder / NAMES).read_text(encoding="utf-8"))
-        return self._root / names[int(self.source_rows[clip])]
+        """Returns the recording that a clip comes from."""
+        return self._paths[int(self.source_rows[clip])]
 
-    def _samples(self) -> NDArray[np.int16]:
-        if self._map is None:
-            self._map = np.memmap(self._folder / SAMPLES, dtype=np.int16, mode="r")
-        return self._map
+    def _forget_files(self) -> None:
+        self._maps: OrderedDict[int, NDArray[np.int16]] = OrderedDict()
+        self._latest: tuple[int, NDArray[np.int16]] | None = None
+
+    def _map(self, number: int) -> NDArray[np.int16] | None:
+        """Returns the samples of a shard, None where it was removed."""
+        if number not in self._maps:
+            try:
+                path = self._folder / f"{self._shards[number]}{SAMPLES}"
+                self._maps[number] = np.memmap(path, dtype=np.int16, mode="r")
+            except FileNotFoundError:
+                return None
+            if len(self._maps) > OPEN_SHARDS:
+                self._maps.popitem(last=False)
+        self._maps.move_to_end(number)
+        return self._maps[number]
+
+    def _decoded(self, clip: int) -> NDArray[np.int16]:
+        """Returns a clip decoded anew, or as just decoded for another of its views."""
+        if self._latest is None or self._latest[0] != clip:
+            row = int(self.source_rows[clip])
+            path = self._paths[row]
+            samples = decode_again(path, float(self._start_s[row]), float(self._end_s[row]), bytes(self._digests[row]))
+            if len(samples) != self.samples[clip]:
+                raise AudioError(path, f"decodes to {len(samples)} samples, where it had {self.samples[clip]}")
+            self._latest = clip, samples
+        return self._latest[1]
 
 
 def open_waveforms(
-    clips: ClipTable | Sequence[Clip], cache_dir: Path | None = None, workers: int | None = None
+    clips: ClipTable | Sequence[Clip],
+    cache_dir: Path | None = None,
+    workers: int | None = None,
+    cache_gb: float | None = None,
 ) -> WaveformStore:
     """Returns the clips decoded: from the cache where that was done before, else decoded now, in parallel.
 
-    Another list of clips, or a file that changed, is another entry of the cache. An entry appears whole or
-    not at all, so a run may be killed, and two may decode the same corpus at once.
+    The cache goes by the content of recordings, whatever their names, and all lists of clips share it. A run may
+    be killed and the next goes on where it was; several may fill it at once. What it has no room for is decoded
+    each time it is read.
 
     Args:
         clips: what to decode; what cannot be is set aside in `.failures`.
-        cache_dir: where decoded corpora are kept; None for `$EMOCLR_CACHE`, or `~/.cache/emoclr` without it.
+        cache_dir: where decoded audio is kept; None for `$EMOCLR_CACHE`, or `~/.cache/emoclr` without it.
         workers: processes that decode; None for one a core.
+        cache_gb: how much may be kept there; None for `$EMOCLR_CACHE_GB`, or half of the free space without it.
 
     Raises:
         NothingReadable: no clip can be decoded.
         EmoclrError: there are no clips, or the cache cannot be written.
     """
-    if not clips:
+    if not len(clips):
         raise EmoclrError("there are no clips to decode")
-    clips = [replace(clip, path=Path(clip.path).absolute()) for clip in clips]
-    root = _common_folder([clip.path for clip in clips])
-    names = [clip.path.relative_to(root).as_posix() for clip in clips]
-    folder = Path(cache_dir or default_cache_dir()).absolute() / _fingerprint(clips, names)
-    index = read_index(folder)
-    if index is None:
-        parts = [(clip.path, clip.start_s, clip.end_s) for clip in clips]
-        try:
-            decode_into(folder, parts, names, workers)
-        except OSError as error:
-            raise EmoclrError(f"{folder}: cannot be written: {error.strerror or error}") from error
-        index = read_index(folder)
-        if index is None:
-            raise EmoclrError(f"{folder}: cannot be read back after it was written")
-    store = WaveformStore(folder, index, root, clips)
+    table = clips if isinstance(clips, ClipTable) else ClipTable.of(clips)
+    folder = Path(cache_dir or default_cache_dir()).absolute()
+    try:
+        store = WaveformStore(folder, table, locate(folder, table, workers, cache_gb))
+    except OSError as error:
+        raise EmoclrError(f"{folder}: cannot be written: {error.strerror or error}") from error
     if store.failures:
         if not len(store):
             raise NothingReadable(store.failures)
-        say(f"{len(store.failures)} of {len(clips)} clips set aside:")
+        say(f"{len(store.failures)} of {len(table)} clips set aside:")
         for failure in store.failures[:SHOWN_FAILURES]:
             say(f"  {failure.path}: {failure.reason}")
         if len(store.failures) > SHOWN_FAILURES:
             say(f"  ... and {len(store.failures) - SHOWN_FAILURES} more")
+    if store.uncached:
+        say(
+            f"warning: decoded, this corpus takes {gigabytes(2 * int(store.samples.sum()))}; the cache {folder} "
+            f"may hold {gigabytes(allowed_bytes(folder, cache_gb))}, other corpora included. {store.uncached} of "
+            f"{len(store)} clips will be decoded each time they are heard, which is slow: raise cache_gb (or "
+            "EMOCLR_CACHE_GB), or make room with `corpus cache --clear`"
+        )
     return store
 
 
-def default_cache_dir() -> Path:
-    """Returns where decoded corpora are kept."""
-    return Path(os.environ.get("EMOCLR_CACHE") or Path.home() / ".cache" / "emoclr")
-
-
-def _common_folder(paths: Sequence[Path]) -> Path:
-    return Path(os.path.commonpath([path.parent for path in paths]))
-
-
-def _fingerprint(clips: Sequence[Clip], names: Sequence[str]) -> str:
-    """Returns a digest of what the clips are; names count from their common folder, which may move."""
-    digest = hashlib.sha256(json.dumps([_FORM, SAMPLE_RATE]).encode())
-    seen: dict[Path, tuple[int, int]] = {}
-    for clip, name in zip(clips, names, strict=True):
-        if clip.path not in seen:
-            try:
-                status = clip.path.stat()
-                seen[clip.path] = (status.st_size, status.st_mtime_ns)
-            except OSError:
-                seen[clip.path] = (-1, -1)
-        digest.update(json.dumps([name, *seen[clip.path], clip.start_s, clip.end_s]).encode())
-    return digest.hexdigest()[:32]
+def _fingerprint(digests: NDArray[np.bytes_], start_s: NDArray[np.float64], end_s: NDArray[np.float64]) -> str:
+    """Returns a digest of what clips are, wherever they lie and whatever they are called."""
+    digest = hashlib.blake2b(f"{_FORM} {SAMPLE_RATE}".encode(), digest_size=16)
+    for values in (digests, start_s, np.where(np.isnan(end_s), -1.0, end_s)):
+        digest.update(values.tobytes())
+    return digest.hexdigest()

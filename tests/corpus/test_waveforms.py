@@ -1,18 +1,15 @@
 import os
 import pickle
 import shutil
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import corpus.decoding
-import corpus.waveforms
-from configs.errors import ConfigError, EmoclrError
+from configs.errors import EmoclrError
 from corpus.audio import read_waveform
-from corpus.waveforms import Clip, clips_from, open_waveforms
+from corpus.cache import used_bytes
+from corpus.waveforms import Clip, open_waveforms
 
 ONE_STEP = 1 / 32_768
 
@@ -32,11 +29,15 @@ def cache(tmp_path):
     return tmp_path / "cache"
 
 
+@pytest.fixture
 def forbid_decoding(monkeypatch):
-    def refuse(*_):
-        raise AssertionError("decoded again")
+    def forbid():
+        def refuse(*_):
+            raise AssertionError("decoded again")
 
-    monkeypatch.setattr(corpus.waveforms, "decode_into", refuse)
+        monkeypatch.setattr(corpus.decoding, "read_waveform", refuse)
+
+    return forbid
 
 
 def test_every_clip_is_what_reading_its_file_gives(clips, cache):
@@ -75,29 +76,49 @@ def test_a_store_travels_small_and_reads_the_same(clips, cache):
     np.testing.assert_array_equal(pickle.loads(travelled).waveform(3), before)
 
 
-def test_the_second_time_nothing_is_decoded(clips, cache, monkeypatch):
+def test_the_second_time_nothing_is_decoded(clips, cache, forbid_decoding):
     first = open_waveforms(clips, cache)
-    forbid_decoding(monkeypatch)
+    forbid_decoding()
     second = open_waveforms(clips, cache)
     assert second.fingerprint == first.fingerprint
     np.testing.assert_array_equal(second.waveform(0), first.waveform(0))
 
 
-def test_speakers_learned_later_need_no_decoding(clips, cache, monkeypatch):
-    open_waveforms(clips, cache)
-    forbid_decoding(monkeypatch)
-    renamed = [Clip(clip.path, clip.start_s, clip.end_s, "eve") for clip in clips]
-    assert open_waveforms(renamed, cache).speaker_names == ["eve"]
+def test_another_list_of_known_clips_needs_no_decoding(clips, cache, forbid_decoding):
+    whole = open_waveforms(clips, cache)
+    forbid_decoding()
+    some = open_waveforms([clips[3], Clip(clips[0].path, speaker="eve")], cache)
+    np.testing.assert_array_equal(some.waveform(0), whole.waveform(3))
+    assert some.speaker_names == ["bob", "eve"] and some.speakers.tolist() == [0, 1]
+    assert some.fingerprint != whole.fingerprint
 
 
-def test_a_corpus_that_moved_with_its_times_is_still_known(clips, cache, tmp_path, monkeypatch):
+def test_a_corpus_that_was_copied_is_the_same_corpus_whatever_its_names_and_times(
+    clips, cache, tmp_path, forbid_decoding
+):
     old = open_waveforms(clips, cache)
-    (tmp_path / "moved").mkdir()
-    moved = [Clip(shutil.copy2(clip.path, tmp_path / "moved"), clip.start_s, clip.end_s) for clip in clips]
-    forbid_decoding(monkeypatch)
-    store = open_waveforms(moved, cache)
+    (tmp_path / "copy").mkdir()
+    copies = []
+    for number, clip in enumerate(clips):
+        path = shutil.copy(clip.path, tmp_path / "copy" / f"{number}{clip.path.suffix}")
+        os.utime(path, ns=(0, 12_345))
+        copies.append(Clip(path, clip.start_s, clip.end_s))
+    forbid_decoding()
+    store = open_waveforms(copies, cache)
     assert store.fingerprint == old.fingerprint
-    assert store.path(2) == tmp_path / "moved" / "c.wav"
+    assert store.path(2) == tmp_path / "copy" / "2.wav"
+    np.testing.assert_array_equal(store.waveform(2), old.waveform(2))
+
+
+def test_neither_the_place_of_the_cache_nor_its_order_shows_in_the_fingerprint(clips, tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    for clip in reversed(clips):
+        open_waveforms([clip], there)
+    assert open_waveforms(clips, here).fingerprint == open_waveforms(clips, there).fingerprint
+
+
+def test_the_order_of_clips_shows_in_the_fingerprint(clips, cache):
+    assert open_waveforms(clips, cache).fingerprint != open_waveforms(clips[::-1], cache).fingerprint
 
 
 def test_a_file_that_changed_is_noticed(clips, cache, write_tone):
@@ -134,64 +155,16 @@ def test_nothing_to_decode_is_an_error(cache, tmp_path):
         open_waveforms([Clip(tmp_path / "gone.wav")], cache)
 
 
-def test_processes_give_the_same_bytes_as_none(write_tone, cache, tmp_path):
+def test_processes_give_the_same_as_none(write_tone, cache, tmp_path):
     many = [Clip(write_tone(f"{n}.flac", rate=22_050, hz=200 + n, duration_s=0.05)) for n in range(70)]
     (tmp_path / "text.mp3").write_text("no recording")
     many.insert(33, Clip(tmp_path / "text.mp3"))
     alone, together = (open_waveforms(many, cache / str(n), workers=n) for n in (1, 2))
     assert alone.fingerprint == together.fingerprint
-    for name in (corpus.decoding.SAMPLES, corpus.decoding.FAILURES, corpus.decoding.NAMES):
-        folder = alone.fingerprint
-        assert (cache / "1" / folder / name).read_bytes() == (cache / "2" / folder / name).read_bytes()
-    assert alone.source_rows.tolist() == together.source_rows.tolist()
-
-
-def test_two_that_decode_at_once_both_get_all(clips, cache, monkeypatch):
-    # Both wait for each other after decoding, so neither finds the other's result ready-made.
-    both_decoded = threading.Barrier(2, timeout=30)
-    write = corpus.decoding._write
-
-    def write_and_wait(*arguments):
-        write(*arguments)
-        both_decoded.wait()
-
-    monkeypatch.setattr(corpus.decoding, "_write", write_and_wait)
-    with ThreadPoolExecutor(2) as threads:
-        stores = list(threads.map(lambda _: open_waveforms(clips, cache, workers=1), range(2)))
-    np.testing.assert_array_equal(stores[0].waveform(1), stores[1].waveform(1))
-    assert [entry.name for entry in cache.iterdir()] == [stores[0].fingerprint]
-
-
-def test_a_run_that_is_stopped_leaves_nothing_half_done(clips, cache, monkeypatch):
-    def stop(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(corpus.decoding, "read_waveform", stop)
-        with pytest.raises(KeyboardInterrupt):
-            open_waveforms(clips, cache, workers=1)
-    assert list(cache.iterdir()) == []
-    assert len(open_waveforms(clips, cache)) == 4
-
-
-def test_what_a_killed_run_left_is_removed_after_a_day_and_not_before(clips, cache):
-    for name, age_s in (("old", 2 * 86_400), ("young", 60)):
-        left = cache / f".{name}.1-ab"
-        left.mkdir(parents=True)
-        (left / corpus.decoding.SAMPLES).touch()
-        for path in (left / corpus.decoding.SAMPLES, left):
-            os.utime(path, (time.time() - age_s,) * 2)
-    store = open_waveforms(clips, cache)
-    assert {entry.name for entry in cache.iterdir()} == {store.fingerprint, ".young.1-ab"}
-
-
-@pytest.mark.parametrize("name", [corpus.decoding.SAMPLES, corpus.decoding.INDEX, corpus.decoding.FAILURES])
-def test_a_damaged_entry_is_made_again(clips, cache, name):
-    store = open_waveforms(clips, cache)
-    expected = store.waveform(3)
-    damaged = cache / store.fingerprint / name
-    damaged.write_bytes(damaged.read_bytes()[:-1])
-    np.testing.assert_array_equal(open_waveforms(clips, cache).waveform(3), expected)
+    assert alone.source_rows.tolist() == together.source_rows.tolist() == [n for n in range(71) if n != 33]
+    assert alone.failures == together.failures
+    for clip in range(70):
+        np.testing.assert_array_equal(alone.waveform(clip), together.waveform(clip))
 
 
 def test_a_cache_that_cannot_be_written_is_named(clips, tmp_path):
@@ -202,47 +175,5 @@ def test_a_cache_that_cannot_be_written_is_named(clips, tmp_path):
 
 def test_the_cache_goes_where_the_environment_says(clips, tmp_path, monkeypatch):
     monkeypatch.setenv("EMOCLR_CACHE", str(tmp_path / "mine"))
-    store = open_waveforms(clips)
-    assert (tmp_path / "mine" / store.fingerprint).is_dir()
-
-
-def test_sources_may_be_folders_files_and_tables(tmp_path, write_tone, write_csv):
-    in_folder, alone = write_tone("folder/x.wav"), write_tone("y.flac")
-    table = write_csv(
-        "path,speaker,split,start_s,end_s",
-        "folder/x.wav,1,train,,",
-        "y.flac,2,test,,",
-        "z.wav,3,validation,0.5,1.5",
-        name="one/labels.csv",
-    )
-    paths = [clip.path for clip in clips_from([tmp_path / "folder", alone])]
-    assert paths == [in_folder, alone]
-    clips = clips_from([table], splits=["train", "validation"])
-    assert list(clips) == [
-        Clip(tmp_path / "one" / "folder" / "x.wav", speaker="1"),
-        Clip(tmp_path / "one" / "z.wav", 0.5, 1.5, "3"),
-    ]
-
-
-def test_equal_names_in_two_corpora_are_two_speakers(write_csv):
-    tables = [write_csv("path,speaker", f"{name}.wav,1", name=f"{name}/labels.csv") for name in "ab"]
-    assert [clip.speaker for clip in clips_from(tables)] == ["a/labels/1", "b/labels/1"]
-
-
-def test_a_clip_of_two_sources_comes_once_with_its_speaker(tmp_path, write_tone, write_csv):
-    write_tone("folder/x.wav")
-    table = write_csv("path,speaker", "folder/x.wav,ann")
-    (clip,) = clips_from([tmp_path / "folder", table])
-    assert clip.speaker is not None and clip.speaker.endswith("/ann")
-
-
-def test_sources_that_give_nothing_are_errors(tmp_path, write_csv):
-    with pytest.raises(ConfigError, match="nowhere"):
-        clips_from([tmp_path / "nowhere"])
-    with pytest.raises(ConfigError, match=r"none\.csv"):
-        clips_from([tmp_path / "none.csv"])
-    table = write_csv("path,split", "x.wav,test")
-    with pytest.raises(ConfigError, match="no recordings in the splits train"):
-        clips_from([table], splits=["train"])
-    with pytest.raises(ConfigError, match="'dev' is no split"):
-        clips_from([table], splits=["dev"])
+    open_waveforms(clips)
+    assert used_bytes(tmp_path / "mine") == 2 * (8_000 + 20_000 + 16_000 + 12_000)
