@@ -12,6 +12,7 @@ _EXAMPLES = """\
   corpus scan recordings/ --out index.csv
   corpus prepare crema_d CREMA-D/ --labels votes --out crema_d.csv
   corpus shard recordings/ --out 'tars/corpus-%06d.tar'
+  corpus audit crema_d.csv --out reports/audit
   corpus demo --out demo/
 """
 
@@ -48,13 +49,18 @@ def _parser() -> argparse.ArgumentParser:
     _add_engine(shard)
     shard.set_defaults(work=_shard)
 
+    audit = commands.add_parser("audit", help="what would make numbers measured on a labels.csv wrong; 1 on leakage")
+    audit.add_argument("labels", type=Path, metavar="CSV", help="a labels.csv")
+    audit.add_argument("--out", type=Path, metavar="DIR", help="write report.md and report.json there, too")
+    audit.set_defaults(work=_audit)
+
     demo = commands.add_parser("demo", help="make the synthetic demo corpus")
     demo.add_argument("--out", required=True, type=Path, metavar="DIR", help="where the corpus goes")
     demo.add_argument("--seed", type=int, default=0, help="another seed makes other voices (default 0)")
     demo.add_argument("--size", choices=("small", "full"), default="full", help="default full")
     demo.set_defaults(work=_demo)
 
-    for command in (scan, prepare, shard, demo):
+    for command in (scan, prepare, shard, audit, demo):
         command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
 
@@ -88,6 +94,18 @@ def _shard(arguments: argparse.Namespace) -> None:
 
     engine = make_engine(arguments.engine, arguments.ray_address)
     write_shards(arguments.sources, arguments.out, engine, arguments.format, arguments.shard_mb)
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    from corpus.audit import audit
+    from corpus.audit.report import print_audit, write_audit
+
+    found = audit(arguments.labels)
+    print_audit(found)
+    if arguments.out is not None:
+        write_audit(found, arguments.out)
+        say(f"wrote {arguments.out / 'report.md'}")
+    return 1 if found.leaks else 0
 
 
 def _demo(arguments: argparse.Namespace) -> None:

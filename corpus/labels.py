@@ -89,7 +89,7 @@ class LabelTable:
         return bool(self.emotions) and bool(one_hot)
 
 
-def read_labels(path: Path, emotions: Sequence[str] | None = None) -> LabelTable:
+def read_labels(path: Path, emotions: Sequence[str] | None = None, refuse_leaks: bool = True) -> LabelTable:
     """Returns a labels.csv, checked.
 
     A column is an emotion where at least half of its values are numbers from 0 to 1; then all have to be.
@@ -97,6 +97,7 @@ def read_labels(path: Path, emotions: Sequence[str] | None = None) -> LabelTable
     Args:
         path: the CSV; relative paths in it count from its folder.
         emotions: the emotion columns, where they are not to be found by their values.
+        refuse_leaks: whether a speaker in two splits is an error; an audit counts them instead.
 
     Raises:
         LabelsError: something is missing, wrong, or one speaker is in two splits; with row and column.
@@ -114,7 +115,7 @@ def read_labels(path: Path, emotions: Sequence[str] | None = None) -> LabelTable
         for name in names:
             if name not in others:
                 raise LabelsError(table.path, "has another meaning and cannot be an emotion", column=name)
-    return _label_table(table, names, others, speakers_needed=True)
+    return _label_table(table, names, others, speakers_needed=True, refuse_leaks=refuse_leaks)
 
 
 def has_emotions(path: Path) -> bool:
@@ -171,7 +172,9 @@ def portable_path(recording: Path, csv_path: Path) -> str:
     return (absolute.relative_to(folder) if absolute.is_relative_to(folder) else absolute).as_posix()
 
 
-def _label_table(table: TextTable, emotions: list[str], others: list[str], speakers_needed: bool) -> LabelTable:
+def _label_table(
+    table: TextTable, emotions: list[str], others: list[str], speakers_needed: bool, refuse_leaks: bool = True
+) -> LabelTable:
     columns, size = table.columns, len(table.lines)
     folder = table.path.absolute().parent
     paths = [folder / name for name in _filled(table, "path")]
@@ -180,7 +183,7 @@ def _label_table(table: TextTable, emotions: list[str], others: list[str], speak
     if "speaker" in columns:
         speakers = _filled(table, "speaker") if speakers_needed else columns["speaker"]
     splits = _splits(table) if "split" in columns else None
-    if speakers is not None and splits is not None:
+    if refuse_leaks and speakers is not None and splits is not None:
         _refuse_leaks(table, speakers, splits)
     start_s, end_s = _bounds(table)
     return LabelTable(

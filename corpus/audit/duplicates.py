@@ -1,0 +1,91 @@
+"""The same audio twice: on both sides of a split, or with other labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from corpus.audit.findings import POSITIVE_SHARE, Finding, Weight, count_of, emotions_of, name_of
+from corpus.audit.fingerprints import copies
+from corpus.audit.recordings import Recording
+from corpus.labels import LabelTable
+
+
+@dataclass(frozen=True)
+class SameAudio:
+    """Rows with the same audio; `bits_off` is the part of their fingerprints that differs, None for equal samples."""
+
+    rows: tuple[int, ...]
+    bits_off: float | None = None
+
+
+def duplicate_findings(table: LabelTable, recordings: Sequence[Recording | str]) -> list[Finding]:
+    """Returns what there is to say of clips with the same audio; silent clips, which are all alike, are left out."""
+    exact = identical_audio(recordings)
+    return [*_findings(table, exact, "identical audio"), *_findings(table, similar_audio(recordings, exact), "a copy")]
+
+
+def identical_audio(recordings: Sequence[Recording | str]) -> list[SameAudio]:
+    """Returns the clips whose samples are the same, whatever lossless form their files have."""
+    rows_of: dict[str, list[int]] = {}
+    for row, recording in enumerate(recordings):
+        if isinstance(recording, Recording) and not recording.silent:
+            rows_of.setdefault(recording.digest, []).append(row)
+    return [SameAudio(tuple(rows)) for rows in rows_of.values() if len(rows) > 1]
+
+
+def similar_audio(recordings: Sequence[Recording | str], exact: Sequence[SameAudio]) -> list[SameAudio]:
+    """Returns pairs of clips with one fingerprint; of clips with equal samples the first takes part."""
+    repeated = {row for same in exact for row in same.rows[1:]}
+    heard = [
+        (row, recording.words)
+        for row, recording in enumerate(recordings)
+        if isinstance(recording, Recording) and not recording.silent and row not in repeated
+    ]
+    pairs = copies([words for _, words in heard])
+    return [SameAudio((heard[first][0], heard[second][0]), off) for first, second, off in pairs]
+
+
+def _findings(table: LabelTable, found: Sequence[SameAudio], what: str) -> list[Finding]:
+    if table.splits is not None:
+        sides, between = table.splits, "splits"
+    elif table.speakers is not None:
+        sides, between = table.speakers, "speakers"
+    else:
+        sides, between = [str(path) for path in table.paths], "recordings"
+    leaks = [same for same in found if len({sides[row] for row in same.rows}) > 1]
+    conflicts = [same for same in found if _labels_differ(table, same)]
+    repeats = [same for same in found if same not in leaks and same not in conflicts]
+    why = (
+        "" if table.splits is not None else f" Folds are made by {between[:-1]}, so both sides of a fold would hold it."
+    )
+    said = [
+        (leaks, f"{what} across {between}", Weight.LEAK, f"in several {between}.{why}"),
+        (conflicts, f"{what} with different labels", Weight.WARNING, "whose labels disagree."),
+        (repeats, f"{what} with the same labels", Weight.NOTE, "that count more than once."),
+    ]
+    return [
+        Finding(
+            check,
+            weight,
+            f"{count_of(len(cases), 'recording')} {words}",
+            [_told(table, same) for same in cases],
+        )
+        for cases, check, weight, words in said
+        if cases
+    ]
+
+
+def _labels_differ(table: LabelTable, same: SameAudio) -> bool:
+    return len(np.unique(table.targets[list(same.rows)] >= POSITIVE_SHARE, axis=0)) > 1
+
+
+def _told(table: LabelTable, same: SameAudio) -> str:
+    clips = []
+    for row in same.rows:
+        known = [emotions_of(table, row)]
+        known += [table.speakers[row]] if table.speakers is not None else []
+        known += [table.splits[row]] if table.splits is not None else []
+        clips.append(f"{name_of(table, row)} ({'; '.join(known)})")
+    certainty = "" if same.bits_off is None else f" ({same.bits_off:.0%} of fingerprint bits differ)"
+    return " = ".join(clips) + certainty

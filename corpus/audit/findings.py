@@ -1,0 +1,57 @@
+"""What an audit says: findings, each with its weight, and the lines that prove it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from corpus.labels import LabelTable, portable_path
+
+POSITIVE_SHARE = 0.25
+"""The share from which an emotion counts as there."""
+
+
+class Weight(StrEnum):
+    """How bad a finding is."""
+
+    LEAK = "leak"  # numbers measured on this corpus would be too high
+    WARNING = "warning"  # something is wrong, or easily misread
+    NOTE = "note"  # good to know
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found.
+
+    Attributes:
+        check: what was looked for, e.g. "speakers across splits".
+        weight: how bad it is.
+        summary: a sentence or two, with the count.
+        cases: a line for each case, all of them.
+    """
+
+    check: str
+    weight: Weight
+    summary: str
+    cases: Sequence[str] = ()
+
+
+def name_of(table: LabelTable, row: int) -> str:
+    """Returns how a report names a clip: its path as the CSV has it, and its part of the recording."""
+    name = portable_path(Path(table.paths[row]), table.source)
+    start, end = table.start_s[row], table.end_s[row]
+    if start == 0 and end != end:
+        return name
+    return f"{name} [{start:g} s to {'the end' if end != end else f'{end:g} s'}]"
+
+
+def emotions_of(table: LabelTable, row: int) -> str:
+    """Returns the labels of a clip: "anger", or "anger 0.40, fear 0.30" where they are shares."""
+    held = [(emotion, share) for emotion, share in zip(table.emotions, table.targets[row], strict=True) if share > 0]
+    plain = all(share == 1 for _, share in held)
+    return ", ".join(emotion if plain else f"{emotion} {share:.2f}" for emotion, share in held) or "no emotion"
+
+
+def count_of(number: int, what: str) -> str:
+    """Returns "1 clip", "2,000 clips"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,163 @@
+"""The report of an audit: on the screen, as Markdown, and as JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from configs.files import write_text
+from corpus.audit.findings import POSITIVE_SHARE, Weight, count_of
+from corpus.audit.recordings import Recording
+from corpus.audit.run import Audit
+from corpus.audit.shortcuts import CUES, TOGETHER, Shortcut
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+WIDTH = 80
+SHOWN_CASES = 5
+LISTED_CASES = 50
+
+HEADINGS = {Weight.LEAK: "Leaks", Weight.WARNING: "Warnings", Weight.NOTE: "Good to know"}
+_STYLES = {Weight.LEAK: "bold red", Weight.WARNING: "bold yellow", Weight.NOTE: "bold cyan"}
+
+_CUES_EXPLAINED = (
+    "How well a tiny model tells each emotion by properties of the files alone, in speakers not fitted to: area under "
+    "the ROC curve, 0.5 is chance. For all of them together with a 95 % interval over speakers."
+)
+
+
+def print_audit(audit: Audit) -> None:
+    """Prints the audit on standard output, within 80 columns."""
+    from rich.console import Console
+
+    screen = Console(highlight=False, emoji=False)
+    screen.width = min(screen.width, WIDTH)
+    screen.print(overview(audit), markup=False)
+    for weight, heading in HEADINGS.items():
+        findings = [finding for finding in audit.findings if finding.weight is weight]
+        if findings:
+            screen.print(f"\n{heading}", style=_STYLES[weight])
+        for finding in findings:
+            _print_item(screen, f"{finding.check}: {finding.summary}", indent=2)
+            for case in _shown(finding.cases, SHOWN_CASES):
+                _print_item(screen, case, indent=6)
+    if audit.shortcuts:
+        screen.print("\nShortcuts", style="bold")
+        screen.print(_CUES_EXPLAINED, markup=False)
+        screen.print(_shortcut_table(audit.shortcuts))
+    screen.print(f"\n{verdict(audit)}", style=_STYLES[Weight.LEAK] if audit.leaks else "bold green")
+
+
+def write_audit(audit: Audit, folder: Path) -> None:
+    """Writes `report.md` and `report.json` into a folder.
+
+    Raises:
+        EmoclrError: it cannot be written to.
+    """
+    write_text(folder / "report.json", json.dumps(audit_json(audit), indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / "report.md", audit_markdown(audit))
+
+
+def overview(audit: Audit) -> str:
+    """Returns what was looked at, in a sentence."""
+    table = audit.table
+    hours = sum(clip.duration_s for clip in audit.recordings if isinstance(clip, Recording)) / 3600
+    speakers = "speakers unknown" if table.speakers is None else count_of(len(set(table.speakers)), "speaker")
+    splits = "no splits" if table.splits is None else count_of(len(set(table.splits)), "split")
+    emotions = count_of(len(table.emotions), "emotion")
+    return f"{table.source}: {count_of(len(table), 'clip')}, {hours:.2f} h, {speakers}, {splits}, {emotions}."
+
+
+def verdict(audit: Audit) -> str:
+    """Returns the end of the report: whether numbers measured on this corpus can be trusted."""
+    if audit.leaks:
+        return f"Leakage: {', '.join(finding.check for finding in audit.leaks)}. Numbers measured on this are too high."
+    return "No leakage found."
+
+
+def audit_json(audit: Audit) -> dict[str, Any]:
+    """Returns the audit as the mapping of `report.json`, with every case."""
+    table = audit.table
+    return {
+        "labels": str(table.source),
+        "clips": len(table),
+        "unreadable": sum(isinstance(clip, str) for clip in audit.recordings),
+        "speakers": None if table.speakers is None else len(set(table.speakers)),
+        "emotions": {
+            emotion: int(np.count_nonzero(column >= POSITIVE_SHARE))
+            for emotion, column in zip(table.emotions, table.targets.T, strict=True)
+        },
+        "positive_share": POSITIVE_SHARE,
+        "leakage": bool(audit.leaks),
+        "findings": [
+            {"check": found.check, "weight": found.weight, "summary": found.summary, "cases": list(found.cases)}
+            for found in audit.findings
+        ],
+        "shortcuts": [asdict(found) for found in audit.shortcuts],
+    }
+
+
+def audit_markdown(audit: Audit) -> str:
+    """Returns the audit as Markdown, with the first cases of each finding."""
+    lines = ["# Audit", "", overview(audit), "", f"**{verdict(audit)}**"]
+    for weight, heading in HEADINGS.items():
+        findings = [finding for finding in audit.findings if finding.weight is weight]
+        lines += ["", f"## {heading}"] if findings else []
+        for finding in findings:
+            lines += ["", f"### {finding.check[0].upper()}{finding.check[1:]}", "", finding.summary, ""]
+            lines += [f"- {case}" for case in _shown(finding.cases, LISTED_CASES)]
+    if audit.shortcuts:
+        head, *rows = _shortcut_rows(audit.shortcuts)
+        lines += ["", "## Shortcuts", "", _CUES_EXPLAINED, ""]
+        lines += [_cells(head), _cells(["---"] * len(head)), *map(_cells, rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(cases: Sequence[str], most: int) -> list[str]:
+    left = len(cases) - most
+    return [*cases[:most], f"and {left:,} more, all in report.json"] if left > 0 else list(cases)
+
+
+def _print_item(screen: "Console", text: str, indent: int) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    screen.print(Padding(Text(f"- {text}", overflow="fold"), (0, 0, 0, indent)))
+
+
+def _shortcut_table(shortcuts: Sequence[Shortcut]) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    head, *rows = _shortcut_rows(shortcuts)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(head[0], overflow="fold")
+    for name in head[1:]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _shortcut_rows(shortcuts: Sequence[Shortcut]) -> list[list[str]]:
+    """Returns a head and a row for each emotion, with a number for each cue."""
+    cues = [cue for cue in (*CUES, TOGETHER) if any(found.cue == cue for found in shortcuts)]
+    told = {(found.emotion, found.cue): found for found in shortcuts}
+    rows = [["emotion", *cues]]
+    for emotion in dict.fromkeys(found.emotion for found in shortcuts):
+        row = [emotion]
+        for cue in cues:
+            found = told.get((emotion, cue))
+            interval = f" [{found.low:.2f}, {found.high:.2f}]" if found is not None and cue == cues[-1] else ""
+            row.append("" if found is None else f"{found.auroc:.2f}{interval}")
+        rows.append(row)
+    return rows
+
+
+def _cells(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

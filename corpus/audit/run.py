@@ -1,0 +1,55 @@
+"""The audit of one labels.csv, from reading it to the findings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from corpus.audit.duplicates import duplicate_findings
+from corpus.audit.findings import Finding, Weight
+from corpus.audit.people import table_findings
+from corpus.audit.recordings import Recording, measure_clips
+from corpus.audit.shortcuts import Shortcut, find_shortcuts, shortcut_findings
+from corpus.audit.sound import sound_findings
+from corpus.labels import LabelTable, read_labels
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        table: the labels.
+        recordings: what was measured of each clip, or why it cannot be read.
+        findings: the worst first.
+        shortcuts: what each cue tells of each emotion, also where that is little.
+    """
+
+    table: LabelTable
+    recordings: Sequence[Recording | str]
+    findings: Sequence[Finding]
+    shortcuts: Sequence[Shortcut]
+
+    @property
+    def leaks(self) -> list[Finding]:
+        """The findings that make numbers too high."""
+        return [finding for finding in self.findings if finding.weight is Weight.LEAK]
+
+
+def audit(labels: Path) -> Audit:
+    """Returns what is wrong with a labels.csv and its recordings.
+
+    Raises:
+        LabelsError: the CSV is not as it should be; a speaker in several splits is a finding instead.
+    """
+    table = read_labels(labels, refuse_leaks=False)
+    recordings = measure_clips(table)
+    shortcuts = find_shortcuts(table, recordings)
+    findings = [
+        *table_findings(table),
+        *duplicate_findings(table, recordings),
+        *sound_findings(table, recordings),
+        *shortcut_findings(shortcuts),
+    ]
+    order = list(Weight)
+    findings.sort(key=lambda finding: order.index(finding.weight))
+    return Audit(table, recordings, findings, shortcuts)
