@@ -1,6 +1,7 @@
 """Work on files spread over processes: results in order, memory bounded; a decoder that dies costs its file alone."""
 
 import contextlib
+import itertools
 import math
 import os
 import signal
@@ -8,8 +9,6 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -74,53 +73,16 @@ def time_limit_s(size_bytes: int) -> float:
     return LEAST_TIME_S + size_bytes / _SLOWEST_BYTES_PER_S
 
 
-def run_in_processes(
-    work: Callable[[Task], Result], tasks: Sequence[Task], files: int, workers: int | None
-) -> Iterator[Result]:
-    """Yields `work(task)` in the order of the tasks, with few results waiting at any time.
-
-    Args:
-        work: a function of a module, so that a fresh process can import it.
-        tasks: what it is called with.
-        files: how many files the tasks hold; a few are worked on here, since processes take time to start.
-        workers: processes; None for one a core, 1 for none beside this one.
-
-    Raises:
-        EmoclrError: a process died, as it does when the system runs out of memory.
-    """
-    workers = min(workers or usable_cores(), len(tasks))
-    if workers <= 1 or files <= _TOO_FEW_FOR_PROCESSES:
-        yield from map(work, tasks)
-        return
-    # Fresh processes, not copies of this one: copies of a process with threads (torch has some) can hang.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_quieten)
-    waiting: deque[Future[Result]] = deque()
-    try:
-        for task in tasks:
-            waiting.append(pool.submit(work, task))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    except BrokenProcessPool as error:
-        raise EmoclrError(
-            "a decoding process died, perhaps for lack of memory; fewer processes need less of it"
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def batches_by_size(paths: Iterable[Path]) -> list[tuple[int, int]]:
-    """Returns (first, end) of consecutive batches: a few MB of files, or one that is larger."""
-    batches: list[tuple[int, int]] = []
+def batches_by_size(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
+    """Yields (first, end) of consecutive batches: a few MB of files, or one that is larger."""
     first, held_bytes, end = 0, 0, 0
     for end, path in enumerate(paths, start=1):
-        with contextlib.suppress(OSError):
-            held_bytes += path.stat().st_size
+        held_bytes += _size_bytes(path)
         if held_bytes >= _BATCH_BYTES or end - first >= _BATCH_FILES:
-            batches.append((first, end))
+            yield first, end
             first, held_bytes = end, 0
-    return [*batches, (first, end)] if end > first else batches
+    if end > first:
+        yield first, end
 
 
 class _Worker(Generic[Task, Result]):
@@ -173,7 +135,7 @@ class _Pool(Generic[Task, Result]):
     ) -> None:
         self._work, self._tasks, self._path_of, self._lost = work, tasks, path_of, lost
         self._workers: list[_Worker[Task, Result]] = [_Worker(work) for _ in range(workers)]
-        self._untouched = 0
+        self._batches = batches_by_size(map(path_of, tasks))
         self._left_over: deque[list[int]] = deque()
         self._open_batches: deque[int] = deque()
         self._suspects: set[int] = set()
@@ -200,21 +162,13 @@ class _Pool(Generic[Task, Result]):
                 continue
             if self._left_over:
                 self._give(worker, self._left_over.popleft())
-            elif self._untouched < len(self._tasks) and len(self._open_batches) <= 2 * len(self._workers):
-                self._give(worker, self._next_batch())
+            elif len(self._open_batches) <= 2 * len(self._workers):
+                for first, end in itertools.islice(self._batches, 1):
+                    self._open_batches.append(end)
+                    self._give(worker, range(first, end))
 
     def _give(self, worker: _Worker[Task, Result], numbers: Sequence[int]) -> None:
         worker.give(numbers, self._tasks, self._limit_s(numbers[0]))
-
-    def _next_batch(self) -> Sequence[int]:
-        """Returns a few MB of files, or one that is larger."""
-        first, held_bytes = self._untouched, 0
-        most = min(len(self._tasks), first + _BATCH_FILES)
-        while self._untouched < most and held_bytes < _BATCH_BYTES:
-            held_bytes += self._size_bytes(self._untouched)
-            self._untouched += 1
-        self._open_batches.append(self._untouched)
-        return range(first, self._untouched)
 
     def _collect(self) -> None:
         """Waits until an answer comes, or none has come for too long."""
@@ -266,12 +220,7 @@ class _Pool(Generic[Task, Result]):
         self._waiting[number] = self._lost(self._tasks[number], reason)
 
     def _limit_s(self, number: int) -> float:
-        return time_limit_s(self._size_bytes(number))
-
-    def _size_bytes(self, number: int) -> int:
-        with contextlib.suppress(OSError):
-            return self._path_of(self._tasks[number]).stat().st_size
-        return 0
+        return time_limit_s(_size_bytes(self._path_of(self._tasks[number])))
 
 
 @dataclass(frozen=True)
@@ -285,7 +234,9 @@ def _serve(work: Callable[[Any], Any], connection: Connection) -> None:
     """Answers batches of tasks, one result after the other, until the other side is gone."""
     # Ctrl-C reaches all processes; the one that the user sees decides what becomes of the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _quieten()
+    # libmpg123 writes a line onto standard error for every oddity of a file.
+    with Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), 2)
     with contextlib.suppress(EOFError, ConnectionError):
         connection.send(None)
         while True:
@@ -298,10 +249,10 @@ def _serve(work: Callable[[Any], Any], connection: Connection) -> None:
                 connection.send(answer)
 
 
-def _quieten() -> None:
-    """Silences standard error, onto which libmpg123 writes a line for every oddity of a file."""
-    with Path(os.devnull).open("w") as nothing:
-        os.dup2(nothing.fileno(), 2)
+def _size_bytes(path: Path) -> int:
+    with contextlib.suppress(OSError):
+        return path.stat().st_size
+    return 0
 
 
 def _words_for(exit_code: int) -> str:
