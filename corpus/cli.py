@@ -9,7 +9,8 @@ from configs.console import make_parser, run_command, say
 from corpus.prepare.command import add_prepare
 
 _EXAMPLES = """\
-  corpus scan recordings/ --out index.csv
+  corpus scan recordings/ --out index.parquet
+  corpus stats index.parquet --out stats.png
   corpus prepare crema_d CREMA-D/ --labels votes --out crema_d.csv
   corpus shard recordings/ --out 'tars/corpus-%06d.tar'
   corpus audit crema_d.csv --out reports/audit
@@ -29,8 +30,23 @@ def _parser() -> argparse.ArgumentParser:
 
     scan = commands.add_parser("scan", help="list the recordings of folders and which of them can be read")
     scan.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="folder of recordings, or a file")
-    scan.add_argument("--out", required=True, type=Path, metavar="CSV", help="where the index goes")
+    scan.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="INDEX",
+        help="where the index goes, .parquet or .csv; of one that is there, only what is new or changed is read",
+    )
+    _add_engine(scan)
     scan.set_defaults(work=_scan)
+
+    stats = commands.add_parser("stats", help="durations, rates, levels, labels and speakers at a glance")
+    stats.add_argument(
+        "source", type=Path, metavar="INDEX_OR_LABELS", help="an index of `corpus scan`, or a labels.csv"
+    )
+    stats.add_argument("--index", type=Path, help="for a labels.csv: recordings that are in it are not read again")
+    stats.add_argument("--out", type=Path, metavar="PNG", help="draw it, too")
+    stats.set_defaults(work=_stats)
 
     prepare = add_prepare(commands)
 
@@ -60,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--size", choices=("small", "full"), default="full", help="default full")
     demo.set_defaults(work=_demo)
 
-    for command in (scan, prepare, shard, audit, demo):
+    for command in (scan, stats, prepare, shard, audit, demo):
         command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
 
@@ -78,14 +94,26 @@ def _positive(text: str) -> int:
 
 
 def _scan(arguments: argparse.Namespace) -> None:
-    from corpus.labels import write_labels
-    from corpus.scan import find_audio, index_of, scan, summary_of
+    from corpus.engines import make_engine
+    from corpus.scan import scan
 
-    rows = scan(find_audio(arguments.folders))
-    write_labels(arguments.out, index_of(rows))
-    for line in summary_of(rows):
+    engine = make_engine(arguments.engine, arguments.ray_address)
+    for line in scan(arguments.folders, arguments.out, engine):
         say(line)
     say(f"wrote {arguments.out}")
+
+
+def _stats(arguments: argparse.Namespace) -> None:
+    from corpus.stats import overview_of
+    from corpus.stats_tables import print_overview
+
+    overview = overview_of(arguments.source, arguments.index)
+    print_overview(overview)
+    if arguments.out is not None:
+        from corpus.figures import draw_overview
+
+        draw_overview(overview, arguments.out)
+        say(f"wrote {arguments.out}")
 
 
 def _shard(arguments: argparse.Namespace) -> None:

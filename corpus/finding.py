@@ -104,11 +104,16 @@ def list_audio(folders: Sequence[Path], walk: Walk) -> "pa.Table":
     Raises:
         ConfigError: one of `folders` does not exist.
     """
+    absolute = [Path(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100 (pathlib would follow links)
+    return list_files(track(walk.through(absolute), "looking"))
+
+
+def list_files(names: Iterable[str]) -> "pa.Table":
+    """Returns the same table of files that are known by their absolute names, each once; they need not exist."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    absolute = [Path(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100 (pathlib would follow links)
-    found = _as_arrow(track(walk.through(absolute), "looking")).unique()
+    found = _as_arrow(names).unique()
     found = found.take(pc.sort_indices(found))
     sizes = np.zeros((2, len(found)), dtype=np.int64)
     unknown = np.zeros(len(found), dtype=np.bool_)

@@ -1,109 +1,171 @@
-"""Which recordings lie in a folder, and which of them can be read."""
+"""What is known of the recordings in some folders, as an index: only what is new or changed is read."""
 
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from configs.console import say, track
 from configs.errors import ConfigError
-from corpus.audio import AUDIO_SUFFIXES, AudioError, inspect_audio, read_waveform
-from corpus.parallel import batches_by_size, run_in_processes
+from corpus.engines import Engine, LocalEngine
+from corpus.finding import Walk, list_audio
+from corpus.finding import find_audio as find_audio
+from corpus.index import Row, is_index, read_index_table, table_of, write_index
+from corpus.journal import Journal
+from corpus.measuring import lost_recording, measure_recording
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
+
+_ROWS_AT_ONCE = 1 << 12
 
 
 @dataclass(frozen=True)
-class ScannedFile:
-    """A row of the index; `status` is "ok" or "set aside", and then `reason` says why."""
+class Changes:
+    """How many recordings differ between an index and the one before it."""
 
-    path: Path
-    duration_s: float | None
-    sample_rate: int | None
-    channels: int | None
-    status: str
-    reason: str
+    new: int
+    changed: int
+    gone: int
+    as_before: int
 
 
-def find_audio(folders: Sequence[Path]) -> list[Path]:
-    """Returns the recordings below some folders, sorted; a file is taken as it is, whatever its ending.
+def scan(folders: Sequence[Path], out: Path, engine: Engine | None = None) -> list[str]:
+    """Writes the index of the recordings below some folders, and returns lines that sum it up.
 
-    Goes by the ending of the name. Hidden files and folders are skipped; links are followed, each folder is
-    entered once, so that a link to a folder above it does no harm.
+    Only what is new, or of another size or time of change than the index says, is read. What has been read is kept
+    beside the index while the scan lasts, so that one which is killed goes on where it was.
+
+    Args:
+        folders: folders, or files whatever their endings.
+        out: the index, `.parquet` or `.csv`.
+        engine: where the recordings are read; None for this machine.
 
     Raises:
-        ConfigError: one of `folders` does not exist.
+        ConfigError: a folder does not exist, or `out` has another ending, or is something else than an index.
+        EmoclrError: `out` cannot be written.
     """
-    found: set[Path] = set()
-    entered: set[tuple[int, int]] = set()
-    for folder in map(Path, folders):
-        if folder.is_dir():
-            found.update(_walk(folder, entered))
-        elif folder.exists():
-            found.add(folder)
-        else:
-            raise ConfigError(f"{folder}: no such file or folder")
-    return sorted(found)
+    import pyarrow as pa
+
+    out = Path(out)
+    before = _index_before(out)
+    walk = Walk()
+    files = list_audio(folders, walk)
+    with Journal(out) as journal:
+        read_before = journal.read()
+        if len(read_before):
+            say(f"going on with a scan that did not end, after {len(read_before):,} recordings")
+        table = read_recordings(files, pa.concat_tables([read_before, before]), journal.append, engine)
+        write_index(out, table)
+    lines = summary_of(table)
+    if len(before):
+        changes = changes_between(before, table)
+        lines.append(
+            f"{changes.new:,} new, {changes.changed:,} changed, {changes.gone:,} gone, {changes.as_before:,} as before"
+        )
+    return lines + walk.passed_by()
 
 
-def scan(files: Sequence[Path], workers: int | None = None) -> list[ScannedFile]:
-    """Returns one row a file, after decoding all of it: a good header does not make a good file."""
-    tasks = [list(files[first:end]) for first, end in batches_by_size(files)]
-    results = (row for rows in run_in_processes(_scan_batch, tasks, len(files), workers) for row in rows)
-    return list(track(results, "scanning", total=len(files)))
+def read_recordings(
+    files: "pa.Table",
+    known: "pa.Table",
+    keep: Callable[[Row], None] | None = None,
+    engine: Engine | None = None,
+) -> "pa.Table":
+    """Returns the rows of `files`, sorted by path: from `known` where size and time agree, else from the files.
+
+    Args:
+        files: as `list_audio` returns them.
+        known: rows of an index; of several rows of one file the first counts.
+        keep: called with each row that was read.
+        engine: where the recordings are read; None for this machine.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = known.take(pc.index_in(files["path"], value_set=known["path"].combine_chunks()))
+    same = pc.and_(pc.equal(known["size"], files["size"]), pc.equal(known["modified"], files["modified"]))
+    same = pc.fill_null(same, False)
+    names = _Names(files.filter(pc.invert(same))["path"].combine_chunks())
+    tables, rows = [known.filter(same)], list[Row]()
+    results = (engine or LocalEngine()).run(measure_recording, names, _path_of, lost_recording)
+    for row in track(results, "scanning", total=len(names)):
+        rows.append(row)
+        if keep is not None:
+            keep(row)
+        if len(rows) == _ROWS_AT_ONCE:
+            tables.append(table_of(rows))
+            rows.clear()
+    return pa.concat_tables([*tables, table_of(rows)]).sort_by("path")
 
 
-def index_of(rows: Sequence[ScannedFile]) -> "pd.DataFrame":
-    """Returns the index as a table, to be written with `corpus.labels.write_labels`."""
-    import pandas as pd
+def changes_between(before: "pa.Table", after: "pa.Table") -> Changes:
+    """Returns what two indexes differ in, by paths, sizes and times of change."""
+    import pyarrow.compute as pc
 
-    table = pd.DataFrame([vars(row) for row in rows], columns=list(ScannedFile.__dataclass_fields__))
-    return table.astype({"sample_rate": "Int64", "channels": "Int64"}).round({"duration_s": 4})
+    place = pc.index_in(after["path"], value_set=before["path"].combine_chunks())
+    stayed, earlier = after.filter(pc.is_valid(place)), before.take(place.drop_null())
+    as_before = len(stayed)
+    if len(stayed):
+        equal = [
+            pc.equal(pc.fill_null(stayed[column], -1), pc.fill_null(earlier[column], -1))
+            for column in ("size", "modified")
+        ]
+        as_before = pc.sum(pc.and_(*equal)).as_py()
+    return Changes(len(after) - len(stayed), len(stayed) - as_before, len(before) - len(stayed), as_before)
 
 
-def summary_of(rows: Sequence[ScannedFile]) -> list[str]:
+def summary_of(table: "pa.Table") -> list[str]:
     """Returns lines that say how much is readable, and how many files were set aside for which reason."""
-    good = [row for row in rows if row.status == "ok"]
-    hours = sum(row.duration_s or 0.0 for row in good) / 3600
-    lines = [f"{len(good)} recordings, {hours:.2f} h; {len(rows) - len(good)} set aside"]
-    reasons = Counter(row.reason for row in rows if row.status != "ok")
-    for reason, count in reasons.most_common():
-        example = next(row.path for row in rows if row.reason == reason)
-        lines.append(f"  {count} × {reason} (such as {example})")
+    import pyarrow.compute as pc
+
+    good = pc.equal(table["status"], "ok")
+    aside = table.filter(pc.invert(good))
+    hours = (pc.sum(table["duration_s"]).as_py() or 0.0) / 3600
+    lines = [f"{len(table) - len(aside):,} recordings, {hours:,.2f} h; {len(aside):,} set aside"]
+    for reason, count in reasons_of(aside):
+        example = os.fsdecode(aside["path"][pc.index(aside["reason"], reason).as_py()].as_py())
+        lines.append(f"  {count:,} × {reason} (such as {example})")
     return lines
 
 
-def _scan_batch(paths: list[Path]) -> list[ScannedFile]:
-    return [_scan_file(path) for path in paths]
+def reasons_of(aside: "pa.Table") -> list[tuple[str, int]]:
+    """Returns why recordings were set aside, and how many, the most frequent first."""
+    counts = aside["reason"].value_counts().to_pylist()
+    return sorted(((found["values"], found["counts"]) for found in counts), key=lambda found: -found[1])
 
 
-def _scan_file(path: Path) -> ScannedFile:
-    try:
-        info = inspect_audio(path)
-        read_waveform(path)
-    except AudioError as error:
-        return ScannedFile(path, None, None, None, "set aside", error.reason)
-    return ScannedFile(path, info.duration_s, info.sample_rate, info.channels, "ok", "")
+class _Names(Sequence[bytes]):
+    """Names in an Arrow array, which become Python's one at a time."""
+
+    def __init__(self, names: "pa.Array") -> None:
+        self._names = names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, place: int) -> bytes: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[bytes]: ...
+    def __getitem__(self, place: int | slice) -> bytes | list[bytes]:
+        if isinstance(place, slice):
+            names: list[bytes] = self._names[place].to_pylist()
+            return names
+        name: bytes = self._names[place].as_py()
+        return name
 
 
-def _walk(folder: Path, entered: set[tuple[int, int]]) -> Iterator[Path]:
-    try:
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in entered:
-            return
-        entered.add((status.st_dev, status.st_ino))
-        with os.scandir(folder) as entries:
-            children = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        say(f"{folder}: skipped, {error.strerror or error}")
-        return
-    for child in children:
-        if child.name.startswith("."):
-            continue
-        if child.is_dir():
-            yield from _walk(Path(child.path), entered)
-        elif Path(child.name).suffix.lower() in AUDIO_SUFFIXES:
-            yield Path(child.path)
+def _path_of(name: bytes) -> Path:
+    return Path(os.fsdecode(name))
+
+
+def _index_before(out: Path) -> "pa.Table":
+    if out.suffix.lower() not in (".parquet", ".csv"):
+        raise ConfigError(f"--out {out}: an index ends in .parquet or .csv")
+    if not out.exists():
+        return table_of([])
+    if not is_index(out):
+        raise ConfigError(f"--out {out}: is there, and no index of `corpus scan`; give another name, or remove it")
+    return read_index_table(out)

@@ -1,3 +1,4 @@
+import csv
 import subprocess
 import sys
 
@@ -11,9 +12,17 @@ def test_scan_writes_an_index_and_counts_what_it_set_aside(tmp_path, write_tone,
     write_tone("audio/a.ogg", rate=22_050)
     (tmp_path / "audio" / "b.wav").write_text("no recording")
     assert main(["scan", str(tmp_path / "audio"), "--out", str(tmp_path / "index.csv")]) == 0
-    lines = (tmp_path / "index.csv").read_text().splitlines()
-    assert lines[1] == "audio/a.ogg,1.0,22050,1,ok,"
-    assert lines[2].startswith("audio/b.wav,,,,set aside,cannot be read as audio")
+    with (tmp_path / "index.csv").open(newline="") as file:
+        good, bad = csv.DictReader(file)
+    assert [good[name] for name in ("path", "duration_s", "sample_rate", "status", "reason")] == [
+        "audio/a.ogg",
+        "1",
+        "22050",
+        "ok",
+        "",
+    ]
+    assert (bad["path"], bad["duration_s"], bad["status"]) == ("audio/b.wav", "", "set aside")
+    assert bad["reason"].startswith("cannot be read as audio")
     assert "1 set aside" in capsys.readouterr().err
 
 
@@ -58,6 +67,6 @@ def test_debug_shows_the_error_itself(place, tmp_path):
 
 
 def test_help_needs_nothing_heavy():
-    heavy = "{'numpy', 'pandas', 'soundfile', 'soxr', 'sklearn', 'torch', 'rich'}"
+    heavy = "{'numpy', 'pandas', 'pyarrow', 'soundfile', 'soxr', 'sklearn', 'torch', 'rich'}"
     code = f"import sys, corpus.cli; corpus.cli._parser().format_help(); sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
