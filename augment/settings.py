@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from augment.safety import refusal
 from configs.settings import Settings, load_settings
+from corpus.lengths import Short
 
 
 class SpectrogramSettings(Settings):
@@ -70,6 +71,7 @@ class AugmentSettings(Settings):
     """How two views of a clip are made."""
 
     positives: Literal["same_segment", "nearby", "clip"] = "nearby"
+    short: Short = Field("repeat", description="how a clip shorter than a view fills it")
     nearby_s: float = Field(1.0, ge=0, description="s between the starts of two `nearby` views, at most")
     transforms: list[TransformSettings] = []
     background: BackgroundSettings = BackgroundSettings()
@@ -93,7 +95,7 @@ class AugmentSettings(Settings):
 class ViewSettings(Settings):
     """Everything that says what a view looks like; the settings of pretraining extend it."""
 
-    crop_s: float = Field(5.0, gt=0, description="length of a view in s; shorter clips are repeated to fill it")
+    crop_s: float = Field(5.0, gt=0, description="length of a view in s")
     spectrogram: SpectrogramSettings = SpectrogramSettings()
     augment: AugmentSettings = AugmentSettings()
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from augment.masks import draw_masks
 from augment.settings import AugmentSettings
 from augment.waveform import WaveformAugmentation
+from corpus.lengths import fill_to
 
 
 class View(NamedTuple):
@@ -50,9 +51,13 @@ class ViewMaker:
         rng = self._seeds(epoch, clip, view, "crop")
         return int(rng.integers(max(0, anchor - reach), min(room, anchor + reach) + 1))
 
+    def fill(self, crop: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Returns a crop as long as a view, filled as the settings say where it is shorter."""
+        return fill_to(crop, self.crop_samples, self.settings.short)
+
     def make(self, crop: NDArray[np.float32], epoch: int, clip: int, view: int) -> View:
-        """Returns a view of a crop; a crop shorter than a view is repeated until it fills it."""
-        waveform = np.resize(crop, self.crop_samples)
+        """Returns a view of a crop; one that is shorter than a view is filled."""
+        waveform = self.fill(crop)
         seeds = np.random.SeedSequence((self.seed, epoch, clip, view, _STREAMS["waveform"]))
         masks = draw_masks(
             self.settings.masks,

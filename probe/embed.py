@@ -11,6 +11,7 @@ from torch import nn
 from configs.console import track
 from configs.errors import EmoclrError
 from corpus.audio import SAMPLE_RATE
+from corpus.lengths import Short, fill_to
 from corpus.waveforms import WaveformStore
 from pretrain.precision import choose_precision
 
@@ -47,22 +48,26 @@ def embed_clips(
     description: str = "embedding",
     device: str = "cpu",
     precision: PrecisionSetting = "auto",
+    short: Short = "repeat",
 ) -> Embeddings:
     """Returns the mean over each clip's windows of what the encoder gives, float32 (clips, features).
 
     Args:
         encoder: takes windows (B, samples) and gives (B, features); is put into eval mode, and left on `device`.
         store: holds the clips.
-        window_s: length of a window in s; a shorter clip is repeated to fill it, as in pretraining.
+        window_s: length of a window in s.
         hop_s: greatest distance between windows in s.
         clips: which clips of the store, in which order; None for all.
         batch_size: windows at once, of as many clips as it takes.
         description: shown with the progress.
         device: "cpu" or "cuda".
         precision: `auto` is what training would choose; a CPU takes fp32 for windows under a second.
+        short: how a clip that is shorter than a window fills it; the encoder's settings say how it was trained.
     """
     chosen = np.arange(len(store)) if clips is None else clips
-    found = list(each_window(encoder, store, window_s, hop_s, chosen, batch_size, description, device, precision))
+    found = list(
+        each_window(encoder, store, window_s, hop_s, chosen, batch_size, description, device, precision, short)
+    )
     positions = np.concatenate([windows.positions for windows in found])
     outputs = np.concatenate([windows.outputs for windows in found])
     sums = np.zeros((len(chosen), outputs.shape[1]))
@@ -89,6 +94,7 @@ def each_window(
     description: str = "embedding",
     device: str = "cpu",
     precision: PrecisionSetting = "auto",
+    short: Short = "repeat",
 ) -> Iterator[Windows]:
     """Yields what the encoder gives for every window of the clips, batch by batch; see `embed_clips`.
 
@@ -105,9 +111,8 @@ def each_window(
     with torch.inference_mode(), torch.autocast(device, dtype=torch.bfloat16, enabled=half):
         for begin in track(batches, description):
             some, where = positions[begin : begin + batch_size], first[begin : begin + batch_size]
-            # np.resize repeats what is too short.
             crops = [
-                np.resize(store.crop(int(clips[position]), int(start), window), window)
+                fill_to(store.crop(int(clips[position]), int(start), window), window, short)
                 for position, start in zip(some, where, strict=True)
             ]
             outputs = encoder(torch.from_numpy(np.stack(crops)).to(device))  # (B, features)

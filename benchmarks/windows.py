@@ -1,0 +1,123 @@
+"""How short clips are best filled, and how the windows of a long one are best made into one answer.
+
+    python benchmarks/windows.py RUN LABELS.csv
+
+RUN is one backbone's folder of a pretraining run. Ridge probes are fitted to the training speakers of the CSV and
+scored on its validation speakers (macro AUROC, mAP); test speakers take no part. The second table also scores
+recordings that hold two emotions: two clips of one speaker behind each other, each emotion as strong as in the
+stronger clip.
+"""
+
+import argparse
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from corpus.labels import LabelTable, read_labels
+from corpus.lengths import Short, fill_to
+from corpus.splits import speaker_folds
+from corpus.waveforms import WaveformStore, clips_of, open_waveforms
+from pretrain.checkpoint import load_encoder, untrained_encoder
+from pretrain.encoder import Encoder
+from probe.embed import window_starts
+from probe.linear import LinearProbe
+from probe.metrics import POSITIVE_SHARE
+
+RATE = 16_000
+SEED = 0
+Array = NDArray[np.float64]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("run", type=Path)
+    parser.add_argument("labels", type=Path)
+    parser.add_argument("--every", type=int, default=1, help="take one of so many clips")
+    arguments = parser.parse_args()
+    encoder, card = load_encoder(arguments.run)
+    table = read_labels(arguments.labels)
+    rows = np.concatenate([table.rows_of("train"), table.rows_of("validation")])[:: arguments.every]
+    store = open_waveforms(clips_of(table.select(rows)))
+    table = table.select(rows[store.source_rows])
+    short_table(encoder, untrained_encoder(card, SEED), store, table)
+    window_table(encoder, store, table)
+
+
+def short_table(trained: Encoder, untrained: Encoder, store: WaveformStore, table: LabelTable) -> None:
+    """Prints what filling clips to one window of 5 s costs, for each way of filling."""
+    print("| one window of 5 s filled by | untrained | pretrained |\n| --- | --- | --- |", flush=True)
+    for short in get_args(Short):
+        cells = []
+        for encoder in (untrained, trained):
+            crops = [fill_to(store.crop(clip, 0, 5 * RATE), 5 * RATE, short) for clip in range(len(store))]
+            embedded = embed(encoder, crops)
+            answers = probe_of(embedded, table).predict_proba(embedded[table.rows_of("validation")])
+            cells.append(scores(table.targets[table.rows_of("validation")], answers))
+        print(f"| {short} | {cells[0]} | {cells[1]} |", flush=True)
+
+
+def window_table(encoder: Encoder, store: WaveformStore, table: LabelTable) -> None:
+    """Prints how well windows of 1 s, half a second apart, answer for clips and for pairs of clips."""
+    window, hop = RATE, RATE // 2
+    starts = [window_starts(int(samples), window, hop) for samples in store.samples]
+    owner = np.repeat(np.arange(len(store)), [len(of_clip) for of_clip in starts])
+    crops = [
+        fill_to(store.crop(int(clip), int(start), window), window, "repeat")
+        for clip, start in zip(owner, np.concatenate(starts), strict=True)
+    ]
+    windows = embed(encoder, crops)
+    means = np.stack([windows[owner == clip].mean(0) for clip in range(len(store))])
+    probe = probe_of(means, table)
+    said = probe.predict_proba(windows)
+    held_out = table.rows_of("validation")
+    alone = [(said[owner == clip], table.targets[clip]) for clip in held_out]
+    pairs = []
+    generator = np.random.default_rng(SEED)
+    speakers = np.array(table.speakers)
+    for clip in held_out:
+        other = generator.choice(held_out[(speakers[held_out] == speakers[clip]) & (held_out != clip)])
+        both = np.concatenate([said[owner == clip], said[owner == other]])
+        pairs.append((both, np.maximum(table.targets[clip], table.targets[other])))
+    print("\n| windows become one answer by | clips | two clips in one recording |\n| --- | --- | --- |", flush=True)
+    for name, combine in COMBINED.items():
+        cells = [
+            scores(np.stack([t for _, t in kind]), np.stack([combine(w) for w, _ in kind])) for kind in (alone, pairs)
+        ]
+        print(f"| {name} | {cells[0]} | {cells[1]} |", flush=True)
+
+
+COMBINED = {
+    "mean": lambda said: said.mean(0),
+    "max": lambda said: said.max(0),
+    "noisy_or": lambda said: 1 - np.prod(1 - said, axis=0),
+}
+
+
+def embed(encoder: Encoder, crops: list[NDArray[np.float32]]) -> Array:
+    """Returns embeddings (n, features)."""
+    with torch.inference_mode():
+        parts = [encoder(torch.from_numpy(np.stack(crops[i : i + 64]))) for i in range(0, len(crops), 64)]
+    return torch.cat(parts).double().numpy()
+
+
+def probe_of(features: Array, table: LabelTable) -> LinearProbe:
+    """Returns a probe that was fitted to the training speakers."""
+    rows = table.rows_of("train")
+    return LinearProbe(single_label=False).fit(
+        features[rows], table.targets[rows], speaker_folds(table.select(rows), 5, SEED)
+    )
+
+
+def scores(targets: Array, answers: Array) -> str:
+    """Returns macro AUROC and mAP as a cell."""
+    positive = targets >= POSITIVE_SHARE
+    auroc = roc_auc_score(positive, answers, average="macro")
+    return f"{auroc:.3f}, {average_precision_score(positive, answers, average='macro'):.3f}"
+
+
+if __name__ == "__main__":
+    main()
