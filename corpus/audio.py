@@ -28,6 +28,8 @@ LONGEST_S = 24 * 3600.0
 
 _BLOCK_SAMPLES = 1 << 18
 _LOWEST_SAMPLE_RATE = 1_000
+# 32-bit integers kept as floating point are loud, but sound; far beyond them resampling overflows.
+_LARGEST_SAMPLE = 2.0**31
 _PLAINER_REASONS = {
     # libmpg123's answer to anything with the ending .mp3 in which it finds no frame.
     "File does not exist or is not a regular file (possibly a pipe?).": "no MPEG audio in it",
@@ -78,7 +80,7 @@ def read_waveform(path: Path, start_s: float = 0.0, end_s: float | None = None) 
 
     Raises:
         AudioError: the file is missing, empty, no audio, damaged; it holds no samples between `start_s` and
-            `end_s`, samples that are not finite, or more than `LONGEST_S`.
+            `end_s`, samples that are not finite or beyond all sense, or more than `LONGEST_S`.
     """
     path = Path(path)
     with _open(path) as file:
@@ -182,8 +184,11 @@ def _blocks(file: sf.SoundFile, path: Path, start_s: float, end_s: float | None)
         block: NDArray[np.float32] = file.read(wanted, dtype="float32", always_2d=True)  # (frames, channels)
         if not len(block):
             return
-        if not np.isfinite(block).all():
+        peak = float(np.abs(block).max())  # NaN where one of them is
+        if not np.isfinite(peak):
             raise AudioError(path, "samples that are not finite numbers (NaN or infinity)")
+        if peak > _LARGEST_SAMPLE:
+            raise AudioError(path, f"samples up to {peak:.0e}, where full scale is 1: this is no sound")
         left -= len(block)
         allowed -= len(block)
         if allowed < 0:

@@ -68,6 +68,7 @@ SET_ASIDE: dict[str, tuple[Callable[[Path], object], str]] = {
     "text.mp3": (lambda p: p.write_text("this was never a recording\n" * 100), "no MPEG audio in it"),
     "nan.wav": (lambda p: write(p, np.r_[tone(), np.nan], subtype="FLOAT"), "not finite"),
     "infinite.wav": (lambda p: write(p, np.r_[-np.inf, tone()], subtype="DOUBLE"), "not finite"),
+    "beyond sense.wav": (lambda p: write(p, 3e38 * tone(22_050), 22_050, "FLOAT"), "full scale is 1"),
     "one sample at 192 kHz.wav": (lambda p: write(p, np.array([0.5]), 192_000), "no samples"),
     "link to itself.wav": (lambda p: p.symlink_to(p.name), "Too many levels of symbolic links"),
     "link to nothing.wav": (lambda p: p.symlink_to("nothing"), "no such file"),
