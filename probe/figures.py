@@ -4,10 +4,11 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from configs.pages import DARK, LIGHT, Theme, figure_style
 from probe.metrics import ECE_BINS, Array, reliability
 from probe.scores import Measure, Scores
 
@@ -30,22 +31,6 @@ METRIC_LABELS = {
     "wa": "WA",
 }
 
-
-@dataclass(frozen=True)
-class Theme:
-    """Colours of one page."""
-
-    card: str
-    text: str
-    muted: str
-    grid: str
-    accent: str
-    soft: str
-    baseline: str
-
-
-LIGHT = Theme("#ffffff", "#1c2127", "#5c6670", "#e3e7eb", "#1f6f8b", "#a9cfdc", "#98a1aa")
-DARK = Theme("#181d23", "#e6eaee", "#a0abb6", "#303841", "#62bcd9", "#2c5b6c", "#75808b")
 
 Draw = Callable[["Canvas", Theme], None]
 
@@ -129,24 +114,7 @@ def _render(draw: Draw, theme: Theme, height_in: float) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
 
-    style: Any = {
-        "font.size": 10,
-        "text.color": theme.text,
-        "axes.facecolor": theme.card,
-        "axes.edgecolor": theme.grid,
-        "axes.labelcolor": theme.muted,
-        "axes.titlecolor": theme.text,
-        "axes.titlesize": 10,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.axisbelow": True,
-        "xtick.color": theme.muted,
-        "ytick.color": theme.grid,
-        "ytick.labelcolor": theme.text,
-        "grid.color": theme.grid,
-        "grid.linewidth": 0.8,
-    }
-    with mpl.rc_context(style):
+    with mpl.rc_context(figure_style(theme)):
         canvas = Canvas(figsize=(WIDTH_IN, height_in), facecolor=theme.card, layout="constrained")
         FigureCanvasAgg(canvas)
         draw(canvas, theme)

@@ -1,6 +1,5 @@
 """The report a reviewer reads: one HTML file without a network, the same as JSON and Markdown, and the figures."""
 
-import base64
 import json
 import math
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.files import write_atomically, write_text
+from configs.pages import data_url, render_page
 from probe.figures import METRIC_LABELS, Figure, report_figures
 from probe.scores import CHANCE, Measure, Metrics, Row, Scores, SpeakerProbe
 
@@ -174,11 +174,9 @@ def report_json(report: Report) -> dict[str, Any]:
 
 def report_html(report: Report, figures: Sequence[Figure]) -> str:
     """Returns the report as one HTML page that needs nothing beside it."""
-    from jinja2 import Environment
-
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     names = table_metrics(report.scores)
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    return render_page(
+        TEMPLATE,
         report=report,
         scores=report.scores,
         truth=report.scores.truth,
@@ -187,7 +185,7 @@ def report_html(report: Report, figures: Sequence[Figure]) -> str:
         glossary=GLOSSARY,
         lower_is_better=LOWER_IS_BETTER,
         best=best_rows(report.scores.rows, names),
-        figures=[(figure, _data_url(figure.light), _data_url(figure.dark)) for figure in figures],
+        figures=[(figure, data_url(figure.light), data_url(figure.dark)) for figure in figures],
         number=number,
         interval=interval,
     )
@@ -270,7 +268,3 @@ def _json_speaker_probe(probe: SpeakerProbe | None) -> dict[str, Any] | None:
         return None
     accuracy = {name: _json_measure(found) for name, found in probe.rows}
     return {"speakers": probe.speakers, "protocol": probe.protocol, "accuracy": accuracy}
-
-
-def _data_url(content: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
