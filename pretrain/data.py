@@ -11,9 +11,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from augment.views import ViewMaker
+from configs.errors import EmoclrError
+from corpus.audio import AudioError
 from corpus.grouping import shuffled_groups
 from corpus.parallel import usable_cores
 from corpus.waveforms import WaveformStore
+from pretrain.lost import LostClips
 
 VIEWS = 2
 
@@ -30,6 +33,7 @@ class ViewDataset(Dataset[ViewBatch]):
     """The views of a clip, looked up by (epoch, clip): a `ViewBatch` without its first axis.
 
     A DataLoader's own collation stacks them, and in a worker straight into the memory that it shares with training.
+    Of a clip whose recording is lost come views of silence, with -1 - clip for its number.
     """
 
     def __init__(self, store: WaveformStore, maker: ViewMaker, views: int = VIEWS) -> None:
@@ -40,13 +44,24 @@ class ViewDataset(Dataset[ViewBatch]):
     def __getitem__(self, key: tuple[int, int]) -> ViewBatch:
         epoch, clip = key
         length = int(self.store.samples[clip])
-        views = []
-        for view in range(self.views):
-            start = self.maker.crop_start(length, epoch, clip, view)
-            crop = self.store.crop(clip, start, self.maker.crop_samples)
-            views.append(self.maker.make(crop, epoch, clip, view))
+        starts = [self.maker.crop_start(length, epoch, clip, view) for view in range(self.views)]
+        number = clip
+        try:
+            crops = [self.store.crop(clip, start, self.maker.crop_samples) for start in starts]
+        except AudioError:
+            crops = [np.zeros(self.maker.crop_samples, dtype=np.float32)] * self.views
+            number = -1 - clip
+        views = [self.maker.make(crop, epoch, clip, view) for view, crop in enumerate(crops)]
         waveforms, masks = (torch.from_numpy(np.stack(parts)) for parts in zip(*views, strict=True))
-        return ViewBatch(waveforms, masks, torch.tensor(clip))
+        return ViewBatch(waveforms, masks, torch.tensor(number))
+
+    def why_lost(self, clip: int) -> tuple[str, str]:
+        """Returns the recording of a lost clip, and what is wrong with it."""
+        try:
+            self.store.crop(clip, 0, 1)
+        except AudioError as error:
+            return str(error.path), error.reason
+        return str(self.store.path(clip)), "could not be read for a while"
 
 
 class BatchOrder:
@@ -113,6 +128,20 @@ class Order(Protocol):
         """Yields the keys of each batch from step `step` up to `steps`."""
 
 
+def without_lost(batch: ViewBatch, in_step: bool) -> ViewBatch:
+    """Returns a batch without its lost clips, whose numbers are negative.
+
+    Args:
+        batch: at least one of its clips is not lost.
+        in_step: keep the size, since other ranks have batches of it: the next clip that is there comes once more.
+    """
+    good = (batch.clips >= 0).nonzero()[:, 0]
+    if in_step:
+        places = torch.arange(len(batch.clips))
+        good = good[torch.searchsorted(good, places) % len(good)]
+    return ViewBatch(*(part[good] for part in batch))
+
+
 class _Keys:
     """What a DataLoader takes as its batch sampler: the keys that are left."""
 
@@ -131,19 +160,39 @@ class ViewLoader:
 
     Lightning stores `state_dict` with the checkpoint and hands it back on resume: since every draw follows from
     (seed, epoch, clip, view), the number of batches consumed is all there is to remember.
+
+    Args:
+        dataset: gives the views of a key.
+        order: the keys of each batch.
+        steps: batches of the whole run.
+        workers: processes that make views.
+        lost_clips: counts the clips that turn out unreadable on the way.
     """
 
-    def __init__(self, dataset: Dataset[ViewBatch], order: Order, steps: int, workers: int) -> None:
+    def __init__(
+        self,
+        dataset: Dataset[ViewBatch],
+        order: Order,
+        steps: int,
+        workers: int,
+        lost_clips: LostClips | None = None,
+    ) -> None:
         self.dataset = dataset
         self.order = order
         self.steps = steps
         self.workers = workers
         self.consumed = 0
+        self.lost_clips = lost_clips or LostClips()
 
     def __len__(self) -> int:
         return self.steps
 
     def __iter__(self) -> Iterator[ViewBatch]:
+        """Yields the batches that are left.
+
+        Raises:
+            EmoclrError: too many clips turn out unreadable, or all of a batch.
+        """
         keys: Any = _Keys(self.order, self.consumed, self.steps)
         loader: DataLoader[Any] = DataLoader(
             self.dataset,
@@ -154,8 +203,21 @@ class ViewLoader:
             worker_init_fn=_start_worker,
         )
         for batch in loader:
+            found = self._checked(batch)
             self.consumed += 1
-            yield batch
+            yield found
+
+    def _checked(self, batch: ViewBatch) -> ViewBatch:
+        """Returns a batch without the clips that are lost, and counts these."""
+        lost = (-1 - batch.clips[batch.clips < 0]).tolist()
+        if not lost or not isinstance(self.dataset, ViewDataset) or not isinstance(self.order, BatchOrder):
+            return batch
+        epoch, per_epoch = self.consumed // self.order.batches_per_epoch, self.order.batches_per_epoch
+        for clip in lost:
+            self.lost_clips.add(epoch, *self.dataset.why_lost(clip), per_epoch * self.order.batch_size)
+        if len(lost) == len(batch.clips):
+            raise EmoclrError(f"no clip of a batch of {len(lost)} can be read; the last checkpoint is kept")
+        return without_lost(batch, in_step=self.order.ranks > 1)
 
     def state_dict(self) -> dict[str, int]:
         """Returns the number of batches consumed."""

@@ -1,6 +1,7 @@
 """Levels of a corpus, measured once and kept with every checkpoint."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from augment.spectrogram import Spectrogram
 from augment.views import ViewMaker
 from configs.console import track
 from configs.errors import EmoclrError
+from corpus.audio import AudioError
 from corpus.waveforms import WaveformStore
 from pretrain.encoder import Normalisation
 
@@ -22,6 +24,8 @@ def measure_normalisation(
 ) -> Normalisation:
     """Returns mean and standard deviation of each spectrogram channel over crops of up to 1,000 clips.
 
+    Those that turn out unreadable are passed by: training counts them.
+
     Args:
         store: the corpus.
         maker: says where crops are taken, and by its seed which clips.
@@ -30,19 +34,21 @@ def measure_normalisation(
     """
     among = np.arange(len(store)) if clips is None else clips
     chosen = np.random.default_rng(maker.seed).permutation(among)[:MEASURED_CLIPS]
-    starts = (maker.crop_start(int(store.samples[clip]), 0, int(clip), 0) for clip in chosen)
-    crops = (store.crop(int(clip), start, maker.crop_samples) for clip, start in zip(chosen, starts, strict=True))
-    return measure_crops(track(crops, "measuring levels", total=len(chosen)), maker.crop_samples, settings)
+
+    def crops() -> Iterator[NDArray[np.float32]]:
+        for clip in track(chosen.tolist(), "measuring levels"):
+            start = maker.crop_start(int(store.samples[clip]), 0, clip, 0)
+            with suppress(AudioError):
+                yield maker.fill(store.crop(clip, start, maker.crop_samples))
+
+    return measure_crops(crops(), settings)
 
 
-def measure_crops(
-    crops: Iterable[NDArray[np.float32]], crop_samples: int, settings: SpectrogramSettings
-) -> Normalisation:
+def measure_crops(crops: Iterable[NDArray[np.float32]], settings: SpectrogramSettings) -> Normalisation:
     """Returns mean and standard deviation of each spectrogram channel over some crops.
 
     Args:
-        crops: float32 `(samples,)` each; a shorter one is repeated until it has `crop_samples`.
-        crop_samples: length of a view.
+        crops: float32 `(samples,)` each.
         settings: of the spectrogram.
 
     Raises:
@@ -51,7 +57,7 @@ def measure_crops(
     spectrogram = Spectrogram(settings)
     total, squares, count = torch.zeros(3, dtype=torch.double), torch.zeros(3, dtype=torch.double), 0
     for crop in crops:
-        channels = spectrogram(torch.from_numpy(np.resize(crop, crop_samples))[None])[0].flatten(1).double()
+        channels = spectrogram(torch.from_numpy(crop)[None])[0].flatten(1).double()
         total += channels.sum(dim=1)  # of (3, bands * N)
         squares += channels.square().sum(dim=1)
         count += channels.shape[1]

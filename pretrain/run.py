@@ -89,10 +89,13 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
         run = previous.model_copy(update={"settings": settings})
     if first:
         write_yaml(out / RUN, run.model_dump(mode="json"))
-        if source.set_aside:
-            write_text(out / SET_ASIDE, "".join(f"{line}\n" for line in source.set_aside))
+        _write_set_aside(out, source)
     encoders = (starting_encoder(name, settings, run.normalisation, earlier) for name in settings.backbones)
-    return [_train(encoder, settings, source, resume) for encoder in encoders]
+    try:
+        return [_train(encoder, settings, source, resume) for encoder in encoders]
+    finally:
+        if first and source.lost:
+            _write_set_aside(out, source)
 
 
 def _train(encoder: Encoder, settings: PretrainSettings, source: Source, resume: bool) -> Path:
@@ -136,6 +139,13 @@ def _train(encoder: Encoder, settings: PretrainSettings, source: Source, resume:
             f"{name}: saved at step {trainer.global_step} of {steps}; go on with the same command and --resume"
         )
     return folder
+
+
+def _write_set_aside(out: Path, source: Source) -> None:
+    """Names what cannot be read, and what was lost on the way."""
+    lines = source.set_aside + [f"{name}: lost on the way: {reason}" for name, reason in source.lost.items()]
+    if lines:
+        write_text(out / SET_ASIDE, "".join(f"{line}\n" for line in lines))
 
 
 def _resume_file(folder: Path) -> Path | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from augment.settings import ViewSettings
+from pretrain.lost import MAX_LOST
 
 Split = Literal["train", "validation", "test"]
 
@@ -30,6 +31,9 @@ class PretrainSettings(ViewSettings):
         ("train", "validation"), description="rows of a CSV with a split column that are used"
     )
     cache: Path | None = Field(None, description="folder of decoded audio; null for ~/.cache/emoclr")
+    cache_gb: float | None = Field(
+        None, ge=0, description="most that all decoded audio there may take; null for half of the disk's free space"
+    )
 
     backbones: list[str] = Field(min_length=1, description="timm model names, trained in turn")
     pretrained: bool = Field(False, description="start from ImageNet weights (downloaded by timm)")
@@ -64,7 +68,7 @@ class PretrainSettings(ViewSettings):
 
     seed: int = Field(0, ge=0)
     max_lost: float = Field(
-        0.01, ge=0, le=1, description="share of an epoch's clips that may turn out unreadable before the run ends"
+        MAX_LOST, ge=0, le=1, description="share of an epoch's clips that may turn out unreadable before the run ends"
     )
     shuffle_buffer: int = Field(4096, ge=1, description="with tars: clips in memory that are shuffled together")
     workers: int | None = Field(None, ge=0, description="data processes; null for one a spare core, at most 8")
@@ -98,5 +102,5 @@ class PretrainSettings(ViewSettings):
 # What may differ between a run and its resumption without changing what is learned.
 # With other `epochs` the rest of the schedule leads to the new end.
 FREE_TO_CHANGE = frozenset(
-    {"backbones", "cache", "epochs", "max_lost", "workers", "log_every_steps", "save_every_steps"}
+    {"backbones", "cache", "cache_gb", "epochs", "max_lost", "workers", "log_every_steps", "save_every_steps"}
 )

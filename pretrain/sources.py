@@ -13,12 +13,14 @@ from augment.views import ViewMaker
 from configs.console import track
 from configs.errors import ConfigError
 from corpus.audio import AudioError, decode_waveform
+from corpus.cache import default_cache_dir
 from corpus.clips import ClipTable
 from corpus.streams import TarCorpus, open_tars
 from corpus.tars import is_tar
-from corpus.waveforms import WaveformStore, clips_from, default_cache_dir, open_waveforms
+from corpus.waveforms import WaveformStore, clips_from, open_waveforms
 from pretrain.data import BatchOrder, ViewDataset, ViewLoader, default_workers
 from pretrain.encoder import Normalisation
+from pretrain.lost import LostClips
 from pretrain.normalisation import MEASURED_CLIPS, measure_crops, measure_normalisation
 from pretrain.settings import PretrainSettings
 from pretrain.streams import StreamLoader, StreamOrder
@@ -34,6 +36,7 @@ class Source(Protocol):
         hours: how long they are together.
         speakers: how many are known.
         set_aside: a line for each recording that cannot be read.
+        lost: why clips are lost that turned out unreadable on the way, by name; the loaders complete it.
     """
 
     fingerprint: str
@@ -41,6 +44,7 @@ class Source(Protocol):
     hours: float
     speakers: int
     set_aside: list[str]
+    lost: dict[str, str]
 
     def normalisation(self) -> Normalisation:
         """Returns mean and standard deviation of each spectrogram channel over some of the clips."""
@@ -68,7 +72,7 @@ def open_source(settings: PretrainSettings) -> Source:
         cache = Path(settings.cache or default_cache_dir())
         return TarSource(settings, open_tars(settings.data, settings.splits, cache))
     clips = clips_from([Path(place) for place in settings.data], settings.splits)
-    store = open_waveforms(clips, settings.cache)
+    store = open_waveforms(clips, settings.cache, cache_gb=settings.cache_gb)
     return DecodedSource(settings, store, clips.take(store.source_rows))
 
 
@@ -81,6 +85,7 @@ class DecodedSource:
         self.hours = float(store.durations_s.sum()) / 3600
         self.speakers = int((np.unique(store.speakers) >= 0).sum())
         self.set_aside = [f"{failure.path}: {failure.reason}" for failure in store.failures]
+        self.lost: dict[str, str] = {}
         self._settings = settings
         self._store = store
         self._clips = clips
@@ -100,8 +105,10 @@ class DecodedSource:
 
     def loader(self, rank: int, ranks: int, steps: int) -> ViewLoader:
         """See `Source`."""
-        dataset = ViewDataset(self._store, _view_maker(self._settings))
-        return ViewLoader(dataset, self._order(rank, ranks), steps, _workers(self._settings))
+        settings = self._settings
+        dataset = ViewDataset(self._store, _view_maker(settings))
+        lost_clips = LostClips(settings.max_lost, self.lost)
+        return ViewLoader(dataset, self._order(rank, ranks), steps, _workers(settings), lost_clips)
 
     def _order(self, rank: int, ranks: int) -> BatchOrder:
         settings = self._settings
@@ -118,13 +125,14 @@ class TarSource:
         self.hours = corpus.duration_s / 3600
         self.speakers = len(corpus.speaker_names)
         self.set_aside = [f"{name}: {reason}" for card in corpus.cards for name, reason in card.set_aside]
+        self.lost: dict[str, str] = {}
         self._settings = settings
         self._corpus = corpus
 
     def normalisation(self) -> Normalisation:
         """See `Source`."""
         maker = _view_maker(self._settings)
-        return measure_crops(self._some_crops(maker), maker.crop_samples, self._settings.spectrogram)
+        return measure_crops(self._some_crops(maker), self._settings.spectrogram)
 
     def labels(self) -> Tensor | None:
         """See `Source`: there are none."""
@@ -137,9 +145,8 @@ class TarSource:
     def loader(self, rank: int, ranks: int, steps: int) -> ViewLoader:
         """See `Source`."""
         settings = self._settings
-        return StreamLoader(
-            self._order(rank, ranks), _view_maker(settings), steps, _workers(settings), settings.max_lost
-        )
+        order, workers = self._order(rank, ranks), _workers(settings)
+        return StreamLoader(order, _view_maker(settings), steps, workers, settings.max_lost, self.lost)
 
     def _some_crops(self, maker: ViewMaker) -> Iterator[NDArray[np.float32]]:
         samples = self._corpus.sample(MEASURED_CLIPS, maker.seed)
@@ -147,7 +154,7 @@ class TarSource:
             with suppress(AudioError):
                 waveform = decode_waveform(sample.audio, Path(sample.name))
                 start = maker.crop_start(len(waveform), 0, sample.number, 0)
-                yield waveform[start : start + maker.crop_samples]
+                yield maker.fill(waveform[start : start + maker.crop_samples])
 
     def _order(self, rank: int, ranks: int) -> StreamOrder:
         settings = self._settings

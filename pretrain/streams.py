@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from augment.views import ViewMaker
-from configs.console import say
 from configs.errors import EmoclrError
 from corpus.audio import AudioError, decode_waveform
 from corpus.grouping import shuffled_groups
 from corpus.streams import TarCorpus
 from corpus.tars import Sample
 from pretrain.data import VIEWS, ViewBatch, ViewLoader
+from pretrain.lost import LostClips
 
 LOST = -1
 """In the place of the number of a clip that could not be read."""
@@ -143,33 +143,31 @@ class StreamLoader(ViewLoader):
         steps: batches of the whole run.
         workers: processes that decode and make views; this one only reads.
         max_lost: the share of an epoch's clips that may be lost before the run ends.
+        lost: why clips that were named already are lost, by name; completed here.
     """
 
-    def __init__(self, order: StreamOrder, maker: ViewMaker, steps: int, workers: int, max_lost: float) -> None:
-        super().__init__(StreamDataset(maker), order, steps, workers)
+    def __init__(
+        self,
+        order: StreamOrder,
+        maker: ViewMaker,
+        steps: int,
+        workers: int,
+        max_lost: float,
+        lost: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(StreamDataset(maker), order, steps, workers, LostClips(max_lost, lost))
         self.stream = order
-        self.max_lost = max_lost
-        self.lost: dict[str, str] = {}
+        self.lost = self.lost_clips.reasons
 
     def __iter__(self) -> Iterator[ViewBatch]:
         named = _Named(self.stream)
         self.order = named
-        lost_in_epoch, epoch = 0, -1
+        per_epoch = self.stream.batches_per_epoch * self.stream.batch_size
         for batch in super().__iter__():
             names = named.handed_out.popleft()
-            if names[0][0] != epoch:
-                lost_in_epoch, epoch = 0, names[0][0]
             for place in (batch.clips == LOST).nonzero()[:, 0].tolist():
-                lost_in_epoch += 1
-                _, name, problem = names[place]
-                if name not in self.lost:
-                    self.lost[name] = problem or "cannot be decoded"
-                    say(f"lost: {name}: {self.lost[name]}")
-            if lost_in_epoch > self.max_lost * self.stream.batches_per_epoch * self.stream.batch_size:
-                raise EmoclrError(
-                    f"{lost_in_epoch} clips of epoch {epoch} are lost, more than the share of {self.max_lost:g} that "
-                    "max_lost allows; mend the tars, then go on with --resume"
-                )
+                epoch, name, problem = names[place]
+                self.lost_clips.add(epoch, name, problem or "cannot be decoded", per_epoch)
             yield batch
 
 

@@ -1,4 +1,4 @@
-from itertools import groupby
+from itertools import chain, groupby
 
 import numpy as np
 import pytest
@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from augment.settings import AugmentSettings
 from augment.views import ViewMaker
+from configs.errors import EmoclrError
+from corpus.waveforms import Clip, open_waveforms
 from pretrain.data import BatchOrder, ViewDataset, ViewLoader
+from pretrain.lost import LostClips
 
 speaker_lists = st.lists(st.integers(-1, 5), min_size=1, max_size=80).map(np.array)
 some = settings(deadline=None, max_examples=100)
@@ -148,3 +151,66 @@ def test_a_view_of_another_epoch_is_another(store, make_loader):
     assert not np.array_equal(dataset[0, 3][0], dataset[1, 3][0])
     np.testing.assert_array_equal(dataset[0, 3][0], dataset[0, 3][0])
     assert dataset[0, 3][2] == 3
+
+
+@pytest.fixture
+def on_the_fly(write_clips, tmp_path):
+    """Eight recordings for which the cache has no room, as clips of four speakers."""
+    write_clips(tmp_path, [0.8] * 8)
+    clips = [Clip(tmp_path / f"{clip:02}.wav", speaker=str(clip // 2)) for clip in range(8)]
+    return open_waveforms(clips, tmp_path / "cache", workers=1, cache_gb=0)
+
+
+def lossy_loader(store, workers=0, steps=4, max_lost=1.0, rank=0, ranks=1):
+    maker = ViewMaker(AugmentSettings.model_validate({"transforms": [{"name": "Gain"}]}), 8_000, 16_000, seed=5)
+    order = BatchOrder(store.speakers, 4, 1, 5, rank, ranks)
+    return ViewLoader(ViewDataset(store, maker), order, steps, workers, LostClips(max_lost))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_lost_clip_is_left_out_counted_and_named_once(on_the_fly, workers, capsys):
+    whole = list(lossy_loader(on_the_fly))
+    on_the_fly.path(3).unlink()
+    on_the_fly.path(6).write_bytes(b"no recording")
+    loader = lossy_loader(on_the_fly, workers)
+    batches = list(loader)
+    for batch, before in zip(batches, whole, strict=True):
+        good = [place for place, clip in enumerate(before.clips.tolist()) if clip not in (3, 6)]
+        assert len(good) < 4 or not {3, 6} & set(batch.clips.tolist())
+        for found, expected in zip(batch, before, strict=True):
+            torch.testing.assert_close(found, expected[good], rtol=0, atol=0)
+    assert sum(len(batch.clips) for batch in batches) == 2 * 6
+    paths = [str(on_the_fly.path(clip)) for clip in (3, 6)]
+    assert loader.lost_clips.reasons == {paths[0]: "no such file", paths[1]: "changed since the corpus was opened"}
+    told = capsys.readouterr().err
+    assert all(told.count(f"lost: {path}: ") == 1 for path in paths)
+
+
+def test_among_several_ranks_another_clip_takes_the_place_of_a_lost_one(on_the_fly):
+    whole = [list(lossy_loader(on_the_fly, rank=rank, ranks=2)) for rank in range(2)]
+    on_the_fly.path(3).unlink()
+    found = [list(lossy_loader(on_the_fly, rank=rank, ranks=2)) for rank in range(2)]
+    replaced = 0
+    for batch, before in zip(chain(*found), chain(*whole), strict=True):
+        assert batch.waveforms.shape == before.waveforms.shape and 3 not in batch.clips
+        for place, clip in enumerate(before.clips.tolist()):
+            if clip == 3:
+                replaced += 1
+                place = before.clips.tolist().index(batch.clips[place])
+            torch.testing.assert_close(batch.waveforms[place], before.waveforms[place], rtol=0, atol=0)
+    assert replaced == 4  # once in each of the four epochs
+
+
+def test_a_run_that_loses_too_many_clips_of_an_epoch_ends(on_the_fly):
+    on_the_fly.path(3).unlink()
+    assert len(list(lossy_loader(on_the_fly, steps=8, max_lost=0.13))) == 8
+    on_the_fly.path(6).unlink()
+    with pytest.raises(EmoclrError, match=r"2 clips of epoch 0 are lost, more than the share of 0\.13"):
+        list(lossy_loader(on_the_fly, max_lost=0.13))
+
+
+def test_a_batch_of_which_nothing_is_left_ends_the_run(on_the_fly):
+    for clip in range(8):
+        on_the_fly.path(clip).unlink()
+    with pytest.raises(EmoclrError, match="no clip of a batch of 4"):
+        list(lossy_loader(on_the_fly))
