@@ -13,7 +13,7 @@ from corpus.labels import LabelTable
 
 @dataclass(frozen=True)
 class SameAudio:
-    """Rows with the same audio; `bits_off` is the part of their fingerprints that differs, None for equal samples."""
+    """Rows with the same audio; `bits_off` is how much two fingerprints differ at most, None for equal samples."""
 
     rows: tuple[int, ...]
     bits_off: float | None = None
@@ -35,7 +35,10 @@ def identical_audio(recordings: Sequence[Recording | str]) -> list[SameAudio]:
 
 
 def similar_audio(recordings: Sequence[Recording | str], exact: Sequence[SameAudio]) -> list[SameAudio]:
-    """Returns pairs of clips with one fingerprint; of clips with equal samples the first takes part."""
+    """Returns the clips with one fingerprint; of clips with equal samples the first takes part."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     repeated = {row for same in exact for row in same.rows[1:]}
     heard = [
         (row, recording.words)
@@ -43,7 +46,16 @@ def similar_audio(recordings: Sequence[Recording | str], exact: Sequence[SameAud
         if isinstance(recording, Recording) and not recording.silent and row not in repeated
     ]
     pairs = copies([words for _, words in heard])
-    return [SameAudio((heard[first][0], heard[second][0]), off) for first, second, off in pairs]
+    if not pairs:
+        return []
+    firsts, seconds, offs = (np.array(column) for column in zip(*pairs, strict=True))
+    alike = coo_array((np.ones(len(pairs)), (firsts, seconds)), shape=(len(heard), len(heard)))
+    codes = connected_components(alike, directed=False)[1]
+    rows_of: dict[int, list[int]] = {}
+    for (row, _), code in zip(heard, codes.tolist(), strict=True):
+        rows_of.setdefault(code, []).append(row)
+    most_off = {code: float(offs[codes[firsts] == code].max()) for code in np.unique(codes[firsts]).tolist()}
+    return [SameAudio(tuple(rows_of[code]), off) for code, off in most_off.items()]
 
 
 def _findings(table: LabelTable, found: Sequence[SameAudio], what: str) -> list[Finding]:

@@ -37,8 +37,12 @@ class Finding:
 
 
 def name_of(table: LabelTable, row: int) -> str:
-    """Returns how a report names a clip: its path as the CSV has it, and its part of the recording."""
+    """Returns how a report names a clip: its path as the CSV has it, and its part of the recording.
+
+    Bytes that are no UTF-8 and line ends are spelled out, since a report is text and a case a line.
+    """
     name = portable_path(Path(table.paths[row]), table.source)
+    name = name.encode("utf-8", errors="backslashreplace").decode().replace("\n", "\\n")
     start, end = table.start_s[row], table.end_s[row]
     if start == 0 and end != end:
         return name

@@ -29,7 +29,7 @@ _HOP = 256
 _LOWEST_HZ, _HIGHEST_HZ = 200.0, 3400.0
 _BITS = 32
 _QUIET = 1e-4  # of the loudest frame's energy: 40 dB below it
-_SHARED_BY = 24
+_NEAREST = 8  # of the frames with a word; common words tell little, and a hum would pair every clip with every other
 
 
 def fingerprint(waveform: NDArray[np.float32]) -> Words:
@@ -79,7 +79,7 @@ def _candidates(fingerprints: Sequence[Words]) -> list[tuple[int, int, int]]:
     order = order[words[order] > 0]
     words, clips, frames = words[order], clips[order], frames[order]
     pairs = []
-    for step in range(1, _SHARED_BY):
+    for step in range(1, _NEAREST + 1):
         same = np.flatnonzero((words[step:] == words[:-step]) & (clips[step:] != clips[:-step]))
         pairs.append(np.stack([clips[same], clips[same + step], frames[same] - frames[same + step]], axis=1))
     if not pairs or not len(words):

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -136,6 +137,24 @@ def test_a_changed_copy_in_another_split_is_found_by_its_fingerprint(corpus, cop
     (leak,) = found.leaks
     assert leak.check == "a copy across splits"
     assert leak.cases[0].startswith("000.wav (anger; ann; train) = 004.")
+
+
+def test_several_copies_of_a_clip_are_one_case(corpus):
+    copies_of_it = [
+        (lambda path, form=form: encoded(*form)(path, voice(0)), 0, 1, "ann", "train")
+        for form in (("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"))
+    ]
+    (case,) = checks(audit(corpus(*four(), *copies_of_it)))["a copy with the same labels"].cases
+    assert case.count(" = ") == 3 and case.endswith("% of fingerprint bits differ)")
+
+
+def test_names_that_are_no_text_and_have_line_ends_stay_on_a_line(corpus):
+    odd = b"caf\xe9\n.wav"
+    labels = corpus(*four(), (np.zeros(RATE), 1, 0, "ann", "train"))
+    (labels.parent / "004.wav").rename(labels.parent / os.fsdecode(odd))
+    labels.write_bytes(labels.read_bytes().replace(b"004.wav", b'"' + odd + b'"'))
+    (case,) = checks(audit(labels))["silence"].cases
+    assert case == r"caf\udce9\n.wav (joy): 1.0 s, digital silence"
 
 
 def test_different_sentences_and_takes_share_no_fingerprint():
