@@ -71,7 +71,7 @@ class AugmentSettings(Settings):
     """How two views of a clip are made."""
 
     positives: Literal["same_segment", "nearby", "clip"] = "nearby"
-    short: Short = Field("repeat", description="how a clip shorter than a view fills it")
+    short: Short = Field("zero", description="how a clip shorter than a view fills it")
     nearby_s: float = Field(1.0, ge=0, description="s between the starts of two `nearby` views, at most")
     transforms: list[TransformSettings] = []
     background: BackgroundSettings = BackgroundSettings()

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.utilities import rank_zero_only
 from torch import nn
 
 from pretrain.callbacks import AtomicCheckpointIO
@@ -59,6 +60,11 @@ def make_trainer(folder: Path, backbone: nn.Module, settings: TrainerSettings, c
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
+
+
+def is_first_rank() -> bool:
+    """Returns whether this process is the one that writes what all of a run's processes share."""
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
 def fit(

@@ -1,4 +1,4 @@
-"""Clips to embeddings: overlapping windows through a frozen encoder, one mean a clip."""
+"""Clips to embeddings: overlapping windows through a frozen encoder, joined to one row a clip."""
 
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
@@ -17,6 +17,8 @@ from pretrain.precision import choose_precision
 
 Embeddings = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
+Outputs = npt.NDArray[np.float64]
+Joined = Literal["mean", "max", "noisy_or"]
 PrecisionSetting = Literal["auto", "fp32", "bf16"]
 
 
@@ -49,8 +51,9 @@ def embed_clips(
     device: str = "cpu",
     precision: PrecisionSetting = "auto",
     short: Short = "repeat",
+    joined: Joined = "mean",
 ) -> Embeddings:
-    """Returns the mean over each clip's windows of what the encoder gives, float32 (clips, features).
+    """Returns what the encoder gives for the windows of each clip, joined to one row, float32 (clips, features).
 
     Args:
         encoder: takes windows (B, samples) and gives (B, features); is put into eval mode, and left on `device`.
@@ -63,6 +66,7 @@ def embed_clips(
         device: "cpu" or "cuda".
         precision: `auto` is what training would choose; a CPU takes fp32 for windows under a second.
         short: how a clip that is shorter than a window fills it; the encoder's settings say how it was trained.
+        joined: how the windows of a clip become one row; see `join_windows`.
     """
     chosen = np.arange(len(store)) if clips is None else clips
     found = list(
@@ -70,10 +74,29 @@ def embed_clips(
     )
     positions = np.concatenate([windows.positions for windows in found])
     outputs = np.concatenate([windows.outputs for windows in found])
-    sums = np.zeros((len(chosen), outputs.shape[1]))
-    np.add.at(sums, positions, outputs)
-    means: Embeddings = (sums / np.bincount(positions)[:, None]).astype(np.float32)
-    return means
+    return join_windows(outputs.astype(np.float64), positions, joined).astype(np.float32)
+
+
+def join_windows(outputs: Outputs, positions: Positions, how: Joined) -> Outputs:
+    """Returns one row a clip, (clips, outputs), of the outputs of its windows.
+
+    Args:
+        outputs: (windows, outputs); logits where they are not averaged.
+        positions: (windows,) the clip of each, from 0 on, in ascending order, none left out.
+        how: `mean`; `max`, the window that says most; or `noisy_or`, the logit of the probability that any window is
+            right: 1 minus the product of 1 - p over windows.
+    """
+    firsts = np.flatnonzero(np.diff(positions, prepend=-1))
+    if how == "mean":
+        means: Outputs = np.add.reduceat(outputs, firsts) / np.bincount(positions)[:, None]
+        return means
+    if how == "max":
+        most: Outputs = np.maximum.reduceat(outputs, firsts)
+        return most
+    # log(1 - p) is -softplus of the logit.
+    none = np.add.reduceat(-np.logaddexp(0, outputs), firsts)
+    any_: Outputs = np.log(-np.expm1(none)) - none
+    return any_
 
 
 class Windows(NamedTuple):

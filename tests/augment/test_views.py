@@ -96,10 +96,13 @@ def test_views_of_a_clip_are_independent_and_nearby_ones_spread_over_their_reach
 
 @settings(deadline=None, max_examples=30)
 @given(samples=st.integers(1, 2_000))
-def test_a_short_clip_is_repeated_until_it_fills_a_view(samples):
-    waveform = maker(crop=800).make(sine(samples), 0, 0, 0).waveform
-    assert waveform.dtype == np.float32
-    np.testing.assert_array_equal(waveform, sine(samples)[np.arange(800) % samples])
+def test_a_short_clip_fills_a_view_with_silence_or_with_itself_again(samples):
+    silent, repeated = (
+        maker(crop=800, short=short).make(sine(samples), 0, 0, 0).waveform for short in ("zero", "repeat")
+    )
+    assert silent.dtype == repeated.dtype == np.float32
+    np.testing.assert_array_equal(silent, np.concatenate([sine(samples), np.zeros(800)])[:800])
+    np.testing.assert_array_equal(repeated, sine(samples)[np.arange(800) % samples])
 
 
 def test_masks_are_as_wide_as_the_settings_say_in_seconds_of_the_view():
