@@ -1,15 +1,10 @@
 """Made recordings and labels, two small pretrained encoders, and one ensemble fine-tuned from them."""
 
-import contextlib
-import csv
-import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-import numpy as np
 import pytest
-import soundfile as sf
 import torch
 
 from augment.settings import SpectrogramSettings
@@ -21,38 +16,17 @@ from finetune.train import Task
 from pretrain.checkpoint import save_encoder
 from pretrain.encoder import Encoder, EncoderSettings, Normalisation
 
-RATE = 16_000
 BACKBONES = ("mobilenetv3_small_050", "test_resnet")
 SPLITS = ("train", "train", "train", "validation", "test", "test")
 EACH = 4
 QUICK = ("workers=0", "batch_size=4", "bootstrap_resamples=20", "precision=fp32", "accelerator=cpu")
 
 
-class Ran(NamedTuple):
-    """How a command ended, where its run lies, and what it said."""
-
-    code: int
-    out: Path
-    told: str
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EMOCLR_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 @pytest.fixture(scope="session")
-def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recordings(write_clips: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 clips of 6 speakers: noise that is loud where it is angry and dull where it is sad; and a broken file."""
     folder = tmp_path_factory.mktemp("recordings")
-    generator = np.random.default_rng(0)
-    for clip in range(len(SPLITS) * EACH):
-        noise = generator.normal(size=round((1.2 if clip % 7 == 0 else 0.6) * RATE)) * (0.2 if clip % 2 else 0.08)
-        if clip // 2 % 2:
-            noise = np.convolve(noise, np.ones(3) / 3, mode="same")
-        sf.write(folder / f"{clip:02}.wav", np.clip(noise, -1, 1), RATE)
+    write_clips(folder, [1.2 if clip % 7 == 0 else 0.6 for clip in range(len(SPLITS) * EACH)])
     (folder / "broken.wav").write_bytes(b"RIFF")
     return folder
 
@@ -61,7 +35,7 @@ WriteLabels = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
-def write_labels(recordings: Path) -> WriteLabels:
+def write_labels(recordings: Path, write_table: WriteLabels) -> WriteLabels:
     """Returns write(name, splits=(one a speaker)) -> labels.csv: shares of anger and sadness, any of both, or none."""
 
     def write(name: str, splits: Sequence[str] | None = SPLITS) -> Path:
@@ -73,9 +47,7 @@ def write_labels(recordings: Path) -> WriteLabels:
             split = [splits[speaker]] if splits else []
             rows.append([f"{clip:02}.wav", *shares, f"s{speaker}", "fm"[speaker % 2], *split])
         rows.append(["broken.wav", 1, 0, "s0", "f", *([splits[0]] if splits else [])])
-        with (recordings / name).open("w", newline="") as file:
-            csv.writer(file).writerows([head, *rows])
-        return recordings / name
+        return write_table(recordings / name, head, rows)
 
     return write
 
@@ -131,18 +103,12 @@ def settings() -> Callable[..., FinetuneSettings]:
 
 
 @pytest.fixture(scope="session")
-def run(labels: Path) -> Callable[..., Ran]:
-    """Returns run(out, *words, data=labels) -> Ran, through the command in this process."""
-
-    def call(out: Path, *words: str, data: Path = labels) -> Ran:
-        with contextlib.redirect_stderr(io.StringIO()) as told, contextlib.redirect_stdout(told):
-            code = main(["--data", str(data), "--out", str(out), *words, *QUICK])
-        return Ran(code, out, told.getvalue())
-
-    return call
+def run(labels: Path, call: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns run(out, *words, data=labels) -> how the command ended, what it told, and `out`."""
+    return lambda out, *words, data=labels: call(main, ["--data", data, "--out", out, *words, *QUICK], out)
 
 
 @pytest.fixture(scope="session")
-def finetuned(run: Callable[..., Ran], pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def finetuned(run: Callable[..., Any], pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """An ensemble of two, fine-tuned from the encoders of `pretrained`."""
     return run(tmp_path_factory.mktemp("finetuned") / "emotions", "--from", str(pretrained), "epochs=2")

@@ -1,21 +1,18 @@
 import contextlib
-import io
 import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
-import soundfile as sf
 
 from corpus.waveforms import WaveformStore, clips_from, open_waveforms
 from pretrain.cli import main
 from pretrain.encoder import Encoder, EncoderSettings
 from pretrain.module import ContrastiveModule
 
-RATE = 16_000
 TINY = """
 backbones: [test_resnet]
 crop_s: 0.5
@@ -40,38 +37,20 @@ augment:
 STEPS = 6
 
 
-class Ran(NamedTuple):
-    """How a command ended, where its run lies, and what it said."""
-
-    code: int
-    out: Path
-    told: str
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EMOCLR_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 @pytest.fixture(scope="session")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def corpus(
+    write_clips: Callable[..., None], write_table: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A CSV of 24 clips of 6 speakers, two files that cannot be read, and a test speaker who is to stay out."""
     folder = tmp_path_factory.mktemp("corpus")
-    rng = np.random.default_rng(0)
-    rows = ["path,speaker,split"]
-    for clip in range(26):
-        speaker = clip % 6 if clip < 24 else 6
-        times = np.arange(round(rng.uniform(0.3, 1.2) * RATE)) / RATE
-        f0_hz = 100 + 30 * speaker + 20 * np.sin(2 * np.pi * rng.uniform(1, 4) * times)
-        voice = np.tanh(3 * np.sin(2 * np.pi * np.cumsum(f0_hz) / RATE)) * rng.uniform(0.05, 0.5)
-        sf.write(folder / f"{clip:02}.wav", voice + 0.01 * rng.standard_normal(len(times)), RATE)
-        rows.append(f"{clip:02}.wav,s{speaker},{'train' if speaker < 6 else 'test'}")
+    write_clips(folder, np.random.default_rng(0).uniform(0.3, 1.2, 26).tolist())
+    rows = [
+        [f"{clip:02}.wav", f"s{clip % 6}", "train"] if clip < 24 else [f"{clip}.wav", "s6", "test"]
+        for clip in range(26)
+    ]
     (folder / "text.wav").write_text("no recording")
-    rows += ["text.wav,s0,train", "gone.wav,s1,train"]
-    (folder / "labels.csv").write_text("\n".join(rows) + "\n")
-    return folder / "labels.csv"
+    rows += [["text.wav", "s0", "train"], ["gone.wav", "s1", "train"]]
+    return write_table(folder / "labels.csv", ["path", "speaker", "split"], rows)
 
 
 @pytest.fixture(scope="session")
@@ -88,15 +67,9 @@ def command(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[
 
 
 @pytest.fixture(scope="session")
-def run(command: Callable[..., list[str]]) -> Callable[..., Ran]:
-    """Returns run(out, *more) -> Ran, through the command in this process."""
-
-    def call(out: Path, *more: str) -> Ran:
-        with contextlib.redirect_stderr(io.StringIO()) as told:
-            code = main(command(out, *more))
-        return Ran(code, out, told.getvalue())
-
-    return call
+def run(command: Callable[..., list[str]], call: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns run(out, *more) -> how the command ended, what it told, and `out`."""
+    return lambda out, *more: call(main, command(out, *more), out)
 
 
 @pytest.fixture(scope="session")
@@ -119,20 +92,20 @@ def at_step() -> Callable[..., contextlib.AbstractContextManager[None]]:
 
 
 @pytest.fixture(scope="session")
-def finished(run: Callable[..., Ran], tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def finished(run: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A run of six steps of two backbones."""
     return run(tmp_path_factory.mktemp("finished") / "run", "backbones=test_resnet,test_efficientnet")
 
 
 @pytest.fixture(scope="session")
-def stopped(run, at_step, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def stopped(run, at_step, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A run that Ctrl-C stopped after two of its six steps, within its first epoch."""
     with at_step(1, lambda: signal.raise_signal(signal.SIGINT)):
         return run(tmp_path_factory.mktemp("stopped") / "run")
 
 
 @pytest.fixture
-def stopped_copy(stopped: Ran, tmp_path: Path) -> Path:
+def stopped_copy(stopped: Any, tmp_path: Path) -> Path:
     return Path(shutil.copytree(stopped.out, tmp_path / "run"))
 
 
