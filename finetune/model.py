@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pretrain.encoder import Encoder
+from pretrain.precision import choose_precision
 
 Array = NDArray[np.float64]
 
@@ -52,7 +53,7 @@ class EmotionModel(nn.Module):
 
 
 class Ensemble(nn.Module):
-    """Emotion models that answer together.
+    """Emotion models that answer together, each in the number format that suits its backbone.
 
     `forward` gives the members' logits, (B, members * emotions), so that the windows of a clip are averaged as logits,
     member by member; `probabilities` makes one answer of them.
@@ -78,8 +79,17 @@ class Ensemble(nn.Module):
         self.how = how
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        """Returns logits (B, members * emotions)."""
-        return torch.cat([member(waveforms) for member in self.members], dim=1)
+        """Returns logits (B, members * emotions), each member's as it gives them alone."""
+        kind = waveforms.device.type
+        logits = []
+        for member in self.members:
+            assert isinstance(member, EmotionModel)
+            encoder = member.encoder
+            window_s = waveforms.shape[1] / encoder.settings.spectrogram.sample_rate
+            half = choose_precision("auto", encoder.backbone, kind, window_s) == "bf16-mixed"
+            with torch.autocast(kind, dtype=torch.bfloat16, enabled=half):
+                logits.append(member(waveforms))
+        return torch.cat(logits, dim=1)
 
     def probabilities(self, logits: Array) -> Array:
         """Returns (n, emotions) from logits (n, members * emotions)."""

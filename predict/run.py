@@ -76,7 +76,16 @@ def predict(
             return Predictions(card.emotions, [], _as_given(error.failures, paths))
         clips = np.arange(len(store))
         windows = list(
-            each_window(ensemble, store, card.window_s, card.hop_s, clips, description="listening", device=device)
+            each_window(
+                ensemble,
+                store,
+                card.window_s,
+                card.hop_s,
+                clips,
+                description="listening",
+                device=device,
+                precision="fp32",  # the members choose for themselves
+            )
         )
         read = [paths[row] for row in store.source_rows]
         answers = _answers(ensemble, card, store, read, windows, timeline)

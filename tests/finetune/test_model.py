@@ -76,6 +76,34 @@ def test_an_ensemble_gives_the_logits_of_its_members(members: list[EmotionModel]
         assert torch.equal(ensemble(waveforms), torch.cat(alone, dim=1))
 
 
+@pytest.mark.parametrize(("duration_s", "expected"), [(1.5, [True, False]), (0.5, [False, False])])
+def test_each_member_of_an_ensemble_answers_in_its_own_number_format(
+    encoder_settings: Callable[[str], EncoderSettings],
+    monkeypatch: pytest.MonkeyPatch,
+    duration_s: float,
+    expected: list[bool],
+) -> None:
+    monkeypatch.setattr("pretrain.precision._cpu_has_amx", lambda: True)
+    torch.manual_seed(0)
+    both = [
+        EmotionModel(Encoder(encoder_settings(name)), 3).eval() for name in ("test_resnet", "mobilenetv3_small_050")
+    ]
+    waveforms = torch.randn(2, round(duration_s * 16_000), generator=torch.Generator().manual_seed(0)) * 0.1
+    halves: list[bool] = []
+    for member in both:
+        member.encoder.backbone.register_forward_pre_hook(
+            lambda module, inputs: halves.append(torch.is_autocast_enabled("cpu"))
+        )
+    with torch.inference_mode():
+        together = Ensemble(both, TEMPERATURES, THRESHOLDS, "mean").eval()(waveforms)
+        assert halves == expected
+        alone = []
+        for member, half in zip(both, expected, strict=True):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+                alone.append(member(waveforms))
+    assert torch.equal(together, torch.cat(alone, dim=1))
+
+
 @pytest.mark.parametrize("how", ["mean", "vote"])
 def test_an_ensembles_answer_is_that_of_its_members(members: list[EmotionModel], how: Literal["mean", "vote"]) -> None:
     logits = np.random.default_rng(0).normal(size=(2, 9, 3)) * 3  # (members, n, emotions)
