@@ -15,7 +15,7 @@ from configs.errors import ConfigError
 from configs.settings import Settings
 
 ENOUGH = 64
-"""Bands and frames of the images that show whether a backbone is one."""
+"""Bands and frames of an image that every backbone takes: those that do not are refused."""
 
 
 class Normalisation(Settings):
@@ -86,9 +86,9 @@ def check_view_size(encoder: Encoder, crop_s: float) -> None:
     training = encoder.training
     encoder.eval()
     if not _takes(encoder.backbone, bands, frames):
-        # The backbone was built, so it takes images of ENOUGH both ways.
-        bands_needed = next(n for n in range(bands, ENOUGH + 1) if _takes(encoder.backbone, n, max(frames, ENOUGH)))
-        frames_needed = next(n for n in range(frames, ENOUGH + 1) if _takes(encoder.backbone, max(bands, ENOUGH), n))
+        wide, high = max(frames, ENOUGH), max(bands, ENOUGH)
+        bands_needed = next((n for n in range(bands, high) if _takes(encoder.backbone, n, wide)), high)
+        frames_needed = next((n for n in range(frames, wide) if _takes(encoder.backbone, high, n)), wide)
         problems = []
         if bands_needed > bands:
             problems.append(f"spectrogram.bands={bands} is too small for it, {bands_needed} would do")

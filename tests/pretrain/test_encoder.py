@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import timm
@@ -5,7 +7,7 @@ import torch
 
 from configs.errors import ConfigError
 from configs.settings import SHIPPED, load_settings
-from pretrain.encoder import Encoder, EncoderSettings, make_backbone, pool
+from pretrain.encoder import Encoder, EncoderSettings, check_view_size, make_backbone, pool
 from pretrain.settings import PretrainSettings
 
 
@@ -127,3 +129,29 @@ def test_the_backbones_of_shipped_configs_exist(name):
     settings = load_settings(PretrainSettings, name, ["data=recordings", "out=run"])
     assert len(settings.backbones) == 5
     assert all(timm.is_model(backbone) for backbone in settings.backbones)
+
+
+@pytest.mark.parametrize(
+    ("bands", "crop_s", "told"),
+    [
+        (32, 0.5, ["crop_s=0.5 (26 frames) is too small for it, 0.62 would do"]),
+        (128, 0.5, ["crop_s=0.5 (26 frames) is too small for it, 0.62 would do"]),
+        (16, 3.0, ["spectrogram.bands=16 is too small for it, 32 would do"]),
+        (16, 0.1, ["spectrogram.bands=16 is too small for it, 32 would do", "crop_s=0.1 (6 frames) is too small"]),
+    ],
+)
+def test_images_too_small_for_a_backbone_are_told_by_the_setting_and_what_would_do(bands, crop_s, told):
+    def check(bands, crop_s):
+        small = {"backbone": "test_convnext", "spectrogram": {"bands": bands}}
+        check_view_size(Encoder(EncoderSettings.model_validate(small)), crop_s)
+
+    with pytest.raises(ConfigError, match=re.escape(f"backbone test_convnext: {'; '.join(told)}")):
+        check(bands, crop_s)
+    check(max(bands, 32), max(crop_s, 0.62))
+
+
+def test_trying_a_view_leaves_an_encoder_as_it_was(encoder):
+    before = {name: tensor.clone() for name, tensor in encoder.train().state_dict().items()}
+    check_view_size(encoder, 0.5)
+    assert encoder.training and encoder.backbone.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in encoder.state_dict().items())
