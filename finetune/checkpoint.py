@@ -33,6 +33,7 @@ class ModelCard(Settings):
     weights_sha256: str
     corpus_fingerprint: str
     started_from: str = Field(description="the corpus fingerprint of the pretraining, ImageNet, or scratch")
+    answers_sha256: str = Field("", description="of the file from which --resume takes what the model said")
     metrics: dict[str, float] = {}
     versions: dict[str, str] = {}
 

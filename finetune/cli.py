@@ -10,7 +10,8 @@ from configs.console import make_parser, run_command, say
 
 EXAMPLES = """  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/my-emotions
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/head freeze=backbone
-  finetune --data labels.csv --out checkpoints/scratch backbones=[resnet10t]"""
+  finetune --data labels.csv --out checkpoints/scratch backbones=[resnet10t]
+  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/my-emotions --resume"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", required=True, type=Path, metavar="CSV", help="labels.csv")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where models and report go")
     parser.add_argument("--config", default="finetune.yaml", help="YAML file or shipped config (default: %(default)s)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the config to change")
     parsed = parser.parse_intermixed_args(words)
     parsed.command = shlex.join(["finetune", *words])
@@ -45,7 +47,10 @@ def _finetune(arguments: argparse.Namespace) -> None:
     from finetune.run import REPORT, finetune
     from probe.compare import print_results
 
-    print_results(finetune(arguments.sources, arguments.data, arguments.out, settings, arguments.command))
+    report = finetune(
+        arguments.sources, arguments.data, arguments.out, settings, arguments.command, resume=arguments.resume
+    )
+    print_results(report)
     say(f"ensemble: {arguments.out / 'ensemble.yaml'}")
     say(f"report: {arguments.out / REPORT / 'report.html'}")
 

@@ -1,73 +1,49 @@
 """From encoders and labels to an ensemble and its report."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from augment.views import ViewMaker
-from configs.console import say
-from configs.errors import ConfigError
+from configs.console import say, track
 from configs.files import write_yaml
 from corpus.labels import SPLITS, LabelTable, read_labels
 from corpus.splits import split_rows
-from corpus.waveforms import WaveformStore, clips_of, open_waveforms
+from corpus.waveforms import clips_of, open_waveforms
 from finetune.checkpoint import ENSEMBLE_CARD, EnsembleCard
 from finetune.model import Array, combine
+from finetune.resume import RunCard, begin_run, finished_member, labels_digest, previous_run, stopped_by_sigterm
 from finetune.settings import FinetuneSettings
-from finetune.train import Member, Rows, Task, train_member
-from finetune.words import summary_of
-from pretrain.checkpoint import backbone_folders, load_encoder, package_versions
-from pretrain.encoder import Encoder, EncoderSettings
-from pretrain.normalisation import measure_normalisation
+from finetune.starts import Start, find_starts
+from finetune.train import Member, Task, train_member
+from finetune.words import VOICES, summary_of
+from pretrain.checkpoint import package_versions
+from pretrain.run import Interrupted
 from probe.baselines import chance_probabilities
-from probe.division import Division, learnable
+from probe.division import Division, learnable, three_parts
 from probe.metrics import tune_thresholds
 from probe.protocol import joined, protocol_of, truth_of
 from probe.report import Report, write_report
-from probe.scores import CHANCE, ENSEMBLE, Prediction, score_all
-from probe.words import label_notes
+from probe.scores import CHANCE, ENSEMBLE, Prediction, SpeakerProbe, score_all
+from probe.speakers import VoiceTask, speaker_probe, voice_task
+from probe.words import label_notes, score_notes
 
-DEFAULT_CROP_S = 5.0
 REPORT = "report"
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where a member begins: a pretrained encoder's folder, or a backbone without pretraining (`folder` None)."""
-
-    name: str
-    folder: Path | None
-
-    def encoder(self, settings: FinetuneSettings, store: WaveformStore, clips: Rows) -> tuple[Encoder, float, str]:
-        """Returns the encoder, the length of its crops in s, and what it started from."""
-        if self.folder is not None:
-            encoder, card = load_encoder(self.folder)
-            # Masks are counted by the settings of this training, not of the one before.
-            changed = encoder.settings.model_copy(update={"time_masks": settings.augment.masks.time_masks})
-            encoder.settings = changed
-            return encoder, settings.crop_s or card.crop_s, f"pretraining on corpus {card.corpus_fingerprint}"
-        crop_s = settings.crop_s or DEFAULT_CROP_S
-        rate = settings.spectrogram.sample_rate
-        maker = ViewMaker(settings.augment, round(crop_s * rate), rate, settings.seed)
-        made = EncoderSettings(
-            backbone=self.name,
-            spectrogram=settings.spectrogram,
-            normalisation=measure_normalisation(store, maker, settings.spectrogram, clips),
-            time_masks=settings.augment.masks.time_masks,
-        )
-        torch.manual_seed(settings.seed)
-        encoder = Encoder(made, pretrained=settings.pretrained)
-        return encoder, crop_s, "ImageNet" if settings.pretrained else "scratch"
+BEFORE = "before fine-tuning"
 
 
 def finetune(
-    sources: Sequence[Path], data: Path, out: Path, settings: FinetuneSettings, command: str = "finetune"
+    sources: Sequence[Path],
+    data: Path,
+    out: Path,
+    settings: FinetuneSettings,
+    command: str = "finetune",
+    *,
+    resume: bool = False,
 ) -> Report:
     """Trains a model from every encoder, joins them, and returns the report, which is written to `out/report`.
 
@@ -78,14 +54,17 @@ def finetune(
             folder each below the backbone's.
         settings: training and evaluation.
         command: as it was typed, for the report.
+        resume: go on with the run in `out`; the members that it finished are left as they are.
 
     Raises:
-        EmoclrError: no checkpoint, no usable labels, no readable clips, an ensemble in the way.
+        EmoclrError: no checkpoint, no usable labels, no readable clips, a run in the way, or one of other settings.
+        Interrupted: Ctrl-C or SIGTERM; the members that are finished are saved.
     """
     began = time.monotonic()
-    if (out / ENSEMBLE_CARD).exists():
-        raise ConfigError(f"{out}: already holds an ensemble; give another --out")
+    previous_run(out, resume)
     starts = find_starts(sources, settings)
+    for start in track(starts, "trying encoders"):
+        start.check(settings)
     whole = read_labels(data, settings.emotions)
     store = open_waveforms(clips_of(whole))
     readable = whole.select(store.source_rows)
@@ -93,27 +72,28 @@ def finetune(
         readable = with_split(readable, settings.seed)
     share = settings.positive_share
     table, rows, division, left_out = learnable(
-        readable, np.arange(len(readable)), settings.folds, share, settings.seed
+        readable, np.arange(len(readable)), settings.folds, share, settings.seed, validated=True
     )
     single = table.single_label
     targets = np.zeros((len(store), len(table.emotions)), dtype=np.float32)
     targets[rows] = table.targets
 
-    members: dict[str, list[Member]] = {start.name: [] for start in starts}
+    voices = voice_task(readable, settings.seed)
+    tasks = []
     for fold in range(len(division.folds)):
-        train, validation, test = three_parts(table, division, fold)
-        task = Task(store, table.emotions, targets, rows[train], rows[validation], rows[test], single)
-        for start in starts:
-            encoder, crop_s, origin = start.encoder(settings, store, task.train)
-            folder = out / start.name
-            if len(division.folds) > 1:
-                folder = folder / f"fold-{fold + 1}"
-                say(f"fold {fold + 1} of {len(division.folds)}: {start.name}")
-            heard = start.folder is not None
-            members[start.name].append(
-                train_member(folder, encoder, task, settings, crop_s, origin, heard_before=heard)
-            )
+        train, validation, test = (rows[part] for part in three_parts(table, division, fold))
+        tasks.append(Task(store, table.emotions, targets, train, validation, test, single, voices))
 
+    run = RunCard(
+        settings=settings,
+        corpus_fingerprint=store.fingerprint,
+        labels_sha256=labels_digest(readable),
+        sources={start.name: start.source(settings) for start in starts},
+    )
+    begin_run(out, run, resume)
+    members = _train_members(out, starts, tasks, settings)
+
+    about = [*label_notes(table, share), *settings.augment.unsafe]
     truth = truth_of(table, division, share, settings.bootstrap_resamples, settings.seed)
     models = [joined(name, [(m.test, np.array(m.card.thresholds)) for m in folds]) for name, folds in members.items()]
     ensembles = [
@@ -138,53 +118,62 @@ def finetune(
         fingerprint=store.fingerprint,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         duration_s=time.monotonic() - began,
-        notes=label_notes(table, division, share) + settings.augment.unsafe,
+        notes=[*about, *score_notes(table, division, share)],
         left_out=left_out,
         set_aside=[(str(failure.path), failure.reason) for failure in store.failures],
         settings=settings.model_dump(mode="json"),
+        speaker_probe=_speaker_probe(members, voices, settings),
     )
-    _write_ensemble(out, members, ensembles, report, settings, single)
+    _write_ensemble(out, members, ensembles, report, settings, about)
     write_report(report, out / REPORT)
     return report
 
 
-def find_starts(sources: Sequence[Path], settings: FinetuneSettings) -> list[Start]:
-    """Returns where the members begin, sorted by name.
+def _train_members(
+    out: Path, starts: Sequence[Start], tasks: Sequence[Task], settings: FinetuneSettings
+) -> dict[str, list[Member]]:
+    """Returns the members of each start, one a fold; those that stand in `out` are not trained again."""
+    members: dict[str, list[Member]] = {start.name: [] for start in starts}
+    try:
+        with stopped_by_sigterm():
+            for fold, task in enumerate(tasks, start=1):
+                for start in starts:
+                    folder = out / start.name
+                    if len(tasks) > 1:
+                        folder = folder / f"fold-{fold}"
+                        say(f"fold {fold} of {len(tasks)}: {start.name}")
+                    member = finished_member(folder)
+                    if member is not None:
+                        say(f"{start.name}: finished before")
+                    else:
+                        member = _train(folder, start, task, settings)
+                    members[start.name].append(member)
+    except KeyboardInterrupt as interrupt:
+        finished = sum(map(len, members.values()))
+        raise Interrupted(
+            f"stopped; {finished} of {len(starts) * len(tasks)} members are finished and saved; "
+            "go on with the same command and --resume"
+        ) from interrupt
+    return members
 
-    Raises:
-        ConfigError: nothing to start from, a backbone that the runs do not have, or one that two runs have.
-        CheckpointError: a source holds no encoder.
-    """
-    if not sources:
-        if not settings.backbones:
-            raise ConfigError("nothing to start from: give --from RUN, or backbones=[...] to train without pretraining")
-        return [Start(name, None) for name in settings.backbones]
-    found: dict[str, Path] = {}
-    for source in sources:
-        for folder in backbone_folders(source):
-            name = folder.resolve().name
-            if name in found:
-                raise ConfigError(f"--from: both {found[name]} and {folder} are {name}; give one of them")
-            found[name] = folder
-    wanted = settings.backbones or sorted(found)
-    for name in wanted:
-        if name not in found:
-            raise ConfigError(f"backbones: {name} is not among those of --from: {', '.join(sorted(found))}")
-    return [Start(name, found[name]) for name in wanted]
+
+def _train(folder: Path, start: Start, task: Task, settings: FinetuneSettings) -> Member:
+    encoder, crop_s, origin = start.encoder(settings, task.store, task.train)
+    return train_member(folder, encoder, task, settings, crop_s, origin, heard_before=start.folder is not None)
 
 
-def three_parts(table: LabelTable, division: Division, fold: int) -> tuple[Rows, Rows, Rows]:
-    """Returns train, validation and test rows of a fold, speakers apart.
-
-    Validation is the labels' own where the split is theirs and names some; otherwise speakers taken out of train.
-    """
-    train, test = division.folds[fold]
-    if division.given:
-        validation = table.rows_of("validation")
-        if len(validation):
-            return train, validation, test
-    fit, held = division.inner[fold][0]
-    return train[fit], train[held], test
+def _speaker_probe(
+    members: Mapping[str, Sequence[Member]], task: VoiceTask | None, settings: FinetuneSettings
+) -> SpeakerProbe | None:
+    """Returns how well each backbone tells voices apart, and how well it did before; the mean over folds."""
+    if task is None:
+        return None
+    hits = {}
+    for name, folds in members.items():
+        hits[name] = np.mean([member.voices for member in folds], axis=0)
+        if settings.freeze == "none":
+            hits[f"{name}, {BEFORE}"] = np.mean([member.voices_before for member in folds], axis=0)
+    return speaker_probe(hits, task, VOICES[settings.freeze], settings.bootstrap_resamples, settings.seed)
 
 
 def with_split(table: LabelTable, seed: int) -> LabelTable:
@@ -216,7 +205,7 @@ def _write_ensemble(
     ensembles: Sequence[tuple[Array, NDArray[np.float64]]],
     report: Report,
     settings: FinetuneSettings,
-    single: bool,
+    notes: list[str],
 ) -> None:
     every = [member for folds in members.values() for member in folds]
     thresholds = np.mean([chosen for _, chosen in ensembles], axis=0)
@@ -224,11 +213,11 @@ def _write_ensemble(
         members=[member.folder.relative_to(out).as_posix() for member in every],
         how=settings.ensemble,
         emotions=every[0].card.emotions,
-        single_label=single,
+        single_label=report.scores.truth.single_label,
         thresholds=[round(float(value), 6) for value in thresholds],
         window_s=max(member.card.window_s for member in every),
         hop_s=max(member.card.hop_s for member in every),
-        notes=list(report.notes),
+        notes=notes,
         metrics={
             name: round(found.value, 6)
             for name, found in report.scores.models[0].metrics.items()

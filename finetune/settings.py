@@ -8,6 +8,9 @@ from augment.settings import AugmentSettings, SpectrogramSettings
 from configs.settings import Settings
 from probe.metrics import POSITIVE_SHARE
 
+# What may differ between a run and its resumption without changing what its members learn.
+FREE_TO_CHANGE = frozenset({"backbones", "workers"})
+
 
 class FinetuneSettings(Settings):
     """What is trained from what, how, and how it is scored."""

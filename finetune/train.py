@@ -1,5 +1,6 @@
 """One member of the ensemble: from an encoder to a calibrated emotion model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,20 +9,24 @@ import torch
 from numpy.typing import NDArray
 
 from augment.views import ViewMaker
-from configs.console import say
+from configs.console import say, track
 from corpus.waveforms import WaveformStore
 from finetune.calibration import tune_temperatures
 from finetune.checkpoint import ModelCard, save_model
 from finetune.head import fit_head, macro_auroc, positive_weights
-from finetune.model import Array, EmotionModel, calibrate
+from finetune.model import Array, EmotionHead, EmotionModel, calibrate
 from finetune.module import FinetuneModule, KeepBest
 from finetune.settings import FinetuneSettings
 from pretrain.callbacks import Progress
+from pretrain.checkpoint import save_tensors
 from pretrain.data import BatchOrder, ViewDataset, ViewLoader, default_workers
 from pretrain.encoder import Encoder
 from pretrain.trainer import fit, make_trainer
-from probe.embed import embed_clips
+from probe.embed import Embeddings, embed_clips
 from probe.metrics import tune_thresholds
+from probe.speakers import VoiceTask, voice_hits
+
+ANSWERS = "answers.safetensors"
 
 Rows = NDArray[np.int64]
 
@@ -30,7 +35,8 @@ Rows = NDArray[np.int64]
 class Task:
     """What every member of a fold learns: clips are numbers in the store, targets (corpus, emotions).
 
-    `single_label` says whether every clip carries exactly one emotion.
+    `single_label` says whether every clip carries exactly one emotion; `voices`, over the whole store, is what the
+    speaker probe asks, None where speakers are not known.
     """
 
     store: WaveformStore
@@ -40,11 +46,23 @@ class Task:
     validation: Rows
     test: Rows
     single_label: bool = False
+    voices: VoiceTask | None = None
 
 
 @dataclass(frozen=True)
 class Member:
-    """A trained member and what it says: probabilities (clips, emotions) of validation and of test clips."""
+    """A trained member and what it says.
+
+    Attributes:
+        folder: holds its files.
+        card: temperatures and thresholds among them.
+        validation: (clips, emotions) probabilities of the validation clips.
+        test: the same of the test clips.
+        head_only: of the test clips, by the head on the frozen encoder.
+        head_only_thresholds: (emotions,).
+        voices: (clips,) the hits of the speaker probe on its embeddings, none where speakers are not known.
+        voices_before: the same of the encoder that it began as.
+    """
 
     folder: Path
     card: ModelCard
@@ -52,6 +70,8 @@ class Member:
     test: Array
     head_only: Array
     head_only_thresholds: Array
+    voices: Array
+    voices_before: Array
 
 
 def train_member(
@@ -82,28 +102,33 @@ def train_member(
     hop_s = min(settings.hop_s or crop_s / 2, crop_s)
     model = EmotionModel(encoder, len(task.emotions))
     weights = positive_weights(torch.from_numpy(task.targets[task.train]), settings.max_positive_weight)
-    heard = np.concatenate([task.train, task.validation, task.test])
-    embeddings = np.zeros((len(task.store), encoder.features), dtype=np.float32)
-    embeddings[heard] = embed_clips(encoder, task.store, crop_s, hop_s, heard, description=f"{name}: embedding")
-    score = fit_head(model.head, embeddings, task.targets, weights, task.train, task.validation)
+    embeddings = [embed_clips(encoder, task.store, crop_s, hop_s, description=f"{name}: embedding")]
+    score = fit_head(model.head, embeddings[0], task.targets, weights, task.train, task.validation)
     say(f"{name}: head alone, validation macro AUROC {score:.3f}")
 
-    with torch.inference_mode():
-        frozen = model.head(torch.from_numpy(embeddings)).double().numpy() - np.log(weights.double().numpy())
-    validation, test = frozen[task.validation], frozen[task.test]
-    before = _calibrated(task, validation, test, settings)
+    # Presence counted w times: the optimum is log(w p / (1 - p)), so log w is taken back out.
+    logits = _logits(model.head, embeddings[0]) - np.log(weights.double().numpy())
+    before = after = _calibrated(task, logits, settings)
     best, best_epoch = score, 0
     if settings.freeze == "none":
         kept = _train_network(folder, model, task, settings, crop_s, hop_s, weights, score, heard_before)
         best, best_epoch = kept.best, kept.best_epoch
     with torch.no_grad():
-        # Presence counted w times: the optimum is log(w p / (1 - p)), so log w is taken back out.
         model.head.linear.bias.sub_(weights.log())
     if best_epoch:
-        both = np.concatenate([task.validation, task.test])
-        logits = embed_clips(model, task.store, crop_s, hop_s, both, description=f"{name}: scoring").astype(np.float64)
-        validation, test = logits[: len(task.validation)], logits[len(task.validation) :]
-    after = _calibrated(task, validation, test, settings)
+        embeddings.append(embed_clips(encoder, task.store, crop_s, hop_s, description=f"{name}: scoring"))
+        after = _calibrated(task, _logits(model.head, embeddings[1]), settings)
+    voices = _voices(task, embeddings, settings.seed, name)
+    answers = {
+        "validation": after.validation,
+        "test": after.test,
+        "head_only": before.test,
+        "head_only_thresholds": before.thresholds,
+        "voices": voices[-1],
+        "voices_before": voices[0],
+    }
+    # The card comes last: where it stands, the member is finished.
+    digest = save_tensors(folder / ANSWERS, {key: torch.tensor(value) for key, value in answers.items()})
     card = save_model(
         folder,
         model,
@@ -115,9 +140,10 @@ def train_member(
         hop_s=hop_s,
         corpus_fingerprint=task.store.fingerprint,
         started_from=started_from,
+        answers_sha256=digest,
         metrics={"validation_macro_auroc": round(best, 6), "best_epoch": best_epoch},
     )
-    return Member(folder, card, after.validation, after.test, before.test, before.thresholds)
+    return Member(folder, card, **answers)
 
 
 @dataclass(frozen=True)
@@ -128,12 +154,25 @@ class _Calibrated:
     test: Array
 
 
-def _calibrated(task: Task, validation: Array, test: Array, settings: FinetuneSettings) -> _Calibrated:
+def _calibrated(task: Task, logits: Array, settings: FinetuneSettings) -> _Calibrated:
+    """Returns what logits (corpus, emotions) come to, tuned on validation clips."""
     targets = task.targets[task.validation]
-    temperatures = tune_temperatures(targets, validation)
-    probabilities = calibrate(validation, temperatures)
-    thresholds = tune_thresholds(targets, probabilities, settings.positive_share)
-    return _Calibrated(temperatures, thresholds, probabilities, calibrate(test, temperatures))
+    temperatures = tune_temperatures(targets, logits[task.validation])
+    validation, test = (calibrate(logits[rows], temperatures) for rows in (task.validation, task.test))
+    return _Calibrated(temperatures, tune_thresholds(targets, validation, settings.positive_share), validation, test)
+
+
+def _logits(head: EmotionHead, embeddings: Embeddings) -> Array:
+    """Returns the logits (clips, emotions) of embeddings: of a linear head, the mean over a clip's windows."""
+    with torch.inference_mode():
+        logits: Array = head(torch.from_numpy(embeddings)).double().numpy()
+    return logits
+
+
+def _voices(task: Task, embeddings: Sequence[Embeddings], seed: int, name: str) -> list[Array]:
+    if task.voices is None:
+        return [np.zeros(0) for _ in embeddings]
+    return [voice_hits(some, task.voices, seed) for some in track(embeddings, f"{name}: speaker probe")]
 
 
 def _train_network(

@@ -9,6 +9,13 @@ from corpus.splits import speaker_codes
 from finetune.settings import FinetuneSettings
 from probe.division import Division
 
+VOICES = {
+    "none": "Each network is asked as it is and as it was before fine-tuning: the difference is what it forgot of "
+    "voices. Clips that it was fine-tuned on are among them.",
+    "backbone": "The networks are as they were pretrained: only heads were trained.",
+}
+"""What the speaker probe shows, by what was frozen."""
+
 
 def summary_of(table: LabelTable, division: Division, settings: FinetuneSettings, names: Sequence[str]) -> str:
     """Returns the protocol in one paragraph."""

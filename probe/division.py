@@ -40,7 +40,13 @@ class Division:
 
 
 def learnable(
-    table: LabelTable, rows: Rows, n_folds: int | None, positive_share: float, seed: int
+    table: LabelTable,
+    rows: Rows,
+    n_folds: int | None,
+    positive_share: float,
+    seed: int,
+    *,
+    validated: bool = False,
 ) -> tuple[LabelTable, Rows, Division, dict[str, str]]:
     """Returns the table of the emotions that a head can be trained for, its rows, and how they are divided.
 
@@ -50,6 +56,7 @@ def learnable(
         n_folds: None for the labels' own split where they have one, else for five folds.
         positive_share: the share from which an emotion is there.
         seed: of the folds.
+        validated: whether validation speakers are taken out of the clips to fit, as `three_parts` does.
 
     Returns:
         The table without the emotions that some fold cannot learn (and, where each clip has one label, without
@@ -62,8 +69,9 @@ def learnable(
     while True:
         division = divide(table, n_folds, seed)
         reasons: dict[int, str] = {}
-        for train, _ in division.folds:
-            reasons = untrainable_emotions(table.targets[train], positive_share) | reasons
+        for fold, (train, _) in enumerate(division.folds):
+            fitted = three_parts(table, division, fold)[0] if validated else train
+            reasons = untrainable_emotions(table.targets[fitted], positive_share) | reasons
         if not reasons:
             return table, rows, division, left_out
         left_out |= {table.emotions[emotion]: reason for emotion, reason in reasons.items()}
@@ -97,6 +105,20 @@ def divide(table: LabelTable, n_folds: int | None, seed: int) -> Division:
         speakers = len(np.unique(speaker_codes(table)[train]))
         inner.append(speaker_folds(table.select(train), max(2, min(INNER_FOLDS, speakers)), seed))
     return Division(folds, inner, given)
+
+
+def three_parts(table: LabelTable, division: Division, fold: int) -> tuple[Rows, Rows, Rows]:
+    """Returns train, validation and test rows of a fold, speakers apart.
+
+    Validation is the labels' own where the split is theirs and names some; otherwise speakers taken out of train.
+    """
+    train, test = division.folds[fold]
+    if division.given:
+        validation = table.rows_of("validation")
+        if len(validation):
+            return train, validation, test
+    fit, held = division.inner[fold][0]
+    return train[fit], train[held], test
 
 
 def without_emotions(table: LabelTable, columns: list[int]) -> LabelTable:

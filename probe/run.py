@@ -26,8 +26,8 @@ from probe.protocol import joined, protocol_of, truth_of
 from probe.report import Report, write_report
 from probe.scores import CHANCE, ENSEMBLE, Prediction, SpeakerProbe, score_all
 from probe.settings import ProbeSettings
-from probe.speakers import voice_accuracy, voice_task
-from probe.words import label_notes, summary_of
+from probe.speakers import speaker_probe, voice_hits, voice_task
+from probe.words import label_notes, score_notes, summary_of
 
 UNTRAINED = "untrained"
 LOGMEL = "log-mel mean and deviation"
@@ -89,7 +89,11 @@ def probe(source: Path, data: Path, out: Path, settings: ProbeSettings, command:
         fingerprint=store.fingerprint,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         duration_s=time.monotonic() - began,
-        notes=label_notes(table, division, settings.positive_share) + _unfinished(names, cards),
+        notes=[
+            *label_notes(table, settings.positive_share),
+            *score_notes(table, division, settings.positive_share),
+            *_unfinished(names, cards),
+        ],
         left_out=left_out,
         set_aside=[(str(failure.path), failure.reason) for failure in store.failures],
         settings=settings.model_dump(mode="json"),
@@ -186,14 +190,12 @@ def _speaker_probe(features: Sequence[Features], table: LabelTable, settings: Pr
     task = voice_task(table, settings.seed)
     if task is None:
         return None
-    rows = [
-        (
-            described.name,
-            voice_accuracy(described.matrix, task, settings.bootstrap_resamples, settings.seed),
-        )
+    hits = {
+        described.name: voice_hits(described.matrix, task, settings.seed)
         for described in track(features, "speaker probe")
-    ]
-    return SpeakerProbe(rows, len(task.names), task.protocol)
+    }
+    remark = "A contrast learns voices easily; what it spends on them, emotions do not get."
+    return speaker_probe(hits, task, remark, settings.bootstrap_resamples, settings.seed)
 
 
 def _size_note(encoder: Encoder) -> str:

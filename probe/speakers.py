@@ -3,6 +3,7 @@
 A contrast between clips is solved most easily by knowing the voice. Emotion is wanted, so both are measured.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from corpus.labels import LabelTable
 from probe.linear import RIDGE_STRENGTHS, Rows, Standardiser, ridge_path
 from probe.metrics import Array
-from probe.scores import Measure, measure
+from probe.scores import SpeakerProbe, measure
 
 SENTENCES = "sentence"
 """The group column that says which words were spoken, where a corpus has one."""
@@ -64,14 +65,13 @@ def voice_task(table: LabelTable, seed: int) -> VoiceTask | None:
     halves = "half of the sentences, tested on the other half" if by_sentence else "half of each speaker's recordings"
     protocol = (
         f"The same embeddings, asked who speaks: a linear model learns {len(both)} voices from {halves} "
-        f"({len(fit_rows):,} and {len(test_rows):,} clips). Chance is {1 / len(both):.3f}. A contrast learns voices "
-        "easily; what it spends on them, emotions do not get."
+        f"({len(fit_rows):,} and {len(test_rows):,} clips). Chance is {1 / len(both):.3f}."
     )
     return VoiceTask(fit_rows, test_rows, voices, [str(names[voice]) for voice in both], protocol)
 
 
-def voice_accuracy(features: npt.ArrayLike, task: VoiceTask, n_resamples: int, seed: int) -> Measure:
-    """Returns the share of test clips whose speaker is named, with its interval over speakers.
+def voice_hits(features: npt.ArrayLike, task: VoiceTask, seed: int) -> Array:
+    """Returns for each test clip 1 where its speaker is named and 0 elsewhere, (test clips,).
 
     A ridge regression of each voice against the rest; its strength is chosen inside the clips learned from.
     """
@@ -86,13 +86,27 @@ def voice_accuracy(features: npt.ArrayLike, task: VoiceTask, n_resamples: int, s
         right += [np.sum(answer == voices[outside]) for answer in answers]
     strength = RIDGE_STRENGTHS[int(right.argmax())]
     (answer,) = _answers(fitted, voices, matrix[task.test_rows], len(learned), [strength])
-    truth = task.voices[task.test_rows]
-    hits = (learned[answer] == truth).astype(np.float64)
+    hits: Array = (learned[answer] == task.voices[task.test_rows]).astype(np.float64)
+    return hits
+
+
+def speaker_probe(hits: Mapping[str, Array], task: VoiceTask, remark: str, n_resamples: int, seed: int) -> SpeakerProbe:
+    """Returns the share of test clips whose speaker is named, with intervals over speakers, for the rows of a report.
+
+    Args:
+        hits: for each row's name its `voice_hits`, or their mean over folds.
+        task: what they answer.
+        remark: what there is to say beside the protocol.
+        n_resamples: of the bootstrap.
+        seed: of the bootstrap.
+    """
+    voices = [str(voice) for voice in task.voices[task.test_rows]]
 
     def accuracy(weights: Array) -> dict[str, Array]:
-        return {"accuracy": weights @ hits / weights.sum(1)}
+        return {name: weights @ found / weights.sum(1) for name, found in hits.items()}
 
-    return measure(accuracy, [str(voice) for voice in truth], n_resamples, seed)["accuracy"]
+    rows = list(measure(accuracy, voices, n_resamples, seed).items())
+    return SpeakerProbe(rows, len(task.names), f"{task.protocol} {remark}")
 
 
 def _answers(

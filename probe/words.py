@@ -16,8 +16,8 @@ SYNTHETIC_COLUMN = "synthetic"
 FEW_SPEAKERS = 10
 
 
-def label_notes(table: LabelTable, division: Division, positive_share: float) -> list[str]:
-    """Returns what a reader has to know of these labels."""
+def label_notes(table: LabelTable, positive_share: float) -> list[str]:
+    """Returns what has to be known of these labels, by readers of a report and by users of a model trained on them."""
     notes = []
     made = table.groups.get(SYNTHETIC_COLUMN, []).count("yes")
     if made:
@@ -35,6 +35,12 @@ def label_notes(table: LabelTable, division: Division, positive_share: float) ->
                 "in a clip means that listeners heard different ones."
             )
         notes.append(shares)
+    return notes
+
+
+def score_notes(table: LabelTable, division: Division, positive_share: float) -> list[str]:
+    """Returns what a reader of a report has to know of the clips that were scored."""
+    notes = []
     if table.speakers is None:
         notes.append(
             "Speakers are not known: recordings are kept apart instead, so voices may be in both the clips fitted to "

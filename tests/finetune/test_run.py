@@ -24,14 +24,18 @@ from configs.settings import SHIPPED, load_settings
 from corpus.labels import LabelTable
 from corpus.splits import speaker_codes
 from finetune.checkpoint import load_ensemble, load_model
-from finetune.run import find_starts, finetune, three_parts
+from finetune.run import finetune
 from finetune.settings import FinetuneSettings
+from finetune.starts import find_starts
 from finetune.train import Task
-from pretrain.checkpoint import CheckpointError
-from probe.division import divide
+from pretrain.checkpoint import CheckpointError, save_encoder
+from pretrain.encoder import Encoder, EncoderSettings
+from probe.division import divide, three_parts
 from probe.embed import embed_clips
 from probe.metrics import tune_thresholds
 from probe.report import Report
+from probe.run import probe
+from probe.settings import ProbeSettings
 
 BACKBONES = ["mobilenetv3_small_050", "test_resnet"]
 METRICS = {"macro_auroc", "map", "macro_f1", "micro_f1", "ece"}
@@ -73,7 +77,7 @@ def scored(heard: Callable[..., dict[str, np.ndarray]], task: Task) -> Scored:
 
 def test_it_ends_well_with_a_folder_a_member_an_ensemble_and_a_report(finetuned: Any) -> None:
     assert finetuned.code == 0, finetuned.told
-    assert {path.name for path in finetuned.out.iterdir()} == {*BACKBONES, "ensemble.yaml", "report"}
+    assert {path.name for path in finetuned.out.iterdir()} == {*BACKBONES, "ensemble.yaml", "report", "run.yaml"}
     for backbone in BACKBONES:
         assert {"model.safetensors", "model.yaml"} <= {path.name for path in (finetuned.out / backbone).iterdir()}
     assert {"report.html", "report.json", "report.md"} <= {path.name for path in (finetuned.out / "report").iterdir()}
@@ -106,6 +110,23 @@ def test_chance_is_one_half_and_broken_files_are_set_aside(content: dict[str, An
     assert broken["path"].endswith("broken.wav") and broken["reason"]
 
 
+def test_the_speaker_probe_before_fine_tuning_is_the_one_of_probe(
+    content: dict[str, Any], pretrained: Path, labels: Path, tmp_path: Path
+) -> None:
+    found = content["speaker_probe"]
+    rows = [f"{name}{when}" for name in BACKBONES for when in ("", ", before fine-tuning")]
+    assert list(found["accuracy"]) == rows and found["speakers"] == 6
+    assert "what it forgot of voices" in found["protocol"]
+    quick = ProbeSettings(bootstrap_resamples=20, device="cpu", precision="fp32")
+    probed = probe(pretrained, labels, tmp_path / "probe", quick).speaker_probe
+    assert probed is not None
+    expected = dict(probed.rows)
+    for name in BACKBONES:
+        measured = found["accuracy"][f"{name}, before fine-tuning"]
+        assert measured["value"] == pytest.approx(expected[name].value, abs=1e-6)
+        assert measured["ci95"] == pytest.approx([expected[name].low, expected[name].high], abs=1e-6)
+
+
 def test_every_member_on_disk_earns_the_metrics_of_its_row(content: dict[str, Any], scored: Scored) -> None:
     for backbone, probabilities in scored.members.items():
         expected = roc_auc_score(scored.targets >= 0.25, probabilities, average="macro")
@@ -129,7 +150,9 @@ def test_the_ensembles_card_says_who_answers_how(finetuned: Any, content: dict[s
     assert (card.members, card.how, card.emotions) == (BACKBONES, "mean", ["anger", "sadness"])
     assert (card.window_s, card.hop_s, card.single_label) == (0.5, 0.25, False)
     assert card.metrics["macro_auroc"] == pytest.approx(content["metrics"]["macro_auroc"]["value"])
-    assert card.notes == content["notes"] != []
+    of_labels, of_scores = content["notes"]
+    assert of_labels.startswith("Labels are shares") and of_scores.startswith("Only 2 speakers were scored")
+    assert card.notes == [of_labels]
 
 
 def test_thresholds_of_the_ensemble_are_tuned_on_validation_speakers(
@@ -162,6 +185,8 @@ def test_in_folds_every_clip_is_scored_once_by_a_member_of_its_fold(
     ensemble, card = load_ensemble(out)
     assert len(ensemble.members) == 4 and card.how == "vote"
     assert card.thresholds == [0.5, 0.5]
+    assert report.speaker_probe is not None
+    assert [name for name, _ in report.speaker_probe.rows] == BACKBONES  # a frozen network is what it was
     shares = ensemble.probabilities(np.random.default_rng(0).normal(size=(5, 8)))
     assert np.isin(shares * 4, range(5)).all()
 
@@ -278,6 +303,22 @@ def test_starts_are_the_runs_backbones_or_those_that_are_named(pretrained: Path,
     assert [start.name for start in find_starts([pretrained / "test_resnet"], settings())] == ["test_resnet"]
     scratch = find_starts([], settings(backbones=["resnet10t"]))
     assert [(start.name, start.folder) for start in scratch] == [("resnet10t", None)]
+
+
+@pytest.mark.parametrize("start", ["scratch", "pretrained"])
+def test_views_too_small_for_a_backbone_are_refused_before_anything_is_made(
+    run: Callable[..., Any], pretrained: Path, tmp_path: Path, start: str
+) -> None:
+    if start == "scratch":
+        words = ["backbones=[test_resnet,test_convnext]", "crop_s=0.5", "spectrogram={bands: 32}"]
+    else:
+        encoder = Encoder(EncoderSettings(backbone="test_convnext"))
+        save_encoder(tmp_path / "run", encoder, crop_s=1, corpus_fingerprint="abc", step=1, steps=1)
+        words = ["--from", str(tmp_path / "run"), "crop_s=0.5"]
+    ran = run(tmp_path / "out", *words)
+    assert ran.code == 2
+    assert "backbone test_convnext: crop_s=0.5 (26 frames) is too small for it, 0.62 would do" in ran.told
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_cannot_be_started_from_is_told(pretrained: Path, settings: Settings, tmp_path: Path) -> None:

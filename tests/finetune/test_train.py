@@ -13,12 +13,14 @@ from safetensors.torch import load_file
 from scipy.special import expit
 from torch import Tensor
 
+from corpus.labels import LabelTable
 from corpus.waveforms import Clip, open_waveforms
 from finetune.checkpoint import load_model
 from finetune.settings import FinetuneSettings
 from finetune.train import Member, Task, train_member
 from pretrain.checkpoint import load_encoder
 from probe.embed import embed_clips
+from probe.speakers import voice_hits, voice_task
 
 Train = Callable[..., tuple[Member, dict[str, Tensor]]]
 BACKBONE = "test_resnet"
@@ -128,6 +130,27 @@ def test_weights_of_presence_leave_no_bias_in_the_probabilities(
     assert member.test == pytest.approx(targets[9:], abs=2e-3)
     assert math.isnan(member.card.metrics["validation_macro_auroc"])  # and is written, and read again
     assert load_model(member.folder)[1].temperatures == member.card.temperatures
+
+
+def test_the_speaker_probe_asks_the_encoder_before_and_after(
+    train: Train, table: LabelTable, task: Task, pretrained: Path, score_epochs: Callable[..., None]
+) -> None:
+    voices = voice_task(table, 0)
+    assert voices is not None
+    score_epochs(2.0)
+    member, _ = train(task=replace(task, voices=voices), epochs=1, learning_rate=0.01)
+    before, after = (
+        embed_clips(encoder, task.store, 0.5, 0.25)
+        for encoder in (load_encoder(pretrained / BACKBONE)[0], load_model(member.folder)[0].encoder)
+    )
+    assert not np.allclose(before, after, rtol=0.01)
+    assert member.voices_before.tolist() == voice_hits(before, voices, 0).tolist()
+    assert member.voices.tolist() == voice_hits(after, voices, 0).tolist()
+
+
+def test_where_speakers_are_not_known_there_is_no_speaker_probe(train: Train) -> None:
+    member, _ = train(freeze="backbone")
+    assert member.voices.size == member.voices_before.size == 0
 
 
 def test_windows_overlap_by_half_unless_told_otherwise(train: Train) -> None:

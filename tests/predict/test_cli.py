@@ -97,10 +97,14 @@ def test_without_an_ensemble_it_is_one_and_says_what_to_give(run: Run, recording
     assert "give the --out folder of a finished `finetune`" in ran.told
 
 
-def test_notes_of_the_training_are_told_again(run: Run, emotions: Path, recordings: Path, tmp_path: Path) -> None:
-    (note, *_) = load_ensemble(emotions)[1].notes
+def test_what_the_labels_were_is_told_again_and_notes_of_the_report_are_not(
+    run: Run, emotions: Path, recordings: Path, tmp_path: Path
+) -> None:
+    (note,) = load_ensemble(emotions)[1].notes
     ran = run("--from", emotions, recordings / "short.wav", "--out", tmp_path / "out.csv")
-    assert f"note: {note}" in ran.told
+    assert "synthetic" in note.lower() and f"note: {note}" in ran.told
+    assert "speakers were scored" in (emotions / "report/report.md").read_text()
+    assert "speakers were scored" not in ran.told
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 
 from configs.errors import EmoclrError
 from corpus.labels import LabelTable
-from probe.division import divide, learnable
-from probe.words import label_notes
+from probe.division import divide, learnable, three_parts
+from probe.words import label_notes, score_notes
 
 MakeTable = Callable[..., LabelTable]
 
@@ -60,6 +60,23 @@ def test_an_emotion_that_no_training_clip_carries_is_left_out_and_named(make_tab
     assert reasons == {"awe": "no positive clip to train on"}
 
 
+def test_an_emotion_that_only_validation_speakers_carry_is_left_out_where_these_are_not_fitted_to(
+    make_table: MakeTable,
+) -> None:
+    targets = np.random.default_rng(0).random((60, 3))
+    targets[:, 2] = 0
+    targets[[0, 59], 2] = 1
+    table = make_table(targets, speakers_of(60), ["train"] * 48 + ["test"] * 12)
+    outcomes = set()
+    for seed in range(12):
+        train, _, _ = three_parts(table, divide(table, None, seed), 0)
+        left, _, _, reasons = learnable(table, np.arange(60), None, 0.25, seed, validated=True)
+        assert ("awe" in left.emotions) is (0 in train) is (not reasons)
+        assert "awe" in learnable(table, np.arange(60), None, 0.25, seed)[0].emotions
+        outcomes.add(0 in train)
+    assert outcomes == {True, False}
+
+
 def test_with_one_label_a_clip_its_clips_go_with_it(make_table: MakeTable) -> None:
     targets = one_hot(60)
     targets[:30] = one_hot(30, 2) @ np.eye(2, 3)
@@ -79,16 +96,25 @@ def test_no_learnable_emotion_is_an_error_that_names_them(make_table: MakeTable)
 def test_notes_say_what_votes_are(make_table: MakeTable) -> None:
     shares = np.random.default_rng(0).dirichlet([1, 1, 1], 90)
     table = make_table(shares, speakers_of(90))
-    (note, *_) = label_notes(table, divide(table, None, 0), 0.25)
+    (note,) = label_notes(table, 0.25)
     assert "shares of listeners' votes" in note and "chose exactly one emotion" in note
 
 
 def test_notes_say_synthetic_and_unknown_speakers(make_table: MakeTable) -> None:
     table = make_table(one_hot(90), None, synthetic=["yes"] * 90)
-    notes = " ".join(label_notes(table, divide(table, None, 0), 0.25))
-    assert notes.startswith("Synthetic") and "Speakers are not known" in notes
+    (of_labels,), (of_scores,) = label_notes(table, 0.25), score_notes(table, divide(table, None, 0), 0.25)
+    assert of_labels.startswith("Synthetic") and of_scores.startswith("Speakers are not known")
+
+
+def test_notes_of_the_scores_say_who_is_missing_among_the_scored(make_table: MakeTable) -> None:
+    targets = one_hot(60)
+    targets[48:, 2] = 0
+    splits = ["train"] * 48 + ["test"] * 12
+    table = make_table(targets, speakers_of(60), splits)
+    few, absent = score_notes(table, divide(table, None, 0), 0.25)
+    assert few.startswith("Only 2 speakers were scored") and absent.startswith("No scored clip carries awe")
 
 
 def test_plain_labels_of_many_speakers_need_no_notes(make_table: MakeTable) -> None:
     table = make_table(one_hot(90), speakers_of(90))
-    assert label_notes(table, divide(table, None, 0), 0.25) == []
+    assert label_notes(table, 0.25) + score_notes(table, divide(table, None, 0), 0.25) == []

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from corpus.labels import LabelTable
-from probe.speakers import voice_accuracy, voice_task
+from probe.speakers import speaker_probe, voice_hits, voice_task
 
 MakeTable = Callable[..., LabelTable]
 
@@ -48,6 +48,11 @@ def test_voices_in_the_features_are_found_and_noise_is_chance(make_table: MakeTa
     task = voice_task(make_table(one_hot(400), [f"s{speaker}" for speaker in speakers]), seed=0)
     assert task is not None
     voiced = np.eye(8)[speakers] + generator.normal(size=(400, 8)) * 0.1
-    assert voice_accuracy(voiced, task, 50, seed=0).value > 0.95
-    noise = voice_accuracy(generator.normal(size=(400, 8)), task, 50, seed=0)
-    assert abs(noise.value - 1 / 8) < 0.1 and noise.low <= noise.value <= noise.high
+    asked = {"voiced": voiced, "noise": generator.normal(size=(400, 8))}
+    hits = {name: voice_hits(features, task, seed=0) for name, features in asked.items()}
+    found = speaker_probe(hits, task, "And so on.", 50, seed=0)
+    (_, of_voiced), (_, of_noise) = found.rows
+    assert [name for name, _ in found.rows] == ["voiced", "noise"] and found.speakers == 8
+    assert of_voiced.value == hits["voiced"].mean() > 0.95
+    assert abs(of_noise.value - 1 / 8) < 0.1 and of_noise.low <= of_noise.value <= of_noise.high
+    assert found.protocol.endswith("Chance is 0.125. And so on.")

@@ -1,0 +1,87 @@
+"""Where members begin: pretrained encoders, ImageNet, or scratch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from augment.views import ViewMaker
+from configs.errors import ConfigError
+from corpus.waveforms import WaveformStore
+from finetune.settings import FinetuneSettings
+from finetune.train import Rows
+from pretrain.checkpoint import CARD, EncoderCard, backbone_folders, load_card, load_encoder
+from pretrain.encoder import Encoder, EncoderSettings, check_view_size
+from pretrain.normalisation import measure_normalisation
+
+DEFAULT_CROP_S = 5.0
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a member begins: a pretrained encoder's folder, or a backbone without pretraining (`folder` None)."""
+
+    name: str
+    folder: Path | None
+
+    def source(self, settings: FinetuneSettings) -> str:
+        """Returns what makes it this start and no other: the SHA-256 of an encoder's weights, or a word."""
+        if self.folder is not None:
+            return load_card(self.folder / CARD, EncoderCard).weights_sha256
+        return "ImageNet" if settings.pretrained else "scratch"
+
+    def check(self, settings: FinetuneSettings) -> None:
+        """Raises EmoclrError where there is no such encoder, or its views would be too small for it."""
+        if self.folder is not None:
+            encoder, card = load_encoder(self.folder)
+            check_view_size(encoder, settings.crop_s or card.crop_s)
+        else:
+            untrained = Encoder(EncoderSettings(backbone=self.name, spectrogram=settings.spectrogram))
+            check_view_size(untrained, settings.crop_s or DEFAULT_CROP_S)
+
+    def encoder(self, settings: FinetuneSettings, store: WaveformStore, clips: Rows) -> tuple[Encoder, float, str]:
+        """Returns the encoder, the length of its crops in s, and what it started from."""
+        if self.folder is not None:
+            encoder, card = load_encoder(self.folder)
+            # Masks are counted by the settings of this training, not of the one before.
+            changed = encoder.settings.model_copy(update={"time_masks": settings.augment.masks.time_masks})
+            encoder.settings = changed
+            return encoder, settings.crop_s or card.crop_s, f"pretraining on corpus {card.corpus_fingerprint}"
+        crop_s = settings.crop_s or DEFAULT_CROP_S
+        rate = settings.spectrogram.sample_rate
+        maker = ViewMaker(settings.augment, round(crop_s * rate), rate, settings.seed)
+        made = EncoderSettings(
+            backbone=self.name,
+            spectrogram=settings.spectrogram,
+            normalisation=measure_normalisation(store, maker, settings.spectrogram, clips),
+            time_masks=settings.augment.masks.time_masks,
+        )
+        torch.manual_seed(settings.seed)
+        encoder = Encoder(made, pretrained=settings.pretrained)
+        return encoder, crop_s, self.source(settings)
+
+
+def find_starts(sources: Sequence[Path], settings: FinetuneSettings) -> list[Start]:
+    """Returns where the members begin, sorted by name.
+
+    Raises:
+        ConfigError: nothing to start from, a backbone that the runs do not have, or one that two runs have.
+        CheckpointError: a source holds no encoder.
+    """
+    if not sources:
+        if not settings.backbones:
+            raise ConfigError("nothing to start from: give --from RUN, or backbones=[...] to train without pretraining")
+        return [Start(name, None) for name in settings.backbones]
+    found: dict[str, Path] = {}
+    for source in sources:
+        for folder in backbone_folders(source):
+            name = folder.resolve().name
+            if name in found:
+                raise ConfigError(f"--from: both {found[name]} and {folder} are {name}; give one of them")
+            found[name] = folder
+    wanted = settings.backbones or sorted(found)
+    for name in wanted:
+        if name not in found:
+            raise ConfigError(f"backbones: {name} is not among those of --from: {', '.join(sorted(found))}")
+    return [Start(name, found[name]) for name in wanted]
