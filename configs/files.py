@@ -43,6 +43,12 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def sweep(folder: Path) -> None:
+    """Removes what killed writes left in a folder that nothing else is writing into."""
+    for temporary in folder.glob(".*.tmp"):
+        temporary.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes UTF-8 text atomically; file names that are no UTF-8 keep their bytes."""
     content = text.encode("utf-8", errors="surrogateescape")

@@ -1,11 +1,12 @@
 """What happens around the steps: progress, metrics, checkpoints, and a clean stop on a signal."""
 
+import contextlib
 import csv
 import io
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,6 +23,25 @@ from pretrain.checkpoint import CheckpointError
 RESUME = "resume.ckpt"
 METRICS = "metrics.csv"
 GONE_ASTRAY = "start anew in another out= with a lower learning_rate or precision=fp32"
+
+
+@contextlib.contextmanager
+def writing_into(folder: Path) -> Iterator[None]:
+    """Says of what cannot be written into a run how the run can go on.
+
+    Raises:
+        EmoclrError: the folder is gone, the disk is full, or the permissions are.
+    """
+    try:
+        # Made anew it might lie on another disk, where one was mounted, and hold nothing of the run.
+        if not folder.is_dir():
+            raise EmoclrError(f"{folder}: the folder was removed while the run was writing into it")
+        yield
+    except (EmoclrError, OSError) as error:
+        raise EmoclrError(
+            f"{error}\nthe checkpoint saved before it is untouched: free some space or "
+            "mend the permissions, then go on with --resume"
+        ) from error
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -124,9 +144,10 @@ class Progress(pl.Callback):
             return
         metrics = {"step": step, **found, **speed}
         self.rows.append(metrics)
-        self.write()
-        for logger in trainer.loggers:
-            logger.log_metrics({key: value for key, value in metrics.items() if key != "step"}, step=step)
+        with writing_into(self.path.parent):
+            self.write()
+            for logger in trainer.loggers:
+                logger.log_metrics({key: value for key, value in metrics.items() if key != "step"}, step=step)
         told = f"loss {metrics['loss']:.3f}  {self.tell(metrics)}{rate:.0f} views/s"
         if self.bar:
             self.bar.update(self.task, told=told)
@@ -185,19 +206,19 @@ class Saver(pl.Callback):
     ) -> None:
         """Saves where it is due."""
         step = trainer.global_step
-        if self.stopped or step % self.every == 0 or step == trainer.max_steps:
+        # A signal may reach one rank alone, or each at another step; a save takes all of them.
+        stop = trainer.strategy.reduce_boolean_decision(self.stopped, all=False)
+        if stop:
+            self.stopped = True
+        if stop or step % self.every == 0 or step == trainer.max_steps:
             if not all(bool(tensor.isfinite().all()) for tensor in pl_module.state_dict().values()):
                 raise EmoclrError(
                     f"a weight is no longer finite after step {step}, and nothing was saved; {GONE_ASTRAY}"
                 )
-            try:
-                trainer.save_checkpoint(self.path)
+            with writing_into(self.path.parent):
+                # The resume file comes last: killed in between, --resume goes back a little and saves both again.
                 if trainer.is_global_zero:
                     self.save_encoder(step)
-            except EmoclrError as error:
-                raise EmoclrError(
-                    f"{error}\nthe checkpoint saved before it is untouched: free some space or "
-                    "mend the permissions, then go on with --resume"
-                ) from error
-        if self.stopped:
+                trainer.save_checkpoint(self.path)
+        if stop:
             trainer.should_stop = True

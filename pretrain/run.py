@@ -7,7 +7,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from configs.console import say, track
 from configs.errors import ConfigError, EmoclrError
-from configs.files import write_text, write_yaml
+from configs.files import sweep, write_text, write_yaml
 from configs.settings import Settings
 from pretrain.callbacks import RESUME, Progress, Saver
 from pretrain.checkpoint import CARD, EncoderCard, git_commit, load_card, package_versions, save_encoder
@@ -88,6 +88,8 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
         # What may have changed is the way to the end; the run folder says what was asked for last.
         run = previous.model_copy(update={"settings": settings})
     if first:
+        for folder in (out, *(out / name for name in settings.backbones)):
+            sweep(folder)
         write_yaml(out / RUN, run.model_dump(mode="json"))
         _write_set_aside(out, source)
     encoders = (starting_encoder(name, settings, run.normalisation, earlier) for name in settings.backbones)

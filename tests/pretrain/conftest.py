@@ -1,12 +1,16 @@
 import contextlib
+import multiprocessing
+import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from corpus.waveforms import WaveformStore, clips_from, open_waveforms
 from pretrain.cli import main
@@ -89,6 +93,57 @@ def at_step() -> Callable[..., contextlib.AbstractContextManager[None]]:
             yield
 
     return patched
+
+
+class Child:
+    """A `pretrain` of its own process."""
+
+    def __init__(self, process: Any, reading: int) -> None:
+        self.process = process
+        self.reading = reading
+
+    def wait(self, at_most_s: float = 300) -> int | None:
+        """Returns the exit code, the negative number of a signal that killed it, None where it still runs."""
+        self.process.join(at_most_s)
+        code: int | None = self.process.exitcode
+        return code
+
+    def told(self) -> str:
+        """Returns what it has said so far, no more than a pipe holds."""
+        os.set_blocking(self.reading, False)
+        return os.read(self.reading, 1 << 16).decode()
+
+
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Child]]:
+    """Returns start(words, inside) -> `pretrain` in another process, which enters the context `inside` first.
+
+    It is forked from this one: as real to signals and limits as any other, and spared the seconds of imports.
+    """
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    children = []
+
+    def begin(words: list[str], inside: contextlib.AbstractContextManager[Any] | None = None) -> Child:
+        reading, writing = os.pipe()
+
+        def work() -> None:
+            # OpenMP's threads are not forked, and would be waited for.
+            torch.set_num_threads(1)
+            sys.stdout = sys.stderr = os.fdopen(writing, "w", buffering=1)
+            with inside or contextlib.nullcontext():
+                sys.exit(main(words))
+
+        process = multiprocessing.get_context("fork").Process(target=work)
+        process.start()
+        os.close(writing)
+        children.append(Child(process, reading))
+        return children[-1]
+
+    yield begin
+    for child in children:
+        child.process.kill()
+        child.process.join()
+        os.close(child.reading)
 
 
 @pytest.fixture(scope="session")
