@@ -37,7 +37,7 @@ _FORM = 1
 """Goes into every plan; another form of the tars gets another number."""
 
 _SEED = 0
-_FLAC_BYTES_PER_S = 20_000
+_FLAC_BYTES_PER_S = 16_000
 
 
 @dataclass(frozen=True)

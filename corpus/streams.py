@@ -21,6 +21,8 @@ from corpus.tars import BrokenTar, Sample, TarCard, is_tar, open_url, read_card,
 _AT_ONCE = 16
 """Cards and tars that are read at the same time: what they wait for is mostly the other end of a network."""
 
+_TAIL_BYTES = 1 << 16
+
 
 @dataclass(frozen=True, eq=False)
 class TarCorpus:
@@ -119,14 +121,12 @@ def open_tars(sources: Sequence[str | Path], splits: Sequence[str] | None, cache
         EmoclrError: a tar or its card cannot be read.
     """
     urls = expand_tars(sources)
-    cards = _in_threads(read_card, urls, "reading cards")
+    cards = _in_threads(lambda url: read_card(url) or _remembered(url, cache_dir), urls, "reading cards")
     missing = [url for url, card in zip(urls, cards, strict=True) if card is None]
     if missing:
         say(f"{len(missing)} of {len(urls)} tars have no card beside them and are read once, to count their clips")
-        counted = dict(
-            zip(missing, _in_threads(lambda url: _counted(url, cache_dir), missing, "counting"), strict=True)
-        )
-        cards = [card or counted[url] for url, card in zip(urls, cards, strict=True)]
+        counted = _in_threads(lambda url: _count(url, cache_dir), missing, "counting")
+        cards = [card or counted[missing.index(url)] for url, card in zip(urls, cards, strict=True)]
     found = [(url, card) for url, card in zip(urls, cards, strict=True) if card is not None and card.clips]
     kept = [(url, card) for url, card in found if splits is None or card.split is None or card.split in splits]
     if not kept:
@@ -140,27 +140,29 @@ def _in_threads(work: Callable[[str], TarCard | None], urls: Sequence[str], desc
         return list(track(pool.map(work, urls), description, total=len(urls)))
 
 
-def _counted(url: str, cache_dir: Path) -> TarCard:
-    """Returns the card of a tar that has none: from an earlier count of the same file, else by reading it."""
+def _remembered(url: str, cache_dir: Path) -> TarCard | None:
+    """Returns what an earlier run counted in this tar."""
+    place = _memory_of(url, cache_dir)
+    return TarCard.model_validate_json(place.read_bytes()) if place.is_file() else None
+
+
+def _memory_of(url: str, cache_dir: Path) -> Path:
+    """Returns where the count of a tar is kept: under its place, its size and its last bytes."""
     try:
         with open_url(url) as file:
             size_bytes = file.seek(0, 2)
-            file.seek(max(0, size_bytes - (1 << 16)))
-            identity = [url if "://" in url else str(Path(url).absolute()), size_bytes, file.read().hex()]
+            file.seek(max(0, size_bytes - _TAIL_BYTES))
+            tail = file.read()
     except OSError as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         raise EmoclrError(f"{url}: {reason}") from error
+    identity = [url if "://" in url else str(Path(url).absolute()), size_bytes, tail.hex()]
     name = hashlib.blake2b(json.dumps(identity).encode(), digest_size=16).hexdigest()
-    remembered = cache_dir / "tars" / f"{name}.json"
-    if remembered.is_file():
-        return TarCard.model_validate_json(remembered.read_bytes())
-    card = _count(url, size_bytes)
-    content = card.model_dump_json().encode()
-    write_atomically(remembered, lambda temporary: temporary.write_bytes(content))
-    return card
+    return cache_dir / "tars" / f"{name}.json"
 
 
-def _count(url: str, size_bytes: int) -> TarCard:
+def _count(url: str, cache_dir: Path) -> TarCard:
+    """Returns the card of a tar that has none, after reading all of it, and remembers it."""
     digest = hashlib.blake2b(digest_size=16)
     clips, samples, speakers = 0, 0, set[str]()
     try:
@@ -175,10 +177,12 @@ def _count(url: str, size_bytes: int) -> TarCard:
                 say(f"{error}")
     except BrokenTar as error:
         say(f"{error}; the {clips} clips before that are used")
-    return TarCard(
+    card = TarCard(
         clips=clips,
         duration_s=round(samples / SAMPLE_RATE, 3),
-        size_bytes=size_bytes,
         digest=digest.hexdigest(),
         speakers=sorted(speakers),
     )
+    content = card.model_dump_json().encode()
+    write_atomically(_memory_of(url, cache_dir), lambda temporary: temporary.write_bytes(content))
+    return card

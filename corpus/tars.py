@@ -26,7 +26,7 @@ class TarCard(Settings):
     form: Literal[1] = 1
     clips: int = Field(ge=0)
     duration_s: float = Field(ge=0, description="of all clips together")
-    size_bytes: int = Field(ge=0)
+    size_bytes: int = Field(0, ge=0, description="of the tar")
     digest: str = Field(description="BLAKE2b of the tar, 16 bytes in hex")
     split: Literal["train", "validation", "test"] | None = None
     speakers: list[str] = []

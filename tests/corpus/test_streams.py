@@ -122,6 +122,7 @@ def test_what_was_counted_once_is_remembered(foreign, tmp_path, capsys):
     written = remembered.stat().st_mtime_ns
     assert open_tars([f"{foreign}/c-00.tar"], None, tmp_path).fingerprint == first.fingerprint
     assert remembered.stat().st_mtime_ns == written
+    assert "read once" not in capsys.readouterr().err
 
 
 def test_a_tar_that_changed_is_counted_again(tmp_path):
