@@ -1,4 +1,4 @@
-"""What becomes of a clip that is shorter than the window that looks at it."""
+"""Clips that are shorter or longer than the window that looks at them."""
 
 from typing import Literal
 
@@ -6,6 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Short = Literal["repeat", "zero", "reflect"]
+"""How a clip that is shorter than a window fills it."""
+
+Joined = Literal["mean", "max", "noisy_or"]
+"""How the windows of a longer clip become one answer; see `probe.embed.join_windows`."""
 
 
 def fill_to(crop: NDArray[np.float32], samples: int, short: Short) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from pydantic import Field, PositiveFloat, model_validator
 from configs.errors import ConfigError
 from configs.files import write_yaml
 from configs.settings import Settings
+from corpus.lengths import Joined, Short
 from finetune.model import EmotionModel, Ensemble
 from pretrain.checkpoint import CheckpointError, load_card, load_into, package_versions, save_tensors
 from pretrain.encoder import Encoder, EncoderSettings
@@ -30,6 +31,8 @@ class ModelCard(Settings):
     temperatures: list[PositiveFloat]
     window_s: float = Field(gt=0, description="s of a recording that the model hears at once")
     hop_s: float = Field(gt=0, description="s between windows, at most")
+    short: Short = Field("zero", description="how a recording shorter than a window fills it")
+    windows: Joined = Field("mean", description="how windows become the answer for a recording")
     weights_sha256: str
     corpus_fingerprint: str
     started_from: str = Field(description="the corpus fingerprint of the pretraining, ImageNet, or scratch")
@@ -57,6 +60,8 @@ class EnsembleCard(Settings):
     thresholds: list[float]
     window_s: float = Field(gt=0)
     hop_s: float = Field(gt=0)
+    short: Short = Field("zero", description="how a recording shorter than a window fills it")
+    windows: Joined = Field("mean", description="how windows become the answer for a recording")
     notes: list[str] = []
     metrics: dict[str, float] = {}
     versions: dict[str, str] = {}
@@ -120,6 +125,8 @@ def load_ensemble(run: Path) -> tuple[Ensemble, EnsembleCard]:
             thresholds=only.thresholds,
             window_s=only.window_s,
             hop_s=only.hop_s,
+            short=only.short,
+            windows=only.windows,
         )
     for name, (_, member) in zip(card.members, members, strict=True):
         if member.emotions != card.emotions:

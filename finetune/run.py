@@ -217,6 +217,8 @@ def _write_ensemble(
         thresholds=[round(float(value), 6) for value in thresholds],
         window_s=max(member.card.window_s for member in every),
         hop_s=max(member.card.hop_s for member in every),
+        short=settings.augment.short,
+        windows=settings.windows,
         notes=notes,
         metrics={
             name: round(found.value, 6)

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from augment.settings import AugmentSettings, SpectrogramSettings
 from configs.settings import Settings
+from corpus.lengths import Joined
 from probe.metrics import POSITIVE_SHARE
 
 # What may differ between a run and its resumption without changing what its members learn.
@@ -25,6 +26,7 @@ class FinetuneSettings(Settings):
     spectrogram: SpectrogramSettings = Field(SpectrogramSettings(), description="without --from")
     crop_s: float | None = Field(None, gt=0, description="s of a clip seen at once; None: as pretrained, or 5")
     hop_s: float | None = Field(None, gt=0, description="s between windows in evaluation; None: half a crop")
+    windows: Joined = Field("mean", description="how the windows of a recording become one answer")
     augment: AugmentSettings = AugmentSettings()
 
     freeze: Literal["none", "backbone"] = Field("none", description="backbone: train the head alone")

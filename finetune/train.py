@@ -1,5 +1,6 @@
 """One member of the ensemble: from an encoder to a calibrated emotion model."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from corpus.waveforms import WaveformStore
 from finetune.calibration import tune_temperatures
 from finetune.checkpoint import ModelCard, save_model
 from finetune.head import fit_head, macro_auroc, positive_weights
-from finetune.model import Array, EmotionHead, EmotionModel, calibrate
+from finetune.model import Array, EmotionModel, calibrate
 from finetune.module import FinetuneModule, KeepBest
 from finetune.settings import FinetuneSettings
 from pretrain.callbacks import Progress
@@ -102,22 +103,34 @@ def train_member(
     hop_s = min(settings.hop_s or crop_s / 2, crop_s)
     model = EmotionModel(encoder, len(task.emotions))
     weights = positive_weights(torch.from_numpy(task.targets[task.train]), settings.max_positive_weight)
-    embeddings = [embed_clips(encoder, task.store, crop_s, hop_s, description=f"{name}: embedding")]
+    hear = functools.partial(embed_clips, store=task.store, window_s=crop_s, hop_s=hop_s, short=settings.augment.short)
+    embeddings = [hear(encoder, description=f"{name}: embedding")]
     score = fit_head(model.head, embeddings[0], task.targets, weights, task.train, task.validation)
     say(f"{name}: head alone, validation macro AUROC {score:.3f}")
 
-    # Presence counted w times: the optimum is log(w p / (1 - p)), so log w is taken back out.
-    logits = _logits(model.head, embeddings[0]) - np.log(weights.double().numpy())
-    before = after = _calibrated(task, logits, settings)
+    def answers_of(clips: Embeddings) -> Array:
+        """Returns the logits (clips, emotions) of the model; of a linear head, their mean is that of the embeddings."""
+        # Presence counted w times: the optimum is log(w p / (1 - p)), so log w is taken back out.
+        with torch.no_grad():
+            model.head.linear.bias.sub_(weights.log())
+            if settings.windows == "mean":
+                logits: Array = model.head(torch.from_numpy(clips)).double().numpy()
+            else:
+                joined = hear(model, description=f"{name}: windows", joined=settings.windows)
+                logits = joined.astype(np.float64)
+            model.head.linear.bias.add_(weights.log())
+        return logits
+
+    before = after = _calibrated(task, answers_of(embeddings[0]), settings)
     best, best_epoch = score, 0
     if settings.freeze == "none":
         kept = _train_network(folder, model, task, settings, crop_s, hop_s, weights, score, heard_before)
         best, best_epoch = kept.best, kept.best_epoch
+    if best_epoch:
+        embeddings.append(hear(encoder, description=f"{name}: scoring"))
+        after = _calibrated(task, answers_of(embeddings[1]), settings)
     with torch.no_grad():
         model.head.linear.bias.sub_(weights.log())
-    if best_epoch:
-        embeddings.append(embed_clips(encoder, task.store, crop_s, hop_s, description=f"{name}: scoring"))
-        after = _calibrated(task, _logits(model.head, embeddings[1]), settings)
     voices = _voices(task, embeddings, settings.seed, name)
     answers = {
         "validation": after.validation,
@@ -138,6 +151,8 @@ def train_member(
         temperatures=[round(float(value), 6) for value in after.temperatures],
         window_s=crop_s,
         hop_s=hop_s,
+        short=settings.augment.short,
+        windows=settings.windows,
         corpus_fingerprint=task.store.fingerprint,
         started_from=started_from,
         answers_sha256=digest,
@@ -160,13 +175,6 @@ def _calibrated(task: Task, logits: Array, settings: FinetuneSettings) -> _Calib
     temperatures = tune_temperatures(targets, logits[task.validation])
     validation, test = (calibrate(logits[rows], temperatures) for rows in (task.validation, task.test))
     return _Calibrated(temperatures, tune_thresholds(targets, validation, settings.positive_share), validation, test)
-
-
-def _logits(head: EmotionHead, embeddings: Embeddings) -> Array:
-    """Returns the logits (clips, emotions) of embeddings: of a linear head, the mean over a clip's windows."""
-    with torch.inference_mode():
-        logits: Array = head(torch.from_numpy(embeddings)).double().numpy()
-    return logits
 
 
 def _voices(task: Task, embeddings: Sequence[Embeddings], seed: int, name: str) -> list[Array]:
@@ -201,7 +209,17 @@ def _train_network(
 
     def validate() -> float:
         device = str(module.device).split(":")[0]
-        logits = embed_clips(model, task.store, crop_s, hop_s, task.validation, description="validation", device=device)
+        logits = embed_clips(
+            model,
+            task.store,
+            crop_s,
+            hop_s,
+            task.validation,
+            description="validation",
+            device=device,
+            short=settings.augment.short,
+            joined=settings.windows,
+        )
         return macro_auroc(task.targets[task.validation], logits)
 
     keep = KeepBest(folder.name, order.batches_per_epoch, settings.patience, validate, start)

@@ -14,7 +14,7 @@ from corpus.scan import find_audio
 from corpus.waveforms import Clip, Failure, NothingReadable, WaveformStore, open_waveforms
 from finetune.checkpoint import EnsembleCard
 from finetune.model import Array, Ensemble
-from probe.embed import Windows, each_window
+from probe.embed import Windows, each_window, join_windows
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ def predict(
                 description="listening",
                 device=device,
                 precision="fp32",  # the members choose for themselves
+                short=card.short,
             )
         )
         read = [paths[row] for row in store.source_rows]
@@ -111,9 +112,7 @@ def _answers(
     logits = np.concatenate([some.outputs for some in windows]).astype(np.float64)
     ends_s = np.minimum(starts_s + card.window_s, store.durations_s[positions])
     if not timeline:
-        sums = np.zeros((len(paths), logits.shape[1]))
-        np.add.at(sums, positions, logits)
-        logits = sums / np.bincount(positions)[:, None]
+        logits = join_windows(logits, positions, card.windows)
         positions, starts_s, ends_s = np.arange(len(paths)), np.zeros(len(paths)), store.durations_s
     probabilities = ensemble.probabilities(logits)  # (rows, emotions)
     return [

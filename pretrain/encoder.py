@@ -13,6 +13,7 @@ from augment.settings import SpectrogramSettings
 from augment.spectrogram import Spectrogram
 from configs.errors import ConfigError
 from configs.settings import Settings
+from corpus.lengths import Short
 
 ENOUGH = 64
 """Bands and frames of an image that every backbone takes: those that do not are refused."""
@@ -31,6 +32,7 @@ class EncoderSettings(Settings):
     backbone: str
     spectrogram: SpectrogramSettings = SpectrogramSettings()
     normalisation: Normalisation = Normalisation()
+    short: Short = Field("zero", description="how what is shorter than a window fills it")
     time_masks: int = Field(0, ge=0, description="how many of the masks given to `forward` are time masks")
 
 

@@ -56,9 +56,14 @@ def starting_encoder(
         CheckpointError: the earlier encoder cannot be loaded.
     """
     torch.manual_seed(settings.seed)
-    masks = settings.augment.masks.time_masks
     encoder = Encoder(
-        EncoderSettings(backbone=name, spectrogram=settings.spectrogram, normalisation=normalisation, time_masks=masks),
+        EncoderSettings(
+            backbone=name,
+            spectrogram=settings.spectrogram,
+            normalisation=normalisation,
+            short=settings.augment.short,
+            time_masks=settings.augment.masks.time_masks,
+        ),
         pretrained=settings.pretrained,
     )
     if name in earlier:

@@ -11,14 +11,13 @@ from torch import nn
 from configs.console import track
 from configs.errors import EmoclrError
 from corpus.audio import SAMPLE_RATE
-from corpus.lengths import Short, fill_to
+from corpus.lengths import Joined, Short, fill_to
 from corpus.waveforms import WaveformStore
 from pretrain.precision import choose_precision
 
 Embeddings = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
 Outputs = npt.NDArray[np.float64]
-Joined = Literal["mean", "max", "noisy_or"]
 PrecisionSetting = Literal["auto", "fp32", "bf16"]
 
 
@@ -50,7 +49,7 @@ def embed_clips(
     description: str = "embedding",
     device: str = "cpu",
     precision: PrecisionSetting = "auto",
-    short: Short = "repeat",
+    short: Short = "zero",
     joined: Joined = "mean",
 ) -> Embeddings:
     """Returns what the encoder gives for the windows of each clip, joined to one row, float32 (clips, features).
@@ -117,7 +116,7 @@ def each_window(
     description: str = "embedding",
     device: str = "cpu",
     precision: PrecisionSetting = "auto",
-    short: Short = "repeat",
+    short: Short = "zero",
 ) -> Iterator[Windows]:
     """Yields what the encoder gives for every window of the clips, batch by batch; see `embed_clips`.
 

@@ -122,6 +122,7 @@ def _encoder_features(
                 description=f"embedding: {title}",
                 device=device,
                 precision=settings.precision,
+                short=encoder.settings.short,
             )
             found.append(Features(title, matrix, _size_note(module), trained=title == name))
     return found

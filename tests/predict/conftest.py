@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def train(
 ) -> Callable[..., Path]:
     """Returns train(backbones, single_label) -> an ensemble whose heads were trained on 24 clips of 6 speakers."""
 
-    def of(backbones: list[str], single_label: bool) -> Path:
+    def of(backbones: list[str], single_label: bool, windows: Literal["mean", "noisy_or"] = "mean") -> Path:
         folder = tmp_path_factory.mktemp("trained")
         write_clips(folder, [0.6] * 24)
         rows = []
@@ -38,6 +38,7 @@ def train(
             spectrogram=SpectrogramSettings(bands=32),
             crop_s=0.5,
             hop_s=0.3,
+            windows=windows,
             bootstrap_resamples=20,
         )
         finetune([], labels, folder / "emotions", settings)

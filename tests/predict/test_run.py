@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scipy.special import expit
+from safetensors.torch import load_file
+from scipy.special import expit, logit
 
 from configs.errors import ConfigError
 from corpus.audio import read_waveform
+from corpus.labels import read_labels
 from finetune.checkpoint import EnsembleCard, load_ensemble, load_model
 from finetune.model import Ensemble
+from finetune.train import ANSWERS
 from predict.run import Answer, choose_device, named, predict
 from probe.embed import window_starts
 
@@ -41,7 +44,8 @@ def of_members(emotions: Path, path: Path) -> list[tuple[np.ndarray, np.ndarray]
     """Returns each member's logits (windows, emotions) of a recording and its temperatures, found one by one."""
     waveform = read_waveform(path)
     starts = window_starts(len(waveform), WINDOW, HOP)
-    windows = [torch.from_numpy(np.resize(waveform[start : start + WINDOW], WINDOW)) for start in starts]
+    crops = [waveform[start : start + WINDOW] for start in starts]
+    windows = [torch.from_numpy(np.pad(crop, (0, WINDOW - len(crop)))) for crop in crops]
     found = []
     for backbone in ("mobilenetv3_small_050", "test_resnet"):
         model, card = load_model(emotions / backbone)
@@ -49,6 +53,28 @@ def of_members(emotions: Path, path: Path) -> list[tuple[np.ndarray, np.ndarray]
             logits = [model(window[None])[0].double().numpy() for window in windows]
         found.append((np.stack(logits), np.array(card.temperatures)))
     return found
+
+
+@pytest.mark.parametrize(
+    ("windows", "join"),
+    [("max", lambda logits: logits.max(0)), ("noisy_or", lambda logits: logit(1 - np.prod(1 - expit(logits), axis=0)))],
+)
+def test_windows_are_joined_as_the_card_says(loaded, emotions: Path, recordings: Path, windows, join) -> None:
+    ensemble, card = loaded
+    path = recordings / "long.wav"
+    alone = [expit(join(logits) / heat) for logits, heat in of_members(emotions, path)]
+    (answer,) = predict(ensemble, card.model_copy(update={"windows": windows}), [path]).answers
+    assert answer.probabilities == pytest.approx(np.mean(alone, axis=0), abs=1e-4)
+
+
+@pytest.mark.parametrize("windows", ["mean", "noisy_or"])
+def test_the_report_scores_what_predict_answers(train, windows) -> None:
+    folder = train(["test_resnet"], single_label=False, windows=windows)
+    table = read_labels(folder.parent / "labels.csv")
+    files = [table.paths[row] for row in table.rows_of("test")]
+    answers = {answer.path: answer.probabilities for answer in predict(*load_ensemble(folder), files).answers}
+    scored = load_file(folder / "test_resnet" / ANSWERS)["test"].numpy()
+    assert scored == pytest.approx(np.stack([answers[path] for path in files]), abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["short.wav", "exact.wav", "long.wav", "below/middle, loud.flac"])
