@@ -28,7 +28,7 @@ class Row(NamedTuple):
         duration_s: of what was decoded, whatever the header says.
         sample_rate: Hz, of the file.
         channels: of the file.
-        rms_db: dBFS, mono at 16 kHz; minus infinity for digital silence.
+        rms_db: dBFS, mono at 16 kHz; minus infinity for digital silence (0 in 16 bits).
         peak_db: dBFS, of the same.
         status: "ok" or "set aside".
         reason: why it was set aside.

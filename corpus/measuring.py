@@ -13,6 +13,7 @@ from corpus.audio import SAMPLE_RATE, AudioError, inspect_audio, waveform_blocks
 from corpus.index import Row
 
 _FINGERPRINT_BYTES = 16
+_HALF_A_STEP = 2.0**-16
 
 
 def measure_recording(name: bytes) -> Row:
@@ -67,15 +68,21 @@ def _set_aside(row: Row, reason: str) -> Row:
 
 
 def _levels(path: Path) -> tuple[float, float, float]:
-    """Returns duration (s), RMS and peak (dBFS) of a recording as the project hears it."""
+    """Returns duration (s), RMS and peak (dBFS) of a recording as the project hears it.
+
+    Decoders of lossy formats make of silence what is not quite 0, so that silence is what is 0 in 16 bits.
+    """
     samples, energy, peak = 0, 0.0, 0.0
     for block in waveform_blocks(path):
         if block.size:
             samples += len(block)
             energy += float(np.square(block, dtype=np.float64).sum())
             peak = max(peak, float(np.abs(block).max()))
-    return round(samples / SAMPLE_RATE, 4), _decibels(math.sqrt(energy / samples)), _decibels(peak)
+    duration_s = round(samples / SAMPLE_RATE, 4)
+    if peak < _HALF_A_STEP:
+        return duration_s, -math.inf, -math.inf
+    return duration_s, _decibels(math.sqrt(energy / samples)), _decibels(peak)
 
 
 def _decibels(amplitude: float) -> float:
-    return round(20 * math.log10(amplitude), 2) if amplitude > 0 else -math.inf
+    return round(20 * math.log10(amplitude), 2)

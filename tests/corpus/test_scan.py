@@ -93,8 +93,9 @@ def test_a_row_says_what_the_file_is_and_what_is_heard(tmp_path):
     assert row.rms_db == pytest.approx(20 * math.log10(0.25 / math.sqrt(2)), abs=0.05)
 
 
-def test_silence_has_a_level_of_minus_infinity_and_stays_in(tmp_path, write_tone):
-    row = measure_recording(os.fsencode(write_tone("a.wav", level=0.0)))
+@pytest.mark.parametrize("name", ["a.wav", "a.opus", "a.mp3"])
+def test_silence_has_a_level_of_minus_infinity_and_stays_in(name, write_tone):
+    row = measure_recording(os.fsencode(write_tone(name, level=0.0)))
     assert (row.rms_db, row.peak_db, row.status) == (-math.inf, -math.inf, "ok")
 
 
