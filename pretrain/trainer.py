@@ -13,6 +13,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 from torch import nn
 
+from configs.errors import EmoclrError
 from pretrain.callbacks import AtomicCheckpointIO
 from pretrain.precision import choose_precision
 
@@ -78,6 +79,7 @@ def fit(
 
     Raises:
         KeyboardInterrupt: the training was told to stop at once.
+        EmoclrError: another rank is gone.
     """
     # It follows from the number of ranks, which only the Trainer knows.
     trainer.fit_loop.epoch_loop.max_steps = steps
@@ -88,6 +90,10 @@ def fit(
         trainer.fit(module, ckpt_path=resume_file, weights_only=True)
     except SystemExit as exit:  # which is how it answers a KeyboardInterrupt
         raise KeyboardInterrupt from exit
+    except RuntimeError as error:
+        if "closed by peer" not in str(error) and not isinstance(error, torch.distributed.DistError):
+            raise
+        raise EmoclrError(f"rank {trainer.global_rank}: another rank has ended, and will have said why") from error
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -114,13 +114,12 @@ class Child:
         return os.read(self.reading, 1 << 16).decode()
 
 
-@pytest.fixture
-def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Child]]:
+@pytest.fixture(scope="module")
+def start() -> Iterator[Callable[..., Child]]:
     """Returns start(words, inside) -> `pretrain` in another process, which enters the context `inside` first.
 
     It is forked from this one: as real to signals and limits as any other, and spared the seconds of imports.
     """
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     children = []
 
     def begin(words: list[str], inside: contextlib.AbstractContextManager[Any] | None = None) -> Child:
@@ -128,6 +127,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Child]]:
 
         def work() -> None:
             # OpenMP's threads are not forked, and would be waited for.
+            os.environ["OMP_NUM_THREADS"] = "1"
             torch.set_num_threads(1)
             sys.stdout = sys.stderr = os.fdopen(writing, "w", buffering=1)
             with inside or contextlib.nullcontext():
