@@ -1,0 +1,175 @@
+import contextlib
+import multiprocessing
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from pretrain.checkpoint import WEIGHTS, load_encoder
+from pretrain.data import ViewBatch
+from pretrain.module import ContrastiveModule
+from pretrain.objectives import make_loss
+from pretrain.settings import PretrainSettings
+
+TWO = ("devices=2", "batch_size=4", "epochs=2", "save_every_steps=2")
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        return str(free.getsockname()[1])
+
+
+@contextlib.contextmanager
+def as_rank(rank, port, then):
+    """The environment that torchrun gives to one of two processes."""
+    given = {"RANK": str(rank), "LOCAL_RANK": str(rank), "NODE_RANK": "0", "WORLD_SIZE": "2"}
+    os.environ.update(given, MASTER_ADDR="localhost", MASTER_PORT=port)
+    from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+    rank_zero_only.rank = rank
+    with then or contextlib.nullcontext():
+        yield
+
+
+@pytest.fixture(scope="module")
+def start_two(start):
+    """Returns start_two(words, inside) -> the two ranks of a run, each within its own of two contexts."""
+
+    def begin(words, inside=(None, None)):
+        port = free_port()
+        return [start(words, as_rank(rank, port, then)) for rank, then in enumerate(inside)]
+
+    return begin
+
+
+def ended(ranks):
+    return [rank.wait() for rank in ranks]
+
+
+def weights_of(out):
+    return (out / "test_resnet" / WEIGHTS).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def whole(command, start_two, tmp_path_factory):
+    """A run of two ranks that nothing interrupted."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    ranks = start_two(command(out, *TWO))
+    assert ended(ranks) == [0, 0], [rank.told() for rank in ranks]
+    return out
+
+
+def kill_self():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("step", [1, 5])
+def test_two_ranks_that_are_killed_end_as_if_they_had_never_been(whole, command, start_two, at_step, tmp_path, step):
+    words = command(tmp_path / "killed", *TWO)
+    assert ended(start_two(words, [at_step(step, kill_self) for _ in range(2)])) == [-signal.SIGKILL] * 2
+    ranks = start_two([*words, "--resume"])
+    assert ended(ranks) == [0, 0]
+    assert f"step {step // 2 * 2 + 1} of 6" in ranks[0].told()
+    assert weights_of(tmp_path / "killed") == weights_of(whole)
+
+
+@pytest.mark.parametrize("told", [0, 1])
+def test_a_signal_to_one_rank_stops_both_and_nothing_is_lost(whole, command, start_two, at_step, tmp_path, told):
+    words = command(tmp_path / "stopped", *TWO, "save_every_steps=100")
+    ask = at_step(2, lambda: signal.raise_signal(signal.SIGTERM))
+    asked = [ask if rank == told else contextlib.nullcontext() for rank in range(2)]
+    ranks = start_two(words, asked)
+    assert ended(ranks) == [130, 130]
+    assert all("saved at step 3 of 6" in rank.told() for rank in ranks)
+    assert ended(start_two([*words, "--resume"])) == [0, 0]
+    assert weights_of(tmp_path / "stopped") == weights_of(whole)
+
+
+def test_a_rank_that_cannot_write_says_so_and_the_other_that_it_is_left_alone(
+    whole, command, start_two, at_step, tmp_path
+):
+    def fill_disk():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+    words = command(tmp_path / "run", *TWO)
+    ranks = start_two(words, [at_step(3, fill_disk), None])
+    assert ended(ranks) == [1, 1]
+    told = [rank.told() for rank in ranks]
+    assert told[0].endswith("free some space or mend the permissions, then go on with --resume\n")
+    assert told[1].endswith("error: rank 1: another rank has ended, and will have said why\n")
+    assert not any("Traceback" in text for text in told)
+    assert ended(start_two([*words, "--resume"])) == [0, 0]
+    assert weights_of(tmp_path / "run") == weights_of(whole)
+
+
+def test_the_command_starts_its_own_second_rank(whole, command, tmp_path):
+    program = shutil.which("pretrain", path=Path(sys.executable).parent)
+    words = [program, *command(tmp_path / "run", *TWO)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ran = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=600)
+    assert ran.returncode == 0, ran.stderr
+    assert weights_of(tmp_path / "run") == weights_of(whole)
+    assert load_encoder(tmp_path / "run" / "test_resnet")[1].finished
+
+
+class Step(nn.Module):
+    """The training step as what DistributedDataParallel calls."""
+
+    def __init__(self, module, ranks):
+        super().__init__()
+        self.module = module
+        module.loss = make_loss(module.settings.objective, module.settings.temperature, ranks > 1)
+
+    def forward(self, batch):
+        return self.module.loss(*self.module.project(batch))
+
+
+def gradients(encoder, objective, batch, ranks=1):
+    """Returns loss and gradients of one step; batch norms use what they have learned, so that nothing mixes clips."""
+    torch.manual_seed(0)
+    content = {"data": ["x"], "out": "x", "backbones": ["test_resnet"], "objective": objective, "chunk_size": 2}
+    small = {"projection_hidden": 32, "projection_size": 16}
+    settings = PretrainSettings.model_validate({**content, **small})
+    step = Step(ContrastiveModule(encoder, settings, 10, lambda rank, ranks: None), ranks).eval()
+    trained = DistributedDataParallel(step) if ranks > 1 else step
+    loss = trained(batch)
+    loss.backward()
+    return loss.detach(), torch.cat([parameter.grad.flatten() for parameter in step.parameters()])
+
+
+@pytest.mark.parametrize("objective", ["nt_xent", "dcl", "vicreg"])
+def test_two_ranks_learn_from_half_a_batch_each_what_one_learns_from_the_whole(encoder, objective, tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    waveforms = 0.1 * torch.randn(8, 2, 8_000, generator=generator)
+    batch = ViewBatch(waveforms, torch.zeros(8, 2, 1, 2), torch.arange(8))
+    port = free_port()
+
+    def work(rank):
+        torch.set_num_threads(1)
+        torch.distributed.init_process_group("gloo", f"tcp://localhost:{port}", rank=rank, world_size=2)
+        half = ViewBatch(*(part[4 * rank : 4 * rank + 4] for part in batch))
+        torch.save(gradients(encoder, objective, half, ranks=2), tmp_path / f"{rank}.pt")
+        torch.distributed.destroy_process_group()
+
+    ranks = [multiprocessing.get_context("fork").Process(target=work, args=(rank,)) for rank in range(2)]
+    for process in ranks:
+        process.start()
+    for process in ranks:
+        process.join(300)
+    assert [process.exitcode for process in ranks] == [0, 0]
+    (loss_0, first), (loss_1, second) = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    loss, whole = gradients(encoder, objective, batch)
+    assert whole.norm() > 0
+    assert torch.equal(first, second)
+    torch.testing.assert_close((loss_0 + loss_1) / 2, loss, rtol=1e-5, atol=0)
+    assert (first - whole).norm() < 1e-5 * whole.norm()
