@@ -2,12 +2,14 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from configs.console import make_parser, run_command, say
 
 EXAMPLES = """  pretrain --config simclr.yaml data=recordings out=checkpoints/my-run
   pretrain --config simclr.yaml data=recordings,labels.csv out=checkpoints/my-run --resume
-  pretrain --config simclr-small.yaml data=recordings out=checkpoints/quick backbones=[resnet10t] epochs=5"""
+  pretrain --config simclr-small.yaml data=recordings out=checkpoints/quick backbones=[resnet10t] epochs=5
+  pretrain --status checkpoints/my-run"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,11 +17,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = make_parser("pretrain", "Pretrain CNN encoders on unlabeled audio by contrast.", EXAMPLES)
     parser.add_argument("--config", default="simclr.yaml", help="YAML file or shipped config (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="continue the run in out=")
+    parser.add_argument("--status", type=Path, metavar="RUN", help="tell how a run is, and write its report.html")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the config to change")
-    return run_command(_pretrain, parser.parse_intermixed_args(arguments))
+    parsed = parser.parse_intermixed_args(arguments)
+    if parsed.status and (parsed.resume or parsed.overrides):
+        parser.error("--status takes a run folder, and neither settings nor --resume")
+    return run_command(_status if parsed.status else _pretrain, parsed)
 
 
 def _pretrain(arguments: argparse.Namespace) -> None:
+    from configs.errors import ConfigError, EmoclrError
     from configs.settings import load_settings
     from pretrain.settings import PretrainSettings
 
@@ -28,9 +35,41 @@ def _pretrain(arguments: argparse.Namespace) -> None:
         say(f"warning: unsafe augmentation: {warning}")
     from pretrain.run import pretrain
 
-    folders = pretrain(settings, resume=arguments.resume)
+    try:
+        folders = pretrain(settings, resume=arguments.resume)
+    except ConfigError:
+        raise
+    except EmoclrError:
+        _write_report(settings.out)
+        raise
+    _write_report(settings.out)
     say(f"{len(folders)} encoder{'s' if len(folders) > 1 else ''} in {settings.out}; next:")
     say(f"  probe --from {settings.out} --data labels.csv --out reports/probe")
+
+
+def _write_report(out: Path) -> None:
+    """Writes a run's report; without it, the run has ended as it has."""
+    from configs.errors import EmoclrError
+    from pretrain.history import read_run
+    from pretrain.report import write_report
+    from pretrain.run import RUN
+    from pretrain.trainer import is_first_rank
+
+    if not is_first_rank() or not (out / RUN).is_file():
+        return
+    try:
+        write_report(read_run(out))
+    except EmoclrError as error:
+        say(f"warning: no report was written: {error}")
+
+
+def _status(arguments: argparse.Namespace) -> None:
+    from pretrain.history import read_run
+    from pretrain.report import print_status, write_report
+
+    run = read_run(arguments.status)
+    print_status(run)
+    say(f"wrote {write_report(run)}")
 
 
 if __name__ == "__main__":

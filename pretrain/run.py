@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pydantic import Field
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
+from pytorch_lightning import Callback
 
 from configs.console import say, track
 from configs.errors import ConfigError, EmoclrError
@@ -14,10 +14,12 @@ from pretrain.checkpoint import CARD, EncoderCard, git_commit, load_card, packag
 from pretrain.data import VIEWS
 from pretrain.encoder import Encoder, EncoderSettings, Normalisation, check_backbone_name, check_view_size
 from pretrain.module import ContrastiveModule
+from pretrain.monitor import Monitor, Monitored, open_monitored
+from pretrain.seen import SEEN, SeenViews
 from pretrain.settings import FREE_TO_CHANGE, PretrainSettings
 from pretrain.sources import Source, open_source
 from pretrain.start import earlier_encoders, starting_encoder, starting_normalisation
-from pretrain.trainer import fit, make_trainer
+from pretrain.trainer import fit, is_first_rank, make_trainer
 from pretrain.watch import CollapseAlarm
 
 RUN = "run.yaml"
@@ -37,7 +39,9 @@ class RunCard(Settings):
     corpus_fingerprint: str
     clips: int
     hours: float
+    speakers: int = 0
     set_aside: int
+    steps: dict[str, int] = Field({}, description="of each backbone that was begun")
     normalisation: Normalisation
     warnings: list[str] = []
     versions: dict[str, str] = Field(default_factory=package_versions)
@@ -62,13 +66,14 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
         check_backbone_name(name)
     earlier = earlier_encoders(settings)
     # The other processes of a run start after the first, which has left its run.yaml by then.
-    first = rank_zero_only.rank == 0
+    first = is_first_rank()
     previous = _previous_run(out, settings, resume or not first)
     for name in track(settings.backbones, "trying backbones"):
         tried = Encoder(EncoderSettings(backbone=name, spectrogram=settings.spectrogram))
         check_view_size(tried, settings.crop_s)
     source = open_source(settings)
     _report_corpus(source, settings)
+    monitored = _open_monitored(settings)
     if previous and previous.corpus_fingerprint != source.fingerprint:
         raise ConfigError(
             f"{out / RUN}: the recordings are not those the run began with ({previous.clips} clips then, "
@@ -80,6 +85,7 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
             corpus_fingerprint=source.fingerprint,
             clips=source.clips,
             hours=round(source.hours, 3),
+            speakers=source.speakers,
             set_aside=len(source.set_aside),
             normalisation=starting_normalisation(earlier) or source.normalisation(),
             warnings=settings.augment.unsafe,
@@ -94,20 +100,25 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
         _write_set_aside(out, source)
     encoders = (starting_encoder(name, settings, run.normalisation, earlier) for name in settings.backbones)
     try:
-        return [_train(encoder, settings, source, resume) for encoder in encoders]
+        return [_train(encoder, run, source, monitored, resume) for encoder in encoders]
     finally:
         if first and source.lost:
             _write_set_aside(out, source)
 
 
-def _train(encoder: Encoder, settings: PretrainSettings, source: Source, resume: bool) -> Path:
+def _train(encoder: Encoder, run: RunCard, source: Source, monitored: Monitored | None, resume: bool) -> Path:
+    settings = run.settings
     name = encoder.settings.backbone
     folder = settings.out / name
     trainer = make_trainer(folder, encoder.backbone, settings, settings.crop_s)
-    steps = settings.epochs * source.steps_per_epoch(trainer.world_size)
+    steps_per_epoch = source.steps_per_epoch(trainer.world_size)
+    steps = settings.epochs * steps_per_epoch
     if resume and (folder / CARD).is_file() and load_card(folder / CARD, EncoderCard).step >= steps:
         say(f"{name}: finished before")
         return folder
+    run.steps[name] = steps
+    if is_first_rank():
+        write_yaml(settings.out / RUN, run.model_dump(mode="json"))
     module = ContrastiveModule(
         encoder, settings, steps, lambda rank, ranks: source.loader(rank, ranks, steps), source.labels()
     )
@@ -135,7 +146,12 @@ def _train(encoder: Encoder, settings: PretrainSettings, source: Source, resume:
     say(f"{name}: {steps} steps of {settings.batch_size} clips, {settings.epochs} epochs, {trainer.precision}")
     after_warmup = round(settings.warmup * steps)
     alarm = CollapseAlarm(name, after_warmup, settings.stop_on_collapse, lambda: progress.rows)
-    fit(trainer, module, steps, [progress, saver, alarm], _resume_file(folder) if resume else None)
+    callbacks: list[Callback] = [SeenViews(settings.out / SEEN, encoder, settings), progress, saver, alarm]
+    if monitored:
+        every = settings.monitor_every * steps_per_epoch
+        # Before the others, so that its time is not taken for waiting, and its row is there when a save is.
+        callbacks.insert(0, Monitor(folder, monitored, encoder, every, settings.crop_s, settings.seed))
+    fit(trainer, module, steps, callbacks, _resume_file(folder) if resume else None)
     if saver.stopped:
         raise Interrupted(
             f"{name}: saved at step {trainer.global_step} of {steps}; go on with the same command and --resume"
@@ -148,6 +164,12 @@ def _write_set_aside(out: Path, source: Source) -> None:
     lines = source.set_aside + [f"{name}: lost on the way: {reason}" for name, reason in source.lost.items()]
     if lines:
         write_text(out / SET_ASIDE, "".join(f"{line}\n" for line in lines))
+
+
+def _open_monitored(settings: PretrainSettings) -> Monitored | None:
+    if settings.monitor is None:
+        return None
+    return open_monitored(settings.monitor, settings.monitor_clips, settings.seed, settings.cache)
 
 
 def _resume_file(folder: Path) -> Path | None:

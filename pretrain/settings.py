@@ -63,6 +63,12 @@ class PretrainSettings(ViewSettings):
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
+    monitor: Path | None = Field(
+        None, description="labels.csv whose training and validation speakers show what is learned, while it is learned"
+    )
+    monitor_every: int = Field(5, ge=1, description="epochs between two looks")
+    monitor_clips: int = Field(600, ge=10, description="clips to fit to, and as many to score on, at most")
+
     stop_on_collapse: bool = Field(False, description="end a run whose embeddings collapse, instead of warning")
     max_bad_steps: int = Field(0, ge=0, description="steps with a loss that is no number to skip before the run ends")
 
@@ -103,4 +109,5 @@ class PretrainSettings(ViewSettings):
 # With other `epochs` the rest of the schedule leads to the new end.
 FREE_TO_CHANGE = frozenset(
     {"backbones", "cache", "cache_gb", "epochs", "max_lost", "workers", "log_every_steps", "save_every_steps"}
+    | {"monitor", "monitor_every", "monitor_clips"}
 )

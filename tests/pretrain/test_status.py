@@ -1,0 +1,43 @@
+import re
+
+import pytest
+
+from pretrain.cli import main
+from pretrain.run import RUN
+
+
+@pytest.fixture
+def status(call):
+    return lambda folder, *more: call(main, ["--status", folder, *more], folder)
+
+
+def test_status_tells_of_every_backbone_and_writes_the_report(finished, status):
+    (finished.out / "report.html").unlink()
+    ran = status(finished.out)
+    assert ran.code == 0 and "2 of 2 backbones trained to the end" in ran.told
+    for backbone in ("test_resnet", "test_efficientnet"):
+        assert re.search(rf"{backbone} +6 of 6 +\d+\.\d{{3}} ", ran.told)
+    assert "AUROC" not in ran.told
+    page = (finished.out / "report.html").read_text()
+    assert page.count("<svg") == 6 and "test_efficientnet" in page
+
+
+def test_a_run_that_has_just_begun_has_a_status(finished, status, tmp_path):
+    (tmp_path / RUN).write_bytes((finished.out / RUN).read_bytes())
+    ran = status(tmp_path)
+    assert ran.code == 0 and "0 of 2 backbones trained to the end" in ran.told
+    assert re.search(r"test_resnet +0 of 6 +not yet", ran.told)
+
+
+def test_a_stopped_run_has_a_report_and_says_how_far_it_came(stopped, status):
+    assert (stopped.out / "report.html").is_file()
+    assert re.search(r"test_resnet +2 of 6 ", status(stopped.out).told)
+
+
+def test_a_folder_without_a_run_is_one_and_status_takes_no_settings(status, tmp_path):
+    ran = status(tmp_path / "nothing")
+    assert ran.code == 1 and f"error: {tmp_path / 'nothing' / RUN}: " in ran.told
+    assert not (tmp_path / "nothing").exists()
+    with pytest.raises(SystemExit) as ended:
+        status(tmp_path, "epochs=3")
+    assert ended.value.code == 2
