@@ -40,6 +40,13 @@ class DyingEngine:
         raise KeyboardInterrupt
 
 
+class CrashingEngine:
+    """Loses every recording to a decoder that crashes."""
+
+    def run(self, work, tasks, path_of, lost):
+        return (lost(task, "its decoder crashed: SIGSEGV") for task in tasks)
+
+
 def rows_of(index):
     return read_index_table(index).to_pylist()
 
@@ -168,6 +175,18 @@ def test_a_file_whose_bytes_could_not_be_read_is_tried_again_and_a_bad_one_is_no
     sf.write(tmp_path / "elsewhere.flac", np.zeros(16_000), 16_000)
     lines = scan([tmp_path / "dangling.wav"], tmp_path / "index.parquet")
     assert lines[0].startswith("1 recordings") and lines[1] == "0 new, 1 changed, 1 gone, 0 as before"
+
+
+def test_a_file_that_crashes_its_decoder_is_set_aside_and_left_alone_until_it_changes(tmp_path, write_tone):
+    path = write_tone("audio/a.wav")
+    lines = scan([tmp_path / "audio"], tmp_path / "index.parquet", CrashingEngine())
+    assert lines[1] == f"  1 × its decoder crashed: SIGSEGV (such as {path})"
+    engine = CountingEngine()
+    scan([tmp_path / "audio"], tmp_path / "index.parquet", engine)
+    assert engine.names == []
+    os.utime(path, ns=(1, 1))
+    scan([tmp_path / "audio"], tmp_path / "index.parquet", engine)
+    assert engine.names == ["a.wav"] and rows_of(tmp_path / "index.parquet")[0]["status"] == "ok"
 
 
 def test_a_scan_that_broke_off_goes_on_where_it_was(tmp_path, write_tone, capsys):
