@@ -8,16 +8,17 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from configs.console import say
 from configs.errors import ConfigError
 from corpus.audio import SAMPLE_RATE
 from corpus.labels import LabelTable, read_labels
+from corpus.lengths import fill_to
 from corpus.sources import clips_of
 from corpus.splits import Rows, speaker_folds
 from corpus.stats import HEARD_SHARE
 from corpus.waveforms import WaveformStore, open_waveforms
+from pretrain.encoder import Encoder
 from pretrain.tables import read_rows, write_rows
 
 MONITOR = "monitor.csv"
@@ -110,7 +111,7 @@ class Monitor(pl.Callback):
     """
 
     def __init__(
-        self, folder: Path, monitored: Monitored, encoder: nn.Module, every: int, crop_s: float, seed: int
+        self, folder: Path, monitored: Monitored, encoder: Encoder, every: int, crop_s: float, seed: int
     ) -> None:
         self.folder = folder
         self.monitored = monitored
@@ -159,11 +160,11 @@ def told(found: dict[str, float]) -> str:
     return f"{words}; speaker named {found['speaker_accuracy']:.3f} (chance {found['speaker_chance']:.3f})"
 
 
-def first_windows(encoder: nn.Module, store: WaveformStore, window: int) -> Array:
+def first_windows(encoder: Encoder, store: WaveformStore, window: int) -> Array:
     """Returns embeddings of the first `window` samples of each clip, (clips, features).
 
     The encoder is in eval mode only meanwhile, so that its running averages are left alone, and nothing random is
-    drawn. A shorter clip is repeated.
+    drawn.
     """
     device = next(encoder.parameters()).device
     training = encoder.training
@@ -173,7 +174,9 @@ def first_windows(encoder: nn.Module, store: WaveformStore, window: int) -> Arra
         with torch.no_grad():
             for begin in range(0, len(store), BATCH):
                 clips = range(begin, min(begin + BATCH, len(store)))
-                crops = np.stack([np.resize(store.crop(clip, 0, window), window) for clip in clips])
+                crops = np.stack(
+                    [fill_to(store.crop(clip, 0, window), window, encoder.settings.short) for clip in clips]
+                )
                 found.append(encoder(torch.from_numpy(crops).to(device)).double().cpu().numpy())
     finally:
         encoder.train(training)
