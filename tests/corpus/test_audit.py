@@ -246,13 +246,13 @@ def test_what_is_measured_is_what_was_written(corpus):
 
 @pytest.fixture
 def many(tmp_path, write_table):
-    """Returns make(level_of, rate_of) -> labels.csv: 12 speakers, 8 clips of noise each, half of them joy."""
+    """Returns make(level_of, rate_of) -> labels.csv: 10 speakers, 6 clips of noise each, half of them joy."""
 
     def make(level_of=lambda joy: 0.1, rate_of=lambda joy: RATE):
         rng = np.random.default_rng(0)
         lines = []
-        for number in range(96):
-            speaker, joy = number // 8, number % 2
+        for number in range(60):
+            speaker, joy = number // 6, number % 2
             level = level_of(joy) * rng.lognormal(0, 0.3)
             path = tmp_path / f"{number:03}.wav"
             sf.write(path, np.clip(level * rng.normal(size=rng.integers(1_500, 1_900)), -1, 1), rate_of(joy))
