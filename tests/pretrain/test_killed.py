@@ -38,6 +38,14 @@ def tars(corpus, tmp_path_factory):
     return f"data={folder}/x-{{000000..{last[2:]}}}.tar"
 
 
+@pytest.fixture(scope="module")
+def whole(command, start, tmp_path_factory):
+    """A run that nothing disturbs, in as many threads as those that are."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    assert start(command(out)).wait() == 0
+    return out
+
+
 def weights_of(out):
     return (out / "test_resnet" / WEIGHTS).read_bytes()
 
@@ -93,7 +101,7 @@ def killed_at(name, time_of_it, after):
 
 @pytest.mark.parametrize(("every", "which"), [(1, 2), (100, 1)], ids=["on the way", "at the end"])
 def test_killed_within_every_part_of_a_save_a_run_loses_no_more_than_that_save(
-    finished, command, start, tmp_path, every, which
+    whole, command, start, tmp_path, every, which
 ):
     words = [*command(tmp_path / "run", f"save_every_steps={every}"), "--resume"]
     for name, after in itertools.product((WEIGHTS, RESUME, CARD), (False, True)):
@@ -104,7 +112,7 @@ def test_killed_within_every_part_of_a_save_a_run_loses_no_more_than_that_save(
         resume = tmp_path / "run" / "test_resnet" / RESUME
         assert every == 100 or AtomicCheckpointIO().load_checkpoint(resume)["global_step"] > 0
     assert start(words).wait() == 0
-    assert weights_of(tmp_path / "run") == weights_of(finished.out)
+    assert weights_of(tmp_path / "run") == weights_of(whole)
     assert load_encoder(tmp_path / "run" / "test_resnet")[1].finished
     assert nothing_unfinished(tmp_path / "run")
 
@@ -135,7 +143,7 @@ def forbid(out):
     ],
 )
 def test_where_nothing_can_be_written_the_last_checkpoint_is_kept(
-    finished, command, start, at_step, tmp_path, mishap, reason, log_every
+    whole, command, start, at_step, tmp_path, mishap, reason, log_every
 ):
     out = tmp_path / "run"
     words = command(out, "save_every_steps=2", f"log_every_steps={log_every}")
@@ -152,4 +160,4 @@ def test_where_nothing_can_be_written_the_last_checkpoint_is_kept(
     assert load_encoder(out / "test_resnet")[1].step == 2
     assert AtomicCheckpointIO().load_checkpoint(out / "test_resnet" / RESUME)["global_step"] == 2
     assert start([*words, "--resume"]).wait() == 0
-    assert weights_of(out) == weights_of(finished.out)
+    assert weights_of(out) == weights_of(whole)

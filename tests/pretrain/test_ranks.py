@@ -172,4 +172,5 @@ def test_two_ranks_learn_from_half_a_batch_each_what_one_learns_from_the_whole(e
     assert whole.norm() > 0
     assert torch.equal(first, second)
     torch.testing.assert_close((loss_0 + loss_1) / 2, loss, rtol=1e-5, atol=0)
-    assert (first - whole).norm() < 1e-5 * whole.norm()
+    # Single precision rounds in another order for other batches and threads: 1e-5, and more for VICReg.
+    assert (first - whole).norm() < 1e-4 * whole.norm()
