@@ -257,7 +257,9 @@ def _report(plans: Sequence[_Plan], names: TarNames) -> None:
     if set_aside:
         place = names.folder / f"{names.prefix}set-aside.txt"
         write_text(place, "".join(f"{name}: {reason}\n" for name, reason in set_aside))
-        say(f"{len(set_aside)} recordings set aside, named in {place}; the first: {': '.join(set_aside[0])}")
+        total = sum(len(plan.pieces) for plan in plans)
+        first = ": ".join(set_aside[0])
+        say(f"{len(set_aside)} of {total:,} recordings set aside, named in {place}; the first: {first}")
     for left in names.numbered_from(len(plans)):
         say(f"warning: {left} is of an earlier, longer run and not of this corpus; delete it")
     clips, hours = sum(card.clips for card in cards), sum(card.duration_s for card in cards) / 3600

@@ -75,7 +75,7 @@ def test_what_cannot_be_read_is_set_aside_and_named(recordings, tmp_path, capsys
     assert (tmp_path / "tars/speech-set-aside.txt").read_text().startswith("07.mp3: ")
     assert [name for name, _ in read_card(str(tars[0])).set_aside] == ["07.mp3"]
     told = capsys.readouterr().err
-    assert "1 recordings set aside" in told and "11 clips" in told
+    assert "1 of 12 recordings set aside" in told and "11 clips" in told
     assert f"data='{tmp_path}/tars/speech-{{000..001}}.tar'" in told
 
 
