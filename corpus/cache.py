@@ -33,6 +33,12 @@ FAILED = -2
 KEY_BYTES = 16
 KEY = np.dtype(f"S{KEY_BYTES}")
 
+ENTRY = np.dtype([("key", KEY), ("start", np.int64), ("samples", np.int64)])
+"""What a shard says of a clip; see `Entries`."""
+
+FILE = np.dtype([("state", KEY), ("digest", KEY)])
+"""What it says of a file; see `state_key`."""
+
 Keys = NDArray[np.bytes_]
 
 _GB = 1_000_000_000
@@ -40,11 +46,11 @@ _GB = 1_000_000_000
 
 @dataclass(frozen=True, eq=False)
 class Entries:
-    """What the shards of a cache hold, each key once, sorted.
+    """What the shards of a cache hold, each key once.
 
     Attributes:
         shards: names of the shards.
-        keys: `(entries,)`, see `entry_key` and `failure_key`.
+        keys: `(entries,)`, see `entry_key` and `failure_key`, in their `sorted_order`.
         shard: int32 `(entries,)`, positions in `shards`.
         starts: int64 `(entries,)`, the first sample, or `MEASURED`, or `FAILED`.
         samples: int64 `(entries,)`, how many; of a failure, its position in `reasons`.
@@ -64,11 +70,25 @@ class Entries:
 
 
 def positions_of(wanted: Keys, keys: Keys) -> NDArray[np.int64]:
-    """Returns where each of `wanted` stands first among sorted `keys`, -1 where it does not."""
+    """Returns where each of `wanted` stands first among `keys` in their `sorted_order`, -1 where it does not."""
     if not len(keys):
         return np.full(len(wanted), -1)
-    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[places] == wanted, places, -1)
+    places = np.minimum(np.searchsorted(_heads(keys), _heads(wanted)), len(keys) - 1)
+    places[keys[places] != wanted] = -1
+    return places
+
+
+def sorted_order(keys: Keys) -> NDArray[np.int64]:
+    """Returns the positions of keys in their order; equal ones stay in theirs."""
+    return np.argsort(_heads(keys), kind="stable")
+
+
+def _heads(keys: Keys) -> NDArray[np.uint64]:
+    """Returns half of each key as a number: as good to sort by, and ten times faster than the bytes.
+
+    Two keys of one head come once in 10^7 corpora of a million clips; one of them would then be decoded again.
+    """
+    return keys.view(np.uint64)[::2]
 
 
 def default_cache_dir() -> Path:
@@ -148,38 +168,36 @@ def state_key(name: bytes, size: int, modified: int) -> bytes:
 
 def read_entries(folder: Path) -> Entries:
     """Returns what a cache holds; a shard that is damaged counts as not there."""
-    names: list[str] = []
+    shards: list[str] = []
     reasons: list[str] = []
-    parts = []
-    for name, shard in _shards(folder):
-        keys, starts, samples = shard["keys"], shard["starts"], shard["samples"]
-        parts.append(
-            (keys, np.full(len(keys), len(names), np.int32), starts, samples + len(reasons) * (starts == FAILED))
-        )
-        reasons += json.loads(shard["reasons"].tobytes())
-        names.append(name)
-    if not names:
-        none = np.zeros(0, dtype=np.int64)
-        return Entries([], none.astype(KEY), none.astype(np.int32), none, none, [])
-    keys, shards, starts, samples = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    parts = [np.zeros(0, ENTRY)]
+    for name, found, why in _shards(folder):
+        found["samples"][found["start"] == FAILED] += len(reasons)
+        parts.append(found)
+        reasons += why
+        shards.append(name)
+    numbers = np.repeat(np.arange(len(parts), dtype=np.int32) - 1, [len(part) for part in parts])
+    table = np.concatenate(parts)
     del parts
     # Of several entries for a key one that has the samples comes first: MEASURED and FAILED are negative.
-    order = np.argsort(starts < 0, kind="stable")
-    order = order[np.argsort(keys[order], kind="stable")]
-    keys = keys[order]
-    first = np.concatenate([[True], keys[1:] != keys[:-1]])
+    order = np.argsort(table["start"] < 0, kind="stable")
+    order = order[sorted_order(table["key"][order])]
+    keys = table["key"][order]
+    first = np.ones(len(keys), dtype=np.bool_)
+    first[1:] = keys[1:] != keys[:-1]
     order = order[first]
-    return Entries(names, keys[first], shards[order], starts[order], samples[order], reasons)
+    return Entries(shards, keys[first], numbers[order], table["start"][order], table["samples"][order], reasons)
 
 
 def read_digests(folder: Path) -> tuple[Keys, Keys]:
-    """Returns the state keys of all files that were ever decoded, sorted, and the digests of their bytes."""
-    found = [(shard["states"], shard["digests"]) for _, shard in _shards(folder)]
-    if not found:
-        return np.zeros(0, KEY), np.zeros(0, KEY)
-    states, digests = (np.concatenate(columns) for columns in zip(*found, strict=True))
-    order = np.argsort(states, kind="stable")
-    return states[order], digests[order]
+    """Returns the state keys of all files that were ever decoded, in order, and the digests of their bytes."""
+    parts = [np.zeros(0, FILE)]
+    for path in sorted(folder.glob(f"*{ENTRIES}")):
+        with contextlib.suppress(*_DAMAGED), np.load(path, allow_pickle=False) as arrays:
+            parts.append(arrays["files"])
+    table = np.concatenate(parts)
+    order = sorted_order(np.ascontiguousarray(table["state"]))
+    return table["state"][order], table["digest"][order]
 
 
 def is_whole(folder: Path, name: str) -> bool:
@@ -187,21 +205,25 @@ def is_whole(folder: Path, name: str) -> bool:
     return _shard(folder, name) is not None
 
 
-def _shards(folder: Path) -> Iterator[tuple[str, dict[str, NDArray[Any]]]]:
+def _shards(folder: Path) -> Iterator[tuple[str, NDArray[Any], list[str]]]:
+    """Yields the names of shards, their entries, and the reasons that these speak of."""
     for path in sorted(folder.glob(f"*{ENTRIES}")):
         shard = _shard(folder, path.stem)
         if shard is not None:
-            yield path.stem, shard
+            yield path.stem, *shard
 
 
-def _shard(folder: Path, name: str) -> dict[str, NDArray[Any]] | None:
+def _shard(folder: Path, name: str) -> tuple[NDArray[Any], list[str]] | None:
     try:
         with np.load(folder / f"{name}{ENTRIES}", allow_pickle=False) as arrays:
-            shard = {key: arrays[key] for key in ("keys", "starts", "samples", "reasons", "states", "digests")}
-        whole = (folder / f"{name}{SAMPLES}").stat().st_size == 2 * int(shard["samples"][shard["starts"] >= 0].sum())
-        return shard if whole else None
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            entries, reasons = arrays["entries"], json.loads(arrays["reasons"].tobytes())
+        held = int(entries["samples"][entries["start"] >= 0].sum())
+        return (entries, reasons) if (folder / f"{name}{SAMPLES}").stat().st_size == 2 * held else None
+    except _DAMAGED:
         return None
+
+
+_DAMAGED = (OSError, ValueError, KeyError, EOFError, BadZipFile)
 
 
 def _digest(*parts: bytes) -> bytes:

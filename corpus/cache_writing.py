@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from configs.console import say
 from configs.files import write_atomically
-from corpus.cache import ENTRIES, FAILED, KEY, MEASURED, SAMPLES, is_whole
+from corpus.cache import ENTRIES, ENTRY, FAILED, FILE, MEASURED, SAMPLES, is_whole
 
 SHARD_BYTES = 256 << 20
 SHARD_ENTRIES = 1 << 16
@@ -66,27 +66,21 @@ class ShardWriter:
 
     def add_state(self, state: bytes, digest: bytes) -> None:
         """Remembers the digest of a file in a state, see `corpus.cache.state_key`."""
-        self._states.append(state)
-        self._digests.append(digest)
+        self._files.append((state, digest))
 
     def _put(self, key: bytes, start: int, samples: int) -> None:
-        self._keys.append(key)
-        self._starts.append(start)
-        self._samples.append(samples)
+        self._entries.append((key, start, samples))
 
     def _finish_if_large(self) -> None:
-        if 2 * self._end >= SHARD_BYTES or len(self._keys) >= SHARD_ENTRIES:
+        if 2 * self._end >= SHARD_BYTES or len(self._entries) >= SHARD_ENTRIES:
             self._finish()
 
     def _begin(self) -> None:
         self._file = None
         self._end = 0
-        self._keys: list[bytes] = []
-        self._starts: list[int] = []
-        self._samples: list[int] = []
+        self._entries: list[tuple[bytes, int, int]] = []
+        self._files: list[tuple[bytes, bytes]] = []
         self._reasons: list[str] = []
-        self._states: list[bytes] = []
-        self._digests: list[bytes] = []
 
     def _open(self) -> IO[bytes]:
         while True:
@@ -97,18 +91,15 @@ class ShardWriter:
             file.close()  # someone who tidies up was faster than our lock
 
     def _finish(self) -> None:
-        if not self._keys and not self._states:
+        if not self._entries and not self._files:
             return
         file = self._file = self._file or self._open()
         file.flush()
         os.fsync(file.fileno())
         arrays: dict[str, Any] = {
-            "keys": np.array(self._keys, KEY),
-            "starts": np.array(self._starts, np.int64),
-            "samples": np.array(self._samples, np.int64),
+            "entries": np.array(self._entries, ENTRY),
+            "files": np.array(self._files, FILE),
             "reasons": np.frombuffer(json.dumps(self._reasons).encode(), np.uint8),
-            "states": np.array(self._states, KEY),
-            "digests": np.array(self._digests, KEY),
         }
 
         def write(temporary: Path) -> None:

@@ -70,13 +70,18 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--out", type=Path, metavar="DIR", help="write report.md and report.json there, too")
     audit.set_defaults(work=_audit)
 
+    cache = commands.add_parser("cache", help="how much decoded audio is kept for later runs, and how to be rid of it")
+    cache.add_argument("--dir", type=Path, help="its folder; without, $EMOCLR_CACHE or ~/.cache/emoclr")
+    cache.add_argument("--clear", action="store_true", help="remove it; decoding again is all that this costs")
+    cache.set_defaults(work=_cache)
+
     demo = commands.add_parser("demo", help="make the synthetic demo corpus")
     demo.add_argument("--out", required=True, type=Path, metavar="DIR", help="where the corpus goes")
     demo.add_argument("--seed", type=int, default=0, help="another seed makes other voices (default 0)")
     demo.add_argument("--size", choices=("small", "full"), default="full", help="default full")
     demo.set_defaults(work=_demo)
 
-    for command in (scan, stats, prepare, shard, audit, demo):
+    for command in (scan, stats, prepare, shard, audit, cache, demo):
         command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
 
@@ -134,6 +139,18 @@ def _audit(arguments: argparse.Namespace) -> int:
         write_audit(found, arguments.out)
         say(f"wrote {arguments.out / 'report.md'}")
     return 1 if found.leaks else 0
+
+
+def _cache(arguments: argparse.Namespace) -> None:
+    from corpus.cache import allowed_bytes, clear_cache, default_cache_dir, gigabytes, read_entries, used_bytes
+
+    folder = arguments.dir or default_cache_dir()
+    if arguments.clear:
+        say(f"removed {gigabytes(clear_cache(folder))} from {folder}")
+        return
+    clips = int((read_entries(folder).starts >= 0).sum())
+    used, allowed = gigabytes(used_bytes(folder)), gigabytes(allowed_bytes(folder, None))
+    print(f"{folder}: {clips:,} clips, {used} of the {allowed} that it may take")
 
 
 def _demo(arguments: argparse.Namespace) -> None:

@@ -96,8 +96,6 @@ class ClipTable:
         """Returns the clips of several tables in their order; equal names of speakers are one speaker."""
         if len(tables) == 1:
             return tables[0]
-        import pyarrow as pa
-
         names = sorted({name for table in tables for name in table.speaker_names})
         codes = {name: code for code, name in enumerate(names)}
         recoded = []
@@ -105,7 +103,7 @@ class ClipTable:
             new_codes = np.array([*(codes[name] for name in table.speaker_names), -1], dtype=np.int64)
             recoded.append(new_codes[table.speakers])  # -1 finds the last
         return cls(
-            PathArray.from_arrow(pa.chunked_array([table.paths.to_arrow() for table in tables])),
+            PathArray.from_arrow(table.paths.to_arrow() for table in tables),
             np.concatenate([table.start_s for table in tables]),
             np.concatenate([table.end_s for table in tables]),
             np.concatenate(recoded),
@@ -128,18 +126,25 @@ class ClipTable:
 
     def take(self, rows: NDArray[np.int64]) -> "ClipTable":
         """Returns the clips of some rows; `speaker_names` keeps those that are left."""
-        kept, speakers = np.unique(self.speakers[rows], return_inverse=True)
-        known = kept[kept >= 0]
+        speakers, names = self.speakers_of(rows)
         return ClipTable(
             self.paths.take(rows),
             self.start_s[rows],
             self.end_s[rows],
-            speakers - (len(kept) - len(known)),
-            [self.speaker_names[code] for code in known],
+            speakers,
+            names,
             self.sizes[rows],
             self.modified[rows],
             self.fingerprints[rows],
         )
+
+    def speakers_of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[str]]:
+        """Returns the speakers of some rows, int64 `(rows,)`, and the names that these number, no others."""
+        codes = self.speakers[rows]
+        used = np.flatnonzero(np.bincount(codes + 1, minlength=1)[1:])
+        recoded = np.full(len(self.speaker_names) + 1, -1)  # -1 finds the last
+        recoded[used] = np.arange(len(used))
+        return recoded[codes], [self.speaker_names[code] for code in used]
 
     def without_repeats(self) -> "ClipTable":
         """Returns each part of a recording once, where it stands first, with its speaker where one row knows it."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpus.audio import AudioError, inspect_audio, read_waveform
-from corpus.cache import MEASURED, Entries, Keys, entry_key, failure_key, read_entries, state_key
+from corpus.cache import KEY, MEASURED, Entries, Keys, entry_key, failure_key, read_entries, state_key
 from corpus.measuring import fingerprint_of
 
 FULL_SCALE = 32_768.0
@@ -79,7 +79,7 @@ def decode_clip(before: Before, job: Job) -> Decoded:
         return Decoded(b"", b"", None, 0, _why_not(job.path, error))
     key = entry_key(digest, job.start_s, job.end_s)
     state = state_key(name, size, modified)
-    if _is_known(before, np.array([key, failure_key(key, name)]), job.wanted):
+    if _is_known(before, np.array([key, failure_key(key, name)], KEY), job.wanted):
         return Decoded(digest, state, None, 0, "")
     samples, reason = None, ""
     try:

@@ -80,6 +80,7 @@ def locate(folder: Path, clips: ClipTable, workers: int | None, cache_gb: float 
         positions = _find(entries, clips, digests)
         rows = _to_decode(folder, entries, clips, positions, cache_gb)
         del entries
+        digests = digests.copy()
         reasons = _fill(folder, clips, rows, digests, workers, cache_gb) if len(rows) else {}
     entries = read_entries(folder)
     return Located(entries, _find(entries, clips, digests), digests, reasons)
@@ -87,10 +88,10 @@ def locate(folder: Path, clips: ClipTable, workers: int | None, cache_gb: float 
 
 def _known_digests(folder: Path, clips: ClipTable) -> Keys:
     """Returns the digests that an index told, or that are remembered of files in their present state."""
-    digests = clips.fingerprints.copy()
-    rows = np.flatnonzero(digests == b"")
+    rows = np.flatnonzero(clips.fingerprints == b"")
     if not len(rows):
-        return digests
+        return clips.fingerprints
+    digests = clips.fingerprints.copy()
     known_states, known = read_digests(folder)
     if not len(known):
         return digests
@@ -113,8 +114,9 @@ def _known_digests(folder: Path, clips: ClipTable) -> Keys:
 
 
 def _find(entries: Entries, clips: ClipTable, digests: Keys) -> NDArray[np.int64]:
-    keys = digests.copy()
-    for row in np.flatnonzero((digests != b"") & ((clips.start_s != 0) | ~np.isnan(clips.end_s))):
+    parts = np.flatnonzero((digests != b"") & ((clips.start_s != 0) | ~np.isnan(clips.end_s)))
+    keys = digests.copy() if len(parts) else digests
+    for row in parts:
         keys[row] = entry_key(digests[row], clips.start_s[row], clips.end_s[row])
     positions = entries.find(keys)
     missing = np.flatnonzero((positions < 0) & (digests != b""))

@@ -80,12 +80,19 @@ def read_index_table(path: Path, columns: Sequence[str] | None = None) -> "pa.Ta
     """
     import pyarrow as pa
 
+    return pa.Table.from_batches(list(index_batches(path, columns)), _schema_of(columns))
+
+
+def index_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator["pa.RecordBatch"]:
+    """Yields an index piece by piece; see `read_index_table`."""
+    import pyarrow as pa
+
     path = Path(path)
-    schema = _schema() if columns is None else pa.schema([_schema().field(name) for name in columns])
     folder = os.fsencode(path.absolute().parent)
     read = _parquet_batches if path.suffix.lower() == ".parquet" else _csv_batches
     try:
-        return pa.Table.from_batches([_with_folder(batch, folder) for batch in read(path, schema)], schema)
+        for batch in read(path, _schema_of(columns)):
+            yield _with_folder(batch, folder)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file") from error
     except KeyError as error:
@@ -121,6 +128,12 @@ def _schema() -> "pa.Schema":
     types = [pa.large_binary(), pa.int64(), pa.int64(), pa.string(), pa.float64(), pa.int32(), pa.int32()]
     types += [pa.float32(), pa.float32(), pa.string(), pa.string()]
     return pa.schema(list(zip(Row._fields, types, strict=True)))
+
+
+def _schema_of(columns: Sequence[str] | None) -> "pa.Schema":
+    import pyarrow as pa
+
+    return _schema() if columns is None else pa.schema([_schema().field(name) for name in columns])
 
 
 def _parquet_batches(path: Path, schema: "pa.Schema") -> Iterator["pa.RecordBatch"]:
@@ -244,6 +257,9 @@ def _without_folder(batch: "pa.RecordBatch", folder: bytes) -> "pa.RecordBatch":
 
 
 def _binary(value: bytes) -> "pa.Scalar":
+    import numpy as np
     import pyarrow as pa
 
-    return pa.scalar(value, pa.large_binary())
+    # pa.scalar imports pandas, which takes half a second.
+    bounds = pa.py_buffer(np.array([0, len(value)], dtype=np.int64))
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, bounds, pa.py_buffer(value)])[0]

@@ -32,15 +32,16 @@ class PathArray(Sequence[Path]):
         return cls(np.frombuffer(b"".join(names), dtype=np.uint8), ends)
 
     @classmethod
-    def from_arrow(cls, names: "pa.Array | pa.ChunkedArray") -> "PathArray":
-        """Returns a column of absolute paths, `large_binary` without nulls; where it is one chunk, without a copy."""
-        import pyarrow as pa
-
-        if isinstance(names, pa.ChunkedArray):
-            names = names.combine_chunks()
-        _, offsets, content = names.buffers()
-        bounds = np.frombuffer(offsets, dtype=np.int64)[names.offset : names.offset + len(names) + 1]
-        return cls(np.frombuffer(content or b"", dtype=np.uint8)[bounds[0] : bounds[-1]], bounds[1:] - bounds[0])
+    def from_arrow(cls, chunks: "Iterable[pa.Array]") -> "PathArray":
+        """Returns absolute paths from columns of `large_binary` without nulls."""
+        content = bytearray()
+        lengths = [np.zeros(0, dtype=np.int64)]
+        for chunk in chunks:
+            _, offsets, names = chunk.buffers()
+            bounds = np.frombuffer(offsets, dtype=np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
+            content += memoryview(names)[bounds[0] : bounds[-1]] if bounds[-1] else b""
+            lengths.append(np.diff(bounds))
+        return cls(np.frombuffer(content, dtype=np.uint8), np.cumsum(np.concatenate(lengths)))
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -76,4 +77,4 @@ class PathArray(Sequence[Path]):
         """Returns the paths of some rows."""
         import pyarrow as pa
 
-        return PathArray.from_arrow(self.to_arrow().take(pa.array(rows)))
+        return PathArray.from_arrow([self.to_arrow().take(pa.array(rows))])

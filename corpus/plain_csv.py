@@ -115,6 +115,10 @@ def _absolute(names: "pa.ChunkedArray", folder: Path) -> PathArray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    below = pa.scalar(os.fsencode(folder).rstrip(b"/"), pa.large_binary())
-    joined = pc.binary_join_element_wise(below, names, pa.scalar(b"/", pa.large_binary()))
-    return PathArray.from_arrow(pc.if_else(pc.starts_with(names, b"/"), names, joined))
+    below, slash = (pa.scalar(part, pa.large_binary()) for part in (os.fsencode(folder).rstrip(b"/"), b"/"))
+
+    def absolute(chunk: "pa.Array") -> "pa.Array":
+        joined = pc.binary_join_element_wise(below, chunk, slash)
+        return pc.if_else(pc.starts_with(chunk, b"/"), chunk, joined)
+
+    return PathArray.from_arrow(map(absolute, names.chunks))

@@ -1,6 +1,6 @@
 """Which clips a corpus has: from folders of audio, audio files, indexes and CSVs with a `path` column."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from configs.errors import ConfigError
 from corpus.clips import FINGERPRINT_BYTES, ClipTable
 from corpus.finding import Walk, list_audio
-from corpus.index import is_index, read_index_table
+from corpus.index import index_batches, is_index
 from corpus.labels import SPLITS, LabelTable, read_clips
+from corpus.memory import release_memory
 from corpus.paths import PathArray
 from corpus.plain_csv import read_plain_clips
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_STATE = ("size", "modified")
 
 
 def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None) -> ClipTable:
@@ -45,6 +48,7 @@ def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None) -> 
     if not sum(map(len, tables)):
         kept = f" in the splits {', '.join(splits)}" if splits else ""
         raise ConfigError(f"no recordings{kept} in {', '.join(map(str, sources)) or 'no sources'}")
+    release_memory()
     return ClipTable.joined(tables).without_repeats() if len(tables) > 1 else tables[0]
 
 
@@ -71,26 +75,37 @@ def _clips_of_source(source: Path, splits: Sequence[str] | None, prefix: str) ->
 
 
 def _clips_of_files(table: "pa.Table") -> ClipTable:
-    return ClipTable.whole(PathArray.from_arrow(table["path"]), _numbers(table["size"]), _numbers(table["modified"]))
+    sizes, modified = (np.concatenate([_numbers(chunk) for chunk in table[name].chunks]) for name in _STATE)
+    return ClipTable.whole(PathArray.from_arrow(table["path"].chunks), sizes, modified)
 
 
 def _clips_of_index(source: Path) -> ClipTable:
     import pyarrow.compute as pc
 
-    table = read_index_table(source, ["path", "size", "modified", "fingerprint", "status"])
-    readable = pc.equal(table["status"], "ok")
-    table = table.drop_columns("status")
-    if not pc.all(readable).as_py():
-        table = table.filter(readable)
-    paths = PathArray.from_arrow(table["path"])
-    fingerprints = np.concatenate([_digests(chunk) for chunk in table["fingerprint"].chunks])
-    return ClipTable.whole(paths, _numbers(table["size"]), _numbers(table["modified"]), fingerprints)
+    sizes, modified, fingerprints = [], [], []
+
+    def names() -> Iterator["pa.Array"]:
+        for batch in index_batches(source, ["path", *_STATE, "fingerprint", "status"]):
+            # A pattern and not a comparison: Arrow imports pandas to make a scalar of a word, in half a second.
+            ok = pc.match_substring_regex(batch["status"], "^ok$")
+            readable = batch if pc.all(ok, min_count=0).as_py() else batch.filter(ok)
+            sizes.append(_numbers(readable["size"]))
+            modified.append(_numbers(readable["modified"]))
+            fingerprints.append(_digests(readable["fingerprint"]))
+            yield readable["path"]
+            release_memory()
+
+    paths = PathArray.from_arrow(names())
+    if not len(paths):
+        return ClipTable.of([])
+    return ClipTable.whole(paths, np.concatenate(sizes), np.concatenate(modified), np.concatenate(fingerprints))
 
 
-def _numbers(column: "pa.ChunkedArray") -> NDArray[np.int64]:
+def _numbers(column: "pa.Array") -> NDArray[np.int64]:
     import pyarrow.compute as pc
 
-    return np.asarray(pc.fill_null(column, -1).to_numpy(), dtype=np.int64)
+    known = pc.fill_null(column, -1) if column.null_count else column
+    return np.asarray(np.from_dlpack(known), dtype=np.int64)  # to_numpy imports pandas, too
 
 
 def _digests(column: "pa.Array") -> NDArray[np.bytes_]:
@@ -98,6 +113,7 @@ def _digests(column: "pa.Array") -> NDArray[np.bytes_]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    known = pc.fill_null(pc.match_substring_regex(column, f"^[0-9a-f]{{{2 * FINGERPRINT_BYTES}}}$"), False)
-    digits = pc.if_else(known, column, pa.scalar("0" * 2 * FINGERPRINT_BYTES, column.type))
-    return np.frombuffer(bytes.fromhex("".join(digits.to_pylist())), dtype=f"S{FINGERPRINT_BYTES}")
+    known = pc.match_substring_regex(column, f"^[0-9a-f]{{{2 * FINGERPRINT_BYTES}}}$")
+    if column.null_count or not pc.all(known, min_count=0).as_py():
+        column = pc.if_else(pc.fill_null(known, False), column, pa.scalar("0" * 2 * FINGERPRINT_BYTES, column.type))
+    return np.frombuffer(bytes.fromhex("".join(column.to_pylist())), dtype=f"S{FINGERPRINT_BYTES}")

@@ -18,6 +18,7 @@ from corpus.clips import Clip as Clip
 from corpus.clips import ClipTable
 from corpus.decoding import FULL_SCALE, decode_again
 from corpus.filling import Located, locate
+from corpus.memory import release_memory
 from corpus.sources import clips_from as clips_from
 from corpus.sources import clips_of as clips_of
 
@@ -74,9 +75,9 @@ class WaveformStore:
             Failure(clips.paths[row], located.reason(row)) for row in np.flatnonzero(starts < MEASURED).tolist()
         ]
         self.samples: NDArray[np.int64] = entries.samples[of_rows]
-        used, self.speakers = np.unique(clips.speakers[rows], return_inverse=True)
-        self.speakers -= int((used < 0).sum())
-        self.speaker_names: list[str] = [clips.speaker_names[code] for code in used[used >= 0]]
+        self.speakers: NDArray[np.int64]
+        self.speaker_names: list[str]
+        self.speakers, self.speaker_names = clips.speakers_of(rows)
         self._folder = folder
         self._shards = entries.shards
         self._shard = entries.shard[of_rows]
@@ -182,6 +183,7 @@ def open_waveforms(
     folder = Path(cache_dir or default_cache_dir()).absolute()
     try:
         store = WaveformStore(folder, table, locate(folder, table, workers, cache_gb))
+        release_memory()
     except OSError as error:
         raise EmoclrError(f"{folder}: cannot be written: {error.strerror or error}") from error
     if store.failures:

@@ -73,7 +73,7 @@ def open_source(settings: PretrainSettings) -> Source:
         return TarSource(settings, open_tars(settings.data, settings.splits, cache))
     clips = clips_from([Path(place) for place in settings.data], settings.splits)
     store = open_waveforms(clips, settings.cache, cache_gb=settings.cache_gb)
-    return DecodedSource(settings, store, clips.take(store.source_rows))
+    return DecodedSource(settings, store, clips)
 
 
 class DecodedSource:
@@ -97,7 +97,7 @@ class DecodedSource:
     def labels(self) -> Tensor | None:
         """See `Source`."""
         labelled = self._settings.supervised
-        return labels_of(self._clips, labelled) if labelled else None
+        return labels_of(self._clips.take(self._store.source_rows), labelled) if labelled else None
 
     def steps_per_epoch(self, ranks: int) -> int:
         """See `Source`."""

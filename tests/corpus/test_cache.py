@@ -14,6 +14,7 @@ from configs.errors import ConfigError, EmoclrError
 from corpus.audio import AudioError, read_waveform
 from corpus.cache import allowed_bytes, clear_cache, read_entries, used_bytes
 from corpus.cache_writing import ShardWriter, remove_abandoned
+from corpus.cli import main
 from corpus.clips import Clip
 from corpus.index import table_of, write_index
 from corpus.measuring import measure_recording
@@ -169,6 +170,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 import corpus.cache_writing, corpus.decoding
+from corpus.cli import main
 from corpus.clips import Clip
 from corpus.waveforms import open_waveforms
 corpus.cache_writing.SHARD_BYTES = 64_000
@@ -217,6 +219,7 @@ SECOND_RUN = """
 import sys
 from pathlib import Path
 import corpus.decoding
+from corpus.cli import main
 from corpus.clips import Clip
 from corpus.waveforms import open_waveforms
 read = corpus.decoding.read_waveform
@@ -322,3 +325,14 @@ def test_the_limit_is_a_setting_or_the_environment_or_half_of_what_is_free(cache
     monkeypatch.setenv("EMOCLR_CACHE_GB", "much")
     with pytest.raises(ConfigError, match="EMOCLR_CACHE_GB: 'much' is not a number"):
         allowed_bytes(cache, None)
+
+
+def test_the_command_says_how_much_is_kept_and_removes_it(tones, cache, capsys):
+    open_waveforms(tones, cache)
+    assert main(["cache", "--dir", str(cache)]) == 0
+    assert capsys.readouterr().out.startswith(f"{cache}: 6 clips, 0.2 MB of the ")
+    assert main(["cache", "--dir", str(cache), "--clear"]) == 0
+    assert f"removed 0.2 MB from {cache}" in capsys.readouterr().err
+    assert used_bytes(cache) == 0
+    assert main(["cache", "--dir", str(cache / "nowhere")]) == 0
+    assert "0 clips, 0.0 MB" in capsys.readouterr().out
