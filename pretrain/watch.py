@@ -103,5 +103,5 @@ class CollapseAlarm(pl.Callback):
 
 
 def has_collapsed(row: dict[str, float]) -> bool:
-    """Returns whether a record of metrics shows a collapse."""
-    return row["embedding_std"] < LEAST_SPREAD or row["effective_rank"] < LEAST_RANK
+    """Returns whether a record of metrics shows a collapse; what an older run did not record shows none."""
+    return row.get("embedding_std", 1.0) < LEAST_SPREAD or row.get("effective_rank", LEAST_RANK) < LEAST_RANK

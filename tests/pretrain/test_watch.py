@@ -24,6 +24,7 @@ def test_a_point_and_a_line_look_collapsed():
     assert embedding_std(point).item() < 0.01
     assert effective_rank(line).item() == pytest.approx(1, abs=1e-6)
     assert has_collapsed({"embedding_std": 0.01, "effective_rank": 16.0})
+    assert has_collapsed({"embedding_std": 0.01}) and not has_collapsed({"embedding_std": 0.9})
     assert has_collapsed({"embedding_std": 1.0, "effective_rank": 1.0})
 
 
