@@ -44,8 +44,8 @@ class RunCard(Settings):
     steps: dict[str, int] = Field({}, description="of each backbone that was begun")
     normalisation: Normalisation
     warnings: list[str] = []
-    versions: dict[str, str] = Field(default_factory=package_versions)
-    commit: str | None = Field(default_factory=git_commit)
+    versions: dict[str, str] = {}
+    commit: str | None = None
 
 
 def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
@@ -89,6 +89,8 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
             set_aside=len(source.set_aside),
             normalisation=starting_normalisation(earlier) or source.normalisation(),
             warnings=settings.augment.unsafe,
+            versions=package_versions(),
+            commit=git_commit(),
         )
     else:
         # What may have changed is the way to the end; the run folder says what was asked for last.
