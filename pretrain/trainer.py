@@ -14,7 +14,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import nn
 
 from configs.errors import EmoclrError
-from pretrain.callbacks import AtomicCheckpointIO
+from pretrain.callbacks import AtomicCheckpointIO, writing_into
 from pretrain.precision import choose_precision
 
 
@@ -90,6 +90,9 @@ def fit(
         trainer.fit(module, ckpt_path=resume_file, weights_only=True)
     except SystemExit as exit:  # which is how it answers a KeyboardInterrupt
         raise KeyboardInterrupt from exit
+    except OSError:  # of TensorBoard, whose thread may tell only when the run ends
+        with writing_into(Path(trainer.default_root_dir)):
+            raise
     except RuntimeError as error:
         if "closed by peer" not in str(error) and not isinstance(error, torch.distributed.DistError):
             raise

@@ -1,5 +1,6 @@
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,7 @@ def test_no_process_is_left_when_nobody_wants_more_results(files):
 
 
 def test_where_processes_cannot_start_the_run_ends_and_no_file_is_blamed(files, monkeypatch):
-    monkeypatch.undo()
+    here = Path(__file__).parents[2]
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if Path(place).resolve() != here])
     with pytest.raises(EmoclrError, match="did not start: exit code 1"):
         run(files({}))
