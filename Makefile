@@ -43,3 +43,5 @@ benchmarks: install
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/pretrain_loop.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/cache.py
+	$(BIN)/python benchmarks/index.py

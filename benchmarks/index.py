@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-CLIPS, WORKERS, EPOCHS, BATCH = 1_000_000, 8, 3, 500
+CLIPS, WORKERS, EPOCHS, BATCH = 1_000_000, 8, 6, 500
 SAMPLES = 500
 SHARDS = 300
 

@@ -180,13 +180,12 @@ def read_entries(folder: Path) -> Entries:
     table = np.concatenate(parts)
     del parts
     # Of several entries for a key one that has the samples comes first: MEASURED and FAILED are negative.
-    order = np.argsort(table["start"] < 0, kind="stable")
-    order = order[sorted_order(table["key"][order])]
+    order = np.lexsort((table["start"] < 0, _heads(np.ascontiguousarray(table["key"]))))
     keys = table["key"][order]
-    first = np.ones(len(keys), dtype=np.bool_)
-    first[1:] = keys[1:] != keys[:-1]
-    order = order[first]
-    return Entries(shards, keys[first], numbers[order], table["start"][order], table["samples"][order], reasons)
+    again = np.flatnonzero(keys[1:] == keys[:-1]) + 1
+    if len(again):
+        keys, order = np.delete(keys, again), np.delete(order, again)
+    return Entries(shards, keys, numbers[order], table["start"][order], table["samples"][order], reasons)
 
 
 def read_digests(folder: Path) -> tuple[Keys, Keys]:
