@@ -5,7 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+from numpy.typing import NDArray
 
+import corpus.decoding
+from corpus.audio import read_waveform
+from corpus.clips import Clip
 from corpus.labels import LabelTable, read_labels, write_labels
 from corpus.prepare.recipes import RECIPES
 
@@ -85,3 +89,22 @@ def prepare(tmp_path: Path) -> Callable[..., tuple[LabelTable, str]]:
         return read_labels(tmp_path / "labels.csv"), "\n".join(result.notes)
 
     return run
+
+
+@pytest.fixture
+def tones(write_tone: WriteTone) -> list[Clip]:
+    """Six recordings of a second, each of its own pitch."""
+    return [Clip(write_tone(f"{n}.flac", rate=22_050, hz=200 + n)) for n in range(6)]
+
+
+@pytest.fixture
+def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Counts what is decoded in this process."""
+    paths: list[str] = []
+
+    def counted(path: Path, start_s: float, end_s: float | None) -> NDArray[np.float32]:
+        paths.append(path.name)
+        return read_waveform(path, start_s, end_s)
+
+    monkeypatch.setattr(corpus.decoding, "read_waveform", counted)
+    return paths
