@@ -10,8 +10,10 @@ from typing import Any
 
 from configs.files import write_atomically, write_text
 from configs.pages import data_url, render_page
+from probe.cells import interval, json_measure, json_metrics, markdown_cell, markdown_table, number
 from probe.figures import METRIC_LABELS, Figure, report_figures
-from probe.scores import CHANCE, Measure, Metrics, Row, Scores, SpeakerProbe
+from probe.scores import CHANCE, Row, Scores, SpeakerProbe
+from probe.sections import Section, section_markdown
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 TABLE_METRICS = ("macro_auroc", "map", "macro_f1", "micro_f1", "ece")
@@ -72,6 +74,7 @@ class Report:
         duration_s: how long it took.
         created: when, ISO 8601.
         speaker_probe: the speaker-identity probe, where speakers are known.
+        sections: what else was measured, in the order in which it is shown.
     """
 
     title: str
@@ -88,6 +91,7 @@ class Report:
     set_aside: Sequence[tuple[str, str]] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     speaker_probe: SpeakerProbe | None = None
+    sections: Sequence[Section] = ()
 
 
 def write_report(report: Report, folder: Path) -> Path:
@@ -97,7 +101,7 @@ def write_report(report: Report, folder: Path) -> Path:
         EmoclrError: the folder cannot be written to.
     """
     figures = report_figures(report.scores)
-    for figure in figures:
+    for figure in [*figures, *(figure for section in report.sections for figure in section.figures)]:
         write_atomically(folder / f"{figure.name}.png", partial(Path.write_bytes, data=figure.light))
     write_text(folder / "report.json", json.dumps(report_json(report), indent=2, ensure_ascii=False) + "\n")
     write_text(folder / "report.md", report_markdown(report, figures))
@@ -144,21 +148,22 @@ def report_json(report: Report) -> dict[str, Any]:
             "positive_share": scores.truth.positive_share,
             "bootstrap_resamples": scores.truth.n_resamples,
         },
-        "metrics": _json_metrics(scores.models[0].metrics),
-        "models": {row.name: _json_metrics(row.metrics) for row in scores.models},
-        "baselines": {row.name: _json_metrics(row.metrics) for row in scores.baselines},
+        "metrics": json_metrics(scores.models[0].metrics),
+        "models": {row.name: json_metrics(row.metrics) for row in scores.models},
+        "baselines": {row.name: json_metrics(row.metrics) for row in scores.baselines},
         "per_emotion": {
-            row.name: _json_metrics(row.metrics) | {"threshold": row.threshold, "positives": row.positives}
+            row.name: json_metrics(row.metrics) | {"threshold": row.threshold, "positives": row.positives}
             for row in scores.emotions
         },
         "groups": {
             column: {
-                row.value: {"clips": row.clips, "speakers": row.speakers, "metrics": _json_metrics(row.metrics)}
+                row.value: {"clips": row.clips, "speakers": row.speakers, "metrics": json_metrics(row.metrics)}
                 for row in rows
             }
             for column, rows in scores.groups.items()
         },
         "speaker_probe": _json_speaker_probe(report.speaker_probe),
+        **{section.name: dict(section.data) for section in report.sections},
         "left_out": report.left_out,
         "set_aside": [{"path": path, "reason": reason} for path, reason in report.set_aside],
         "made": {
@@ -185,7 +190,8 @@ def report_html(report: Report, figures: Sequence[Figure]) -> str:
         glossary=GLOSSARY,
         lower_is_better=LOWER_IS_BETTER,
         best=best_rows(report.scores.rows, names),
-        figures=[(figure, data_url(figure.light), data_url(figure.dark)) for figure in figures],
+        figures=figures,
+        data_url=data_url,
         number=number,
         interval=interval,
     )
@@ -197,17 +203,17 @@ def report_markdown(report: Report, figures: Sequence[Figure]) -> str:
     names = table_metrics(scores)
     best = best_rows(scores.rows, names)
     parts = [f"# {report.title}", report.summary, *(f"> {note}" for note in report.notes)]
-    rows = [[row.name, *(_cell(row.metrics[name], best.get(name)) for name in names)] for row in scores.rows]
+    rows = [[row.name, *(markdown_cell(row.metrics[name], best.get(name)) for name in names)] for row in scores.rows]
     parts += ["## Results", "Value [95 % interval over speakers], best in bold; models first, then baselines."]
-    parts.append(_markdown_table(["", *(METRIC_LABELS[name] for name in names)], rows))
+    parts.append(markdown_table(["", *(METRIC_LABELS[name] for name in names)], rows))
     parts += [f"![{figure.title}]({figure.name}.png)" for figure in figures]
     columns = ["AUROC", "AP", "F1", "precision", "recall"]
     parts += [f"## Emotions ({scores.headline.name})"]
     parts.append(
-        _markdown_table(
+        markdown_table(
             ["emotion", "positive clips", *columns, "threshold"],
             [
-                [row.name, str(row.positives), *map(_cell, row.metrics.values()), number(row.threshold)]
+                [row.name, str(row.positives), *map(markdown_cell, row.metrics.values()), number(row.threshold)]
                 for row in scores.emotions
             ],
         )
@@ -215,56 +221,24 @@ def report_markdown(report: Report, figures: Sequence[Figure]) -> str:
     parts += [f"- Left out: {emotion}: {reason}" for emotion, reason in report.left_out.items()]
     for column, groups in scores.groups.items():
         head = [column, "clips", "speakers", *(METRIC_LABELS[name] for name in scores.truth.headline)]
-        cells = [[g.value, str(g.clips), str(g.speakers), *map(_cell, g.metrics.values())] for g in groups]
-        parts += [f"## By {column}", _markdown_table(head, cells)]
+        cells = [[g.value, str(g.clips), str(g.speakers), *map(markdown_cell, g.metrics.values())] for g in groups]
+        parts += [f"## By {column}", markdown_table(head, cells)]
     if report.speaker_probe:
-        voices = [[name, _cell(accuracy)] for name, accuracy in report.speaker_probe.rows]
+        voices = [[name, markdown_cell(accuracy)] for name, accuracy in report.speaker_probe.rows]
         parts += ["## Who is speaking", report.speaker_probe.protocol]
-        parts.append(_markdown_table(["features", f"accuracy of {report.speaker_probe.speakers} voices"], voices))
+        parts.append(markdown_table(["features", f"accuracy of {report.speaker_probe.speakers} voices"], voices))
+    for section in report.sections:
+        parts += section_markdown(section)
     if report.set_aside:
-        parts += ["## Set aside", _markdown_table(["file", "reason"], [list(pair) for pair in report.set_aside])]
+        parts += ["## Set aside", markdown_table(["file", "reason"], [list(pair) for pair in report.set_aside])]
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     parts += ["## How it was made", f"```\n{report.command}\n```"]
     parts.append(f"{report.created}, {report.duration_s:.0f} s; corpus {report.fingerprint}; {versions}.")
     return "\n\n".join(parts) + "\n"
 
 
-def number(value: float | None) -> str:
-    """Returns a number to three digits, a dash where there is none."""
-    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
-
-
-def interval(found: Measure) -> str:
-    """Returns an interval to three digits, empty where there is none."""
-    return "" if math.isnan(found.low) else f"{found.low:.3f}–{found.high:.3f}"
-
-
-def _cell(found: Measure, best: float | None = None) -> str:
-    value = number(found.value)
-    if best is not None and value == number(best):
-        value = f"**{value}**"
-    return f"{value} [{interval(found)}]" if interval(found) else value
-
-
-def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _json_metrics(metrics: Metrics) -> dict[str, Any]:
-    return {name: _json_measure(found) for name, found in metrics.items()}
-
-
-def _json_measure(found: Measure) -> dict[str, Any]:
-    return {"value": _json_number(found.value), "ci95": [_json_number(found.low), _json_number(found.high)]}
-
-
-def _json_number(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 6)
-
-
 def _json_speaker_probe(probe: SpeakerProbe | None) -> dict[str, Any] | None:
     if probe is None:
         return None
-    accuracy = {name: _json_measure(found) for name, found in probe.rows}
+    accuracy = {name: json_measure(found) for name, found in probe.rows}
     return {"speakers": probe.speakers, "protocol": probe.protocol, "accuracy": accuracy}

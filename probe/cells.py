@@ -1,0 +1,48 @@
+"""How reports write numbers: for readers, for Markdown, and for JSON."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from probe.scores import Measure, Metrics
+
+
+def number(value: float | None) -> str:
+    """Returns a number to three digits, a dash where there is none."""
+    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def interval(found: Measure) -> str:
+    """Returns an interval to three digits, empty where there is none."""
+    return "" if math.isnan(found.low) else f"{found.low:.3f}–{found.high:.3f}"
+
+
+def markdown_cell(found: str | Measure, best: float | None = None) -> str:
+    """Returns a cell of a Markdown table: a number with its interval, bold where it is the best."""
+    if isinstance(found, str):
+        return found
+    value = number(found.value)
+    if best is not None and value == number(best):
+        value = f"**{value}**"
+    return f"{value} [{interval(found)}]" if interval(found) else value
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Returns a table in Markdown; the first column is words, the others are numbers."""
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def json_metrics(metrics: Metrics) -> dict[str, Any]:
+    """Returns metrics as `report.json` has them."""
+    return {name: json_measure(found) for name, found in metrics.items()}
+
+
+def json_measure(found: Measure) -> dict[str, Any]:
+    """Returns a number and its interval as `report.json` has them; what is not defined is None."""
+    return {"value": json_number(found.value), "ci95": [json_number(found.low), json_number(found.high)]}
+
+
+def json_number(value: float) -> float | None:
+    """Returns a number to six digits, None for nan."""
+    return None if math.isnan(value) else round(value, 6)

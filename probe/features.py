@@ -1,0 +1,76 @@
+"""What a probe is fitted to: ways to describe a clip by numbers, those to be judged and those to be beaten."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from configs.errors import ConfigError
+from corpus.waveforms import WaveformStore
+from pretrain.checkpoint import EncoderCard, untrained_encoder
+from pretrain.encoder import Encoder
+from probe.baselines import logmel_statistics
+from probe.embed import Embeddings, embed_clips
+from probe.settings import ProbeSettings
+
+UNTRAINED = "untrained"
+LOGMEL = "log-mel mean and deviation"
+
+
+@dataclass(frozen=True)
+class Features:
+    """One way to describe clips.
+
+    Attributes:
+        name: of its row in reports.
+        describe: gives float32 (clips, features) of all clips of a store.
+        note: a few words beside the name.
+        trained: whether it is an encoder that is judged; the others are baselines.
+    """
+
+    name: str
+    describe: Callable[[WaveformStore], Embeddings]
+    note: str = ""
+    trained: bool = False
+
+
+def features_of(encoders: dict[str, tuple[Encoder, EncoderCard]], settings: ProbeSettings) -> list[Features]:
+    """Returns each encoder, each followed by its untrained twin, then what takes no encoder."""
+    device = _device(settings.device)
+    found = []
+    for name, (encoder, card) in encoders.items():
+        window_s = settings.window_s or card.crop_s
+        hop_s = min(settings.hop_s or window_s / 2, window_s)
+        for title, module in ((name, encoder), (f"{UNTRAINED} {name}", untrained_encoder(card, settings.seed))):
+            describe = partial(
+                embed_clips,
+                module,
+                window_s=window_s,
+                hop_s=hop_s,
+                batch_size=settings.batch_size,
+                description=f"embedding: {title}",
+                device=device,
+                precision=settings.precision,
+                short=encoder.settings.short,
+            )
+            found.append(Features(title, describe, _size_note(module), trained=title == name))
+    return [*found, Features(LOGMEL, logmel_statistics)]
+
+
+def twins_of(features: Sequence[Features]) -> list[Features]:
+    """Returns the untrained encoders among them."""
+    return [described for described in features if described.name.startswith(f"{UNTRAINED} ")]
+
+
+def _device(setting: str) -> str:
+    if setting == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if setting == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device: cuda: torch finds no GPU on this machine; device=cpu works everywhere")
+    return setting
+
+
+def _size_note(encoder: Encoder) -> str:
+    weights = sum(parameter.numel() for parameter in encoder.backbone.parameters())
+    return f"{weights / 1e6:.1f} M weights, {encoder.features:,} features"

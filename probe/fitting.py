@@ -1,0 +1,92 @@
+"""Linear probes of all features in all folds, and what they answer."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from configs.console import track
+from corpus.labels import LabelTable
+from probe.baselines import chance_probabilities
+from probe.division import Division
+from probe.embed import Embeddings
+from probe.features import UNTRAINED, Features, twins_of
+from probe.linear import LinearProbe
+from probe.metrics import Array, tune_thresholds
+from probe.protocol import joined
+from probe.scores import CHANCE, ENSEMBLE, Prediction
+
+Fits = dict[str, list[LinearProbe]]
+"""For each features' name its probe of each fold."""
+
+
+def fit_probes(
+    matrices: Mapping[str, Embeddings], table: LabelTable, division: Division, positive_share: float
+) -> Fits:
+    """Returns a probe for each features and fold.
+
+    Args:
+        matrices: for each features' name float32 (clips, features), rows as in the table.
+        table: labels of the clips.
+        division: which clips each fold fits to.
+        positive_share: the share from which an emotion is there.
+    """
+    fits: Fits = {name: [] for name in matrices}
+    for name, fold in track([(name, fold) for name in matrices for fold in range(len(division.folds))], "fitting"):
+        train, _ = division.folds[fold]
+        fitted = LinearProbe(table.single_label, positive_share)
+        fits[name].append(fitted.fit(matrices[name][train], table.targets[train], division.inner[fold]))
+    return fits
+
+
+def predictions_of(
+    features: Sequence[Features],
+    fits: Fits,
+    scored: Sequence[Mapping[str, Embeddings]],
+    table: LabelTable,
+    division: Division,
+) -> tuple[list[Prediction], list[Prediction]]:
+    """Returns the models' predictions and the baselines', each with its ensemble where there are several encoders.
+
+    Args:
+        features: what the probes were fitted to.
+        fits: the probes.
+        scored: for each fold the clips to answer for: (n, features) by features' name.
+        table: labels of the clips that were fitted to.
+        division: which clips each fold fitted to.
+    """
+    trained = [described for described in features if described.trained]
+    twins = twins_of(features)
+    others = [described for described in features if not described.trained and described not in twins]
+
+    def alone(described: Features) -> list[tuple[Array, Array]]:
+        probes = fits[described.name]
+        return [
+            (probe.predict_proba(rows[described.name]), probe.thresholds_)
+            for probe, rows in zip(probes, scored, strict=True)
+        ]
+
+    def together(members: Sequence[Features]) -> list[tuple[Array, Array]]:
+        answers = [alone(member) for member in members]
+        return [
+            (
+                np.mean([folds[fold][0] for folds in answers], axis=0),
+                _joint_thresholds([fits[member.name][fold] for member in members], table.targets[train]),
+            )
+            for fold, (train, _) in enumerate(division.folds)
+        ]
+
+    models = [joined(described.name, alone(described), described.note) for described in trained]
+    baselines = [joined(twin.name, alone(twin)) for twin in twins]
+    if len(trained) > 1:
+        note = f"mean of {len(trained)} probabilities"
+        models.insert(0, joined(ENSEMBLE, together(trained), note))
+        baselines.insert(0, joined(f"{UNTRAINED} {ENSEMBLE}", together(twins), note))
+    baselines += [joined(other.name, alone(other), other.note) for other in others]
+    prior = chance_probabilities(table.targets[division.fitted], len(models[0].probabilities))
+    baselines.append(Prediction(CHANCE, prior, prior, "the shares of the clips fitted to"))
+    return models, baselines
+
+
+def _joint_thresholds(probes: Sequence[LinearProbe], targets: np.typing.NDArray[np.float32]) -> Array:
+    out_of_fold = np.mean([probe.out_of_fold_ for probe in probes], axis=0)
+    return tune_thresholds(targets, out_of_fold, probes[0].positive_share)

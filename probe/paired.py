@@ -1,0 +1,31 @@
+"""Whether one model is better than another: differences on the same clips, with intervals over speakers."""
+
+import numpy as np
+
+from probe.metrics import Array, bootstrap_intervals, weighted_metrics
+from probe.scores import Measure, Metrics, Prediction, Truth
+
+
+def paired_differences(truth: Truth, first: Prediction, second: Prediction) -> Metrics:
+    """Returns each metric of `first` minus that of `second`, with the 95 % interval of the difference.
+
+    Both are measured on the same resamples of speakers, so what makes some speakers hard for every model cancels
+    out. An interval that does not hold 0 is a difference that would be found again in other speakers like these.
+
+    Args:
+        truth: the clips that both answered.
+        first: answers and thresholds.
+        second: the same of the model compared with.
+    """
+    measures = [
+        weighted_metrics(truth.targets, model.probabilities, model.thresholds, truth.single_label, truth.positive_share)
+        for model in (first, second)
+    ]
+
+    def difference(weights: Array) -> dict[str, Array]:
+        ours, theirs = (measure(weights) for measure in measures)
+        return {name: ours[name] - theirs[name] for name in ours}
+
+    values = difference(np.ones((1, len(truth))))
+    intervals = bootstrap_intervals(difference, truth.speakers, truth.n_resamples, truth.seed)
+    return {name: Measure(float(values[name][0]), *map(float, intervals[name])) for name in values}

@@ -1,0 +1,57 @@
+"""Parts of a report that not every report has: each brings its words, tables, figures and numbers along."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from probe.cells import markdown_cell, markdown_table
+from probe.figures import Figure
+from probe.scores import Measure
+
+Cell = str | Measure
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: the first column names the rows, the others hold numbers.
+
+    Attributes:
+        head: of each column.
+        rows: cells of each row; a `Measure` is shown with its interval.
+        title: above the table, where a section has several.
+    """
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report.
+
+    Attributes:
+        name: its key in `report.json`, and the anchor in the page.
+        title: its heading.
+        text: what was done and how to read it, in a paragraph.
+        tables: shown in order.
+        figures: shown after the tables, and written as PNG beside the page.
+        data: what `report.json` holds of it: JSON values, with measures as `probe.cells.json_measure` gives them.
+    """
+
+    name: str
+    title: str
+    text: str
+    tables: Sequence[Table] = ()
+    figures: Sequence[Figure] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def section_markdown(section: Section) -> list[str]:
+    """Returns a section as blocks of Markdown; its figures are the PNG files beside the report."""
+    blocks = [f"## {section.title}", section.text]
+    for table in section.tables:
+        if table.title:
+            blocks.append(f"### {table.title}")
+        blocks.append(markdown_table(table.head, [[markdown_cell(cell) for cell in row] for row in table.rows]))
+    return [*blocks, *(f"![{figure.title}]({figure.name}.png)" for figure in section.figures)]
