@@ -1,26 +1,21 @@
-"""The figures of a report, each drawn twice: for light pages (and for the PNG files) and for dark ones."""
+"""The figures that every report has."""
 
-import io
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from configs.pages import DARK, LIGHT, Theme, figure_style
-from probe.metrics import ECE_BINS, Array, reliability
+from configs.pages import LIGHT, Theme
+from probe.calibration import draw_reliability
+from probe.drawing import ROW_IN, WIDTH_IN, Figure, name_rows
+from probe.drawing import draw_figure as _figure
+from probe.metrics import Array
 from probe.scores import Measure, Scores
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-WIDTH_IN = 5.6
-ROW_IN = 0.32
-DPI = 200
 MOST_CELLS_WITH_NUMBERS = 12
-FEWEST_CLIPS_OF_A_BIN = 5
 METRIC_LABELS = {
     "macro_auroc": "macro AUROC",
     "map": "mAP",
@@ -30,20 +25,6 @@ METRIC_LABELS = {
     "uar": "UAR",
     "wa": "WA",
 }
-
-
-Draw = Callable[["Canvas", Theme], None]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A drawn figure: PNG bytes for either page, what it shows, and the same for who cannot see it."""
-
-    name: str
-    title: str
-    caption: str
-    light: bytes
-    dark: bytes
 
 
 def report_figures(scores: Scores) -> list[Figure]:
@@ -105,25 +86,6 @@ def report_figures(scores: Scores) -> list[Figure]:
     return figures
 
 
-def _figure(name: str, title: str, caption: str, height_in: float, draw: Draw) -> Figure:
-    return Figure(name, title, caption, _render(draw, LIGHT, height_in), _render(draw, DARK, height_in))
-
-
-def _render(draw: Draw, theme: Theme, height_in: float) -> bytes:
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as Canvas
-
-    with mpl.rc_context(figure_style(theme)):
-        canvas = Canvas(figsize=(WIDTH_IN, height_in), facecolor=theme.card, layout="constrained")
-        FigureCanvasAgg(canvas)
-        draw(canvas, theme)
-        content = io.BytesIO()
-        # Without the version in the file, the same numbers give the same bytes.
-        canvas.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
-    return content.getvalue()
-
-
 def _draw_models(scores: Scores, metric: str, canvas: "Canvas", theme: Theme) -> None:
     axes = canvas.add_subplot()
     rows = scores.rows
@@ -142,7 +104,7 @@ def _draw_models(scores: Scores, metric: str, canvas: "Canvas", theme: Theme) ->
         )
     if scores.baselines and scores.models:
         axes.axhline(len(scores.models) - 0.5, color=theme.grid, linewidth=0.8)
-    _name_rows(axes, [row.name for row in rows])
+    name_rows(axes, [row.name for row in rows])
     axes.set_xlabel(METRIC_LABELS[metric])
 
 
@@ -157,34 +119,14 @@ def _draw_emotions(scores: Scores, metric: str, canvas: "Canvas", theme: Theme) 
         if metric == "ap":
             share = row.positives / len(scores.truth)
             axes.plot([share, share], [place - 0.36, place + 0.36], color=theme.muted, linewidth=1.5)
-    _name_rows(axes, [row.name for row in scores.emotions])
+    name_rows(axes, [row.name for row in scores.emotions])
     lowest = min([origin, *(row.metrics[metric].low for row in scores.emotions if _known(row.metrics[metric]))])
     axes.set_xlim(lowest, 1.0)
     axes.set_xlabel("AUROC" if metric == "auroc" else "average precision")
 
 
 def _draw_reliability(scores: Scores, canvas: "Canvas", theme: Theme) -> None:
-    targets, probabilities = scores.truth.targets, scores.headline.probabilities
-    axes = canvas.add_subplot()
-    axes.plot([0, 1], [0, 1], color=theme.muted, linewidth=1, linestyle=(0, (4, 3)))
-    for emotion in range(targets.shape[1]):
-        said, heard, counts = reliability(targets[:, emotion], probabilities[:, emotion])
-        enough = counts >= FEWEST_CLIPS_OF_A_BIN
-        axes.plot(said[enough], heard[enough], color=theme.soft, linewidth=1)
-    said, heard, counts = reliability(targets, probabilities)
-    filled = counts >= FEWEST_CLIPS_OF_A_BIN
-    axes.plot(said[filled], heard[filled], color=theme.accent, linewidth=1.5)
-    sizes = 12 + 160 * np.sqrt(counts[filled] / max(counts.max(), 1))
-    axes.scatter(said[filled], heard[filled], s=sizes, color=theme.accent, edgecolor=theme.card, zorder=3)
-    axes.set(
-        xlim=(-0.02, 1.02),
-        ylim=(-0.02, 1.02),
-        xlabel=f"probability ({ECE_BINS} bins)",
-        ylabel="share of clips",
-    )
-    axes.tick_params(axis="y", labelcolor=theme.muted)
-    axes.grid(visible=True)
-    axes.set_aspect("equal")
+    draw_reliability(canvas.add_subplot(), theme, scores.truth.targets, scores.headline.probabilities)
 
 
 def _draw_matrices(names: list[str], matrices: list[tuple[str, Array]], canvas: "Canvas", theme: Theme) -> None:
@@ -206,14 +148,6 @@ def _draw_matrices(names: list[str], matrices: list[tuple[str, Array]], canvas: 
             shown = "–" if np.isnan(value) else f"{value:.2f}"
             colour = "#ffffff" if on_dark else "#10151a"
             axes.text(column, row, shown, ha="center", va="center", fontsize=8.5, color=colour)
-
-
-def _name_rows(axes: "Axes", names: list[str]) -> None:
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.grid(visible=True, axis="x")
 
 
 def _known(found: Measure) -> bool:

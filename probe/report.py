@@ -11,7 +11,8 @@ from typing import Any
 from configs.files import write_atomically, write_text
 from configs.pages import data_url, render_page
 from probe.cells import interval, json_measure, json_metrics, markdown_cell, markdown_table, number
-from probe.figures import METRIC_LABELS, Figure, report_figures
+from probe.drawing import Figure
+from probe.figures import METRIC_LABELS, report_figures
 from probe.scores import CHANCE, Row, Scores, SpeakerProbe
 from probe.sections import Section, section_markdown
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from probe.cells import markdown_cell, markdown_table
-from probe.figures import Figure
+from probe.drawing import Figure
 from probe.scores import Measure
 
 Cell = str | Measure

@@ -1,0 +1,62 @@
+"""What a report says of calibration before and after is what a closed form and its own bins say."""
+
+import numpy as np
+import pytest
+
+from probe.calibration import calibration_section
+from probe.metrics import emotion_metrics
+from probe.scores import Truth
+from probe.sections import Section
+
+N = 4000
+
+
+@pytest.fixture(scope="module")
+def made() -> tuple[Truth, np.ndarray, np.ndarray, Section]:
+    generator = np.random.default_rng(0)
+    honest = generator.uniform(0.05, 0.95, (N, 2))
+    targets = (generator.random((N, 2)) < honest).astype(np.float64)
+    # Squares of honest probabilities: off by p - p², 1/6 of the mean over a uniform p.
+    overdone = honest**2
+    speakers = [f"s{number}" for number in np.arange(N) % 40]
+    truth = Truth(["joy", "fear"], targets, speakers, n_resamples=200)
+    return truth, overdone, honest, calibration_section(truth, overdone, honest, "A made model.")
+
+
+def test_the_error_before_is_the_closed_form_and_after_is_near_none(
+    made: tuple[Truth, np.ndarray, np.ndarray, Section],
+) -> None:
+    found = made[3].data["ece"]
+    assert found["before"]["value"] == pytest.approx(1 / 6, abs=0.015)
+    assert found["after"]["value"] < 0.03
+    assert found["change"]["value"] == pytest.approx(found["after"]["value"] - found["before"]["value"], abs=2e-6)
+
+
+def test_errors_are_those_of_the_headline_metric(made: tuple[Truth, np.ndarray, np.ndarray, Section]) -> None:
+    truth, before, after, section = made
+    for kind, probabilities in (("before", before), ("after", after)):
+        expected = emotion_metrics(truth.targets, probabilities, [0.5, 0.5], single_label=False)["ece"]
+        assert section.data["ece"][kind]["value"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_intervals_hold_their_values_and_a_real_change_is_told_from_none(
+    made: tuple[Truth, np.ndarray, np.ndarray, Section],
+) -> None:
+    rows = [made[3].data["ece"], *made[3].data["emotions"].values()]
+    assert len(rows) == 3
+    for row in rows:
+        for kind in ("before", "after"):
+            low, high = row[kind]["ci95"]
+            assert 0 <= low <= row[kind]["value"] <= high
+        assert row["change"]["ci95"][1] < 0
+
+
+def test_a_model_that_was_not_calibrated_shows_no_change() -> None:
+    generator = np.random.default_rng(1)
+    targets, probabilities = generator.random((200, 2)), generator.random((200, 2))
+    truth = Truth(["joy", "fear"], targets, [str(clip % 10) for clip in range(200)], n_resamples=20)
+    section = calibration_section(truth, probabilities, probabilities, "Nothing was done.")
+    assert section.data["ece"]["change"] == {"value": 0.0, "ci95": [0.0, 0.0]}
+    assert section.text.startswith("Nothing was done.")
+    (figure,) = section.figures
+    assert figure.light != figure.dark and figure.light.startswith(b"\x89PNG")
