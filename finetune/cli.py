@@ -10,6 +10,7 @@ from configs.console import make_parser, run_command, say
 
 EXAMPLES = """  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/my-emotions
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/head freeze=backbone
+  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/more --unlabeled recordings
   finetune --data labels.csv --out checkpoints/scratch backbones=[resnet10t]
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/my-emotions --resume"""
 
@@ -29,6 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--data", required=True, type=Path, metavar="CSV", help="labels.csv")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where models and report go")
+    parser.add_argument(
+        "--unlabeled",
+        metavar="DIR[,DIR...]",
+        help="recordings without labels for a second round, with what the ensemble is sure of as labels",
+    )
     parser.add_argument("--config", default="finetune.yaml", help="YAML file or shipped config (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the config to change")
@@ -41,7 +47,9 @@ def _finetune(arguments: argparse.Namespace) -> None:
     from configs.settings import load_settings
     from finetune.settings import FinetuneSettings
 
-    settings = load_settings(FinetuneSettings, arguments.config, arguments.overrides)
+    flags = {"unlabeled": arguments.unlabeled}
+    overrides = [f"{key}={value}" for key, value in flags.items() if value is not None]
+    settings = load_settings(FinetuneSettings, arguments.config, [*arguments.overrides, *overrides])
     for warning in settings.augment.unsafe:
         say(f"warning: unsafe augmentation: {warning}")
     from finetune.run import REPORT, finetune

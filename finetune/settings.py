@@ -1,5 +1,6 @@
 """The settings of `finetune`."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -10,7 +11,20 @@ from corpus.lengths import Joined
 from probe.metrics import POSITIVE_SHARE
 
 # What may differ between a run and its resumption without changing what its members learn.
-FREE_TO_CHANGE = frozenset({"backbones", "workers"})
+FREE_TO_CHANGE = frozenset({"backbones", "workers", "compare_seeds", "from_scratch"})
+
+
+class MixSettings(Settings):
+    """Two clips of a batch at once; both emotions are heard. Quieter ones are `augment.background`, which is not."""
+
+    p: float = Field(0.0, ge=0, le=1, description="probability that a clip gets another one mixed in")
+    max_below_db: float = Field(6.0, ge=0, le=20, description="dB by which the other is quieter, at most")
+
+
+class JoinSettings(Settings):
+    """Two clips of a batch one after the other; both emotions are heard."""
+
+    p: float = Field(0.0, ge=0, le=1, description="probability that another clip takes over within the window")
 
 
 class FinetuneSettings(Settings):
@@ -28,6 +42,16 @@ class FinetuneSettings(Settings):
     hop_s: float | None = Field(None, gt=0, description="s between windows in evaluation; None: half a crop")
     windows: Joined = Field("mean", description="how the windows of a recording become one answer")
     augment: AugmentSettings = AugmentSettings()
+    mix: MixSettings = MixSettings()
+    join: JoinSettings = JoinSettings()
+
+    loss: Literal["bce", "focal", "asymmetric"] = Field("bce", description="bce: cross-entropy with class weights")
+    max_positive_weight: float = Field(
+        5.0, ge=1, description="how much more a rare emotion's presence may count, of bce"
+    )
+    focal_gamma: float = Field(2.0, ge=0, description="of focal: how little counts what is answered well")
+    asymmetric_gamma: float = Field(4.0, ge=0, description="of asymmetric: the same of absences; of presences it is 1")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share by which targets move towards one half")
 
     freeze: Literal["none", "backbone"] = Field("none", description="backbone: train the head alone")
     epochs: int = Field(10, ge=1, description="of the whole network, at most")
@@ -39,10 +63,23 @@ class FinetuneSettings(Settings):
     layer_decay: float = Field(0.7, gt=0, le=1, description="factor from one layer group to the one before it")
     weight_decay: float = Field(0.05, ge=0)
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps")
-    max_positive_weight: float = Field(5.0, ge=1, description="how much more a rare emotion's presence may count")
+    averaging: Literal["none", "ema"] = Field("none", description="ema: validate and keep an average of the weights")
+    averaging_decay: float = Field(0.99, gt=0, lt=1, description="share of the average that a step leaves")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
-    ensemble: Literal["mean", "vote"] = Field("mean", description="mean of probabilities, or share of votes")
+    unlabeled: list[Path] = Field([], description="recordings for a second round with pseudo-labels")
+    confidence: float = Field(
+        0.9, gt=0, lt=1, description="how often a pseudo-label has to be right on validation speakers"
+    )
+
+    seeds: int = Field(1, ge=1, description="members of each backbone, which differ in what they draw by chance")
+    ensemble: Literal["mean", "weighted", "vote"] = Field(
+        "mean", description="mean of probabilities, weights learned on validation speakers, or share of votes"
+    )
+    compare_seeds: int | None = Field(
+        None, ge=2, description="compare different backbones with that many seeds of the best one"
+    )
+    from_scratch: bool = Field(False, description="train the same without pretraining, to compare with")
     positive_share: float = Field(POSITIVE_SHARE, gt=0, le=1, description="the share from which an emotion is there")
     bootstrap_resamples: int = Field(1000, ge=20, description="resamples of speakers behind each interval")
 
@@ -58,3 +95,18 @@ class FinetuneSettings(Settings):
         if len(set(names)) < len(names):
             raise ValueError(f"backbones: {', '.join(names)}: each has one folder, so one place in the list")
         return self
+
+    @model_validator(mode="after")
+    def _combined(self) -> "FinetuneSettings":
+        if self.mix.p + self.join.p > 1:
+            raise ValueError(f"mix.p {self.mix.p:g} and join.p {self.join.p:g} are more than 1 together")
+        if self.freeze == "backbone":
+            for name, asked in (("mix.p", self.mix.p), ("join.p", self.join.p), ("averaging", self.averaging == "ema")):
+                if asked:
+                    raise ValueError(f"{name}: is of the whole network's training, which freeze: backbone leaves out")
+        return self
+
+    @property
+    def combines(self) -> bool:
+        """Whether training clips are mixed or joined."""
+        return self.mix.p + self.join.p > 0

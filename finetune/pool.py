@@ -1,0 +1,91 @@
+"""The unlabeled recordings that training may use: those that are not in the labels under another name."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.console import track
+from configs.errors import EmoclrError
+from corpus.audit.fingerprints import Words, copies, fingerprint
+from corpus.clips import ClipTable
+from corpus.labels import LabelTable
+from corpus.sources import clips_from, clips_of
+from corpus.waveforms import WaveformStore, open_waveforms
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Unlabeled clips that no labelled clip is among.
+
+    Attributes:
+        store: the clips, decoded.
+        clips: the same as a list.
+        found: how many readable clips there were.
+        labelled: how many of them were dropped because labels have the same recording or the same sound.
+        known_speakers: how many were dropped because their speaker is one of validation or test.
+    """
+
+    store: WaveformStore
+    clips: ClipTable
+    found: int
+    labelled: int
+    known_speakers: int
+
+
+def open_pool(sources: Sequence[Path], table: LabelTable, store: WaveformStore, kept_apart: Collection[str]) -> Pool:
+    """Returns the clips of `sources` that may be trained on.
+
+    A clip is dropped where it is a recording that the labels name, sounds like one of their clips (equal samples, or a
+    copy in another codec), or is spoken by one of `kept_apart`.
+
+    Args:
+        sources: folders, files, indexes and CSVs with a `path` column.
+        table: the labelled clips.
+        store: the same, decoded, in the same order.
+        kept_apart: speakers of validation and test.
+
+    Raises:
+        EmoclrError: nothing is left.
+    """
+    clips = clips_from(sources)
+    whole = open_waveforms(clips)
+    clips = clips.take(whole.source_rows)
+    labelled = _labelled(whole, table, store)
+    names = [*whole.speaker_names, ""]  # -1 finds the last
+    heard = np.array([names[code] in kept_apart for code in whole.speakers.tolist()], dtype=np.bool_) & ~labelled
+    rows = np.flatnonzero(~labelled & ~heard)
+    if not len(rows):
+        raise EmoclrError(
+            f"unlabeled: none of {len(clips):,} clips is new: {int(labelled.sum()):,} are in the labels already, "
+            f"{int(heard.sum()):,} are of their validation or test speakers"
+        )
+    clips = clips.take(rows)
+    return Pool(open_waveforms(clips), clips, len(whole), int(labelled.sum()), int(heard.sum()))
+
+
+def with_pool(table: LabelTable, pool: Pool, rows: NDArray[np.int64]) -> WaveformStore:
+    """Returns the labelled clips, in their order, and after them the clips of some rows of the pool."""
+    return open_waveforms(ClipTable.joined([clips_of(table), pool.clips.take(rows)]))
+
+
+def _labelled(pool: WaveformStore, table: LabelTable, store: WaveformStore) -> NDArray[np.bool_]:
+    """Returns which clips of a pool labels have already, (clips,)."""
+    paths = {path.resolve() for path in table.paths}
+    known = [_sound_of(store, clip) for clip in track(range(len(store)), "fingerprints of labelled clips")]
+    asked = [_sound_of(pool, clip) for clip in track(range(len(pool)), "fingerprints of unlabeled clips")]
+    digests = {digest for digest, words in known if len(words)}
+    same = np.array([digest in digests for digest, _ in asked], dtype=np.bool_)
+    same |= [pool.path(clip).resolve() in paths for clip in range(len(pool))]
+    for first, second, _ in copies([words for _, words in (*known, *asked)]):
+        if first < len(known) <= second:
+            same[second - len(known)] = True
+    return same
+
+
+def _sound_of(store: WaveformStore, clip: int) -> tuple[bytes, Words]:
+    waveform = store.waveform(clip)
+    return hashlib.blake2b(waveform.tobytes(), digest_size=16).digest(), fingerprint(waveform)
