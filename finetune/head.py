@@ -4,8 +4,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from finetune.losses import EmotionLoss
 from finetune.model import EmotionHead, calibrate
 from probe.metrics import Array, emotion_metrics
 
@@ -26,20 +27,21 @@ def fit_head(
     head: EmotionHead,
     embeddings: NDArray[np.float32],
     targets: NDArray[np.float32],
-    weights: Tensor,
+    loss: EmotionLoss,
     train: NDArray[np.int64],
     validation: NDArray[np.int64],
 ) -> float:
-    """Fills `head` with logistic regressions on standardised embeddings; returns its macro AUROC on validation.
+    """Fills `head` with penalised regressions on standardised embeddings; returns its macro AUROC on validation.
 
-    L-BFGS on all training clips; the strength of the L2 penalty is the one of `STRENGTHS` that is best on validation
-    speakers, the strongest where these tell nothing (and the AUROC is nan).
+    Under cross-entropy they are logistic regressions. L-BFGS on all training clips; the strength of the L2 penalty is
+    the one of `STRENGTHS` that is best on validation speakers, the strongest where these tell nothing (and the AUROC is
+    nan).
 
     Args:
         head: its weights, and the mean and deviation it standardises by, are set.
         embeddings: (clips, features) of the frozen encoder.
         targets: (clips, emotions) in [0, 1].
-        weights: (emotions,) of presence.
+        loss: of logits and targets.
         train: clips to fit to.
         validation: clips to choose by.
     """
@@ -51,7 +53,7 @@ def fit_head(
     best: float | None = None
     weight, bias = torch.zeros_like(head.linear.weight), torch.zeros_like(head.linear.bias)
     for strength in sorted(STRENGTHS, reverse=True):
-        weight, bias = _logistic(standard[train], torch.from_numpy(targets[train]), weights, strength, weight, bias)
+        weight, bias = _fit(standard[train], torch.from_numpy(targets[train]), loss, strength, weight, bias)
         logits = (standard[validation] @ weight.T + bias).numpy()
         score = macro_auroc(targets[validation], logits)
         if best is None or score > best:
@@ -70,20 +72,19 @@ def macro_auroc(targets: npt.ArrayLike, logits: npt.ArrayLike) -> float:
     return float(emotion_metrics(shares, scores, np.full(shares.shape[1], 0.5), single_label=False)["macro_auroc"])
 
 
-def _logistic(
-    features: Tensor, targets: Tensor, weights: Tensor, strength: float, weight: Tensor, bias: Tensor
+def _fit(
+    features: Tensor, targets: Tensor, loss: EmotionLoss, strength: float, weight: Tensor, bias: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Returns weight (E, F) and bias (E,) of penalised logistic regressions, begun where the last one ended."""
+    """Returns weight (E, F) and bias (E,) of penalised regressions, begun where the last one ended."""
     weight, bias = weight.clone().requires_grad_(), bias.clone().requires_grad_()
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=60, history_size=10, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        logits = features @ weight.T + bias
-        loss = nn.functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
-        loss = loss + strength / 2 * weight.square().sum() / weight.shape[0]
-        torch.autograd.backward(loss)
-        return loss
+        penalty = strength / 2 * weight.square().sum() / weight.shape[0]
+        total: Tensor = loss(features @ weight.T + bias, targets) + penalty
+        torch.autograd.backward(total)
+        return total
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
     return weight.detach(), bias.detach()

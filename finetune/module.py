@@ -10,20 +10,23 @@ from lightly.utils.scheduler import CosineWarmupScheduler
 from timm.optim import param_groups_layer_decay
 from torch import Tensor, nn
 
+from augment.background import batch_backgrounds
 from configs.console import say
+from finetune.losses import EmotionLoss
+from finetune.mixing import combine_clips
 from finetune.model import EmotionModel
 from finetune.settings import FinetuneSettings
 from pretrain.data import ViewBatch, ViewLoader
 
 
 class FinetuneModule(pl.LightningModule):
-    """An emotion model under binary cross-entropy with soft targets.
+    """An emotion model under a loss with soft targets.
 
     Args:
         model: what is trained.
         settings: optimisation.
         targets: (corpus, emotions), looked up by a batch's clip numbers.
-        weights: (emotions,) how much more presence counts.
+        loss: of logits and targets.
         steps: of the whole training.
         loader: the training batches, one view a clip.
         keep_statistics: leave the statistics of batch normalisation as they are: those of a pretraining on many
@@ -31,14 +34,13 @@ class FinetuneModule(pl.LightningModule):
     """
 
     targets: Tensor
-    weights: Tensor
 
     def __init__(
         self,
         model: EmotionModel,
         settings: FinetuneSettings,
         targets: Tensor,
-        weights: Tensor,
+        loss: EmotionLoss,
         steps: int,
         loader: ViewLoader,
         *,
@@ -49,7 +51,7 @@ class FinetuneModule(pl.LightningModule):
         self.model = model
         self.settings = settings
         self.register_buffer("targets", targets, persistent=False)
-        self.register_buffer("weights", weights, persistent=False)
+        self.loss = loss
         self.steps = steps
         self.loader = loader
         self.latest = torch.zeros(())
@@ -69,11 +71,13 @@ class FinetuneModule(pl.LightningModule):
 
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:
         """Returns the loss of a batch."""
-        torch.manual_seed(int(np.random.SeedSequence((self.settings.seed, batch_idx)).generate_state(1)[0]))
-        logits = self.model(batch.waveforms[:, 0], batch.masks[:, 0])  # (B, emotions)
-        loss = nn.functional.binary_cross_entropy_with_logits(
-            logits, self.targets[batch.clips], pos_weight=self.weights
-        )
+        seeds = (self.settings.seed, batch_idx)
+        torch.manual_seed(int(np.random.SeedSequence(seeds).generate_state(1)[0]))
+        waveforms = batch_backgrounds(batch.waveforms, self.settings.augment.background, seeds)[:, 0]
+        rate = self.model.encoder.settings.spectrogram.sample_rate
+        waveforms, targets = combine_clips(waveforms, self.targets[batch.clips], self.settings, rate, (*seeds, 1))
+        logits = self.model(waveforms, batch.masks[:, 0])  # (B, emotions)
+        loss: Tensor = self.loss(logits, targets)
         self.latest = loss.detach()
         return loss
 
@@ -102,6 +106,7 @@ class KeepBest(pl.Callback):
 
     Args:
         name: of the model, for what is said.
+        model: whose weights are kept: what is trained, or its average.
         epoch_steps: steps of an epoch.
         patience: epochs without improvement before training stops.
         validate: gives the macro AUROC on validation speakers.
@@ -111,12 +116,14 @@ class KeepBest(pl.Callback):
     def __init__(
         self,
         name: str,
+        model: EmotionModel,
         epoch_steps: int,
         patience: int,
         validate: Callable[[], float],
         start: float,
     ) -> None:
         self.name = name
+        self.model = model
         self.epoch_steps = epoch_steps
         self.patience = patience
         self.validate = validate
@@ -127,7 +134,6 @@ class KeepBest(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Validates where an epoch ends."""
-        assert isinstance(pl_module, FinetuneModule)
         if trainer.global_step % self.epoch_steps:
             return
         epoch = trainer.global_step // self.epoch_steps
@@ -138,6 +144,6 @@ class KeepBest(pl.Callback):
             logger.log_metrics({"validation_macro_auroc": score}, step=trainer.global_step)
         if score > self.best:
             self.best, self.best_epoch = score, epoch
-            self.weights = {name: value.cpu().clone() for name, value in pl_module.model.state_dict().items()}
+            self.weights = {name: value.cpu().clone() for name, value in self.model.state_dict().items()}
         elif epoch - self.best_epoch >= self.patience:
             trainer.should_stop = True

@@ -1,7 +1,7 @@
 """The settings of `finetune`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,7 +11,10 @@ from corpus.lengths import Joined
 from probe.metrics import POSITIVE_SHARE
 
 # What may differ between a run and its resumption without changing what its members learn.
-FREE_TO_CHANGE = frozenset({"backbones", "workers", "compare_seeds", "from_scratch"})
+FREE_TO_CHANGE = frozenset({"backbones", "workers", "compare_seeds", "from_scratch", "fractions", "fraction_seeds"})
+
+
+Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
 class MixSettings(Settings):
@@ -80,6 +83,8 @@ class FinetuneSettings(Settings):
         None, ge=2, description="compare different backbones with that many seeds of the best one"
     )
     from_scratch: bool = Field(False, description="train the same without pretraining, to compare with")
+    fractions: list[Fraction] = Field([], description="parts of the labels to train with once more, in (0, 1]")
+    fraction_seeds: int = Field(3, ge=1, description="how often each part is drawn")
     positive_share: float = Field(POSITIVE_SHARE, gt=0, le=1, description="the share from which an emotion is there")
     bootstrap_resamples: int = Field(1000, ge=20, description="resamples of speakers behind each interval")
 
@@ -104,6 +109,15 @@ class FinetuneSettings(Settings):
             for name, asked in (("mix.p", self.mix.p), ("join.p", self.join.p), ("averaging", self.averaging == "ema")):
                 if asked:
                     raise ValueError(f"{name}: is of the whole network's training, which freeze: backbone leaves out")
+        return self
+
+    @model_validator(mode="after")
+    def _seeds_differ(self) -> "FinetuneSettings":
+        if self.freeze == "backbone":
+            asked = {"seeds": self.seeds > 1, "compare_seeds": self.compare_seeds, "from_scratch": self.from_scratch}
+            for name, given in asked.items():
+                if given:
+                    raise ValueError(f"{name}: needs training of the whole network; no seed changes a head alone")
         return self
 
     @property

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from augment.views import ViewMaker
 from configs.console import say, track
 from corpus.waveforms import WaveformStore
-from finetune.calibration import tune_temperatures
+from finetune.averaging import WeightAverage
+from finetune.calibration import tune_shifts, tune_temperatures
 from finetune.checkpoint import ModelCard, save_model
 from finetune.head import fit_head, macro_auroc, positive_weights
+from finetune.losses import EmotionLoss
 from finetune.model import Array, EmotionModel, calibrate
 from finetune.module import FinetuneModule, KeepBest
 from finetune.settings import FinetuneSettings
@@ -59,6 +61,7 @@ class Member:
         card: temperatures and thresholds among them.
         validation: (clips, emotions) probabilities of the validation clips.
         test: the same of the test clips.
+        uncalibrated: the same before temperatures.
         head_only: of the test clips, by the head on the frozen encoder.
         head_only_thresholds: (emotions,).
         voices: (clips,) the hits of the speaker probe on its embeddings, none where speakers are not known.
@@ -69,6 +72,7 @@ class Member:
     card: ModelCard
     validation: Array
     test: Array
+    uncalibrated: Array
     head_only: Array
     head_only_thresholds: Array
     voices: Array
@@ -103,38 +107,47 @@ def train_member(
     hop_s = min(settings.hop_s or crop_s / 2, crop_s)
     model = EmotionModel(encoder, len(task.emotions))
     weights = positive_weights(torch.from_numpy(task.targets[task.train]), settings.max_positive_weight)
+    loss = EmotionLoss(settings, weights)
     hear = functools.partial(embed_clips, store=task.store, window_s=crop_s, hop_s=hop_s, short=settings.augment.short)
     embeddings = [hear(encoder, description=f"{name}: embedding")]
-    score = fit_head(model.head, embeddings[0], task.targets, weights, task.train, task.validation)
+    score = fit_head(model.head, embeddings[0], task.targets, loss, task.train, task.validation)
     say(f"{name}: head alone, validation macro AUROC {score:.3f}")
 
-    def answers_of(clips: Embeddings) -> Array:
-        """Returns the logits (clips, emotions) of the model; of a linear head, their mean is that of the embeddings."""
-        # Presence counted w times: the optimum is log(w p / (1 - p)), so log w is taken back out.
+    def logits_of(clips: Embeddings) -> Array:
+        """Returns (clips, emotions): of a linear head, their mean over windows is that of the mean embedding."""
         with torch.no_grad():
-            model.head.linear.bias.sub_(weights.log())
+            logits: Array = model.head(torch.from_numpy(clips)).double().numpy()
+        return logits
+
+    def answers_of(clips: Embeddings, shift: torch.Tensor) -> Array:
+        """Returns the logits (clips, emotions) of the model without the shift."""
+        with torch.no_grad():
+            model.head.linear.bias.sub_(shift)
             if settings.windows == "mean":
-                logits: Array = model.head(torch.from_numpy(clips)).double().numpy()
+                logits = logits_of(clips)
             else:
                 joined = hear(model, description=f"{name}: windows", joined=settings.windows)
                 logits = joined.astype(np.float64)
-            model.head.linear.bias.add_(weights.log())
+            model.head.linear.bias.add_(shift)
         return logits
 
-    before = after = _calibrated(task, answers_of(embeddings[0]), settings)
+    shift = _shift_of(loss, task, logits_of(embeddings[0]))
+    before = after = _calibrated(task, answers_of(embeddings[0], shift), settings)
     best, best_epoch = score, 0
     if settings.freeze == "none":
-        kept = _train_network(folder, model, task, settings, crop_s, hop_s, weights, score, heard_before)
+        kept = _train_network(folder, model, task, settings, crop_s, hop_s, loss, score, heard_before)
         best, best_epoch = kept.best, kept.best_epoch
     if best_epoch:
         embeddings.append(hear(encoder, description=f"{name}: scoring"))
-        after = _calibrated(task, answers_of(embeddings[1]), settings)
+        shift = _shift_of(loss, task, logits_of(embeddings[1]), combined=settings.combines)
+        after = _calibrated(task, answers_of(embeddings[1], shift), settings)
     with torch.no_grad():
-        model.head.linear.bias.sub_(weights.log())
+        model.head.linear.bias.sub_(shift)
     voices = _voices(task, embeddings, settings.seed, name)
     answers = {
         "validation": after.validation,
         "test": after.test,
+        "uncalibrated": after.uncalibrated,
         "head_only": before.test,
         "head_only_thresholds": before.thresholds,
         "voices": voices[-1],
@@ -167,6 +180,17 @@ class _Calibrated:
     thresholds: Array
     validation: Array
     test: Array
+    uncalibrated: Array
+
+
+def _shift_of(loss: EmotionLoss, task: Task, logits: Array, *, combined: bool = False) -> torch.Tensor:
+    """Returns what is to be taken out of the bias, (emotions,): known where the loss and natural clips alone raise it.
+
+    Clips that were mixed or joined carry more emotions than those that will be heard.
+    """
+    if loss.shift is not None and not combined:
+        return loss.shift
+    return torch.from_numpy(tune_shifts(task.targets[task.validation], logits[task.validation])).float()
 
 
 def _calibrated(task: Task, logits: Array, settings: FinetuneSettings) -> _Calibrated:
@@ -174,7 +198,13 @@ def _calibrated(task: Task, logits: Array, settings: FinetuneSettings) -> _Calib
     targets = task.targets[task.validation]
     temperatures = tune_temperatures(targets, logits[task.validation])
     validation, test = (calibrate(logits[rows], temperatures) for rows in (task.validation, task.test))
-    return _Calibrated(temperatures, tune_thresholds(targets, validation, settings.positive_share), validation, test)
+    return _Calibrated(
+        temperatures=temperatures,
+        thresholds=tune_thresholds(targets, validation, settings.positive_share),
+        validation=validation,
+        test=test,
+        uncalibrated=calibrate(logits[task.test], np.ones_like(temperatures)),
+    )
 
 
 def _voices(task: Task, embeddings: Sequence[Embeddings], seed: int, name: str) -> list[Array]:
@@ -190,7 +220,7 @@ def _train_network(
     settings: FinetuneSettings,
     crop_s: float,
     hop_s: float,
-    weights: torch.Tensor,
+    loss: EmotionLoss,
     start: float,
     heard_before: bool,
 ) -> KeepBest:
@@ -202,15 +232,17 @@ def _train_network(
     workers = default_workers() if settings.workers is None else settings.workers
     loader = ViewLoader(ViewDataset(task.store, maker, views=1), order, steps, workers)
     module = FinetuneModule(
-        model, settings, torch.from_numpy(task.targets), weights, steps, loader, keep_statistics=heard_before
+        model, settings, torch.from_numpy(task.targets), loss, steps, loader, keep_statistics=heard_before
     )
     # Embedding has left the encoder in eval mode, and the Trainer keeps the mode that it finds.
     module.train()
+    average = WeightAverage(model, settings.averaging_decay) if settings.averaging == "ema" else None
+    kept = average.model if average else model
 
     def validate() -> float:
         device = str(module.device).split(":")[0]
         logits = embed_clips(
-            model,
+            kept,
             task.store,
             crop_s,
             hop_s,
@@ -222,11 +254,12 @@ def _train_network(
         )
         return macro_auroc(task.targets[task.validation], logits)
 
-    keep = KeepBest(folder.name, order.batches_per_epoch, settings.patience, validate, start)
+    keep = KeepBest(folder.name, kept, order.batches_per_epoch, settings.patience, validate, start)
     initial = {key: value.clone() for key, value in model.state_dict().items()}
     progress = Progress(folder, max(1, order.batches_per_epoch // 2), batch_size, module.metrics)
-    fit(make_trainer(folder, model.encoder.backbone, settings, crop_s), module, steps, [progress, keep])
-    model.cpu()
+    callbacks = [progress, *([average] if average else []), keep]
+    fit(make_trainer(folder, model.encoder.backbone, settings, crop_s), module, steps, callbacks)
+    module.cpu()
     model.load_state_dict(keep.weights or initial)
     model.eval()
     return keep

@@ -12,10 +12,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from finetune.head import STRENGTHS, fit_head, macro_auroc, positive_weights
+from finetune.losses import EmotionLoss
 from finetune.model import EmotionHead
+from finetune.settings import FinetuneSettings
 
 N_TRAIN, N_VALIDATION, FEATURES, EMOTIONS = 120, 80, 6, 3
 TRAIN, VALIDATION = np.arange(N_TRAIN), np.arange(N_TRAIN, N_TRAIN + N_VALIDATION)
+ONES = torch.ones(EMOTIONS)
 Data = tuple[np.ndarray, np.ndarray]
 
 
@@ -29,9 +32,12 @@ def data() -> Data:
     return scaled.astype(np.float32), shares.astype(np.float32)
 
 
-def fitted(data: Data, targets: np.ndarray, weights: torch.Tensor) -> tuple[EmotionHead, float]:
+def fitted(
+    data: Data, targets: np.ndarray, weights: torch.Tensor = ONES, **changes: object
+) -> tuple[EmotionHead, float]:
     head = EmotionHead(FEATURES, EMOTIONS)
-    return head, fit_head(head, data[0], targets.astype(np.float32), weights, TRAIN, VALIDATION)
+    loss = EmotionLoss(FinetuneSettings.model_validate(changes), weights)
+    return head, fit_head(head, data[0], targets.astype(np.float32), loss, TRAIN, VALIDATION)
 
 
 def test_presence_counts_the_root_of_absence_to_presence() -> None:
@@ -53,7 +59,7 @@ def test_on_hard_labels_it_is_scikit_learns_logistic_regression(
 ) -> None:
     monkeypatch.setattr("finetune.head.STRENGTHS", (strength,))
     targets = data[1] > 0.5
-    head, _ = fitted(data, targets, torch.ones(EMOTIONS))
+    head, _ = fitted(data, targets)
     standard = (data[0][TRAIN] - data[0][TRAIN].mean(0)) / data[0][TRAIN].std(0)
     for emotion in range(EMOTIONS):
         # The mean loss over clips, where scikit-learn takes their sum.
@@ -77,6 +83,28 @@ def test_on_shares_with_weights_the_gradient_vanishes(
     assert slope.T @ standard / N_TRAIN + strength * weight == pytest.approx(np.zeros_like(weight), abs=1e-3)
 
 
+@pytest.mark.parametrize("strength", [0.1, 0.001])
+def test_the_focal_loss_is_that_of_the_head_alone_too(
+    data: Data, strength: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finetune.head.STRENGTHS", (strength,))
+    head, _ = fitted(data, data[1], loss="focal", focal_gamma=2)
+    standard = ((data[0][TRAIN] - data[0][TRAIN].mean(0)) / data[0][TRAIN].std(0)).astype(np.float64)
+    weight, bias = head.linear.weight.detach().double().numpy(), head.linear.bias.detach().double().numpy()
+    p, y = expit(standard @ weight.T + bias), data[1][TRAIN]
+    # d/dz of -(1 - p)^2 log p, and of -p^2 log(1 - p)
+    present = (1 - p) ** 2 * (2 * p * np.log(p) - (1 - p))
+    absent = p**2 * (p - 2 * (1 - p) * np.log1p(-p))
+    slope = y * present + (1 - y) * absent
+    assert slope.mean(0) == pytest.approx(np.zeros(EMOTIONS), abs=1e-3)
+    assert slope.T @ standard / N_TRAIN + strength * weight == pytest.approx(np.zeros_like(weight), abs=1e-3)
+
+
+@pytest.mark.parametrize("loss", ["focal", "asymmetric"])
+def test_every_loss_fits_a_head_that_hears_something(data: Data, loss: str) -> None:
+    assert fitted(data, data[1] > 0.5, loss=loss)[1] == pytest.approx(fitted(data, data[1] > 0.5)[1], abs=0.03)
+
+
 def test_the_strength_is_the_one_that_validation_likes_best(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(1)
     embeddings = generator.normal(size=(N_TRAIN + N_VALIDATION, 60)).astype(np.float32)
@@ -84,7 +112,7 @@ def test_the_strength_is_the_one_that_validation_likes_best(monkeypatch: pytest.
 
     def score() -> float:
         head = EmotionHead(60, EMOTIONS)
-        return fit_head(head, embeddings, targets, torch.ones(EMOTIONS), TRAIN, VALIDATION)
+        return fit_head(head, embeddings, targets, EmotionLoss(FinetuneSettings(), ONES), TRAIN, VALIDATION)
 
     best, each = score(), []
     for strength in STRENGTHS:
@@ -95,14 +123,14 @@ def test_the_strength_is_the_one_that_validation_likes_best(monkeypatch: pytest.
 
 
 def test_the_score_is_that_of_the_head_which_is_left(data: Data) -> None:
-    head, score = fitted(data, data[1], torch.ones(EMOTIONS))
+    head, score = fitted(data, data[1])
     with torch.no_grad():
         logits = head(torch.from_numpy(data[0][VALIDATION])).numpy()
     assert macro_auroc(data[1][VALIDATION], logits) == pytest.approx(score, abs=1e-6)
 
 
 def test_it_standardises_by_the_training_clips(data: Data) -> None:
-    head, _ = fitted(data, data[1], torch.ones(EMOTIONS))
+    head, _ = fitted(data, data[1])
     assert head.mean.tolist() == pytest.approx(data[0][TRAIN].mean(0).tolist(), rel=1e-5)
     assert head.deviation.tolist() == pytest.approx(data[0][TRAIN].std(0).tolist(), rel=1e-5)
 
@@ -110,7 +138,7 @@ def test_it_standardises_by_the_training_clips(data: Data) -> None:
 def test_a_feature_that_hardly_moves_is_not_blown_up(data: Data) -> None:
     embeddings = data[0].copy()
     embeddings[:, 0] = 1e-6 * embeddings[:, 1]
-    head, _ = fitted((embeddings, data[1]), data[1], torch.ones(EMOTIONS))
+    head, _ = fitted((embeddings, data[1]), data[1])
     assert head.deviation[0].item() == pytest.approx(0.1 * embeddings[TRAIN].std(0).mean(), rel=1e-3)
 
 
@@ -131,8 +159,8 @@ def test_without_two_classes_in_validation_the_strongest_penalty_is_taken(
 ) -> None:
     targets = data[1].copy()
     targets[VALIDATION] = 1.0
-    head, score = fitted(data, targets, torch.ones(EMOTIONS))
+    head, score = fitted(data, targets)
     assert math.isnan(score)
     monkeypatch.setattr("finetune.head.STRENGTHS", (max(STRENGTHS),))
-    strongest, _ = fitted(data, targets, torch.ones(EMOTIONS))
+    strongest, _ = fitted(data, targets)
     assert torch.equal(head.linear.weight, strongest.linear.weight)

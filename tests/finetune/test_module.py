@@ -11,6 +11,7 @@ from torch import Tensor
 
 from augment.views import ViewMaker
 from corpus.waveforms import WaveformStore
+from finetune.losses import EmotionLoss
 from finetune.model import EmotionModel
 from finetune.module import FinetuneModule, KeepBest
 from finetune.settings import FinetuneSettings
@@ -39,7 +40,8 @@ def make_module(
         order = BatchOrder(task.store.speakers[task.train], 4, 1, 0, clips=task.train)
         loader = ViewLoader(dataset, order, steps, workers=0)
         targets = torch.from_numpy(task.targets)
-        return FinetuneModule(model, chosen, targets, WEIGHTS, steps, loader, keep_statistics=keep_statistics)
+        loss = EmotionLoss(chosen, WEIGHTS)
+        return FinetuneModule(model, chosen, targets, loss, steps, loader, keep_statistics=keep_statistics)
 
     return make
 
@@ -69,6 +71,26 @@ def test_the_loss_is_cross_entropy_with_shares_in_which_presence_counts_more(
     target = task.targets[clips.numpy()]
     expected = -(WEIGHTS.numpy() * target * np.log(p) + (1 - target) * np.log(1 - p)).mean()
     assert loss.item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"augment": {"background": {"p": 1.0}}}, {"mix": {"p": 1.0}}, {"join": {"p": 1.0}}]
+)
+def test_another_clip_of_the_batch_is_heard(
+    make_module: MakeModule, store: WaveformStore, changes: dict[str, object]
+) -> None:
+    heard: list[Tensor] = []
+    module = make_module(**changes).eval()
+    module.model.register_forward_pre_hook(lambda _, given: heard.append(given[0]))
+    clips = torch.tensor([3, 2, 1])
+    waveforms = torch.from_numpy(np.stack([store.crop(int(clip), 0, 8_000) for clip in clips]))
+    batch = ViewBatch(waveforms[:, None], torch.zeros(3, 1, 0, 2), clips)
+    with torch.no_grad():
+        losses = [module.training_step(batch, step).item() for step in (0, 0, 1)]
+    first, again, other = heard
+    assert losses[0] == losses[1] != losses[2]
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert not any(torch.equal(*pair) for pair in zip(first, waveforms, strict=True))
 
 
 @pytest.mark.parametrize("backbone", ["test_resnet", "mobilenetv3_small_050"])
@@ -128,7 +150,7 @@ def keep_best(
 ) -> tuple[KeepBest, Scripted]:
     """Trains with three steps an epoch under scripted scores."""
     script = Scripted(module.model, scores)
-    keep = KeepBest("it", 3, patience, script, start)
+    keep = KeepBest("it", module.model, 3, patience, script, start)
     module.train()
     fit(make_trainer(folder, module.model.encoder.backbone, module.settings, 0.5), module, module.steps, [keep])
     return keep, script

@@ -17,6 +17,15 @@ from finetune.settings import FinetuneSettings
         ("warmup=1", "warmup"),
         ("max_positive_weight=0.5", "max_positive_weight"),
         ("positive_share=0", "positive_share"),
+        ("loss=hinge", "'bce', 'focal' or 'asymmetric'"),
+        ("focal_gamma=-1", "focal_gamma"),
+        ("asymmetric_gamma=-1", "asymmetric_gamma"),
+        ("label_smoothing=1", "label_smoothing"),
+        ("mix.p=1.5", "mix.p"),
+        ("mix.max_below_db=-1", "max_below_db"),
+        ("join.p=-0.1", "join.p"),
+        ("averaging=swa", "'none' or 'ema'"),
+        ("averaging_decay=1", "averaging_decay"),
         ("freeze=head", "'none' or 'backbone'"),
         ("devices=2", "devices"),
         ("backbones=[resnet10t,resnet10t]", "resnet10t"),
@@ -26,6 +35,17 @@ from finetune.settings import FinetuneSettings
 def test_what_cannot_be_is_refused_by_name(override: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         load_settings(FinetuneSettings, "finetune.yaml", [override])
+
+
+@pytest.mark.parametrize("asked", ["mix.p=0.1", "join.p=0.1", "averaging=ema"])
+def test_what_a_frozen_backbone_would_ignore_is_refused(asked: str) -> None:
+    with pytest.raises(ConfigError, match="freeze: backbone leaves out"):
+        load_settings(FinetuneSettings, "finetune.yaml", ["freeze=backbone", asked])
+
+
+def test_a_clip_is_mixed_or_joined_with_at_most_certainty() -> None:
+    with pytest.raises(ConfigError, match=r"mix.p 0.6 and join.p 0.5 are more than 1 together"):
+        load_settings(FinetuneSettings, "finetune.yaml", ["mix.p=0.6", "join.p=0.5"])
 
 
 def test_lists_are_written_with_or_without_brackets() -> None:

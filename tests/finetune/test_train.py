@@ -132,6 +132,34 @@ def test_weights_of_presence_leave_no_bias_in_the_probabilities(
     assert load_model(member.folder)[1].temperatures == member.card.temperatures
 
 
+@pytest.mark.parametrize("changes", [{"loss": "focal"}, {"loss": "asymmetric"}, {"label_smoothing": 0.2}])
+def test_no_loss_leaves_a_bias_in_the_probabilities(train: Train, task: Task, changes: dict[str, object]) -> None:
+    """A probability whose temperature and shift are tuned is right on average, on the clips it was tuned on."""
+    some = replace(task, targets=task.targets / 2)
+    member, _ = train(task=some, freeze="backbone", **changes)
+    assert member.validation.mean(0) == pytest.approx(some.targets[task.validation].mean(0), abs=0.02)
+
+
+@pytest.mark.parametrize("changes", [{"join": {"p": 1.0}}, {"mix": {"p": 1.0}}])
+def test_clips_that_hold_more_emotions_leave_no_bias_either(
+    train: Train, task: Task, score_epochs: Callable[..., None], changes: dict[str, object]
+) -> None:
+    score_epochs(2.0)
+    member, _ = train(epochs=1, **changes)
+    assert member.card.metrics["best_epoch"] == 1
+    assert member.validation.mean(0) == pytest.approx(task.targets[task.validation].mean(0), abs=0.02)
+
+
+def test_combined_clips_do_not_depend_on_the_number_of_workers(train: Train, score_epochs: Callable[..., None]) -> None:
+    score_epochs(2.0, 2.0, 2.0)
+    combined = {"epochs": 1, "mix": {"p": 0.4}, "join": {"p": 0.4}}
+    (_, alone), (_, helped), (_, plain) = train(**combined), train(workers=1, **combined), train(epochs=1)
+    assert all(torch.equal(tensor, helped[name]) for name, tensor in alone.items())
+    assert not torch.equal(
+        alone["encoder.backbone.layer1.0.conv1.weight"], plain["encoder.backbone.layer1.0.conv1.weight"]
+    )
+
+
 def test_the_speaker_probe_asks_the_encoder_before_and_after(
     train: Train, table: LabelTable, task: Task, pretrained: Path, score_epochs: Callable[..., None]
 ) -> None:
