@@ -1,6 +1,7 @@
 """What every command shares: one console, progress on long work, and exit codes."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -15,6 +16,8 @@ T = TypeVar("T")
 
 QUIET_S = 2.0
 PLAIN_EVERY_S = 10.0
+RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
+"""What torchrun, Lightning and SLURM tell a process of its place; all are 0, where they are set, in the first one."""
 
 
 def console() -> "Console":
@@ -24,13 +27,19 @@ def console() -> "Console":
     return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
+def is_first_process() -> bool:
+    """Returns whether this process is the one of several that train together that talks."""
+    return all(os.environ.get(name, "0") == "0" for name in RANKS)
+
+
 def say(message: str) -> None:
-    """Prints one line of talk, as it is (no markup), on standard error."""
-    console().print(message, markup=False)
+    """Prints one line of talk, as it is (no markup), on standard error; of several ranks only the first one talks."""
+    if is_first_process():
+        console().print(message, markup=False)
 
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """Yields `items` under a progress bar; in plain lines where standard error is no terminal.
+    """Yields `items` under a progress bar; in plain lines where standard error is no terminal, see `say`.
 
     Args:
         items: what is worked through.
@@ -39,7 +48,7 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and is_first_process():
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -75,14 +84,15 @@ def run_command(work: Callable[[argparse.Namespace], int | None], arguments: arg
     """Runs a command's work and returns its exit code.
 
     0 done, 1 the work failed, 2 bad arguments or config, 130 interrupted. An `EmoclrError` is printed as its
-    message alone, unless `--debug` asks for the traceback.
+    message alone, unless `--debug` asks for the traceback; by every rank that meets one, since it may be the only one.
     """
     try:
         return work(arguments) or 0
     except EmoclrError as error:
         if arguments.debug:
             raise
-        say(f"error: {error}")
+        if is_first_process() or not error.told_by_the_first:
+            console().print(f"error: {error}", markup=False)
         return error.exit_code
     except KeyboardInterrupt:
         say("interrupted")

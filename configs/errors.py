@@ -5,10 +5,12 @@ class EmoclrError(Exception):
     """Base of every error that a command prints without a traceback.
 
     `exit_code` is what the command returns to the shell: 1 where the work failed, 2 where the arguments or
-    the config were wrong.
+    the config were wrong. `told_by_the_first` is true where all ranks of a run meet the error at once, so that one
+    of them tells it.
     """
 
     exit_code = 1
+    told_by_the_first = False
 
 
 class ConfigError(EmoclrError):

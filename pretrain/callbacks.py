@@ -1,7 +1,6 @@
 """What happens around the steps: progress, metrics, checkpoints, and a clean stop on a signal."""
 
 import contextlib
-import csv
 import io
 import signal
 import sys
@@ -17,8 +16,9 @@ from lightning_fabric.plugins import TorchCheckpointIO
 
 from configs.console import console, say
 from configs.errors import EmoclrError
-from configs.files import write_atomically, write_text
+from configs.files import write_atomically
 from pretrain.checkpoint import CheckpointError
+from pretrain.tables import read_rows, write_rows
 
 RESUME = "resume.ckpt"
 METRICS = "metrics.csv"
@@ -103,10 +103,8 @@ class Progress(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes over the rows of the run that is continued, and opens the bar."""
-        if self.path.is_file() and trainer.global_step > 0:
-            with self.path.open(encoding="utf-8", newline="") as lines:
-                rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(lines)]
-            self.rows = [row for row in rows if row["step"] <= trainer.global_step]
+        if trainer.global_step > 0:
+            self.rows = [row for row in read_rows(self.path) if row["step"] <= trainer.global_step]
         self.since, self.since_step, self.waited_s = time.monotonic(), trainer.global_step, 0.0
         self.step_ended = self.since
         if sys.stderr.isatty() and trainer.is_global_zero:
@@ -145,7 +143,7 @@ class Progress(pl.Callback):
         metrics = {"step": step, **found, **speed}
         self.rows.append(metrics)
         with writing_into(self.path.parent):
-            self.write()
+            write_rows(self.path, self.rows)
             for logger in trainer.loggers:
                 logger.log_metrics({key: value for key, value in metrics.items() if key != "step"}, step=step)
         told = f"loss {metrics['loss']:.3f}  {self.tell(metrics)}{rate:.0f} views/s"
@@ -154,15 +152,6 @@ class Progress(pl.Callback):
         else:
             left_s = (trainer.max_steps - step) * self.views_per_step / max(rate, 1e-9)
             say(f"{self.name}: step {step} of {trainer.max_steps}  {told}  {left_s / 60:.0f} min left")
-
-    def write(self) -> None:
-        """Writes all rows to `metrics.csv`."""
-        text = io.StringIO(newline="")
-        names = dict.fromkeys(name for row in self.rows for name in row)
-        writer = csv.DictWriter(text, fieldnames=list(names), restval="nan", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in self.rows)
-        write_text(self.path, text.getvalue())
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Closes the bar."""

@@ -17,9 +17,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = make_parser("pretrain", "Pretrain CNN encoders on unlabeled audio by contrast.", EXAMPLES)
     parser.add_argument("--config", default="simclr.yaml", help="YAML file or shipped config (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="continue the run in out=")
+    parser.add_argument(
+        "--allow-change", default="", metavar="KEY[,KEY]", help="settings that may differ from the run to resume"
+    )
     parser.add_argument("--status", type=Path, metavar="RUN", help="tell how a run is, and write its report.html")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the config to change")
     parsed = parser.parse_intermixed_args(arguments)
+    if parsed.allow_change and not parsed.resume:
+        parser.error("--allow-change says what may differ from a run to --resume")
     if parsed.status and (parsed.resume or parsed.overrides):
         parser.error("--status takes a run folder, and neither settings nor --resume")
     return run_command(_status if parsed.status else _pretrain, parsed)
@@ -36,7 +41,8 @@ def _pretrain(arguments: argparse.Namespace) -> None:
     from pretrain.run import pretrain
 
     try:
-        folders = pretrain(settings, resume=arguments.resume)
+        allowed = [key.strip() for key in arguments.allow_change.split(",") if key.strip()]
+        folders = pretrain(settings, resume=arguments.resume, allow_change=allowed)
     except ConfigError:
         raise
     except EmoclrError:

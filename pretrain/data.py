@@ -214,7 +214,9 @@ class ViewLoader:
             return batch
         epoch, per_epoch = self.consumed // self.order.batches_per_epoch, self.order.batches_per_epoch
         for clip in lost:
-            self.lost_clips.add(epoch, *self.dataset.why_lost(clip), per_epoch * self.order.batch_size)
+            self.lost_clips.add(epoch, *self.dataset.why_lost(clip))
+            if self.order.ranks == 1:  # several count together: `LostOfAllRanks`
+                self.lost_clips.check(epoch, self.lost_clips.count(epoch), per_epoch * self.order.batch_size)
         if len(lost) == len(batch.clips):
             raise EmoclrError(f"no clip of a batch of {len(lost)} can be read; the last checkpoint is kept")
         return without_lost(batch, in_step=self.order.ranks > 1)

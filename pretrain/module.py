@@ -106,7 +106,7 @@ class ContrastiveModule(pl.LightningModule):
         return projections.float()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps the schedule of these settings: a run may be resumed towards a nearer or a later end.
+        """Keeps the schedule of these settings: a run may go on towards another end, or with another learning rate.
 
         Raises:
             CheckpointError: the checkpoint is of another network.
@@ -120,9 +120,15 @@ class ContrastiveModule(pl.LightningModule):
                 f"{self.trainer.ckpt_path}: was saved by another network than {self.encoder.settings.backbone}; put "
                 "its own file back, or remove this one: without it, --resume starts this backbone anew"
             )
+        # Otherwise Lightning restores those that were saved, and the ones asked for would be ignored.
+        rate = self.settings.learning_rate
+        decays = [group["weight_decay"] for group in param_groups_weight_decay(self, self.settings.weight_decay)]
+        for optimizer in checkpoint["optimizer_states"]:
+            for group, decay in zip(optimizer["param_groups"], decays, strict=True):
+                group.update(lr=group["lr"] * (rate / group["initial_lr"]), initial_lr=rate, weight_decay=decay)
         ends = {"max_epochs": self.steps, "warmup_epochs": round(self.settings.warmup * self.steps)}
         for schedule in checkpoint["lr_schedulers"]:
-            schedule.update(ends)
+            schedule.update(ends, base_lrs=[rate] * len(decays))
 
     def _set_aside(self, batch: ViewBatch, batch_idx: int, loss: float) -> None:
         """Saves a batch whose loss is no number, and ends the run where there were too many of them."""

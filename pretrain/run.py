@@ -1,6 +1,8 @@
 """A pretraining run: the corpus once, then every backbone in turn."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 from pytorch_lightning import Callback
@@ -10,15 +12,17 @@ from configs.errors import ConfigError, EmoclrError
 from configs.files import sweep, write_text, write_yaml
 from configs.settings import Settings
 from pretrain.callbacks import RESUME, Progress, Saver
+from pretrain.changes import check_changes
 from pretrain.checkpoint import CARD, EncoderCard, git_commit, load_card, package_versions, save_encoder
 from pretrain.data import VIEWS
 from pretrain.encoder import Encoder, EncoderSettings, Normalisation, check_backbone_name, check_view_size
 from pretrain.module import ContrastiveModule
 from pretrain.monitor import Monitor, Monitored, open_monitored
 from pretrain.seen import SEEN, SeenViews
-from pretrain.settings import FREE_TO_CHANGE, PretrainSettings
+from pretrain.settings import PretrainSettings
 from pretrain.sources import Source, open_source
 from pretrain.start import earlier_encoders, starting_encoder, starting_normalisation
+from pretrain.together import LostOfAllRanks
 from pretrain.trainer import fit, is_first_rank, make_trainer
 from pretrain.watch import CollapseAlarm
 
@@ -30,6 +34,7 @@ class Interrupted(EmoclrError):
     """The run was asked to stop, and saved."""
 
     exit_code = 130
+    told_by_the_first = True
 
 
 class RunCard(Settings):
@@ -48,12 +53,13 @@ class RunCard(Settings):
     commit: str | None = None
 
 
-def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
+def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: Sequence[str] = ()) -> list[Path]:
     """Trains every backbone of the settings and returns their folders.
 
     Args:
         settings: the run.
         resume: continue what stands in `settings.out`; finished backbones are left as they are.
+        allow_change: settings that may differ from those the run began with; `data` may then be other recordings.
 
     Raises:
         ConfigError: timm has no such backbone, images are too small for it, a run is in the way, the settings differ
@@ -67,34 +73,31 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False) -> list[Path]:
     earlier = earlier_encoders(settings)
     # The other processes of a run start after the first, which has left its run.yaml by then.
     first = is_first_rank()
-    previous = _previous_run(out, settings, resume or not first)
+    previous = _previous_run(out, settings, resume or not first, allow_change)
     for name in track(settings.backbones, "trying backbones"):
         tried = Encoder(EncoderSettings(backbone=name, spectrogram=settings.spectrogram))
         check_view_size(tried, settings.crop_s)
     source = open_source(settings)
     _report_corpus(source, settings)
     monitored = _open_monitored(settings)
-    if previous and previous.corpus_fingerprint != source.fingerprint:
+    if previous and previous.corpus_fingerprint != source.fingerprint and "data" not in allow_change:
         raise ConfigError(
             f"{out / RUN}: the recordings are not those the run began with ({previous.clips} clips then, "
-            f"{source.clips} now, or changed files); start a new run with another out="
+            f"{source.clips} now, or changed files); --allow-change data goes on with these, another out= starts a "
+            "new run"
         )
     if previous is None:
         run = RunCard(
             settings=settings,
-            corpus_fingerprint=source.fingerprint,
-            clips=source.clips,
-            hours=round(source.hours, 3),
-            speakers=source.speakers,
-            set_aside=len(source.set_aside),
+            **_of_corpus(source),
             normalisation=starting_normalisation(earlier) or source.normalisation(),
             warnings=settings.augment.unsafe,
             versions=package_versions(),
             commit=git_commit(),
         )
     else:
-        # What may have changed is the way to the end; the run folder says what was asked for last.
-        run = previous.model_copy(update={"settings": settings})
+        # The run folder says what was asked for last; its versions and commit are those it began with.
+        run = previous.model_copy(update={"settings": settings, **_of_corpus(source)})
     if first:
         for folder in (out, *(out / name for name in settings.backbones)):
             sweep(folder)
@@ -148,7 +151,9 @@ def _train(encoder: Encoder, run: RunCard, source: Source, monitored: Monitored 
     say(f"{name}: {steps} steps of {settings.batch_size} clips, {settings.epochs} epochs, {trainer.precision}")
     after_warmup = round(settings.warmup * steps)
     alarm = CollapseAlarm(name, after_warmup, settings.stop_on_collapse, lambda: progress.rows)
+    clips_per_epoch = steps_per_epoch * settings.batch_size * trainer.world_size
     callbacks: list[Callback] = [SeenViews(settings.out / SEEN, encoder, settings), progress, saver, alarm]
+    callbacks.append(LostOfAllRanks(steps_per_epoch, clips_per_epoch))
     if monitored:
         every = settings.monitor_every * steps_per_epoch
         # Before the others, so that its time is not taken for waiting, and its row is there when a save is.
@@ -179,11 +184,22 @@ def _resume_file(folder: Path) -> Path | None:
     return path if path.is_file() else None
 
 
-def _previous_run(out: Path, settings: PretrainSettings, resume: bool) -> RunCard | None:
+def _of_corpus(source: Source) -> dict[str, Any]:
+    """Returns what a run's card says of its recordings."""
+    return {
+        "corpus_fingerprint": source.fingerprint,
+        "clips": source.clips,
+        "hours": round(source.hours, 3),
+        "speakers": source.speakers,
+        "set_aside": len(source.set_aside),
+    }
+
+
+def _previous_run(out: Path, settings: PretrainSettings, resume: bool, allow_change: Sequence[str]) -> RunCard | None:
     """Returns the run in `out` that is resumed, None where there is none.
 
     Raises:
-        ConfigError: there is one and `resume` was not asked for, or its settings differ.
+        ConfigError: there is one and `resume` was not asked for, or its settings differ where they may not.
     """
     path = out / RUN
     if not path.is_file():
@@ -191,12 +207,7 @@ def _previous_run(out: Path, settings: PretrainSettings, resume: bool) -> RunCar
     if not resume:
         raise ConfigError(f"{out}: already holds a run; --resume goes on with it, another out= starts a new one")
     previous = load_card(path, RunCard)
-    now, then = (
-        s.model_dump(mode="json", exclude=set(FREE_TO_CHANGE) | {"out"}) for s in (settings, previous.settings)
-    )
-    changed = [f"{key}: {then[key]!r} then, {now[key]!r} now" for key in now if now[key] != then[key]]
-    if changed:
-        raise ConfigError(f"{path}: the run began with other settings; " + "; ".join(changed))
+    check_changes(previous.settings, settings, allow_change, path)
     return previous
 
 

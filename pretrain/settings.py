@@ -103,11 +103,3 @@ class PretrainSettings(ViewSettings):
         if len(set(self.backbones)) < len(self.backbones):
             raise ValueError(f"backbones: {', '.join(self.backbones)}: each has one folder, so one place in the list")
         return self
-
-
-# What may differ between a run and its resumption without changing what is learned.
-# With other `epochs` the rest of the schedule leads to the new end.
-FREE_TO_CHANGE = frozenset(
-    {"backbones", "cache", "cache_gb", "epochs", "max_lost", "workers", "log_every_steps", "save_every_steps"}
-    | {"monitor", "monitor_every", "monitor_clips"}
-)

@@ -167,7 +167,9 @@ class StreamLoader(ViewLoader):
             names = named.handed_out.popleft()
             for place in (batch.clips == LOST).nonzero()[:, 0].tolist():
                 epoch, name, problem = names[place]
-                self.lost_clips.add(epoch, name, problem or "cannot be decoded", per_epoch)
+                self.lost_clips.add(epoch, name, problem or "cannot be decoded")
+                if self.stream.ranks == 1:
+                    self.lost_clips.check(epoch, self.lost_clips.count(epoch), per_epoch)
             yield batch
 
 

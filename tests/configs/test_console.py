@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 import configs.console
-from configs.console import make_parser, run_command, say, track
+from configs.console import RANKS, make_parser, run_command, say, track
 from configs.errors import ConfigError, EmoclrError
 
 
@@ -95,6 +95,49 @@ def test_a_terminal_gets_a_bar_and_the_same_items(monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     assert list(track("abc", "decoding")) == ["a", "b", "c"]
     assert "decoding" in terminal.getvalue() and "3/3" in terminal.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("place", "talks"),
+    [
+        ({}, True),
+        ({"RANK": "0", "LOCAL_RANK": "0", "NODE_RANK": "0"}, True),
+        ({"LOCAL_RANK": "1"}, False),
+        ({"RANK": "8", "LOCAL_RANK": "0"}, False),
+        ({"NODE_RANK": "1", "LOCAL_RANK": "0"}, False),
+        ({"SLURM_PROCID": "3"}, False),
+    ],
+)
+def test_of_several_ranks_the_first_one_talks_and_each_tells_its_own_error(monkeypatch, clock, capsys, place, talks):
+    for name in RANKS:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in place.items():
+        monkeypatch.setenv(name, value)
+
+    def work(arguments):
+        say("hello")
+        for _ in track(["a"], "reading"):
+            clock.now_s += 4
+        raise EmoclrError("out of space")
+
+    assert run_command(work, argparse.Namespace(debug=False)) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert told == [*(["hello", "reading: 1 of 1, done"] if talks else []), "error: out of space"]
+
+
+class Met(EmoclrError):
+    told_by_the_first = True
+
+
+@pytest.mark.parametrize(("rank", "told"), [("0", "error: all ranks\n"), ("1", "")])
+def test_an_error_that_all_ranks_meet_is_told_once(monkeypatch, capsys, rank, told):
+    monkeypatch.setenv("LOCAL_RANK", rank)
+
+    def work(arguments):
+        raise Met("all ranks")
+
+    assert run_command(work, argparse.Namespace(debug=False)) == 1
+    assert capsys.readouterr().err == told
 
 
 def test_help_ends_with_examples_that_are_not_reflowed():

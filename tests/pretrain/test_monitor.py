@@ -1,5 +1,6 @@
 import csv
 import shutil
+import signal
 from datetime import UTC, datetime
 
 import numpy as np
@@ -15,6 +16,7 @@ from pretrain.monitor import MAP, MONITOR, Monitored, first_windows, open_monito
 from pretrain.report import report_html, write_report
 from pretrain.run import RUN
 from pretrain.seen import SEEN
+from pretrain.tables import read_rows
 
 SPLITS = ("train", "train", "train", "validation", "validation", "test")
 
@@ -49,6 +51,19 @@ def test_a_look_before_the_first_step_after_each_epoch_and_none_twice_at_the_end
         rows = list(csv.DictReader(lines))
     assert [int(row["step"]) for row in rows] == [0, 3, 6]
     assert "test_resnet: step 6: macro AUROC " in monitored_run.told
+
+
+def test_a_run_that_goes_on_is_watched_as_if_it_had_never_stopped(monitored_run, run, labels, at_step, tmp_path):
+    words = (tmp_path / "run", f"monitor={labels}", "monitor_every=1")
+    with at_step(3, lambda: signal.raise_signal(signal.SIGINT)):
+        assert run(*words).code == 130
+    before = read_rows(tmp_path / "run" / "test_resnet" / MONITOR)
+    assert [row["step"] for row in before] == [0, 3]
+    ran = run(*words, "--resume")
+    assert ran.code == 0
+    assert "step 6: macro AUROC" in ran.told and "step 3: macro AUROC" not in ran.told
+    again, never = (read_rows(out / "test_resnet" / MONITOR) for out in (tmp_path / "run", monitored_run.out))
+    assert again == [pytest.approx(row, nan_ok=True) for row in never]
 
 
 def test_the_last_look_is_at_the_encoder_that_is_saved(monitored_run, labels):

@@ -18,6 +18,7 @@ from pretrain.checkpoint import WEIGHTS, load_encoder
 from pretrain.data import ViewBatch
 from pretrain.module import ContrastiveModule
 from pretrain.objectives import make_loss
+from pretrain.run import SET_ASIDE
 from pretrain.settings import PretrainSettings
 
 TWO = ("devices=2", "batch_size=4", "epochs=2", "save_every_steps=2")
@@ -90,7 +91,8 @@ def test_a_signal_to_one_rank_stops_both_and_nothing_is_lost(whole, command, sta
     asked = [ask if rank == told else contextlib.nullcontext() for rank in range(2)]
     ranks = start_two(words, asked)
     assert ended(ranks) == [130, 130]
-    assert all("saved at step 3 of 6" in rank.told() for rank in ranks)
+    assert "saved at step 3 of 6" in ranks[0].told()
+    assert ranks[1].told() == ""
     assert ended(start_two([*words, "--resume"])) == [0, 0]
     assert weights_of(tmp_path / "stopped") == weights_of(whole)
 
@@ -120,6 +122,34 @@ def test_the_command_starts_its_own_second_rank(whole, command, tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert weights_of(tmp_path / "run") == weights_of(whole)
     assert load_encoder(tmp_path / "run" / "test_resnet")[1].finished
+
+
+@pytest.fixture
+def recordings(write_clips, tmp_path):
+    write_clips(tmp_path / "recordings", [0.6] * 24)
+    return tmp_path / "recordings"
+
+
+# Of 24 clips two may be lost, and of the twelve that a rank sees by itself one.
+@pytest.mark.parametrize(("lost", "code"), [((7, 11), 0), ((7, 11, 13), 1)])
+def test_what_ranks_lose_is_counted_together_and_named_once(
+    command, start_two, at_step, tmp_path, recordings, lost, code
+):
+    def lose():
+        for clip in lost:
+            (recordings / f"{clip:02}.wav").unlink(missing_ok=True)
+
+    words = [f"data={recordings}", f"cache={tmp_path / 'cache'}", "cache_gb=0", "max_lost=0.09", "negatives=any"]
+    ranks = start_two(command(tmp_path / "run", *TWO, *words), [at_step(2, lose)] * 2)
+    assert ended(ranks) == [code, code]
+    told = ranks[0].told()
+    names = [f"{recordings / f'{clip:02}.wav'}" for clip in lost]
+    assert sum(told.count(f"lost: {name}: no such file") for name in names) == len(lost)
+    assert ranks[1].told() == ""
+    if code:
+        assert told.count("3 clips of epoch 1 are lost, more than the share of 0.09 that max_lost allows") == 1
+    listed = (tmp_path / "run" / SET_ASIDE).read_text()
+    assert sorted(listed.splitlines()) == [f"{name}: lost on the way: no such file" for name in names]
 
 
 class Step(nn.Module):

@@ -145,30 +145,6 @@ def test_a_run_in_the_way_is_not_written_over(finished, run):
     assert weights_of(finished.out) == before
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ("temperature=0.3", "temperature: 0.15 then, 0.3 now"),
-        ("augment.nearby_s=1", "augment: "),
-        ("seed=1", "seed: 0 then, 1 now"),
-    ],
-)
-def test_a_run_does_not_go_on_with_other_settings(stopped, run, change, told):
-    before = weights_of(stopped.out)
-    ran = run(stopped.out, "--resume", change)
-    assert ran.code == 2
-    assert f"{stopped.out / RUN}: the run began with other settings; {told}" in ran.told
-    assert weights_of(stopped.out) == before
-
-
-def test_a_run_does_not_go_on_with_other_recordings(stopped_copy, run):
-    card = yaml.safe_load((stopped_copy / RUN).read_text())
-    (stopped_copy / RUN).write_text(yaml.safe_dump({**card, "corpus_fingerprint": "0" * 32}))
-    ran = run(stopped_copy, "--resume")
-    assert ran.code == 2
-    assert "the recordings are not those the run began with (24 clips then, 24 now, or changed files)" in ran.told
-
-
 @pytest.mark.parametrize("content", [b"", b"something else"])
 def test_a_damaged_resume_file_is_named(stopped_copy, run, content):
     path = stopped_copy / "test_resnet" / RESUME

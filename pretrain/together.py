@@ -1,0 +1,46 @@
+"""What several ranks have to tell each other beside gradients: the clips that each of them lost."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.distributed as dist
+
+
+class LostOfAllRanks(pl.Callback):
+    """Counts the clips that all ranks have lost as one number, and gives all of them every name.
+
+    A loader counts what its own rank loses; this adds up. One rank alone has nothing to add.
+
+    Args:
+        steps_per_epoch: batches of each rank.
+        clips_per_epoch: of all ranks.
+    """
+
+    def __init__(self, steps_per_epoch: int, clips_per_epoch: int) -> None:
+        self.steps_per_epoch = steps_per_epoch
+        self.clips_per_epoch = clips_per_epoch
+        self.told = (-1, 0)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Adds up.
+
+        Raises:
+            TooManyLost: these are more than `max_lost` allows, on every rank.
+        """
+        if trainer.world_size == 1:
+            return
+        lost = trainer.train_dataloader.lost_clips  # type: ignore[union-attr]
+        epoch = batch_idx // self.steps_per_epoch
+        here = torch.tensor(lost.count(epoch), device=pl_module.device)
+        total = int(trainer.strategy.reduce(here, reduce_op="sum"))
+        if not total or self.told == (epoch, total):
+            return
+        self.told = epoch, total
+        of_each: list[Any] = [None] * trainer.world_size
+        dist.all_gather_object(of_each, lost.reasons)
+        for reasons in of_each:
+            lost.name(reasons)
+        lost.check(epoch, total, self.clips_per_epoch)

@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from configs.errors import ConfigError
+from pretrain.callbacks import METRICS, RESUME
+from pretrain.changes import check_changes
+from pretrain.checkpoint import WEIGHTS, load_encoder
+from pretrain.cli import main
+from pretrain.run import RUN
+from pretrain.settings import PretrainSettings
+from pretrain.tables import read_rows
+
+
+def weights_of(out):
+    return (out / "test_resnet" / WEIGHTS).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("temperature=0.3", "temperature: 0.15 then, 0.3 now. --allow-change temperature goes on"),
+        ("augment.nearby_s=1", "augment.nearby_s: 0.2 then, 1.0 now. --allow-change augment.nearby_s goes on"),
+        ("optimizer=sgd", "optimizer: 'adamw' then, 'sgd' now. optimizer cannot change (the state"),
+    ],
+)
+def test_a_run_does_not_go_on_with_other_settings(stopped, run, change, told):
+    before = weights_of(stopped.out)
+    ran = run(stopped.out, "--resume", change)
+    assert ran.code == 2
+    assert f"{stopped.out / RUN}: the run began with other settings; {told}" in ran.told
+    assert "another out=" in ran.told
+    assert weights_of(stopped.out) == before
+
+
+def test_what_is_told_that_it_may_change_changes_and_nothing_else_may(stopped_copy, run, finished):
+    words = (stopped_copy, "--resume", "temperature=0.3", "learning_rate=0.0005", "--allow-change")
+    ran = run(*words, "temperature")
+    assert ran.code == 2
+    assert "learning_rate: 0.001 then, 0.0005 now. --allow-change temperature,learning_rate goes on" in ran.told
+    assert "temperature: " not in ran.told
+    ran = run(*words, "temperature,learning_rate")
+    assert ran.code == 0, ran.told
+    assert weights_of(stopped_copy) != weights_of(finished.out)
+    card = yaml.safe_load((stopped_copy / RUN).read_text())
+    assert (card["settings"]["temperature"], card["settings"]["learning_rate"]) == (0.3, 0.0005)
+    # It is the settings of the last start that the next one is compared with.
+    assert run(stopped_copy, "--resume", *words[2:4]).code == 0
+
+
+def test_another_learning_rate_and_weight_decay_are_those_of_the_steps_that_follow(stopped_copy, run, finished):
+    changes = ("learning_rate=0.0005", "weight_decay=0.2")
+    ran = run(stopped_copy, "--resume", *changes, "--allow-change", "learning_rate,weight_decay")
+    assert ran.code == 0, ran.told
+    rates, before = (
+        {row["step"]: row["learning_rate"] for row in read_rows(out / "test_resnet" / METRICS)}
+        for out in (stopped_copy, finished.out)
+    )
+    for step, rate in rates.items():
+        assert rate == pytest.approx(before[step] * (1 if step <= 2 else 0.5), rel=1e-4), step
+    saved = torch.load(stopped_copy / "test_resnet" / RESUME, weights_only=True)
+    groups = saved["optimizer_states"][0]["param_groups"]
+    assert sorted(group["weight_decay"] for group in groups) == [0.0, 0.2]
+
+
+def test_a_run_does_not_go_on_with_other_recordings_unless_told_so(stopped_copy, run, store):
+    card = yaml.safe_load((stopped_copy / RUN).read_text())
+    (stopped_copy / RUN).write_text(yaml.safe_dump({**card, "corpus_fingerprint": "0" * 32}))
+    ran = run(stopped_copy, "--resume")
+    assert ran.code == 2
+    assert "the recordings are not those the run began with (24 clips then, 24 now, or changed files)" in ran.told
+    assert "--allow-change data" in ran.told
+    ran = run(stopped_copy, "--resume", "--allow-change", "data")
+    assert ran.code == 0, ran.told
+    assert load_encoder(stopped_copy / "test_resnet")[1].corpus_fingerprint == store.fingerprint
+    assert yaml.safe_load((stopped_copy / RUN).read_text())["corpus_fingerprint"] == store.fingerprint
+
+
+def settings(**changes):
+    return PretrainSettings.model_validate({"data": ["x"], "out": "y", "backbones": ["resnet18"], **changes})
+
+
+@pytest.mark.parametrize("key", ["augment", "augment.background", "augment.background.p"])
+def test_a_key_stands_for_all_below_it(key):
+    other = settings(augment={"background": {"p": 0.25}})
+    check_changes(settings(), other, [key], Path("run.yaml"))
+    with pytest.raises(ConfigError, match=r"augment\.background\.p: 0\.0 then, 0.25 now"):
+        check_changes(settings(), other, ["augment.background.min_snr_db", "seed"], Path("run.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("temprature", "no setting 'temprature'; perhaps 'temperature'"),
+        ("augment.nearby", "no setting 'augment.nearby'; perhaps 'augment.nearby_s'"),
+        ("spectrogram.bands", "spectrogram.bands cannot change"),
+        ("projection_size", "projection_size cannot change"),
+    ],
+)
+def test_a_key_that_is_none_or_may_never_change_is_named(key, told):
+    with pytest.raises(ConfigError, match=f"--allow-change: {told}"):
+        check_changes(settings(), settings(), [key], Path("run.yaml"))
+
+
+def test_only_a_run_that_goes_on_may_change(command, tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit:
+        main(command(tmp_path / "run", "--allow-change", "seed"))
+    assert exit.value.code == 2 and "what may differ from a run to --resume" in capsys.readouterr().err
