@@ -2,22 +2,24 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
 from configs.errors import ConfigError
 from configs.files import write_yaml
 from configs.settings import Settings
 from corpus.lengths import Joined, Short
-from finetune.model import EmotionModel, Ensemble
+from finetune.model import Array, EmotionModel, Ensemble, How
 from pretrain.checkpoint import CheckpointError, load_card, load_into, package_versions, save_tensors
 from pretrain.encoder import Encoder, EncoderSettings
 
 WEIGHTS = "model.safetensors"
 CARD = "model.yaml"
 ENSEMBLE_CARD = "ensemble.yaml"
+WEIGHTS_SUM_WITHIN = 1e-3
+"""Of one: cards hold six digits of each."""
 
 
 class ModelCard(Settings):
@@ -54,7 +56,8 @@ class EnsembleCard(Settings):
 
     format: int = Field(1, ge=1, le=1)
     members: list[str] = Field(min_length=1)
-    how: Literal["mean", "vote"] = "mean"
+    how: How = "mean"
+    weights: list[NonNegativeFloat] | None = Field(None, description="of each member's probabilities, for `weighted`")
     emotions: list[str] = Field(min_length=1)
     single_label: bool = Field(False, description="whether every training clip carried exactly one emotion")
     thresholds: list[float]
@@ -73,6 +76,13 @@ class EnsembleCard(Settings):
         for member in self.members:
             if Path(member).is_absolute() or ".." in Path(member).parts:
                 raise ValueError(f"members: {member} lies outside the ensemble's folder")
+        if (self.how == "weighted") != (self.weights is not None):
+            raise ValueError("weights: there where, and only where, how is weighted")
+        if self.weights is not None:
+            if len(self.weights) != len(self.members):
+                raise ValueError(f"weights: {len(self.weights)} for {len(self.members)} members")
+            if not abs(sum(self.weights) - 1) < WEIGHTS_SUM_WITHIN:
+                raise ValueError(f"weights: their sum is {sum(self.weights):g}; it should be 1")
         _check_windows(self.window_s, self.hop_s)
         return self
 
@@ -134,16 +144,21 @@ def load_ensemble(run: Path) -> tuple[Ensemble, EnsembleCard]:
                 f"{run / name / CARD}: names {', '.join(member.emotions)}; "
                 f"the ensemble names {', '.join(card.emotions)}"
             )
-    return build_ensemble(members, card.how).eval(), card
+    weights = None if card.weights is None else np.array(card.weights)
+    return build_ensemble(members, card.how, weights).eval(), card
 
 
-def build_ensemble(members: Sequence[tuple[EmotionModel, ModelCard]], how: Literal["mean", "vote"]) -> Ensemble:
+def build_ensemble(
+    members: Sequence[tuple[EmotionModel, ModelCard]], how: How, weights: Array | None = None
+) -> Ensemble:
     """Returns an ensemble of models with their temperatures and thresholds."""
     return Ensemble(
         [model for model, _ in members],
         np.array([card.temperatures for _, card in members]),
         np.array([card.thresholds for _, card in members]),
         how,
+        weights,
+        single_label=all(card.single_label for _, card in members),
     )
 
 

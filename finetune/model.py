@@ -12,6 +12,8 @@ from pretrain.encoder import Encoder
 from pretrain.precision import choose_precision
 
 Array = NDArray[np.float64]
+How = Literal["mean", "weighted", "vote"]
+"""How members answer together: see `combine`."""
 
 
 class EmotionHead(nn.Module):
@@ -62,7 +64,9 @@ class Ensemble(nn.Module):
         members: models of the same emotions.
         temperatures: (members, emotions) by which each member's logits are divided.
         thresholds: (members, emotions) of each member, for `vote`.
-        how: `mean` of the members' probabilities, or the share of members who `vote` for an emotion.
+        how: they become one answer; see `combine`.
+        weights: (members,), for `weighted`.
+        single_label: whether each recording carries exactly one emotion.
     """
 
     def __init__(
@@ -70,13 +74,18 @@ class Ensemble(nn.Module):
         members: Sequence[EmotionModel],
         temperatures: Array,
         thresholds: Array,
-        how: Literal["mean", "vote"],
+        how: How,
+        weights: Array | None = None,
+        *,
+        single_label: bool = False,
     ) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
         self.temperatures = temperatures
         self.thresholds = thresholds
-        self.how = how
+        self.how: How = how
+        self.weights = weights
+        self.single_label = single_label
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Returns logits (B, members * emotions), each member's as it gives them alone."""
@@ -95,7 +104,7 @@ class Ensemble(nn.Module):
         """Returns (n, emotions) from logits (n, members * emotions)."""
         by_member = logits.reshape(len(logits), *self.temperatures.shape)  # (n, members, emotions)
         calibrated = calibrate(by_member, self.temperatures)
-        return combine(calibrated.swapaxes(0, 1), self.thresholds, self.how)
+        return combine(calibrated.swapaxes(0, 1), self.thresholds, self.how, self.weights, self.single_label)
 
 
 def calibrate(logits: Array, temperatures: Array) -> Array:
@@ -103,14 +112,27 @@ def calibrate(logits: Array, temperatures: Array) -> Array:
     return 0.5 * (1 + np.tanh(np.asarray(logits, dtype=np.float64) / temperatures / 2))
 
 
-def combine(probabilities: Array, thresholds: Array, how: Literal["mean", "vote"]) -> Array:
+def combine(
+    probabilities: Array, thresholds: Array, how: How, weights: Array | None = None, single_label: bool = False
+) -> Array:
     """Returns one answer (n, emotions) of many.
 
     Args:
         probabilities: (members, n, emotions).
         thresholds: (members, emotions), used by `vote`.
-        how: `mean`, or the share of members whose probability reaches their threshold (`vote`).
+        how: `mean`; `weighted`, the mean under weights; or `vote`, the share of members whose probability reaches their
+            threshold. Where there is a single label, each member votes for its likeliest emotion, and the mean counts
+            as one voter more: it decides only where votes are level.
+        weights: (members,), at least 0 and in sum 1, used by `weighted`.
+        single_label: whether each clip carries exactly one emotion.
     """
-    if how == "vote":
+    if how == "weighted":
+        assert weights is not None
+        return np.asarray(np.tensordot(weights, probabilities, axes=1), dtype=np.float64)
+    mean = np.asarray(probabilities.mean(axis=0), dtype=np.float64)
+    if how == "mean":
+        return mean
+    if not single_label:
         return np.asarray((probabilities >= thresholds[:, None]).mean(axis=0), dtype=np.float64)
-    return np.asarray(probabilities.mean(axis=0), dtype=np.float64)
+    votes = np.eye(probabilities.shape[2])[probabilities.argmax(axis=2)].sum(axis=0)
+    return np.asarray((votes + mean) / (len(probabilities) + 1), dtype=np.float64)

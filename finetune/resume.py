@@ -5,6 +5,7 @@ import json
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from types import FrameType
 
@@ -21,6 +22,7 @@ from finetune.train import ANSWERS, Member
 from pretrain.checkpoint import CheckpointError, load_card, load_tensors, package_versions
 
 RUN = "run.yaml"
+ANSWERED = frozenset(field.name for field in fields(Member)) - {"folder", "card"}
 
 
 class RunCard(Settings):
@@ -56,7 +58,7 @@ def previous_run(out: Path, resume: bool) -> RunCard | None:
         ConfigError: there is one, and going on with it was not asked for or is not possible.
         CheckpointError: its `run.yaml` is damaged.
     """
-    if not any(path for depth in ("*", "*/*") for path in out.glob(f"{depth}/{CARD}")):
+    if not any(path for depth in ("*", "*/*", "*/*/*") for path in out.glob(f"{depth}/{CARD}")):
         return None
     if not (out / RUN).is_file():
         raise ConfigError(f"{out}: already holds models, and no {RUN} that says how they were made; give another --out")
@@ -73,10 +75,12 @@ def finished_member(folder: Path) -> Member | None:
     try:
         _, card = load_model(folder)
         answers = load_tensors(folder / ANSWERS, card.answers_sha256)
+        if lacking := ANSWERED - answers.keys():
+            raise CheckpointError(f"{folder / ANSWERS}: is of an earlier version, without {', '.join(sorted(lacking))}")
     except CheckpointError as error:
         say(f"{error}\n{folder}: trained anew")
         return None
-    return Member(folder, card, **{name: tensor.numpy() for name, tensor in answers.items()})
+    return Member(folder, card, **{name: answers[name].numpy() for name in ANSWERED})
 
 
 def labels_digest(table: LabelTable) -> str:

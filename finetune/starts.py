@@ -1,7 +1,7 @@
 """Where members begin: pretrained encoders, ImageNet, or scratch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -11,25 +11,44 @@ from configs.errors import ConfigError
 from corpus.waveforms import WaveformStore
 from finetune.settings import FinetuneSettings
 from finetune.train import Rows
-from pretrain.checkpoint import CARD, EncoderCard, backbone_folders, load_card, load_encoder
+from pretrain.checkpoint import CARD, EncoderCard, backbone_folders, load_card, load_encoder, untrained_encoder
 from pretrain.encoder import Encoder, EncoderSettings, check_view_size
 from pretrain.normalisation import measure_normalisation
 
 DEFAULT_CROP_S = 5.0
+SCRATCH = "scratch"
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where a member begins: a pretrained encoder's folder, or a backbone without pretraining (`folder` None)."""
+    """Where a member begins.
+
+    Attributes:
+        name: of the member.
+        folder: of a pretrained encoder, None for a backbone without pretraining on sound.
+        untrained: begin with random weights, all else as it is.
+    """
 
     name: str
     folder: Path | None
+    untrained: bool = False
+
+    @property
+    def heard_before(self) -> bool:
+        """Whether the encoder was pretrained on sound."""
+        return self.folder is not None and not self.untrained
+
+    def from_scratch(self) -> "Start":
+        """Returns the same without any pretraining."""
+        return replace(self, untrained=True)
 
     def source(self, settings: FinetuneSettings) -> str:
         """Returns what makes it this start and no other: the SHA-256 of an encoder's weights, or a word."""
+        if self.untrained or (self.folder is None and not settings.pretrained):
+            return SCRATCH
         if self.folder is not None:
             return load_card(self.folder / CARD, EncoderCard).weights_sha256
-        return "ImageNet" if settings.pretrained else "scratch"
+        return "ImageNet"
 
     def check(self, settings: FinetuneSettings) -> None:
         """Raises EmoclrError where there is no such encoder, or its views would be too small for it."""
@@ -44,10 +63,13 @@ class Start:
         """Returns the encoder, the length of its crops in s, and what it started from."""
         if self.folder is not None:
             encoder, card = load_encoder(self.folder)
+            if self.untrained:
+                encoder = untrained_encoder(card, settings.seed)
             # Masks are counted by the settings of this training, not of the one before.
             changed = encoder.settings.model_copy(update={"time_masks": settings.augment.masks.time_masks})
             encoder.settings = changed
-            return encoder, settings.crop_s or card.crop_s, f"pretraining on corpus {card.corpus_fingerprint}"
+            origin = SCRATCH if self.untrained else f"pretraining on corpus {card.corpus_fingerprint}"
+            return encoder, settings.crop_s or card.crop_s, origin
         crop_s = settings.crop_s or DEFAULT_CROP_S
         rate = settings.spectrogram.sample_rate
         maker = ViewMaker(settings.augment, round(crop_s * rate), rate, settings.seed)
@@ -58,7 +80,7 @@ class Start:
             time_masks=settings.augment.masks.time_masks,
         )
         torch.manual_seed(settings.seed)
-        encoder = Encoder(made, pretrained=settings.pretrained)
+        encoder = Encoder(made, pretrained=settings.pretrained and not self.untrained)
         return encoder, crop_s, self.source(settings)
 
 

@@ -17,6 +17,25 @@ VOICES = {
 """What the speaker probe shows, by what was frozen."""
 
 
+HOW = {
+    "mean": "mean of their calibrated probabilities",
+    "weighted": "mean of their calibrated probabilities under weights learned on validation",
+    "vote": "share of their votes",
+}
+"""How members answer together."""
+
+_TEMPERATURES = (
+    "Members' logits are divided by a temperature for each emotion, chosen on validation clips; before and after"
+)
+
+CALIBRATED = {
+    "mean": f"{_TEMPERATURES} are the mean of the members' probabilities.",
+    "weighted": f"{_TEMPERATURES} are the weighted mean of the members' probabilities.",
+    "vote": f"{_TEMPERATURES} are the mean of the members' probabilities: the votes of the ensemble stay the same.",
+}
+"""What lies between probabilities before and after calibration, by how members are joined."""
+
+
 def summary_of(table: LabelTable, division: Division, settings: FinetuneSettings, names: Sequence[str]) -> str:
     """Returns the protocol in one paragraph."""
     codes = speaker_codes(table)
@@ -30,11 +49,11 @@ def summary_of(table: LabelTable, division: Division, settings: FinetuneSettings
         fitted = f"{len(train):,} clips of {len(np.unique(codes[train])):,} {unit}"
         split = f"Trained on {fitted}, scored on {counted}; no {unit[:-1]} is on both sides."
     whole = "" if settings.freeze == "backbone" else ", then the whole network with lower rates for earlier layers"
-    how = "mean of their calibrated probabilities" if settings.ensemble == "mean" else "share of their votes"
-    joined = f" The ensemble's answer is the {how}." if len(names) > 1 else ""
+    learned = f" {unit}" if settings.ensemble == "weighted" else ""
+    joined = f" The ensemble's answer is the {HOW[settings.ensemble]}{learned}." if len(names) > 1 else ""
     networks = f"{len(names)} networks ({', '.join(names)}), each" if len(names) > 1 else f"One network ({names[0]}):"
     return (
         f"{networks} a multilabel head alone first{whole}. {split} "
-        f"The moment to stop, temperatures and thresholds were chosen on validation {unit} only.{joined} "
-        "Baselines: the heads alone on the frozen encoders, and chance."
+        f"The moment to stop, temperatures, thresholds and weights were chosen on validation {unit} only.{joined} "
+        "Baselines on the same clips: the heads alone on the frozen encoders, the linear models of `probe`, and chance."
     )

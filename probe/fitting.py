@@ -32,10 +32,17 @@ def fit_probes(
     """
     fits: Fits = {name: [] for name in matrices}
     for name, fold in track([(name, fold) for name in matrices for fold in range(len(division.folds))], "fitting"):
-        train, _ = division.folds[fold]
-        fitted = LinearProbe(table.single_label, positive_share)
-        fits[name].append(fitted.fit(matrices[name][train], table.targets[train], division.inner[fold]))
+        fits[name].append(fit_probe(matrices[name], table, division, fold, positive_share))
     return fits
+
+
+def fit_probe(
+    matrix: Embeddings, table: LabelTable, division: Division, fold: int, positive_share: float
+) -> LinearProbe:
+    """Returns the probe of one fold; see `fit_probes`."""
+    train, _ = division.folds[fold]
+    probe = LinearProbe(table.single_label, positive_share)
+    return probe.fit(matrix[train], table.targets[train], division.inner[fold])
 
 
 def predictions_of(
@@ -82,7 +89,7 @@ def predictions_of(
         models.insert(0, joined(ENSEMBLE, together(trained), note))
         baselines.insert(0, joined(f"{UNTRAINED} {ENSEMBLE}", together(twins), note))
     baselines += [joined(other.name, alone(other), other.note) for other in others]
-    prior = chance_probabilities(table.targets[division.fitted], len(models[0].probabilities))
+    prior = chance_probabilities(table.targets[division.fitted], sum(len(next(iter(rows.values()))) for rows in scored))
     baselines.append(Prediction(CHANCE, prior, prior, "the shares of the clips fitted to"))
     return models, baselines
 

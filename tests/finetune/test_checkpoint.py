@@ -81,6 +81,23 @@ def test_an_ensemble_comes_back_with_the_temperatures_and_thresholds_of_its_memb
     assert ensemble.probabilities(logits)[0] == pytest.approx(expected)
 
 
+def test_weights_of_the_card_weigh_the_members(run: Path) -> None:
+    change(run / ENSEMBLE_CARD, how="weighted", weights=[0.75, 0.25])
+    ensemble, card = load_ensemble(run)
+    assert card.weights == [0.75, 0.25]
+    logits = np.array([[1.0, -2.0, 0.5, 3.0]])
+    expected = 0.75 * expit(np.array([1 / 0.5, -2 / 2])) + 0.25 * expit(np.array([0.5 / 0.5, 3 / 2]))
+    assert ensemble.probabilities(logits)[0] == pytest.approx(expected)
+
+
+def test_a_card_of_an_earlier_version_loads_without_weights(run: Path) -> None:
+    content = yaml.safe_load((run / ENSEMBLE_CARD).read_text())
+    del content["weights"]
+    (run / ENSEMBLE_CARD).write_text(yaml.safe_dump(content))
+    ensemble, card = load_ensemble(run)
+    assert (card.how, card.weights, ensemble.how) == ("mean", None, "mean")
+
+
 def test_one_backbones_folder_is_an_ensemble_of_one(run: Path) -> None:
     ensemble, card = load_ensemble(run / "b")
     assert len(ensemble.members) == 1
@@ -177,7 +194,17 @@ def test_members_outside_the_folder_are_refused(run: Path, member: str) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "why"),
-    [({"members": []}, "members"), ({"how": "guess"}, "how"), ({"thresholds": [0.5]}, "1 for 2 emotions")],
+    [
+        ({"members": []}, "members"),
+        ({"how": "guess"}, "how"),
+        ({"thresholds": [0.5]}, "1 for 2 emotions"),
+        ({"how": "weighted"}, "weights: there where"),
+        ({"weights": [0.5, 0.5]}, "only where, how is weighted"),
+        ({"how": "weighted", "weights": [1.0]}, "weights: 1 for 2 members"),
+        ({"how": "weighted", "weights": [0.5, 0.4]}, "weights: their sum is 0.9; it should be 1"),
+        ({"how": "weighted", "weights": [1.5, -0.5]}, "weights"),
+        ({"how": "weighted", "weights": [float("nan"), 1.0]}, "weights"),
+    ],
 )
 def test_an_ensembles_card_that_cannot_be_is_refused(run: Path, changes: dict[str, object], why: str) -> None:
     change(run / ENSEMBLE_CARD, **changes)

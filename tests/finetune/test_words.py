@@ -33,7 +33,14 @@ def test_recordings_are_named_where_speakers_are_not_known(table: LabelTable, se
     assert "12 clips of 12 recordings" in told and "speaker" not in told
 
 
-@pytest.mark.parametrize(("how", "told"), [("mean", "mean of their calibrated probabilities"), ("vote", "votes")])
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("mean", "mean of their calibrated probabilities."),
+        ("weighted", "under weights learned on validation speakers."),
+        ("vote", "share of their votes."),
+    ],
+)
 def test_an_ensemble_says_how_it_answers_and_one_network_says_nothing(
     table: LabelTable, settings: Settings, how: str, told: str
 ) -> None:

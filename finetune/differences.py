@@ -1,0 +1,136 @@
+"""What an ensemble is worth: its differences from its members, and different backbones against seeds of the best."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from configs.console import track
+from finetune.ensemble import Together, ensembles_of, join_members, prediction_of
+from finetune.evidence import HOWS, joined_by, member_row
+from finetune.members import Members, Seeds, best_member
+from finetune.settings import FinetuneSettings
+from finetune.train import Task
+from probe.cells import interval, json_metrics, number
+from probe.figures import METRIC_LABELS
+from probe.paired import paired_differences
+from probe.protocol import joined
+from probe.scores import ENSEMBLE, Measure, Prediction, Truth
+from probe.sections import Section, Table
+
+COLUMNS = ("macro_auroc", "map", "macro_f1", "ece")
+COLUMNS_SINGLE = ("uar", "wa", "macro_auroc", "ece")
+BEST = "the best single network"
+
+Pair = tuple[Prediction, Prediction]
+
+
+def ensemble_section(
+    truth: Truth,
+    members: Members,
+    tasks: Sequence[Task],
+    settings: FinetuneSettings,
+    different: Members | None = None,
+    seeds: Sequence[Seeds] | None = None,
+) -> Section:
+    """Returns paired differences of the ensemble to all it could be replaced by, each with its interval over speakers.
+
+    Args:
+        truth: the scored clips.
+        members: of the ensemble, several.
+        tasks: of each fold.
+        settings: of the run.
+        different: the first seed of each backbone, and ...
+        seeds: ... of each fold the seeds of its best one, to be compared with that.
+    """
+    together = ensembles_of(members, tasks, settings.ensemble, settings.positive_share)
+    ensemble = prediction_of(ENSEMBLE, together)
+    best = [best_member(members, fold) for fold in range(len(tasks))]
+    chosen = [members[name][fold] for fold, name in enumerate(best)]
+    single = joined(BEST, [(member.test, np.array(member.card.thresholds)) for member in chosen])
+    others = [
+        prediction_of(joined_by(how), ensembles_of(members, tasks, how, settings.positive_share))
+        for how in HOWS
+        if how != settings.ensemble
+    ]
+    pairs: list[Pair] = [(ensemble, other) for other in (single, *others)]
+    pairs += [(ensemble, member_row(name, folds)) for name, folds in members.items()]
+    if different is not None and seeds is not None:
+        pairs.insert(1, (_different(different, tasks, settings), _same(seeds, tasks, settings)))
+    found = [
+        (f"{first.name} − {second.name}", paired_differences(truth, first, second))
+        for first, second in track(pairs, "differences")
+    ]
+    columns = COLUMNS_SINGLE if truth.single_label else COLUMNS
+    metric = truth.headline[0]
+    asked = pairs[: 2 if seeds else 1]
+    verdicts = [_verdict(pair, found[place][1][metric], metric) for place, pair in enumerate(asked)]
+    weights = _weights(members, tasks, settings)
+    return Section(
+        name="ensemble",
+        title="What the ensemble is worth",
+        text=" ".join([_how(best, len(tasks), settings), *verdicts]),
+        tables=[
+            Table(
+                ["difference", *(METRIC_LABELS[name] for name in columns)],
+                [[label, *(metrics[name] for name in columns)] for label, metrics in found],
+                "Differences",
+            ),
+            Table(["network", "weight"], [[name, number(weight)] for name, weight in weights.items()], "Weights"),
+        ],
+        data={
+            "how": settings.ensemble,
+            "best": best,
+            "seeds_of": [fold.backbone for fold in seeds] if seeds else None,
+            "weights": {name: round(weight, 6) for name, weight in weights.items()},
+            "differences": {label: json_metrics(metrics) for label, metrics in found},
+        },
+    )
+
+
+def _different(members: Members, tasks: Sequence[Task], settings: FinetuneSettings) -> Prediction:
+    together = ensembles_of(members, tasks, settings.ensemble, settings.positive_share)
+    return prediction_of(f"{len(members)} different backbones", together)
+
+
+def _same(seeds: Sequence[Seeds], tasks: Sequence[Task], settings: FinetuneSettings) -> Prediction:
+    together: list[Together] = [
+        join_members(
+            fold.members,
+            task.targets[task.validation],
+            settings.ensemble,
+            settings.positive_share,
+            task.single_label,
+        )
+        for fold, task in zip(seeds, tasks, strict=True)
+    ]
+    named = " or ".join(dict.fromkeys(fold.backbone for fold in seeds))
+    return prediction_of(f"{len(seeds[0].members)} seeds of {named}", together)
+
+
+def _weights(members: Members, tasks: Sequence[Task], settings: FinetuneSettings) -> dict[str, float]:
+    """Returns the weight that validation speakers give to each member, the mean over folds."""
+    together = ensembles_of(members, tasks, "weighted", settings.positive_share)
+    return dict(zip(members, np.mean([fold.weights for fold in together], axis=0).tolist(), strict=True))
+
+
+def _how(best: Sequence[str], n_folds: int, settings: FinetuneSettings) -> str:
+    names = list(dict.fromkeys(best))
+    in_folds = ", fold by fold" if n_folds > 1 else ""
+    return (
+        "Both sides of a difference are measured on the same resamples of speakers; an interval that does not hold 0 "
+        f"is a difference that would be found again in other speakers like these. {BEST.capitalize()} is the one with "
+        f"the highest macro AUROC on validation speakers{in_folds}: {' or '.join(names)}. Weights are those with the "
+        "least log loss on validation speakers, drawn towards equal where their clips are few."
+    )
+
+
+def _verdict(pair: Pair, found: Measure, metric: str) -> str:
+    first, second = pair[0].name, pair[1].name
+    measured = f"{found.value:+.3f} [{interval(found)}] {METRIC_LABELS[metric]}"
+    if not np.isfinite(found.low):
+        return f"Whether {first} beats {second} cannot be told ({measured})."
+    if found.low > 0:
+        return f"That {first} beats {second} is real: {measured}."
+    if found.high < 0:
+        return f"That {first} is worse than {second} is real: {measured}."
+    return f"Whether {first} beats {second} cannot be told from chance: {measured}."
