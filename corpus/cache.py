@@ -23,6 +23,8 @@ from configs.errors import ConfigError, EmoclrError
 
 SAMPLES = ".int16"
 ENTRIES = ".npz"
+DERIVED = ".npy"
+"""Ends what later stages keep of a corpus beside its samples; small, and removed with them."""
 
 MEASURED = -1
 """In place of where a clip's samples start: only their number is known, since there was no room for them."""
@@ -133,7 +135,7 @@ def clear_cache(folder: Path) -> int:
         EmoclrError: a file cannot be removed.
     """
     freed = used_bytes(folder)
-    for path in [*folder.glob(f"*{ENTRIES}"), *folder.glob(f"*{SAMPLES}")]:
+    for path in [found for ending in (ENTRIES, SAMPLES, DERIVED) for found in folder.glob(f"*{ending}")]:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:

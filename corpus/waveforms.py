@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,22 @@ class NothingReadable(EmoclrError):
         first = failures[0]
         super().__init__(f"none of {len(failures)} clips can be read; the first: {first.path}: {first.reason}")
         self.failures = failures
+
+
+class Waveforms(Protocol):
+    """Clips that can be heard by number, whole or in part; see `WaveformStore`."""
+
+    @property
+    def samples(self) -> NDArray[np.int64]:
+        """Lengths in samples, int64 `(clips,)`."""
+
+    def __len__(self) -> int: ...
+
+    def waveform(self, clip: int) -> NDArray[np.float32]:
+        """Returns one clip whole, float32 `(samples,)`."""
+
+    def crop(self, clip: int, start_sample: int, n_samples: int) -> NDArray[np.float32]:
+        """Returns `n_samples` of one clip from `start_sample` on, fewer where the clip ends before."""
 
 
 class WaveformStore:
@@ -105,6 +121,12 @@ class WaveformStore:
     def durations_s(self) -> NDArray[np.float64]:
         """Lengths in seconds, float64 `(clips,)`."""
         return self.samples / SAMPLE_RATE
+
+    @property
+    def digests(self) -> NDArray[np.bytes_]:
+        """What recordings hold, `(clips,)`: equal where two files have the same content."""
+        found: NDArray[np.bytes_] = self._digests[self.source_rows]
+        return found
 
     def waveform(self, clip: int) -> NDArray[np.float32]:
         """Returns one clip whole, float32 `(samples,)` in [-1, 1]; see `crop`."""

@@ -8,7 +8,7 @@ from augment.settings import SpectrogramSettings
 from augment.spectrogram import Spectrogram
 from configs.console import track
 from corpus.audio import SAMPLE_RATE
-from corpus.waveforms import WaveformStore
+from corpus.waveforms import Waveforms
 from probe.embed import Embeddings
 from probe.metrics import Array
 
@@ -19,7 +19,7 @@ BLOCK_S = 60
 """An hours-long clip goes through the spectrogram in pieces of this length."""
 
 
-def logmel_statistics(store: WaveformStore) -> Embeddings:
+def logmel_statistics(store: Waveforms) -> Embeddings:
     """Returns mean and standard deviation over time of each of 128 log-mel bands, float32 (clips, 256)."""
     spectrogram = Spectrogram(SpectrogramSettings(bands=BANDS))
     statistics = np.empty((len(store), 2 * BANDS), dtype=np.float32)

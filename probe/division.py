@@ -3,9 +3,11 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from configs.errors import EmoclrError
-from corpus.labels import LabelTable
+from corpus.labels import SPLITS, LabelTable
+from corpus.leaks import refuse_repeats
 from corpus.splits import speaker_codes, speaker_folds, split_rows
 from probe.linear import Fold, Rows, untrainable_emotions
 
@@ -100,11 +102,13 @@ def divide(table: LabelTable, n_folds: int | None, seed: int) -> Division:
     else:
         speakers = len(np.unique(speaker_codes(table)))
         folds = speaker_folds(table, n_folds or max(2, min(DEFAULT_FOLDS, speakers)), seed)
-    inner = []
-    for train, _ in folds:
-        speakers = len(np.unique(speaker_codes(table)[train]))
-        inner.append(speaker_folds(table.select(train), max(2, min(INNER_FOLDS, speakers)), seed))
-    return Division(folds, inner, given)
+    return Division(folds, [inner_folds(table, train, seed) for train, _ in folds], given)
+
+
+def inner_folds(table: LabelTable, rows: Rows, seed: int) -> list[Fold]:
+    """Returns folds of some clips, as positions among `rows`, that choose what is chosen inside the clips fitted to."""
+    speakers = len(np.unique(speaker_codes(table)[rows]))
+    return speaker_folds(table.select(rows), max(2, min(INNER_FOLDS, speakers)), seed)
 
 
 def three_parts(table: LabelTable, division: Division, fold: int) -> tuple[Rows, Rows, Rows]:
@@ -119,6 +123,27 @@ def three_parts(table: LabelTable, division: Division, fold: int) -> tuple[Rows,
             return train, validation, test
     fit, held = division.inner[fold][0]
     return train[fit], train[held], test
+
+
+def refuse_repeated_sound(
+    table: LabelTable, division: Division, digests: npt.NDArray[np.bytes_], *, validated: bool = False
+) -> None:
+    """Raises an error where the same sound is fitted to and scored, under whatever names.
+
+    Args:
+        table: labels of the clips.
+        division: of its rows.
+        digests: (clips,) of the content of their recordings, as `WaveformStore.digests`.
+        validated: whether validation clips are taken out of those to fit, as `three_parts` does.
+
+    Raises:
+        LabelsError: names two clips.
+    """
+    for fold, (train, test) in enumerate(division.folds):
+        parts = {"train": train, "test": test}
+        if validated:
+            parts = dict(zip(SPLITS, three_parts(table, division, fold), strict=True))
+        refuse_repeats(table, digests, parts)
 
 
 def without_emotions(table: LabelTable, columns: list[int]) -> LabelTable:

@@ -12,7 +12,7 @@ from configs.console import track
 from configs.errors import EmoclrError
 from corpus.audio import SAMPLE_RATE
 from corpus.lengths import Joined, Short, fill_to
-from corpus.waveforms import WaveformStore
+from corpus.waveforms import Waveforms
 from pretrain.precision import choose_precision
 
 Embeddings = npt.NDArray[np.float32]
@@ -41,7 +41,7 @@ def window_starts(samples: int, window: int, hop: int) -> npt.NDArray[np.int64]:
 
 def embed_clips(
     encoder: nn.Module,
-    store: WaveformStore,
+    store: Waveforms,
     window_s: float,
     hop_s: float,
     clips: Positions | None = None,
@@ -108,7 +108,7 @@ class Windows(NamedTuple):
 
 def each_window(
     encoder: nn.Module,
-    store: WaveformStore,
+    store: Waveforms,
     window_s: float,
     hop_s: float,
     clips: Positions,

@@ -7,10 +7,11 @@ from functools import partial
 import torch
 
 from configs.errors import ConfigError
-from corpus.waveforms import WaveformStore
+from corpus.waveforms import Waveforms
 from pretrain.checkpoint import EncoderCard, untrained_encoder
 from pretrain.encoder import Encoder
 from probe.baselines import logmel_statistics
+from probe.egemaps import EGEMAPS, MISSING, NOTE, egemaps, egemaps_installed
 from probe.embed import Embeddings, embed_clips
 from probe.settings import ProbeSettings
 
@@ -30,7 +31,7 @@ class Features:
     """
 
     name: str
-    describe: Callable[[WaveformStore], Embeddings]
+    describe: Callable[[Waveforms], Embeddings]
     note: str = ""
     trained: bool = False
 
@@ -55,7 +56,15 @@ def features_of(encoders: dict[str, tuple[Encoder, EncoderCard]], settings: Prob
                 short=encoder.settings.short,
             )
             found.append(Features(title, describe, _size_note(module), trained=title == name))
-    return [*found, Features(LOGMEL, logmel_statistics)]
+    found.append(Features(LOGMEL, logmel_statistics))
+    if settings.egemaps == "auto" and egemaps_installed():
+        found.append(Features(EGEMAPS, egemaps, NOTE))
+    return found
+
+
+def missing_features(settings: ProbeSettings) -> list[str]:
+    """Returns what a report says of a baseline that is wanted and not installed."""
+    return [MISSING] if settings.egemaps == "auto" and not egemaps_installed() else []
 
 
 def twins_of(features: Sequence[Features]) -> list[Features]:

@@ -1,6 +1,6 @@
 """The settings of `probe`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,12 @@ class ProbeSettings(Settings):
     batch_size: int = Field(64, ge=1, description="windows embedded at once")
     positive_share: float = Field(POSITIVE_SHARE, gt=0, le=1, description="the share from which an emotion is there")
     bootstrap_resamples: int = Field(1000, ge=20, description="resamples of speakers behind each interval")
+    stress: bool = Field(False, description="score once more under noise, a telephone, mp3, a room, other gains")
+    egemaps: Literal["auto", "off"] = Field("auto", description="auto: the baseline where openSMILE is installed")
+    fractions: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
+        None, description="label efficiency: parts of the training clips to fit to; None: only all"
+    )
+    fraction_seeds: int = Field(5, ge=1, description="how often each part is drawn")
     seed: int = Field(0, ge=0, description="of folds, untrained encoders and bootstrap")
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
