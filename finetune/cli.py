@@ -11,6 +11,7 @@ from configs.console import make_parser, run_command, say
 EXAMPLES = """  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/my-emotions
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/head freeze=backbone
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/more --unlabeled recordings
+  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/few --fractions 0.01,0.05,0.1,0.25,1
   finetune --data labels.csv --out checkpoints/scratch backbones=[resnet10t]
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/my-emotions --resume"""
 
@@ -35,6 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="DIR[,DIR...]",
         help="recordings without labels for a second round, with what the ensemble is sure of as labels",
     )
+    parser.add_argument(
+        "--fractions",
+        metavar="PART[,PART...]",
+        help="train once more with parts of the labels, such as 0.01,0.1,1, and from scratch, to see how many it takes",
+    )
+    parser.add_argument("--stress", action="store_true", help="score once more under noise, a telephone, mp3 and more")
     parser.add_argument("--config", default="finetune.yaml", help="YAML file or shipped config (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the config to change")
@@ -47,7 +54,7 @@ def _finetune(arguments: argparse.Namespace) -> None:
     from configs.settings import load_settings
     from finetune.settings import FinetuneSettings
 
-    flags = {"unlabeled": arguments.unlabeled}
+    flags = {"unlabeled": arguments.unlabeled, "fractions": arguments.fractions, "stress": arguments.stress or None}
     overrides = [f"{key}={value}" for key, value in flags.items() if value is not None]
     settings = load_settings(FinetuneSettings, arguments.config, [*arguments.overrides, *overrides])
     for warning in settings.augment.unsafe:

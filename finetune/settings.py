@@ -11,7 +11,9 @@ from corpus.lengths import Joined
 from probe.metrics import POSITIVE_SHARE
 
 # What may differ between a run and its resumption without changing what its members learn.
-FREE_TO_CHANGE = frozenset({"backbones", "workers", "compare_seeds", "from_scratch", "fractions", "fraction_seeds"})
+FREE_TO_CHANGE = frozenset(
+    {"backbones", "workers", "compare_seeds", "from_scratch", "fractions", "fraction_seeds", "stress"}
+)
 
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -86,6 +88,7 @@ class FinetuneSettings(Settings):
     fractions: list[Fraction] = Field([], description="parts of the labels to train with once more, in (0, 1]")
     fraction_seeds: int = Field(3, ge=1, description="how often each part is drawn")
     positive_share: float = Field(POSITIVE_SHARE, gt=0, le=1, description="the share from which an emotion is there")
+    stress: bool = Field(False, description="score once more under noise, a telephone, mp3, a room, other gains")
     bootstrap_resamples: int = Field(1000, ge=20, description="resamples of speakers behind each interval")
 
     seed: int = Field(0, ge=0)
