@@ -12,7 +12,7 @@ from configs.pages import Theme
 from corpus.labels import LabelTable
 from corpus.splits import speaker_codes
 from probe.cells import json_measure, json_number, number
-from probe.drawing import draw_figure
+from probe.drawing import Figure, draw_figure
 from probe.figures import METRIC_LABELS
 from probe.linear import Rows
 from probe.metrics import Array, weighted_metrics
@@ -144,20 +144,12 @@ def efficiency_section(truth: Truth, trials: Sequence[Trial], too_small: Mapping
     ]
     spread = [cell for metric in names for cell in (METRIC_LABELS[metric], "draws")]
     left_out = "".join(f" {fraction:g} of the labels is too few: {why}." for fraction, why in too_small.items())
-    figure = draw_figure(
-        "efficiency",
-        f"How many labels it takes: {METRIC_LABELS[names[0]]}",
-        "Means over draws against the number of labelled clips, lines 95 % intervals over speakers; "
-        "what is compared with is hollow.",
-        3.9,
-        partial(_draw, points, names[0], METRIC_LABELS[names[0]]),
-    )
     return Section(
         name="efficiency",
         title="How many labels it takes",
         text=text + left_out,
-        tables=[Table(["trained on", "part", "clips", "draws", *spread], rows)],
-        figures=[figure],
+        tables=[Table(["model", "part", "clips", "draws", *spread], rows)],
+        figures=[_figure(points, names[0])] if points else [],
         data={
             "models": {name: [point.json(names) for point in found] for name, found in points.items()},
             "too_small": {f"{fraction:g}": why for fraction, why in too_small.items()},
@@ -210,7 +202,18 @@ def _point(truth: Truth, draws: Sequence[Trial]) -> _Point:
     )
 
 
-def _draw(points: Mapping[str, Sequence[_Point]], metric: str, label: str, canvas: "Canvas", theme: Theme) -> None:
+def _figure(points: Mapping[str, Sequence[_Point]], metric: str) -> Figure:
+    return draw_figure(
+        "efficiency",
+        f"How many labels it takes: {METRIC_LABELS[metric]}",
+        "Means over draws against the number of labelled clips, lines 95 % intervals over speakers; "
+        "what is compared with is hollow.",
+        3.9,
+        partial(_draw, points, metric),
+    )
+
+
+def _draw(points: Mapping[str, Sequence[_Point]], metric: str, canvas: "Canvas", theme: Theme) -> None:
     axes = canvas.add_subplot()
     n_models = sum(found[0].model for found in points.values())
     for place, (name, found) in enumerate(points.items()):
@@ -237,6 +240,6 @@ def _draw(points: Mapping[str, Sequence[_Point]], metric: str, label: str, canva
     axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
     axes.minorticks_off()
     axes.tick_params(axis="y", labelcolor=theme.muted)
-    axes.set(xlabel="labelled clips", ylabel=label)
+    axes.set(xlabel="labelled clips", ylabel=METRIC_LABELS[metric])
     axes.grid(visible=True)
     axes.legend(frameon=False, labelcolor=theme.text, fontsize=9)
