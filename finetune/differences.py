@@ -125,12 +125,13 @@ def _how(best: Sequence[str], n_folds: int, settings: FinetuneSettings) -> str:
 
 
 def _verdict(pair: Pair, found: Measure, metric: str) -> str:
-    first, second = pair[0].name, pair[1].name
-    measured = f"{found.value:+.3f} [{interval(found)}] {METRIC_LABELS[metric]}"
     if not np.isfinite(found.low):
-        return f"Whether {first} beats {second} cannot be told ({measured})."
-    if found.low > 0:
-        return f"That {first} beats {second} is real: {measured}."
-    if found.high < 0:
-        return f"That {first} is worse than {second} is real: {measured}."
-    return f"Whether {first} beats {second} cannot be told from chance: {measured}."
+        meaning = "with an interval over so few speakers unknown"
+    elif found.low > 0:
+        meaning = "a real gain"
+    elif found.high < 0:
+        meaning = "a real loss"
+    else:
+        meaning = "which may be chance"
+    measured = f"{found.value:+.3f} [{interval(found)}] {METRIC_LABELS[metric]}"
+    return f"{pair[0].name.capitalize()} against {pair[1].name}: {measured}, {meaning}."

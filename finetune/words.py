@@ -51,9 +51,11 @@ def summary_of(table: LabelTable, division: Division, settings: FinetuneSettings
     whole = "" if settings.freeze == "backbone" else ", then the whole network with lower rates for earlier layers"
     learned = f" {unit}" if settings.ensemble == "weighted" else ""
     joined = f" The ensemble's answer is the {HOW[settings.ensemble]}{learned}." if len(names) > 1 else ""
+    scratch = "the same training without pretraining, " if settings.from_scratch else ""
     networks = f"{len(names)} networks ({', '.join(names)}), each" if len(names) > 1 else f"One network ({names[0]}):"
     return (
         f"{networks} a multilabel head alone first{whole}. {split} "
         f"The moment to stop, temperatures, thresholds and weights were chosen on validation {unit} only.{joined} "
-        "Baselines on the same clips: the heads alone on the frozen encoders, the linear models of `probe`, and chance."
+        f"Baselines on the same clips: the heads alone on the frozen encoders, {scratch}the linear models of `probe`, "
+        "and chance."
     )

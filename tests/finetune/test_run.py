@@ -86,8 +86,10 @@ def test_it_ends_well_with_a_folder_a_member_an_ensemble_and_a_report(finetuned:
 def test_the_report_has_what_the_contract_names(content: dict[str, Any]) -> None:
     assert {"protocol", "metrics", "models", "baselines", "per_emotion", "groups"} <= set(content)
     assert {"clips", "speakers", "folds", "seeds", "speaker_disjoint"} <= set(content["protocol"])
-    assert list(content["models"]) == ["ensemble", *BACKBONES]
-    assert list(content["baselines"]) == [*(f"head alone, {name}" for name in BACKBONES), "chance"]
+    assert list(content["models"]) == ["ensemble", "ensemble, weighted", "ensemble, vote", *BACKBONES]
+    ours = [f"{what} {name}" for what in ("head alone,", "untrained") for name in BACKBONES]
+    assert list(content["baselines"])[:5] == [*ours, "log-mel mean and deviation"]
+    assert list(content["baselines"])[-1] == "chance"
     rows = [content["metrics"], *content["models"].values(), *content["baselines"].values()]
     for row in rows:
         assert set(row) == METRICS
@@ -215,7 +217,9 @@ def test_one_label_a_clip_makes_an_ensemble_of_one_label(recordings: Path, setti
 
 def test_backbones_train_without_pretraining(labels: Path, settings: Settings, tmp_path: Path) -> None:
     report = finetune([], labels, tmp_path / "out", settings(backbones=BACKBONES, epochs=1))
-    assert [row.name for row in report.scores.models] == ["ensemble", *BACKBONES]
+    assert [row.name for row in report.scores.models if "ensemble" not in row.name] == BACKBONES
+    # On a network without pretraining, the head alone is the linear probe of an untrained one.
+    assert not any(row.name.startswith("untrained") for row in report.scores.baselines)
     _, card = load_model(tmp_path / "out/test_resnet")
     assert card.started_from == "scratch" and card.window_s == 0.5
     assert card.encoder.spectrogram.bands == 32

@@ -1,11 +1,13 @@
 """What is answered is what the members say of the windows, and nothing is lost on the way."""
 
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 from scipy.special import expit, logit
 
@@ -92,6 +94,16 @@ def test_a_windows_probability_is_that_of_its_own_logits(
     found = np.stack([answer.probabilities for answer in by_window["long.wav"]])
     assert found == pytest.approx(np.mean(alone, axis=0), abs=1e-4)
     assert np.ptp(found, axis=0).max() > 0.1  # its halves differ
+
+
+def test_a_weighted_ensemble_answers_by_its_weights(emotions: Path, recordings: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(emotions, tmp_path / "emotions"))
+    content = yaml.safe_load((copy / "ensemble.yaml").read_text())
+    (copy / "ensemble.yaml").write_text(yaml.safe_dump({**content, "how": "weighted", "weights": [0.9, 0.1]}))
+    first, second = (expit(logits.mean(0) / heat) for logits, heat in of_members(emotions, recordings / "long.wav"))
+    (answer,) = predict(*load_ensemble(copy), [recordings / "long.wav"]).answers
+    assert answer.probabilities == pytest.approx(0.9 * first + 0.1 * second, abs=1e-4)
+    assert np.abs(first - second).max() > 0.01
 
 
 def test_one_backbones_folder_answers_alone(emotions: Path, recordings: Path) -> None:
