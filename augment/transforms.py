@@ -63,17 +63,8 @@ class RoomResponse(BaseWaveformTransform):  # type: ignore[misc]  # audiomentati
     def apply(self, samples: Waveform, sample_rate: int) -> Waveform:
         """Returns the samples as heard in the room that was drawn."""
         length = int(self.parameters["rt60_s"] * sample_rate)
-        response = np.empty(length + 1, dtype=np.float32)
-        response[0] = 1
-        tail = response[1:]
-        tail[:] = stretch_of(noise_bank(0.0), self.parameters["noise_start"], length)
-        tail *= np.exp(np.linspace(0, -3 * math.log(10), length, dtype=np.float32))
-        tail *= 10 ** (-self.parameters["direct_to_reverberant_db"] / 20) / math.sqrt(float(tail @ tail))
-        size = next_fast_len(len(samples) + length, real=True)
-        # What rings on after the end of the view is cut off with the padding.
-        wet: Waveform = irfft(rfft(samples, size) * rfft(response, size), size)[: len(samples)]
-        wet *= np.float32(rms(samples) / max(rms(wet), 1e-10))
-        return wet
+        noise = stretch_of(noise_bank(0.0), self.parameters["noise_start"], length)
+        return reverberate(samples, impulse_response(noise, self.parameters["direct_to_reverberant_db"]))
 
 
 class AddNoise(BaseWaveformTransform):  # type: ignore[misc]  # audiomentations has no types
@@ -197,6 +188,26 @@ def biquad(kind: str, frequency_hz: float, gain_db: float, sample_rate: int) -> 
         ]
         down = [(a + 1) + (a - 1) * c + root, sign * -2 * ((a - 1) + (a + 1) * c), (a + 1) + (a - 1) * c - root]
     return [value / down[0] for value in (*b, *down)]
+
+
+def impulse_response(noise: Waveform, direct_to_reverberant_db: float) -> Waveform:
+    """Returns a direct path, then `noise` decaying by 60 dB from its first sample to its last, (1 + samples,)."""
+    response = np.empty(len(noise) + 1, dtype=np.float32)
+    response[0] = 1
+    tail = response[1:]
+    tail[:] = noise
+    tail *= np.exp(np.linspace(0, -3 * math.log(10), len(noise), dtype=np.float32))
+    tail *= 10 ** (-direct_to_reverberant_db / 20) / math.sqrt(float(tail @ tail))
+    return response
+
+
+def reverberate(samples: Waveform, response: Waveform) -> Waveform:
+    """Returns samples as heard through a response, of the same length and level (RMS)."""
+    size = next_fast_len(len(samples) + len(response) - 1, real=True)
+    # What rings on after the end is cut off with the padding.
+    wet: Waveform = irfft(rfft(samples, size) * rfft(response, size), size)[: len(samples)]
+    wet *= np.float32(rms(samples) / max(rms(wet), 1e-10))
+    return wet
 
 
 @functools.cache

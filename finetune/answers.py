@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from corpus.waveforms import WaveformStore
+from corpus.waveforms import Waveforms
 from finetune.checkpoint import load_model
 from finetune.model import Array, calibrate
 from finetune.train import Member
 from probe.embed import embed_clips
 
 
-def answers_of(members: Sequence[Member], store: WaveformStore, what: str) -> Array:
+def answers_of(members: Sequence[Member], store: Waveforms, what: str) -> Array:
     """Returns the calibrated probabilities of each member for every clip of a store, (members, clips, emotions).
 
     Args:
