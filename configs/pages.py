@@ -1,4 +1,4 @@
-"""What the HTML reports of all commands share: their look, and pictures inside the page."""
+"""What the HTML reports of all commands share: their look, and pictures and sounds inside the page."""
 
 import base64
 from dataclasses import dataclass
@@ -56,6 +56,6 @@ def render_page(template: Path, **content: Any) -> str:
     return page.render(style=Markup(STYLE.read_text(encoding="utf-8").rstrip()), **content)
 
 
-def data_url(content: bytes) -> str:
-    """Returns a PNG as an address that holds it."""
-    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
+def data_url(content: bytes, kind: str = "image/png") -> str:
+    """Returns a picture or a sound as an address that holds it."""
+    return f"data:{kind};base64," + base64.b64encode(content).decode("ascii")

@@ -4,7 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from probe.scores import Measure, Metrics
+from probe.scores import CHANCE, Measure, Metrics, Row, Scores
+
+TABLE_METRICS = ("macro_auroc", "map", "macro_f1", "micro_f1", "ece")
+TABLE_METRICS_SINGLE = ("uar", "wa", "macro_f1", "macro_auroc", "map", "ece")
+LOWER_IS_BETTER = frozenset({"ece"})
 
 
 def number(value: float | None) -> str:
@@ -14,7 +18,10 @@ def number(value: float | None) -> str:
 
 def interval(found: Measure) -> str:
     """Returns an interval to three digits, empty where there is none."""
-    return "" if math.isnan(found.low) else f"{found.low:.3f}–{found.high:.3f}"
+    if math.isnan(found.low):
+        return ""
+    # A dash between numbers of which one has a minus is read wrongly.
+    return f"{found.low:.3f}{' to ' if found.low < 0 else '–'}{found.high:.3f}"
 
 
 def markdown_cell(found: str | Measure, best: float | None = None) -> str:
@@ -46,3 +53,22 @@ def json_measure(found: Measure) -> dict[str, Any]:
 def json_number(value: float) -> float | None:
     """Returns a number to six digits, None for nan."""
     return None if math.isnan(value) else round(value, 6)
+
+
+def table_metrics(scores: Scores) -> tuple[str, ...]:
+    """Returns the names of the metrics that the headline table shows, in order."""
+    return TABLE_METRICS_SINGLE if scores.truth.single_label else TABLE_METRICS
+
+
+def best_rows(rows: Sequence[Row], names: Sequence[str]) -> dict[str, float]:
+    """Returns the best value of each metric among `rows`, as far as it shows: to three digits.
+
+    Chance takes no part: a constant is well calibrated without knowing anything.
+    """
+    best = {}
+    for name in names:
+        found = [row.metrics[name].value for row in rows if row.name != CHANCE]
+        values = [round(value, 3) for value in found if not math.isnan(value)]
+        if values:
+            best[name] = min(values) if name in LOWER_IS_BETTER else max(values)
+    return best

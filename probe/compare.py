@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import EmoclrError
-from probe.cells import interval, number
+from probe.cells import best_rows, interval, number, table_metrics
 from probe.figures import METRIC_LABELS
-from probe.report import Report, best_rows, table_metrics
+from probe.report import Report
 
 COMPARED = ("uar", "wa", "macro_auroc", "map", "macro_f1", "ece")
 NARROWEST = 110

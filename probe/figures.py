@@ -7,6 +7,7 @@ import numpy as np
 
 from configs.pages import LIGHT, Theme
 from probe.calibration import draw_reliability
+from probe.curves import curve_figures
 from probe.drawing import ROW_IN, WIDTH_IN, Figure, name_rows
 from probe.drawing import draw_figure as _figure
 from probe.metrics import Array
@@ -63,6 +64,7 @@ def report_figures(scores: Scores) -> list[Figure]:
             partial(_draw_reliability, scores),
         )
     )
+    figures += curve_figures(scores)
     if truth.single_label:
         title, caption = "What is taken for what", "Rows: labels. Columns: answers, as a share of the row."
         matrices = [("", _confusion(scores))]

@@ -1,7 +1,6 @@
 """The report a reviewer reads: one HTML file without a network, the same as JSON and Markdown, and the figures."""
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,16 +9,16 @@ from typing import Any
 
 from configs.files import write_atomically, write_text
 from configs.pages import data_url, render_page
-from probe.cells import interval, json_measure, json_metrics, markdown_cell, markdown_table, number
+from corpus.labels import LabelTable
+from probe.answers import ANSWERS, answers_csv
+from probe.cells import LOWER_IS_BETTER, best_rows, interval, json_measure, json_metrics, number, table_metrics
 from probe.drawing import Figure
 from probe.figures import METRIC_LABELS, report_figures
-from probe.scores import CHANCE, Row, Scores, SpeakerProbe
-from probe.sections import Section, section_markdown
+from probe.markdown import report_markdown
+from probe.scores import Scores, SpeakerProbe
+from probe.sections import Section
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
-TABLE_METRICS = ("macro_auroc", "map", "macro_f1", "micro_f1", "ece")
-TABLE_METRICS_SINGLE = ("uar", "wa", "macro_f1", "macro_auroc", "map", "ece")
-LOWER_IS_BETTER = frozenset({"ece"})
 GLOSSARY = {
     "macro_auroc": "area under the ROC curve, mean over emotions; 0.5 is chance",
     "map": "average precision, mean over emotions; chance is the share of positive clips",
@@ -76,6 +75,7 @@ class Report:
         created: when, ISO 8601.
         speaker_probe: the speaker-identity probe, where speakers are known.
         sections: what else was measured, in the order in which it is shown.
+        clips: the scored clips, rows as in the scores' truth; with them, each one's answers are written.
     """
 
     title: str
@@ -93,10 +93,11 @@ class Report:
     settings: dict[str, Any] = field(default_factory=dict)
     speaker_probe: SpeakerProbe | None = None
     sections: Sequence[Section] = ()
+    clips: LabelTable | None = None
 
 
 def write_report(report: Report, folder: Path) -> Path:
-    """Writes `report.html`, `report.json`, `report.md` and the figures into `folder`; returns the HTML file's path.
+    """Writes `report.html`, `report.json`, `report.md`, `answers.csv` and the figures; returns the HTML file's path.
 
     Raises:
         EmoclrError: the folder cannot be written to.
@@ -104,29 +105,12 @@ def write_report(report: Report, folder: Path) -> Path:
     figures = report_figures(report.scores)
     for figure in [*figures, *(figure for section in report.sections for figure in section.figures)]:
         write_atomically(folder / f"{figure.name}.png", partial(Path.write_bytes, data=figure.light))
+    if report.clips is not None:
+        write_text(folder / ANSWERS, answers_csv(report.clips, report.scores.truth, report.scores.headline))
     write_text(folder / "report.json", json.dumps(report_json(report), indent=2, ensure_ascii=False) + "\n")
     write_text(folder / "report.md", report_markdown(report, figures))
     write_text(folder / "report.html", report_html(report, figures))
     return folder / "report.html"
-
-
-def table_metrics(scores: Scores) -> tuple[str, ...]:
-    """Returns the names of the metrics that the headline table shows, in order."""
-    return TABLE_METRICS_SINGLE if scores.truth.single_label else TABLE_METRICS
-
-
-def best_rows(rows: Sequence[Row], names: Sequence[str]) -> dict[str, float]:
-    """Returns the best value of each metric among `rows`, as far as it shows: to three digits.
-
-    Chance takes no part: a constant is well calibrated without knowing anything.
-    """
-    best = {}
-    for name in names:
-        found = [row.metrics[name].value for row in rows if row.name != CHANCE]
-        values = [round(value, 3) for value in found if not math.isnan(value)]
-        if values:
-            best[name] = min(values) if name in LOWER_IS_BETTER else max(values)
-    return best
 
 
 def report_json(report: Report) -> dict[str, Any]:
@@ -163,6 +147,13 @@ def report_json(report: Report) -> dict[str, Any]:
             }
             for column, rows in scores.groups.items()
         },
+        "gaps": {
+            column: {
+                metric: {"best": gap.best, "worst": gap.worst, **json_measure(gap.difference)}
+                for metric, gap in gaps.items()
+            }
+            for column, gaps in scores.gaps.items()
+        },
         "speaker_probe": _json_speaker_probe(report.speaker_probe),
         **{section.name: dict(section.data) for section in report.sections},
         "left_out": report.left_out,
@@ -192,50 +183,26 @@ def report_html(report: Report, figures: Sequence[Figure]) -> str:
         lower_is_better=LOWER_IS_BETTER,
         best=best_rows(report.scores.rows, names),
         figures=figures,
+        contents=_contents(report, figures),
         data_url=data_url,
         number=number,
         interval=interval,
     )
 
 
-def report_markdown(report: Report, figures: Sequence[Figure]) -> str:
-    """Returns the report as Markdown; the figures are the PNG files beside it."""
-    scores = report.scores
-    names = table_metrics(scores)
-    best = best_rows(scores.rows, names)
-    parts = [f"# {report.title}", report.summary, *(f"> {note}" for note in report.notes)]
-    rows = [[row.name, *(markdown_cell(row.metrics[name], best.get(name)) for name in names)] for row in scores.rows]
-    parts += ["## Results", "Value [95 % interval over speakers], best in bold; models first, then baselines."]
-    parts.append(markdown_table(["", *(METRIC_LABELS[name] for name in names)], rows))
-    parts += [f"![{figure.title}]({figure.name}.png)" for figure in figures]
-    columns = ["AUROC", "AP", "F1", "precision", "recall"]
-    parts += [f"## Emotions ({scores.headline.name})"]
-    parts.append(
-        markdown_table(
-            ["emotion", "positive clips", *columns, "threshold"],
-            [
-                [row.name, str(row.positives), *map(markdown_cell, row.metrics.values()), number(row.threshold)]
-                for row in scores.emotions
-            ],
-        )
-    )
-    parts += [f"- Left out: {emotion}: {reason}" for emotion, reason in report.left_out.items()]
-    for column, groups in scores.groups.items():
-        head = [column, "clips", "speakers", *(METRIC_LABELS[name] for name in scores.truth.headline)]
-        cells = [[g.value, str(g.clips), str(g.speakers), *map(markdown_cell, g.metrics.values())] for g in groups]
-        parts += [f"## By {column}", markdown_table(head, cells)]
-    if report.speaker_probe:
-        voices = [[name, markdown_cell(accuracy)] for name, accuracy in report.speaker_probe.rows]
-        parts += ["## Who is speaking", report.speaker_probe.protocol]
-        parts.append(markdown_table(["features", f"accuracy of {report.speaker_probe.speakers} voices"], voices))
-    for section in report.sections:
-        parts += section_markdown(section)
-    if report.set_aside:
-        parts += ["## Set aside", markdown_table(["file", "reason"], [list(pair) for pair in report.set_aside])]
-    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-    parts += ["## How it was made", f"```\n{report.command}\n```"]
-    parts.append(f"{report.created}, {report.duration_s:.0f} s; corpus {report.fingerprint}; {versions}.")
-    return "\n\n".join(parts) + "\n"
+def _contents(report: Report, figures: Sequence[Figure]) -> list[tuple[str, str]]:
+    """Returns the anchor and the heading of each part that the page has."""
+    parts = [
+        ("main", "Results", True),
+        ("figures", "Figures", figures),
+        ("emotions", "Emotions", True),
+        ("groups", "Groups", report.scores.groups),
+        ("voices", "Who is speaking", report.speaker_probe),
+        *((section.name, section.title, True) for section in report.sections),
+        ("set-aside", "Set aside", report.set_aside),
+        ("made", "How it was made", True),
+    ]
+    return [(anchor, heading) for anchor, heading, there in parts if there]
 
 
 def _json_speaker_probe(probe: SpeakerProbe | None) -> dict[str, Any] | None:

@@ -117,6 +117,21 @@ class GroupRow:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """How far apart the best and the worst group of a column are in one metric.
+
+    Attributes:
+        best: the group with the highest value.
+        worst: the group with the lowest.
+        difference: best minus worst, both on the same resamples of speakers.
+    """
+
+    best: str
+    worst: str
+    difference: Measure
+
+
+@dataclass(frozen=True)
 class SpeakerProbe:
     """How well voices can be told apart from the same embeddings.
 
@@ -133,7 +148,11 @@ class SpeakerProbe:
 
 @dataclass(frozen=True)
 class Scores:
-    """The numbers of a report: `models` starts with the headline one, which emotions and groups belong to."""
+    """The numbers of a report: `models` starts with the headline one, which emotions, groups and gaps belong to.
+
+    `gaps` holds, for each column of `groups`, the gap in each headline metric; none where fewer than two of its
+    groups have two speakers and a value.
+    """
 
     truth: Truth
     headline: Prediction
@@ -141,6 +160,7 @@ class Scores:
     baselines: list[Row]
     emotions: list[EmotionRow]
     groups: dict[str, list[GroupRow]]
+    gaps: dict[str, dict[str, Gap]]
 
     @property
     def rows(self) -> list[Row]:
@@ -157,13 +177,15 @@ def score_all(truth: Truth, models: Sequence[Prediction], baselines: Sequence[Pr
         baselines: predictions of each baseline on the same clips.
     """
     ordered = sorted(models, key=lambda model: model.name != ENSEMBLE)
+    groups = _group_tables(truth, ordered[0])
     return Scores(
         truth=truth,
         headline=ordered[0],
         models=[_row(truth, model) for model in ordered],
         baselines=[_row(truth, baseline) for baseline in baselines],
         emotions=_emotion_rows(truth, ordered[0]),
-        groups=_group_tables(truth, ordered[0]),
+        groups=groups,
+        gaps={column: _gaps(truth, ordered[0], column, rows) for column, rows in groups.items()},
     )
 
 
@@ -183,6 +205,26 @@ def measure(weighted: Weighted, speakers: Sequence[str], n_resamples: int, seed:
             low, high = float(np.maximum(0.0, value - half)), value + half
         measures[name] = Measure(value, low, high)
     return measures
+
+
+def group_difference(truth: Truth, model: Prediction, column: str, pair: tuple[str, str], metric: str) -> Measure:
+    """Returns a metric of a column's first group minus that of its second, with the interval of the difference.
+
+    Both are measured on the same resamples of all speakers, so a speaker who is in both groups cannot part them.
+    """
+    values = np.asarray(truth.groups[column])
+    sides = [(values == value, _weighted_of(truth, model, values == value)) for value in pair]
+
+    def difference(weights: Array) -> dict[str, Array]:
+        first, second = (
+            np.where(weights[:, member].any(axis=1), weighted(weights[:, member])[metric], np.nan)
+            for member, weighted in sides
+        )
+        return {metric: first - second}
+
+    value = float(difference(np.ones((1, len(truth))))[metric][0])
+    interval = bootstrap_intervals(difference, truth.speakers, truth.n_resamples, truth.seed)[metric]
+    return Measure(value, *map(float, interval))
 
 
 def _row(truth: Truth, model: Prediction) -> Row:
@@ -223,15 +265,26 @@ def _group_tables(truth: Truth, model: Prediction) -> dict[str, list[GroupRow]]:
 
 
 def _group_row(truth: Truth, model: Prediction, value: str, member: npt.NDArray[np.bool_]) -> GroupRow:
-    thresholds = np.broadcast_to(model.thresholds, truth.targets.shape)[member]
-    weighted = weighted_metrics(
-        truth.targets[member],
-        model.probabilities[member],
-        thresholds,
-        truth.single_label,
-        truth.positive_share,
-    )
     speakers = [speaker for speaker, inside in zip(truth.speakers, member, strict=True) if inside]
-    metrics = measure(weighted, speakers, truth.n_resamples, truth.seed)
+    metrics = measure(_weighted_of(truth, model, member), speakers, truth.n_resamples, truth.seed)
     chosen = {name: metrics[name] for name in truth.headline}
-    return GroupRow(value or "(empty)", int(member.sum()), len(set(speakers)), chosen)
+    return GroupRow(value, int(member.sum()), len(set(speakers)), chosen)
+
+
+def _gaps(truth: Truth, model: Prediction, column: str, rows: Sequence[GroupRow]) -> dict[str, Gap]:
+    gaps = {}
+    for metric in truth.headline:
+        # One speaker's value does not move when speakers are drawn anew: its interval would be too narrow.
+        known = [row for row in rows if row.speakers > 1 and not np.isnan(row.metrics[metric].value)]
+        if len(known) > 1:
+            ranked = [row.value for row in sorted(known, key=lambda row: row.metrics[metric].value)]
+            difference = group_difference(truth, model, column, (ranked[-1], ranked[0]), metric)
+            gaps[metric] = Gap(ranked[-1], ranked[0], difference)
+    return gaps
+
+
+def _weighted_of(truth: Truth, model: Prediction, member: npt.NDArray[np.bool_]) -> Weighted:
+    thresholds = np.broadcast_to(model.thresholds, truth.targets.shape)[member]
+    return weighted_metrics(
+        truth.targets[member], model.probabilities[member], thresholds, truth.single_label, truth.positive_share
+    )
