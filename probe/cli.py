@@ -10,6 +10,8 @@ from configs.console import make_parser, run_command, say
 
 EXAMPLES = """  probe --from checkpoints/my-run --data labels.csv --out reports/probe
   probe --from checkpoints/my-run/resnet10t --data labels.csv --out reports/folds folds=5
+  probe --from checkpoints/my-run --data labels.csv --out reports/labels --fractions 0.01,0.05,0.1,0.25,1
+  probe --from checkpoints/my-run --data acted.csv --test spoken.csv --out reports/across
   probe compare reports/probe reports/folds"""
 
 
@@ -28,8 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--from", dest="source", required=True, type=Path, metavar="RUN", help="run or backbone folder")
     parser.add_argument("--data", required=True, type=Path, metavar="CSV", help="labels.csv")
+    parser.add_argument("--test", type=Path, metavar="CSV", help="another corpus to score on; --data is fitted to")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where the report goes")
     parser.add_argument("--config", default="probe.yaml", help="YAML file or shipped config (default: %(default)s)")
+    parser.add_argument("--fractions", metavar="F[,F...]", help="fit to parts of the labels too, such as 0.01,0.1,1")
+    parser.add_argument("--stress", action="store_true", help="score once more under noise, a telephone, mp3 and more")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the config to change")
     parsed = parser.parse_intermixed_args(words)
     parsed.command = shlex.join(["probe", *words])
@@ -40,11 +45,15 @@ def _probe(arguments: argparse.Namespace) -> None:
     from configs.settings import load_settings
     from probe.settings import ProbeSettings
 
-    settings = load_settings(ProbeSettings, arguments.config, arguments.overrides)
+    overrides = [*arguments.overrides, *(["stress=true"] if arguments.stress else [])]
+    if arguments.fractions is not None:
+        overrides.append(f"fractions={arguments.fractions}")
+    settings = load_settings(ProbeSettings, arguments.config, overrides)
     from probe.compare import print_results
     from probe.run import probe
 
-    print_results(probe(arguments.source, arguments.data, arguments.out, settings, arguments.command))
+    report = probe(arguments.source, arguments.data, arguments.out, settings, arguments.command, arguments.test)
+    print_results(report)
     say(f"report: {arguments.out / 'report.html'}")
 
 

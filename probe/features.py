@@ -57,14 +57,14 @@ def features_of(encoders: dict[str, tuple[Encoder, EncoderCard]], settings: Prob
             )
             found.append(Features(title, describe, _size_note(module), trained=title == name))
     found.append(Features(LOGMEL, logmel_statistics))
-    if settings.egemaps == "auto" and egemaps_installed():
+    if settings.egemaps and egemaps_installed():
         found.append(Features(EGEMAPS, egemaps, NOTE))
     return found
 
 
 def missing_features(settings: ProbeSettings) -> list[str]:
     """Returns what a report says of a baseline that is wanted and not installed."""
-    return [MISSING] if settings.egemaps == "auto" and not egemaps_installed() else []
+    return [MISSING] if settings.egemaps and not egemaps_installed() else []
 
 
 def twins_of(features: Sequence[Features]) -> list[Features]:

@@ -10,38 +10,65 @@ import numpy as np
 import torch
 
 from configs.console import say, track
+from configs.errors import ConfigError
 from corpus.labels import LabelTable, read_labels
 from corpus.waveforms import clips_of, open_waveforms
 from pretrain.checkpoint import EncoderCard, backbone_folders, load_encoder, package_versions
-from probe.division import learnable
+from probe.across import across_section, cross
+from probe.division import learnable, refuse_repeated_sound
+from probe.efficiency import efficiency_section
 from probe.embed import Embeddings
-from probe.features import features_of
+from probe.features import features_of, missing_features
 from probe.fitting import fit_probes, predictions_of
+from probe.fractions import fractions_text, probe_trials
+from probe.mistakes import mistakes_section
 from probe.protocol import protocol_of, truth_of
 from probe.report import Report, write_report
 from probe.scores import SpeakerProbe, score_all
 from probe.settings import ProbeSettings
 from probe.speakers import speaker_probe, voice_hits, voice_task
+from probe.stress import compared, stress_probes, stress_section
 from probe.words import label_notes, score_notes, summary_of
 
 
-def probe(source: Path, data: Path, out: Path, settings: ProbeSettings, command: str = "probe") -> Report:
+def probe(
+    source: Path,
+    data: Path,
+    out: Path,
+    settings: ProbeSettings,
+    command: str = "probe",
+    test: Path | None = None,
+) -> Report:
     """Probes the encoders of a run on labelled clips, writes the report into `out` and returns it.
 
+    Args:
+        source: run or backbone folder of `pretrain`.
+        data: labels.csv.
+        out: where the report goes.
+        settings: how clips are embedded, split and scored.
+        command: as it was typed, for the report.
+        test: labels.csv of another corpus; then the probes are fitted to `data` and scored on this.
+
     Raises:
+        ConfigError: folds and another corpus to score on.
         EmoclrError: no checkpoint, no usable labels, no readable clips, or a folder that cannot be written to.
     """
     began = time.monotonic()
+    if test and settings.folds:
+        raise ConfigError("folds divide one corpus; with --test, --data is fitted to and --test is scored")
     folders = backbone_folders(source)
     encoders = [load_encoder(folder) for folder in folders]
     cards = [card for _, card in encoders]
     names = [folder.name for folder in folders] if len(folders) > 1 else [cards[0].encoder.backbone]
     whole = read_labels(data, settings.emotions)
+    crossing = cross(whole, read_labels(test)) if test else None
+    whole = crossing.table if crossing else whole
     store = open_waveforms(clips_of(whole))
     readable = whole.select(store.source_rows)
     table, rows, division, left_out = learnable(
         readable, np.arange(len(readable)), settings.folds, settings.positive_share, settings.seed
     )
+    refuse_repeated_sound(table, division, store.digests[rows])
     if settings.threads:
         torch.set_num_threads(settings.threads)
     features = features_of(dict(zip(names, encoders, strict=True)), settings)
@@ -52,11 +79,25 @@ def probe(source: Path, data: Path, out: Path, settings: ProbeSettings, command:
     fits = fit_probes(matrices, table, division, settings.positive_share)
     scored = [{name: matrix[test] for name, matrix in matrices.items()} for _, test in division.folds]
     models, baselines = predictions_of(features, fits, scored, table, division)
+    sections = []
+    if crossing:
+        sections.append(across_section(crossing, table, division, settings.positive_share))
+    if settings.fractions:
+        trials, too_small = probe_trials(features, matrices, table, division, (models, baselines), settings)
+        sections.append(efficiency_section(truth, trials, too_small, fractions_text(table, settings)))
+    if settings.stress:
+        stressed = stress_probes(features, fits, store, rows, table, division, settings.seed)
+        sections.append(stress_section(truth, compared(models, baselines), stressed))
     say("scoring")
+    scores = score_all(truth, models, baselines)
+    clips = table.select(division.scored)
+    sections.append(
+        mistakes_section(truth, scores.headline, clips, store, rows[division.scored], players=settings.players)
+    )
     report = Report(
-        title=f"Linear probe of {source.resolve().name} on {data.stem}",
-        summary=summary_of(table, division, cards, settings),
-        scores=score_all(truth, models, baselines),
+        title=f"Linear probe of {source.resolve().name} {_on(data, test)}",
+        summary=f"{crossing.text + ' ' if crossing else ''}{summary_of(table, division, cards, settings)}",
+        scores=scores,
         protocol=protocol_of(table, division, settings.seed),
         command=command,
         versions=package_versions() | {"scikit-learn": importlib.metadata.version("scikit-learn")},
@@ -67,11 +108,14 @@ def probe(source: Path, data: Path, out: Path, settings: ProbeSettings, command:
             *label_notes(table, settings.positive_share),
             *score_notes(table, division, settings.positive_share),
             *_unfinished(names, cards),
+            *missing_features(settings),
         ],
-        left_out=left_out,
+        left_out=(crossing.left_out if crossing else {}) | left_out,
         set_aside=[(str(failure.path), failure.reason) for failure in store.failures],
         settings=settings.model_dump(mode="json"),
         speaker_probe=_speaker_probe(whole_matrices, readable, settings),
+        sections=sections,
+        clips=clips,
     )
     write_report(report, out)
     return report
@@ -86,6 +130,10 @@ def _speaker_probe(
     hits = {name: voice_hits(matrices[name], task, settings.seed) for name in track(list(matrices), "speaker probe")}
     remark = "A contrast learns voices easily; what it spends on them, emotions do not get."
     return speaker_probe(hits, task, remark, settings.bootstrap_resamples, settings.seed)
+
+
+def _on(data: Path, test: Path | None) -> str:
+    return f"across corpora, from {data.stem} to {test.stem}" if test else f"on {data.stem}"
 
 
 def _unfinished(names: Sequence[str], cards: Sequence[EncoderCard]) -> list[str]:

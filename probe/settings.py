@@ -19,11 +19,12 @@ class ProbeSettings(Settings):
     positive_share: float = Field(POSITIVE_SHARE, gt=0, le=1, description="the share from which an emotion is there")
     bootstrap_resamples: int = Field(1000, ge=20, description="resamples of speakers behind each interval")
     stress: bool = Field(False, description="score once more under noise, a telephone, mp3, a room, other gains")
-    egemaps: Literal["auto", "off"] = Field("auto", description="auto: the baseline where openSMILE is installed")
+    egemaps: bool = Field(True, description="the baseline of that name, where openSMILE is installed")
     fractions: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
         None, description="label efficiency: parts of the training clips to fit to; None: only all"
     )
     fraction_seeds: int = Field(5, ge=1, description="how often each part is drawn")
+    players: bool = Field(True, description="whether the report holds the sound of the clips that it shows")
     seed: int = Field(0, ge=0, description="of folds, untrained encoders and bootstrap")
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"

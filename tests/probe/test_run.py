@@ -15,7 +15,7 @@ from probe.cli import main
 
 RATE = 16_000
 N_SPEAKERS, EACH = 12, 8
-QUICK = ["bootstrap_resamples=50", "threads=1", "device=cpu"]
+QUICK = ["bootstrap_resamples=50", "threads=1", "device=cpu", "egemaps=false"]
 
 
 @pytest.fixture(scope="module")
