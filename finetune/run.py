@@ -32,6 +32,7 @@ from finetune.stress import stress_members
 from finetune.unlabeled import pool_for, second_round, unlabeled_section
 from finetune.words import summary_of
 from pretrain.checkpoint import package_versions
+from probe.mistakes import mistakes_section
 from probe.protocol import protocol_of, truth_of
 from probe.report import Report, write_report
 from probe.scores import ENSEMBLE, score_all
@@ -117,10 +118,14 @@ def finetune(
         sections.append(label_efficiency(out, starts, labelled, parts, too_small, truth, described, own, settings))
     about = [*label_notes(table, share), *settings.augment.unsafe]
     say("scoring")
+    scores = score_all(truth, models, baselines)
+    clips = table.select(division.scored)
+    heard = labelled.rows[division.scored]
+    sections.append(mistakes_section(truth, scores.headline, clips, store, heard, players=settings.players))
     report = Report(
         title=f"Emotion models {out.resolve().name} on {data.stem}",
         summary=summary_of(table, division, settings, list(members)),
-        scores=score_all(truth, models, baselines),
+        scores=scores,
         protocol=protocol_of(table, division, settings.seed),
         command=command,
         versions=package_versions(),
@@ -133,6 +138,7 @@ def finetune(
         settings=settings.model_dump(mode="json"),
         speaker_probe=speaker_rows(members, labelled.voices, settings),
         sections=sections,
+        clips=clips,
     )
     _write_ensemble(out, members, together, report, settings, about)
     write_report(report, out / REPORT)

@@ -12,7 +12,7 @@ from probe.metrics import POSITIVE_SHARE
 
 # What may differ between a run and its resumption without changing what its members learn.
 FREE_TO_CHANGE = frozenset(
-    {"backbones", "workers", "compare_seeds", "from_scratch", "fractions", "fraction_seeds", "stress"}
+    {"backbones", "workers", "compare_seeds", "from_scratch", "fractions", "fraction_seeds", "stress", "players"}
 )
 
 
@@ -90,6 +90,7 @@ class FinetuneSettings(Settings):
     positive_share: float = Field(POSITIVE_SHARE, gt=0, le=1, description="the share from which an emotion is there")
     stress: bool = Field(False, description="score once more under noise, a telephone, mp3, a room, other gains")
     bootstrap_resamples: int = Field(1000, ge=20, description="resamples of speakers behind each interval")
+    players: bool = Field(True, description="whether the report holds the sound of the clips that it shows")
 
     seed: int = Field(0, ge=0)
     workers: int | None = Field(None, ge=0, description="data processes; null for one a spare core, at most 8")
