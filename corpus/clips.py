@@ -1,7 +1,7 @@
 """A list of clips: which parts of which recordings, and who speaks."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -146,14 +146,25 @@ class ClipTable:
         recoded[used] = np.arange(len(used))
         return recoded[codes], [self.speaker_names[code] for code in used]
 
+    def with_speakers(self, codes: NDArray[np.int64], names: Sequence[str]) -> "ClipTable":
+        """Returns these clips with the speakers that `codes` number in `names`, in any order; -1 is unknown."""
+        order = sorted(range(len(names)), key=names.__getitem__)
+        places = np.full(len(names) + 1, -1)  # -1 finds the last
+        places[order] = np.arange(len(order))
+        table = replace(self, speakers=places[codes], speaker_names=[names[place] for place in order])
+        speakers, used = table.speakers_of(np.arange(len(self)))
+        return replace(table, speakers=speakers, speaker_names=used)
+
     def without_repeats(self) -> "ClipTable":
         """Returns each part of a recording once, where it stands first, with its speaker where one row knows it."""
-        codes = self.paths.to_arrow().dictionary_encode().indices.to_numpy()
+        codes = self.paths.codes()
+        if not len(codes) or codes.max() == len(codes) - 1:
+            return self
         ends = np.where(np.isnan(self.end_s), np.inf, self.end_s)
         order = np.lexsort((self.speakers < 0, ends, self.start_s, codes))
         changes = [np.diff(values[order]) != 0 for values in (codes, self.start_s)]
         changes.append(ends[order][1:] != ends[order][:-1])
-        first = np.flatnonzero(np.concatenate([[True], np.logical_or.reduce(changes)])) if len(self) else order
+        first = np.flatnonzero(np.concatenate([[True], np.logical_or.reduce(changes)]))
         if len(first) == len(self):
             return self
         stands = np.minimum.reduceat(order, first)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_AT_ONCE = 1 << 16
+
 
 class PathArray(Sequence[Path]):
     """Paths, absolute, as the bytes of the file system one after the other.
@@ -63,6 +65,29 @@ class PathArray(Sequence[Path]):
         digest = hashlib.blake2b(self._content.data, digest_size=8)
         digest.update(self._ends.data)
         return digest.hexdigest()
+
+    def codes(self) -> NDArray[np.int64]:
+        """Returns a number for each path, int64 `(paths,)`, from 0 on and the same for equal paths.
+
+        Paths are told apart by Python's hash, and only those that share one are compared: a dictionary of all of them
+        would take as much memory again as they do.
+        """
+        hashes = np.fromiter(map(hash, self.names()), dtype=np.int64, count=len(self))
+        _, codes, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+        shared = np.flatnonzero(counts[codes] > 1)
+        if len(shared):
+            codes = codes + len(self)
+            codes[shared] = self.take(shared).to_arrow().dictionary_encode().indices.to_numpy()
+            codes = np.unique(codes, return_inverse=True)[1]
+        return codes
+
+    def names(self) -> Iterator[bytes]:
+        """Yields the paths as the bytes of the file system."""
+        begin = 0
+        for first in range(0, len(self), _AT_ONCE):
+            for end in self._ends[first : first + _AT_ONCE].tolist():
+                yield self._content[begin:end].tobytes()
+                begin = end
 
     def to_arrow(self) -> "pa.LargeBinaryArray":
         """Returns the paths as a column, without a copy of the names."""

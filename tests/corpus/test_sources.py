@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from configs.errors import ConfigError
 from corpus.clips import Clip
 from corpus.index import Row, table_of, write_index
 from corpus.labels import LabelsError, read_clips
+from corpus.paths import PathArray
 from corpus.plain_csv import read_plain_clips
 from corpus.sources import clips_from, clips_of
 
@@ -82,6 +85,44 @@ def test_a_table_of_clips_can_be_taken_apart_and_joined(write_csv):
     some = clips.take(np.array([3, 1, 0]))
     assert list(some) == [clips[3], clips[1], clips[0]]
     assert some.speaker_names == ["1", "3"]
+
+
+@pytest.mark.parametrize("hashed", [hash, lambda name: len(name), lambda name: 0])
+def test_paths_are_told_apart_whatever_their_hashes(monkeypatch, hashed):
+    monkeypatch.setattr("corpus.paths.hash", hashed, raising=False)
+    names = [f"/{number % 7}{'x' * (number % 3)}.wav" for number in range(200)]
+    codes = PathArray.of(map(Path, names)).codes()
+    assert set(codes.tolist()) == set(range(21))
+    assert len(set(zip(names, codes.tolist(), strict=True))) == 21
+
+
+def test_a_part_that_comes_twice_stands_once_where_it_came_first(write_csv):
+    rows = ["b.wav,,,", "a.wav,,1,2", "a.wav,ann,1,2", "a.wav,,1,", "b.wav,,,", "c.wav,bob,,"]
+    clips = clips_from([write_csv("path,speaker,start_s,end_s", *rows)])
+    parts = [(clip.path.name, clip.start_s, clip.end_s, clip.speaker) for clip in clips]
+    assert parts == [
+        ("b.wav", 0, None, None),
+        ("a.wav", 1, 2, "ann"),
+        ("a.wav", 1, None, None),
+        ("c.wav", 0, None, "bob"),
+    ]
+
+
+def test_a_csv_of_many_blocks_is_read_as_one_of_few_rows(tmp_path):
+    """Several megabytes, so that speakers, splits and what is wrong stand in different blocks."""
+    place = "/recordings/" + "x" * 200
+    rows = [f"{place}/{row}.wav,s{row * 7 % 50},{('train', 'test')[row * 7 % 2]}" for row in range(20_000)]
+    source = tmp_path / "labels.csv"
+    source.write_text("path,speaker,split\n" + "\n".join(rows))
+    clips = read_plain_clips(source, ["test"], "")
+    assert clips is not None and len(clips) == 10_000
+    assert [clip.speaker for clip in clips] == [f"s{row * 7 % 50}" for row in range(1, 20_000, 2)]
+    assert clips.speaker_names == sorted({f"s{number}" for number in range(1, 50, 2)})
+    for wrong in (f"{place}/z.wav,s0,test", f"{place}/z.wav,s0,dev", f"{place}/z.wav,s0", ",s0,train"):
+        source.write_text("path,speaker,split\n" + "\n".join([*rows, wrong]))
+        assert read_plain_clips(source, None, "") is None
+        with pytest.raises(LabelsError, match="row 20002"):
+            read_clips(source)
 
 
 PLAIN = [
