@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import EmoclrError
+from probe.answers import ANSWERS, read_answers
 from probe.cells import best_rows, interval, number, table_metrics
 from probe.figures import METRIC_LABELS
 from probe.report import Report
+from probe.scores import Measure
+from probe.shared_clips import differences
 
 COMPARED = ("uar", "wa", "macro_auroc", "map", "macro_f1", "ece")
 NARROWEST = 110
@@ -40,7 +43,7 @@ def print_results(report: Report) -> None:
 
 
 def print_comparison(folders: Sequence[Path]) -> None:
-    """Prints the headline and the baselines of several reports, with where their pages are.
+    """Prints the headline and the baselines of several reports, how far they differ, and where their pages are.
 
     Raises:
         EmoclrError: a folder holds no report.
@@ -64,9 +67,53 @@ def print_comparison(folders: Sequence[Path]) -> None:
             table.add_row(f"  {name}", *(_cell(metrics.get(metric)) for metric in shown))
         table.add_row()
     _print(table)
+    if len(reports) > 1:
+        _print_differences(reports, shown)
     for folder, content in reports:
         # Not through rich, which would break a long path over lines.
         print(f"{content['title']}: {folder / 'report.html'}")
+
+
+def _print_differences(reports: Sequence[tuple[Path, dict[str, Any]]], shown: Sequence[str]) -> None:
+    """Prints each report's headline minus that of the first, clip by clip; where there is none, why."""
+    from rich.table import Table
+
+    (folder, first), *others = reports
+    title = f"Differences from {first['title']}, with 95 % intervals over the speakers that both scored"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    for name in shown:
+        table.add_column(METRIC_LABELS[name], justify="right", no_wrap=True)
+    reasons = []
+    answers = read_answers(folder / ANSWERS)
+    for other, content in others:
+        theirs = read_answers(other / ANSWERS)
+        if answers is None or theirs is None:
+            missing = folder if answers is None else other
+            reasons.append(
+                f"no differences for {content['title']}: {missing} has no {ANSWERS}: make that report anew to have one"
+            )
+            continue
+        found = differences(answers, theirs, (first["protocol"], content["protocol"]))
+        if isinstance(found, str):
+            reasons.append(f"no differences for {content['title']}: {found}")
+            continue
+        metrics, remark = found
+        table.add_row(f"  {content['title']}", *(_difference(metrics.get(name)) for name in shown))
+        if remark:
+            reasons.append(f"{content['title']}: differences {remark}")
+    if table.row_count:
+        _print(table)
+    for reason in reasons:
+        print(reason)
+    print()
+
+
+def _difference(found: Measure | None) -> str:
+    if found is None or math.isnan(found.value):
+        return "–"
+    shown = f"{found.value:+.3f} [dim]{found.low:+.3f} to {found.high:+.3f}[/dim]"
+    return f"[bold]{shown}[/bold]" if found.low > 0 or found.high < 0 else shown
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -1,0 +1,123 @@
+"""Reports are compared clip by clip: differences with intervals, or the reason why there are none."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from corpus.labels import LabelTable
+from probe.answers import ANSWERS, answers_csv, read_answers
+from probe.cli import main
+from probe.metrics import emotion_metrics
+from probe.report import Report, report_json
+from probe.scores import Prediction, Truth, score_all
+
+N = 120
+MakeReport = Callable[..., Report]
+Write = Callable[..., Path]
+
+
+def table_of(truth: Truth, names: list[str]) -> LabelTable:
+    n = len(names)
+    return LabelTable(
+        source=Path("/data/labels.csv"),
+        paths=[Path("/data/clips") / name for name in names],
+        emotions=list(truth.emotions),
+        targets=truth.targets.astype(np.float32),
+        speakers=list(truth.speakers),
+        splits=None,
+        start_s=np.zeros(n),
+        end_s=np.full(n, np.nan),
+        groups={},
+    )
+
+
+@pytest.fixture(scope="module", name="write")
+def _write(tmp_path_factory: pytest.TempPathFactory, make_report: MakeReport) -> Write:
+    """Writes `report.json` and `answers.csv` of a model that is right with a share of clips."""
+    base = make_report(models=1, clips=60)
+
+    def write(
+        skill: float, rows: slice = slice(None), emotions: tuple[str, ...] = ("joy", "fear"), flip: int = 0
+    ) -> Path:
+        generator = np.random.default_rng(7)
+        targets = (generator.random((N, 2)) < 0.4).astype(np.float64)
+        noise = generator.random((N, 2))
+        probabilities = np.round(skill * targets + (1 - skill) * noise, 4)[rows]
+        targets[:flip] = 1 - targets[:flip]
+        speakers = [f"s{clip % 12}" for clip in range(N)][rows]
+        truth = Truth(list(emotions), targets[rows], speakers, n_resamples=100)
+        scores = score_all(truth, [Prediction("model", probabilities, np.array([0.5, 0.5]))])
+        names = [f"{clip}.wav" for clip in range(N)][rows]
+        report = replace(base, title=f"skill {skill}", scores=scores, clips=table_of(truth, names))
+        folder = tmp_path_factory.mktemp("report")
+        (folder / "report.json").write_text(json.dumps(report_json(report)))
+        assert report.clips is not None
+        (folder / ANSWERS).write_text(answers_csv(report.clips, truth, scores.headline))
+        return folder
+
+    return write
+
+
+def test_answers_come_back_as_they_were_written(write: Write) -> None:
+    answers = read_answers(write(0.3) / ANSWERS)
+    assert answers is not None and answers.emotions == ["joy", "fear"]
+    assert answers.clips[3] == ("clips/3.wav", "0", "") and answers.speakers[3] == "s3"
+    assert answers.targets.shape == answers.probabilities.shape == answers.thresholds.shape == (N, 2)
+    assert set(np.unique(answers.thresholds)) == {0.5}
+
+
+def test_differences_are_those_of_the_two_headlines(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = write(0.2), write(0.6)
+    assert main(["compare", str(first), str(second)]) == 0
+    printed = capsys.readouterr().out
+    values = []
+    for folder in (first, second):
+        answers = read_answers(folder / ANSWERS)
+        assert answers is not None
+        found = emotion_metrics(answers.targets, answers.probabilities, answers.thresholds, single_label=False)
+        values.append(found["macro_auroc"])
+    assert "Differences from skill 0.2" in printed
+    assert f"{values[1] - values[0]:+.3f}" in printed
+
+
+def test_a_report_differs_from_itself_by_nothing(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(write(0.4))
+    assert main(["compare", folder, folder]) == 0
+    assert "+0.000 +0.000 to +0.000" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"rows": slice(0, 40)}, "it scored other clips: 40 clips are in both, of 120 and 40"),
+        ({"emotions": ("joy", "awe")}, "it scores other emotions (joy, awe) than the first (joy, fear)"),
+        ({"flip": 5}, "5 of the 120 clips that both scored are labelled otherwise"),
+        ({"rows": slice(0, 100)}, "differences only on the clips that both scored: 100 clips are in both"),
+    ],
+)
+def test_what_cannot_be_compared_is_told(
+    write: Write, capsys: pytest.CaptureFixture[str], change: dict[str, object], told: str
+) -> None:
+    assert main(["compare", str(write(0.2)), str(write(0.5, **change))]) == 0
+    printed = capsys.readouterr().out
+    assert told in printed
+    assert ("no differences for skill 0.5" in printed) == ("only" not in told)
+
+
+def test_a_report_without_answers_is_shown_side_by_side(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = write(0.2), write(0.5)
+    (second / ANSWERS).unlink()
+    assert main(["compare", str(first), str(second)]) == 0
+    printed = capsys.readouterr().out
+    assert f"{second} has no answers.csv" in printed and "skill 0.5" in printed
+
+
+def test_answers_that_are_something_else_are_an_error(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = write(0.2), write(0.5)
+    (second / ANSWERS).write_text("path,joy\na.wav,1\n")
+    assert main(["compare", str(first), str(second)]) == 1
+    assert "is no answers.csv" in capsys.readouterr().err
