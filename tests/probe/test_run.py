@@ -63,7 +63,7 @@ def test_it_ends_well_and_writes_the_report(done: tuple[int, Path]) -> None:
     code, out = done
     assert code == 0
     assert {"report.html", "report.json", "report.md"} <= {path.name for path in out.iterdir()}
-    assert len(list(out.glob("*.png"))) == 6
+    assert len(list(out.glob("*.png"))) == 8
 
 
 def test_encoders_their_untrained_twins_and_the_baselines_stand_in_one_table(content: dict[str, Any]) -> None:
