@@ -1,0 +1,145 @@
+"""What a setting of fine-tuning is worth: trainings that differ in one thing, scored on speakers nothing was chosen by.
+
+    python benchmarks/finetuning.py LABELS.csv --from RUN --variant "name: key=value key=value" [--variant ...]
+
+Every variant is trained on four fifths of the training speakers; the moment to stop, temperatures and thresholds are
+chosen on the other fifth, and the scores are those of the labels' validation speakers. Test speakers take no part, so
+what is settled here can be reported on them. Prints a Markdown table, one row as soon as it is known: the mean over
+seeds of each metric, and by how much it lies above the first variant's, with 95 % intervals over the same resamples of
+speakers.
+"""
+
+import argparse
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from configs.settings import load_settings
+from corpus.labels import LabelTable, read_labels
+from corpus.splits import speaker_codes, speaker_folds
+from corpus.waveforms import clips_of, open_waveforms
+from finetune.settings import FinetuneSettings
+from finetune.starts import find_starts
+from finetune.train import Task, train_member
+from probe.division import learnable, three_parts
+from probe.metrics import Array, Weighted, weighted_metrics
+from probe.scores import Measure, measure
+
+HELD_OUT = 5
+SPLIT_SEED = 0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A variant's metrics as functions of the clips' weights, the mean over seeds, and how its trainings went."""
+
+    metrics: Weighted
+    best_epochs: list[int]
+    minutes: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Short fine-tunings, scored on validation speakers.")
+    parser.add_argument("labels", type=Path)
+    parser.add_argument("--variant", action="append", required=True, help='"name: key=value key=value"')
+    parser.add_argument("--from", dest="source", type=Path, help="run of pretrain; without: from scratch")
+    parser.add_argument("--backbone", default="mobilenetv3_small_100")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each variant")
+    parser.add_argument("--config", default="finetune.yaml")
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--resamples", type=int, default=1000)
+    arguments = parser.parse_args()
+    task, table = task_of(arguments)
+    scored = table.select(table.rows_of("test"))
+    speakers = [str(code) for code in speaker_codes(scored)]
+    names = ("uar", "wa") if task.single_label else ("macro_auroc", "map")
+
+    def cells(weighted: Weighted, sign: str) -> str:
+        found = measure(weighted, speakers, arguments.resamples, SPLIT_SEED)
+        return " | ".join(written(found[name], sign) for name in names)
+
+    differences = " | ".join(f"difference of {name}" for name in names)
+    print(f"| variant | best epoch | {' | '.join(names)} | {differences} | minutes |", flush=True)
+    print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    first: Trained | None = None
+    for variant in arguments.variant:
+        title, _, overrides = variant.partition(":")
+        trained = train(arguments, task, overrides.split())
+        against = cells(difference(trained.metrics, first.metrics), "+") if first else " | "
+        first = first or trained
+        epochs = ", ".join(map(str, trained.best_epochs))
+        row = f"{title.strip()} | {epochs} | {cells(trained.metrics, '')} | {against} | {trained.minutes:.0f}"
+        print(f"| {row} |", flush=True)
+
+
+def task_of(arguments: argparse.Namespace) -> tuple[Task, LabelTable]:
+    """Returns what all variants learn, and its labels, of which `test` are the labels' own validation speakers."""
+    table = read_labels(arguments.labels, None)
+    fitted, scored = table.rows_of("train"), table.rows_of("validation")
+    splits = np.full(len(table), "", dtype=object)
+    splits[fitted] = "train"
+    _, held_out = speaker_folds(table.select(fitted), HELD_OUT, SPLIT_SEED)[0]
+    splits[fitted[held_out]] = "validation"
+    splits[scored] = "test"
+    table = replace(table, splits=splits.tolist()).select(np.sort(np.concatenate([fitted, scored])))
+    store = open_waveforms(clips_of(table), arguments.cache)
+    table = table.select(store.source_rows)
+    share = load_settings(FinetuneSettings, arguments.config, []).positive_share
+    table, rows, division, _ = learnable(table, np.arange(len(table)), None, share, SPLIT_SEED, validated=True)
+    targets = np.zeros((len(store), len(table.emotions)), dtype=np.float32)
+    targets[rows] = table.targets
+    fit, held, test = (rows[part] for part in three_parts(table, division, 0))
+    return Task(store, table.emotions, targets, fit, held, test, table.single_label), table
+
+
+def train(arguments: argparse.Namespace, task: Task, overrides: list[str]) -> Trained:
+    """Returns what a variant comes to, trained once a seed."""
+    given = [f"backbones=[{arguments.backbone}]", f"epochs={arguments.epochs}"]
+    began = time.monotonic()
+    each, best_epochs = [], []
+    for seed in range(arguments.seeds):
+        settings = load_settings(FinetuneSettings, arguments.config, [*given, f"seed={seed}", *overrides])
+        (start,) = find_starts([arguments.source] if arguments.source else [], settings)
+        encoder, crop_s, origin = start.encoder(settings, task.store, task.train)
+        with tempfile.TemporaryDirectory() as folder:
+            heard_before = arguments.source is not None
+            member = train_member(
+                Path(folder) / start.name, encoder, task, settings, crop_s, origin, heard_before=heard_before
+            )
+        thresholds = np.array(member.card.thresholds)
+        each.append(
+            weighted_metrics(
+                task.targets[task.test], member.test, thresholds, task.single_label, settings.positive_share
+            )
+        )
+        best_epochs.append(int(member.card.metrics["best_epoch"]))
+
+    def mean(weights: Array) -> dict[str, Array]:
+        found = [metrics(weights) for metrics in each]
+        return {name: np.mean([one[name] for one in found], axis=0) for name in found[0]}
+
+    return Trained(mean, best_epochs, (time.monotonic() - began) / 60)
+
+
+def difference(first: Weighted, second: Weighted) -> Weighted:
+    """Returns the metrics of the first less those of the second, on the same clips."""
+
+    def weighted(weights: Array) -> dict[str, Array]:
+        ours, theirs = first(weights), second(weights)
+        return {name: ours[name] - theirs[name] for name in ours}
+
+    return weighted
+
+
+def written(found: Measure, sign: str) -> str:
+    return f"{found.value:{sign}.4f} [{found.low:{sign}.4f}, {found.high:{sign}.4f}]"
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(2)
+    main()
