@@ -73,10 +73,10 @@ def stress_probes(
 
 def tell_cost(store: Waveforms, clips: Rows) -> None:
     """Says how much there is to hear."""
-    seconds, whole = float(store.samples[clips].sum()), float(store.samples.sum())
+    ratio = len(CONDITIONS) * store.samples[clips].sum() / store.samples.sum()
     say(
         f"stress: {len(CONDITIONS)} conditions of {len(clips):,} clips, "
-        f"{len(CONDITIONS) * seconds / whole:.1f} times as much sound as all clips of the labels"
+        f"{ratio:.1f} times as much sound as all clips of the labels"
     )
 
 

@@ -179,12 +179,12 @@ def test_the_command_reports_it_where_it_is_asked_for(
         [[*row, splits[clip // 4]] for clip, row in enumerate(rows)],
     )
     out = tmp_path / "report"
-    words = ["--from", run, "--data", data, "--out", out, "--stress", "bootstrap_resamples=20", "threads=1"]
-    assert main([*map(str, words), "device=cpu"]) == 0
+    words = ["--from", run, "--data", data, "--out", out, "--stress", "bootstrap_resamples=20", "egemaps=false"]
+    assert main([*map(str, words), "device=cpu", "threads=1"]) == 0
     content = json.loads((out / "report.json").read_text())
     assert content["made"]["settings"]["stress"] is True
     models = list(content["stress"]["models"])
-    assert models[:3] == ["test_resnet", "untrained test_resnet", "log-mel mean and deviation"] and CHANCE not in models
+    assert models == ["test_resnet", "untrained test_resnet", "log-mel mean and deviation"]
     for model in content["stress"]["models"].values():
         assert list(model) == [condition.name for condition in CONDITIONS]
         for found in model.values():
