@@ -58,6 +58,15 @@ def test_logistic_regression_gives_scikit_learns_probabilities(classes: int) -> 
     assert powers / powers.sum(1, keepdims=True) == pytest.approx(reference, abs=0.02)
 
 
+def test_a_fold_that_is_fitted_to_one_class_alone_answers_with_it() -> None:
+    features, target = np.random.default_rng(0).normal(size=(6, 2)), np.eye(2)[[0, 0, 0, 0, 1, 1]]
+    folds = [(np.arange(4), np.arange(4, 6)), (np.arange(2, 6), np.arange(2))]
+    folds.append((np.array([0, 1, 4, 5]), np.arange(2, 4)))
+    probe = LinearProbe(single_label=True).fit(features, target, folds)
+    assert probe.out_of_fold_[4:] == pytest.approx(np.array([[1.0, 0.0]] * 2))
+    assert np.isfinite(probe.predict_proba(features)).all()
+
+
 def test_a_class_that_a_fold_lacks_is_never_its_answer() -> None:
     matrix = np.random.default_rng(0).normal(size=(30, 4))
     ((coefficients, intercepts),) = logistic_path(matrix, np.eye(4)[np.arange(30) % 3], (1.0,))
