@@ -183,18 +183,18 @@ def report_html(report: Report, figures: Sequence[Figure]) -> str:
         lower_is_better=LOWER_IS_BETTER,
         best=best_rows(report.scores.rows, names),
         figures=figures,
-        contents=_contents(report, figures),
+        contents=_contents(report),
         data_url=data_url,
         number=number,
         interval=interval,
     )
 
 
-def _contents(report: Report, figures: Sequence[Figure]) -> list[tuple[str, str]]:
+def _contents(report: Report) -> list[tuple[str, str]]:
     """Returns the anchor and the heading of each part that the page has."""
     parts = [
         ("main", "Results", True),
-        ("figures", "Figures", figures),
+        ("figures", "Figures", True),
         ("emotions", "Emotions", True),
         ("groups", "Groups", report.scores.groups),
         ("voices", "Who is speaking", report.speaker_probe),

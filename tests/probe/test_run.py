@@ -5,12 +5,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 import soundfile as sf
 
+import probe.report
 from pretrain.checkpoint import save_encoder
 from pretrain.encoder import Encoder, EncoderSettings, Normalisation
+from probe.answers import ANSWERS, read_answers
 from probe.cli import main
 
 RATE = 16_000
@@ -64,6 +67,18 @@ def test_it_ends_well_and_writes_the_report(done: tuple[int, Path]) -> None:
     assert code == 0
     assert {"report.html", "report.json", "report.md"} <= {path.name for path in out.iterdir()}
     assert len(list(out.glob("*.png"))) == 8
+
+
+def test_the_report_follows_the_schema(content: dict[str, Any]) -> None:
+    schema = json.loads(Path(probe.report.__file__).with_name("report.schema.json").read_text())
+    found = jsonschema.Draft202012Validator(schema).iter_errors(content)
+    assert [error.message for error in found] == []
+
+
+def test_answers_and_mistakes_are_those_of_the_scored_clips(done: tuple[int, Path], content: dict[str, Any]) -> None:
+    answers = read_answers(done[1] / ANSWERS)
+    assert answers is not None and len(answers.clips) == content["protocol"]["clips"]
+    assert {clip["path"] for clip in content["mistakes"]["clips"]} <= {path for path, _, _ in answers.clips}
 
 
 def test_encoders_their_untrained_twins_and_the_baselines_stand_in_one_table(content: dict[str, Any]) -> None:
