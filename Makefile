@@ -41,7 +41,7 @@ demo: install
 benchmarks: install
 	$(BIN)/python benchmarks/spectrogram.py
 	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/pretrain_loop.py
+	$(BIN)/python benchmarks/pretrain.py files plain workers
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/cache.py
 	$(BIN)/python benchmarks/index.py

@@ -10,9 +10,13 @@ speakers take no part. Prints a Markdown table, one row as soon as it is known. 
 import argparse
 import csv
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
+
+# The folder of this script would be looked through first, and it holds a file that is called like a package.
+sys.path[0] = str(Path(__file__).parents[1])
 
 import numpy as np
 import torch

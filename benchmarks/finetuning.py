@@ -10,10 +10,14 @@ speakers.
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+# The folder of this script would be looked through first, and it holds a file that is called like a package.
+sys.path[0] = str(Path(__file__).parents[1])
 
 import numpy as np
 import torch

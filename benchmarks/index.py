@@ -15,6 +15,9 @@ from typing import Any
 
 import numpy as np
 
+# The folder of this script would be looked through first, and it holds a file that is called like a package.
+sys.path[0] = str(Path(__file__).parents[1])
+
 CLIPS, WORKERS, EPOCHS, BATCH = 1_000_000, 8, 6, 500
 SAMPLES = 500
 SHARDS = 300

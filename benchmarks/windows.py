@@ -9,8 +9,12 @@ stronger clip.
 """
 
 import argparse
+import sys
 from pathlib import Path
 from typing import get_args
+
+# The folder of this script would be looked through first, and it holds a file that is called like a package.
+sys.path[0] = str(Path(__file__).parents[1])
 
 import numpy as np
 import torch
