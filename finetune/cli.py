@@ -11,6 +11,7 @@ from configs.console import make_parser, run_command, say
 EXAMPLES = """  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/my-emotions
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/head freeze=backbone
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/more --unlabeled recordings
+  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/across --test other-corpus/labels.csv
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/few --fractions 0.01,0.05,0.1,0.25,1
   finetune --data labels.csv --out checkpoints/scratch backbones=[resnet10t]
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/my-emotions --resume"""
@@ -31,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--data", required=True, type=Path, metavar="CSV", help="labels.csv")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where models and report go")
+    parser.add_argument(
+        "--test", type=Path, metavar="CSV", help="labels.csv of another corpus to score the ensemble on"
+    )
     parser.add_argument(
         "--unlabeled",
         metavar="DIR[,DIR...]",
@@ -63,7 +67,13 @@ def _finetune(arguments: argparse.Namespace) -> None:
     from probe.compare import print_results
 
     report = finetune(
-        arguments.sources, arguments.data, arguments.out, settings, arguments.command, resume=arguments.resume
+        arguments.sources,
+        arguments.data,
+        arguments.out,
+        settings,
+        arguments.command,
+        resume=arguments.resume,
+        test=arguments.test,
     )
     print_results(report)
     say(f"ensemble: {arguments.out / 'ensemble.yaml'}")

@@ -136,7 +136,7 @@ def _network_trials(
 ) -> Iterator[Trial]:
     tasks = [_task_of(part, fold, labelled) for fold in range(len(labelled.tasks))]
     folder = out / FOLDER / f"{part.fraction:g}" / f"seed-{part.draw + 1}"
-    chosen = _settings_of(part, labelled, settings)
+    chosen = settings_of(part, labelled, settings)
     members = own[0] or train_members(folder, tasks, starts, chosen)
     scratch = own[1] or train_from_scratch(folder, tasks, starts, chosen)
     if len(starts) == 1:
@@ -191,7 +191,8 @@ def _task_of(part: Part, fold: int, labelled: Labelled) -> Task:
     )
 
 
-def _settings_of(part: Part, labelled: Labelled, settings: FinetuneSettings) -> FinetuneSettings:
+def settings_of(part: Part, labelled: Labelled, settings: FinetuneSettings) -> FinetuneSettings:
+    """Returns the settings that a part is trained with: seeds of its own, and epochs enough for its steps."""
     epochs = -(-_steps(part, labelled, settings) // _batches(part, settings))
     patience = max(settings.patience, round(settings.patience * epochs / settings.epochs))
     changes = {"seed": settings.seed + part.draw, "seeds": 1, "epochs": epochs, "patience": patience}

@@ -36,7 +36,7 @@ class Pool:
     known_speakers: int
 
 
-def open_pool(sources: Sequence[Path], table: LabelTable, store: WaveformStore, kept_apart: Collection[str]) -> Pool:
+def open_pool(sources: Sequence[Path], store: WaveformStore, kept_apart: Collection[str]) -> Pool:
     """Returns the clips of `sources` that may be trained on.
 
     A clip is dropped where it is a recording that the labels name, sounds like one of their clips (equal samples, or a
@@ -44,8 +44,7 @@ def open_pool(sources: Sequence[Path], table: LabelTable, store: WaveformStore, 
 
     Args:
         sources: folders, files, indexes and CSVs with a `path` column.
-        table: the labelled clips.
-        store: the same, decoded, in the same order.
+        store: the labelled clips.
         kept_apart: speakers of validation and test.
 
     Raises:
@@ -54,7 +53,7 @@ def open_pool(sources: Sequence[Path], table: LabelTable, store: WaveformStore, 
     clips = clips_from(sources)
     whole = open_waveforms(clips)
     clips = clips.take(whole.source_rows)
-    labelled = _labelled(whole, table, store)
+    labelled = _labelled(whole, store)
     names = [*whole.speaker_names, ""]  # -1 finds the last
     heard = np.array([names[code] in kept_apart for code in whole.speakers.tolist()], dtype=np.bool_) & ~labelled
     rows = np.flatnonzero(~labelled & ~heard)
@@ -72,14 +71,13 @@ def with_pool(table: LabelTable, pool: Pool, rows: NDArray[np.int64]) -> Wavefor
     return open_waveforms(ClipTable.joined([clips_of(table), pool.clips.take(rows)]))
 
 
-def _labelled(pool: WaveformStore, table: LabelTable, store: WaveformStore) -> NDArray[np.bool_]:
+def _labelled(pool: WaveformStore, store: WaveformStore) -> NDArray[np.bool_]:
     """Returns which clips of a pool labels have already, (clips,)."""
-    paths = {path.resolve() for path in table.paths}
     known = [_sound_of(store, clip) for clip in track(range(len(store)), "fingerprints of labelled clips")]
     asked = [_sound_of(pool, clip) for clip in track(range(len(pool)), "fingerprints of unlabeled clips")]
     digests = {digest for digest, words in known if len(words)}
     same = np.array([digest in digests for digest, _ in asked], dtype=np.bool_)
-    same |= [pool.path(clip).resolve() in paths for clip in range(len(pool))]
+    same |= np.isin(pool.digests, store.digests)
     for first, second, _ in copies([words for _, words in (*known, *asked)]):
         if first < len(known) <= second:
             same[second - len(known)] = True

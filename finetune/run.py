@@ -11,6 +11,7 @@ import numpy as np
 from configs.console import say, track
 from configs.errors import ConfigError
 from configs.files import write_yaml
+from finetune.across import across_corpora, open_other
 from finetune.baselines import describe_simply
 from finetune.checkpoint import ENSEMBLE_CARD, EnsembleCard
 from finetune.differences import ensemble_section
@@ -49,6 +50,7 @@ def finetune(
     command: str = "finetune",
     *,
     resume: bool = False,
+    test: Path | None = None,
 ) -> Report:
     """Trains a model from every encoder, joins them, and returns the report, which is written to `out/report`.
 
@@ -60,6 +62,7 @@ def finetune(
         settings: training and evaluation.
         command: as it was typed, for the report.
         resume: go on with the run in `out`; the members that it finished are left as they are.
+        test: labels.csv of another corpus, which the ensemble is scored on, too.
 
     Raises:
         ConfigError: nothing to start from, or nothing to compare with.
@@ -75,6 +78,7 @@ def finetune(
     share = settings.positive_share
     labelled = open_labelled(data, settings)
     table, division, tasks, store = labelled.table, labelled.division, labelled.tasks, labelled.store
+    other = open_other(test, labelled, settings) if test else None
     pool = pool_for(tasks, labelled.readable, settings) if settings.unlabeled else None
     parts, too_small = parts_of(labelled, settings) if settings.fractions else ([], {})
     run = RunCard(
@@ -119,6 +123,8 @@ def finetune(
     about = [*label_notes(table, share), *settings.augment.unsafe]
     say("scoring")
     scores = score_all(truth, models, baselines)
+    if other is not None:
+        sections.append(across_corpora(other, members, together, scores, settings))
     clips = table.select(division.scored)
     heard = labelled.rows[division.scored]
     sections.append(mistakes_section(truth, scores.headline, clips, store, heard, players=settings.players))

@@ -82,7 +82,7 @@ def pool_for(tasks: Sequence[Task], table: LabelTable, settings: FinetuneSetting
     """
     held = {clip for task in tasks for clip in (*task.validation.tolist(), *task.test.tolist())}
     apart = {table.speakers[clip] for clip in held} if table.speakers is not None else set()
-    return open_pool(settings.unlabeled, table, tasks[0].store, apart)
+    return open_pool(settings.unlabeled, tasks[0].store, apart)
 
 
 def second_round(

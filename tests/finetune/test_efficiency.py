@@ -11,7 +11,7 @@ import pytest
 
 from configs.errors import EmoclrError
 from corpus.splits import speaker_codes
-from finetune.efficiency import parts_of
+from finetune.efficiency import parts_of, settings_of
 from finetune.labelled import Labelled, open_labelled
 from finetune.resume import finished_member
 from finetune.settings import FinetuneSettings
@@ -35,7 +35,8 @@ def labelled(two_each: Path, settings: Settings) -> Labelled:
 
 @pytest.fixture(scope="module")
 def ran(run: Callable[..., Any], pretrained: Path, two_each: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    words = ["--from", str(pretrained / "test_resnet"), "--fractions", "0.01,0.75,1", "fraction_seeds=2", "epochs=1"]
+    words = ["--from", str(pretrained / "test_resnet"), "--fractions", "0.01,0.75,1", "fraction_seeds=2"]
+    words.append("freeze=backbone")  # heads alone are quick; that networks train is tested elsewhere
     return run(tmp_path_factory.mktemp("parts") / "emotions", *words, data=two_each), words
 
 
@@ -88,7 +89,7 @@ def test_what_is_finished_is_not_trained_again_and_fractions_may_be_added(
     again = run(ran[0].out, *ran[1], "fraction_seeds=1", "--resume", data=two_each)
     assert again.code == 0, again.told
     after = {path: path.stat().st_mtime_ns for path in ran[0].out.glob("fractions/**/model.safetensors")}
-    assert after == before and "epoch 1" not in again.told
+    assert after == before and "head alone, validation" not in again.told
 
 
 def test_a_part_takes_training_and_validation_clips_alike_and_no_others(labelled: Labelled, settings: Settings) -> None:
@@ -112,6 +113,16 @@ def test_where_every_part_is_too_small_nothing_is_trained(
     told = run(tmp_path / "out", "--from", str(pretrained), "--fractions", "0.05")
     assert (told.code, "too small" in told.told) == (1, True), told.told
     assert not (tmp_path / "out").exists()
+
+
+def test_a_small_part_gets_as_many_steps_as_the_whole_and_patience_to_match(
+    labelled: Labelled, settings: Settings
+) -> None:
+    chosen = settings(fractions=[0.75, 1], fraction_seeds=1, epochs=4, patience=2, batch_size=4)
+    small, whole = parts_of(labelled, chosen)[0]
+    # Eight clips make two batches an epoch, six one.
+    assert (settings_of(whole, labelled, chosen).epochs, settings_of(whole, labelled, chosen).patience) == (4, 2)
+    assert (settings_of(small, labelled, chosen).epochs, settings_of(small, labelled, chosen).patience) == (8, 4)
 
 
 @pytest.mark.parametrize(

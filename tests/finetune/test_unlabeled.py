@@ -49,7 +49,7 @@ def ran(labels: Path, call: Callable[..., Any], pretrained: Path, unlabeled: Pat
 
 
 def content(ran: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((ran[0].out / "report/report.json").read_text())
+    found: dict[str, dict[str, Any]] = json.loads((ran[0].out / "report/report.json").read_text())
     return found["unlabeled"]
 
 
@@ -105,14 +105,12 @@ def test_a_finished_second_round_is_not_trained_again_and_other_recordings_are_r
     assert (refused.code, "other unlabeled recordings" in refused.told) == (2, True), refused.told
 
 
-def test_clips_of_validation_and_test_speakers_are_left_out(
-    table: LabelTable, store: WaveformStore, unlabeled: Path
-) -> None:
+def test_clips_of_validation_and_test_speakers_are_left_out(store: WaveformStore, unlabeled: Path) -> None:
     listed = unlabeled / "listed.csv"
     with listed.open("w", newline="") as file:
         rows = [[f"new-{clip:02}.wav", "s5" if clip < 3 else "a stranger"] for clip in range(5)]
         csv.writer(file).writerows([["path", "speaker"], *rows])
-    pool = open_pool([listed], table, store, {"s3", "s4", "s5"})
+    pool = open_pool([listed], store, {"s3", "s4", "s5"})
     assert (pool.found, pool.labelled, pool.known_speakers) == (5, 0, 3)
     assert [clip.path.name for clip in pool.clips] == ["new-03.wav", "new-04.wav"]
 
@@ -120,7 +118,7 @@ def test_clips_of_validation_and_test_speakers_are_left_out(
 def test_labelled_clips_keep_their_place_before_the_pool(
     table: LabelTable, store: WaveformStore, unlabeled: Path
 ) -> None:
-    pool = open_pool([unlabeled], table, store, set())
+    pool = open_pool([unlabeled], store, set())
     both = with_pool(table, pool, np.array([2, 0]))
     assert len(both) == len(store) + 2
     for clip in range(len(store)):

@@ -1,0 +1,102 @@
+"""The trained ensemble asked about another corpus."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from corpus.labels import read_labels
+from corpus.waveforms import clips_of, open_waveforms
+from finetune.checkpoint import load_ensemble
+from probe.embed import embed_clips
+
+CLIPS = 12
+
+
+@pytest.fixture(scope="module")
+def other(write_noise: Callable[..., Path], write_table: Callable[..., Path], tmp_path_factory: Any) -> Path:
+    """Clips of three strangers: angry where loud, and awe that the models do not know."""
+    folder = tmp_path_factory.mktemp("other")
+    rows = []
+    for clip in range(CLIPS):
+        write_noise(folder / f"{clip:02}.wav", 0.7, bool(clip % 2), bool(clip // 2 % 2), seed=300 + clip)
+        rows.append([f"{clip:02}.wav", clip % 2, clip // 2 % 2, f"stranger-{clip // 4}"])
+    return write_table(folder / "other.csv", ["path", "angry", "awe", "speaker"], rows)
+
+
+@pytest.fixture(scope="module")
+def ran(run: Callable[..., Any], pretrained: Path, other: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    out = tmp_path_factory.mktemp("across") / "emotions"
+    return run(out, "--from", str(pretrained), "--test", str(other), "freeze=backbone")
+
+
+@pytest.fixture(scope="module")
+def section(ran: Any) -> dict[str, Any]:
+    assert ran.code == 0, ran.told
+    found: dict[str, dict[str, Any]] = json.loads((ran.out / "report/report.json").read_text())
+    return found["across"]
+
+
+def test_the_ensemble_is_scored_as_predict_would_answer(ran: Any, section: dict[str, Any], other: Path) -> None:
+    ensemble, card = load_ensemble(ran.out)
+    store = open_waveforms(clips_of(read_labels(other)))
+    logits = embed_clips(ensemble, store, card.window_s, card.hop_s, short=card.short).astype(np.float64)
+    anger = ensemble.probabilities(logits)[:, card.emotions.index("anger")]
+    expected = roc_auc_score(np.arange(CLIPS) % 2, anger)
+    assert section["metrics"]["macro_auroc"]["value"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_shared_emotions_are_matched_and_the_others_named(section: dict[str, Any]) -> None:
+    assert section["emotions"] == [{"fitted": "anger", "scored": "angry"}]
+    assert set(section["left_out"]) == {"sadness", "awe"}
+    assert (section["clips"], section["speakers"]) == (CLIPS, 3)
+
+
+def test_the_difference_is_to_the_own_clips_by_the_same_emotions(ran: Any, section: dict[str, Any]) -> None:
+    report = json.loads((ran.out / "report/report.json").read_text())
+    own = section["own_metrics"]["macro_auroc"]["value"]
+    assert own == pytest.approx(report["per_emotion"]["anger"]["auroc"]["value"], abs=1e-6)
+    fall = section["metrics"]["macro_auroc"]["value"] - own
+    assert section["differences"]["macro_auroc"]["value"] == pytest.approx(fall, abs=2e-6)
+
+
+def test_members_and_chance_are_scored_too(section: dict[str, Any]) -> None:
+    assert list(section["models"]) == ["ensemble", "mobilenetv3_small_050", "test_resnet"]
+    assert section["baselines"]["chance"]["macro_auroc"]["value"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("head", "speaker", "told"),
+    [
+        (["path", "joy", "speaker"], "a stranger", "shares no emotion"),
+        (["path", "anger", "speaker"], "s0", "speaker 's0'"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_before_training(
+    run: Callable[..., Any],
+    pretrained: Path,
+    other: Path,
+    write_table: Callable[..., Path],
+    tmp_path: Path,
+    head: list[str],
+    speaker: str,
+    told: str,
+) -> None:
+    rows = [[other.parent / f"{clip:02}.wav", clip % 2, speaker] for clip in range(4)]
+    listed = write_table(tmp_path / "listed.csv", head, rows)
+    refused = run(tmp_path / "out", "--from", str(pretrained), "--test", str(listed))
+    assert (refused.code, told in refused.told) == (1, True), refused.told
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recording_that_was_trained_on_is_refused(
+    run: Callable[..., Any], pretrained: Path, recordings: Path, write_table: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "renamed.wav").write_bytes((recordings / "01.wav").read_bytes())
+    listed = write_table(tmp_path / "listed.csv", ["path", "anger", "speaker"], [["renamed.wav", 1, "a stranger"]])
+    refused = run(tmp_path / "out", "--from", str(pretrained), "--test", str(listed))
+    assert (refused.code, "the same sound is in train and in test" in refused.told) == (1, True), refused.told
