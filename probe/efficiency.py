@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from configs.console import track
 from configs.pages import Theme
 from corpus.labels import LabelTable
 from corpus.splits import speaker_codes
@@ -125,12 +126,12 @@ def efficiency_section(truth: Truth, trials: Sequence[Trial], too_small: Mapping
         text: what was trained and how parts were drawn, in a paragraph.
     """
     names = truth.headline
-    lines: dict[str, dict[float, list[Trial]]] = defaultdict(lambda: defaultdict(list))
+    draws: dict[tuple[str, float], list[Trial]] = defaultdict(list)
     for trial in trials:
-        lines[trial.name][trial.fraction].append(trial)
-    points = {
-        name: [_point(truth, draws) for _, draws in sorted(fractions.items())] for name, fractions in lines.items()
-    }
+        draws[trial.name, trial.fraction].append(trial)
+    points: dict[str, list[_Point]] = {trial.name: [] for trial in trials}
+    for name, fraction in track(sorted(draws, key=lambda key: key[1]), "scoring parts of the labels"):
+        points[name].append(_point(truth, draws[name, fraction]))
     rows = [
         [
             name,
