@@ -80,7 +80,8 @@ def members() -> list[Member]:
     _, answers = truth_and_answers(100, [0.2, 0.5, 3.0])
     made = []
     for number, probabilities in enumerate(answers):
-        card = ModelCard.model_construct(thresholds=[0.3, 0.4, 0.2 + number / 10], temperatures=[1.0, 1.0, 1.0])
+        known: dict[str, Any] = {"thresholds": [0.3, 0.4, 0.2 + number / 10], "temperatures": [1.0, 1.0, 1.0]}
+        card = ModelCard.model_construct(**known)
         raw = probabilities[60:] ** 0.5
         none = np.zeros(0)
         made.append(

@@ -3,7 +3,7 @@
 import csv
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def chosen_of(card: ModelCard) -> dict[str, Any]:
     return card.model_dump(include={"weights_sha256", "thresholds", "temperatures", "metrics", "answers_sha256"})
 
 
-def with_other_labels(source: Path, orders: dict[str, tuple[int, ...]], name: str) -> Path:
+def with_other_labels(source: Path, orders: Mapping[str, tuple[int, ...]], name: str) -> Path:
     """Writes the labels, those of each speaker's four clips given to them in another order."""
     with source.open(newline="") as file:
         head, *rows = csv.reader(file)

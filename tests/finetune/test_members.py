@@ -1,6 +1,7 @@
 """Which of several members is best is asked fold by fold, of validation speakers alone."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from finetune.train import Member
 
 
 def member(name: str, score: float) -> Member:
-    card = ModelCard.model_construct(metrics={"validation_macro_auroc": score})
+    known: dict[str, Any] = {"metrics": {"validation_macro_auroc": score}}
+    card = ModelCard.model_construct(**known)
     none = np.zeros(0)
     return Member(Path(name), card, none, none, none, none, none, none, none)
 
