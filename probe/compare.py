@@ -79,7 +79,7 @@ def _print_differences(reports: Sequence[tuple[Path, dict[str, Any]]], shown: Se
     from rich.table import Table
 
     (folder, first), *others = reports
-    title = f"Differences from {first['title']}, with 95 % intervals over the speakers that both scored"
+    title = f"Differences from {first['title']}, 95 % intervals over speakers"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("")
     for name in shown:
@@ -99,7 +99,7 @@ def _print_differences(reports: Sequence[tuple[Path, dict[str, Any]]], shown: Se
             reasons.append(f"no differences for {content['title']}: {found}")
             continue
         metrics, remark = found
-        table.add_row(f"  {content['title']}", *(_difference(metrics.get(name)) for name in shown))
+        table.add_row(content["title"], *(_difference(metrics.get(name)) for name in shown))
         if remark:
             reasons.append(f"{content['title']}: differences {remark}")
     if table.row_count:
@@ -112,8 +112,9 @@ def _print_differences(reports: Sequence[tuple[Path, dict[str, Any]]], shown: Se
 def _difference(found: Measure | None) -> str:
     if found is None or math.isnan(found.value):
         return "–"
-    shown = f"{found.value:+.3f} [dim]{found.low:+.3f} to {found.high:+.3f}[/dim]"
-    return f"[bold]{shown}[/bold]" if found.low > 0 or found.high < 0 else shown
+    value = f"{found.value:+.3f}"
+    told = f"[bold]{value}[/bold]" if found.low > 0 or found.high < 0 else value
+    return f"{told}\n[dim]{found.low:+.3f} to {found.high:+.3f}[/dim]"
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -8,8 +8,7 @@ import numpy as np
 from configs.pages import LIGHT, Theme
 from probe.calibration import draw_reliability
 from probe.curves import curve_figures
-from probe.drawing import ROW_IN, WIDTH_IN, Figure, name_rows
-from probe.drawing import draw_figure as _figure
+from probe.drawing import ROW_IN, WIDTH_IN, Figure, draw_figure, name_rows
 from probe.metrics import Array
 from probe.scores import Measure, Scores
 
@@ -33,7 +32,7 @@ def report_figures(scores: Scores) -> list[Figure]:
     truth = scores.truth
     compared = ("uar", "macro_auroc") if truth.single_label else ("macro_auroc", "map")
     figures = [
-        _figure(
+        draw_figure(
             f"models_{name}",
             f"Models and baselines: {METRIC_LABELS[name]}",
             "Dots are values, lines 95 % intervals over speakers; baselines are hollow.",
@@ -46,7 +45,7 @@ def report_figures(scores: Scores) -> list[Figure]:
     for name, title, origin in bars:
         mark = "" if name == "auroc" else " The mark is the share of positive clips, which is chance."
         figures.append(
-            _figure(
+            draw_figure(
                 f"emotions_{name}",
                 f"{title} of each emotion",
                 f"Model: {scores.headline.name}. Bars start at {origin}; lines are 95 % intervals.{mark}",
@@ -55,7 +54,7 @@ def report_figures(scores: Scores) -> list[Figure]:
             )
         )
     figures.append(
-        _figure(
+        draw_figure(
             "reliability",
             "Does a probability mean what it says?",
             f"Model: {scores.headline.name}. All emotions together (dots, larger for more clips) and each alone "
@@ -77,7 +76,7 @@ def report_figures(scores: Scores) -> list[Figure]:
         ]
     side = WIDTH_IN * 0.86 if len(matrices) == 1 else 0.42 * len(truth.emotions) * len(matrices) + 2.4
     figures.append(
-        _figure(
+        draw_figure(
             "confusion" if truth.single_label else "co_occurrence",
             title,
             caption,

@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
+from augment.settings import SpectrogramSettings
+from augment.spectrogram import Spectrogram
 from corpus.labels import LabelTable, read_labels
 from corpus.waveforms import WaveformStore, clips_of, open_waveforms
-from probe.mistakes import MOST, find_mistakes, mistakes_section
+from probe.mistakes import MOST, draw_channels, find_mistakes, mistakes_section
 from probe.scores import Prediction, Truth
 
 RATE = 16000
@@ -94,6 +97,15 @@ def test_each_is_shown_and_heard_where_players_are_wanted(
         assert rate == RATE and abs(int(spectrum.argmax()) - 300) <= 1
     else:
         assert all(example.sound is None for example in section.examples)
+
+
+def test_the_picture_is_three_channels_of_frames_and_bands_with_low_sounds_below() -> None:
+    settings = SpectrogramSettings()
+    tone = np.sin(2 * np.pi * 300 * np.arange(RATE) / RATE).astype(np.float32)
+    image = Image.open(io.BytesIO(draw_channels(Spectrogram(settings), tone)))
+    assert image.size == (1 + RATE // settings.hop_length, 3 * settings.bands + 4)
+    brightness = np.asarray(image.convert("L"), dtype=float).mean(axis=1)[: settings.bands]
+    assert brightness.argmax() > settings.bands * 0.7
 
 
 def test_paths_are_told_from_the_folder_of_the_labels(recorded: tuple[LabelTable, WaveformStore]) -> None:
