@@ -36,12 +36,13 @@ class Figure:
 
 @dataclass(frozen=True)
 class Curve:
-    """A column of `metrics.csv` or `monitor.csv` over steps."""
+    """A column of `metrics.csv` or `monitor.csv` over steps; `from_zero` keeps small changes from looking large."""
 
     column: str
     title: str
     caption: str
     monitored: bool = False
+    from_zero: bool = False
 
 
 CURVES = (
@@ -50,15 +51,22 @@ CURVES = (
         "contrastive_accuracy",
         "Contrastive accuracy",
         "Share of views whose nearest neighbour in the batch is their twin. Near 1 early, the task is too easy.",
+        from_zero=True,
     ),
     Curve(
         "embedding_std",
         "Spread",
         "Deviation of normalised projections times √d: near 1 is healthy, near 0 is collapse.",
+        from_zero=True,
     ),
-    Curve("effective_rank", "Effective rank", "How many directions the projections use; under 2 is collapse."),
+    Curve(
+        "effective_rank",
+        "Effective rank",
+        "How many directions the projections use; under 2 is collapse.",
+        from_zero=True,
+    ),
     Curve("learning_rate", "Learning rate", "As the optimiser had it."),
-    Curve("views_per_s", "Views a second", "Probes and saving included."),
+    Curve("views_per_s", "Views a second", "Probes and saving included.", from_zero=True),
 )
 MONITOR_CURVES = (
     Curve(
@@ -172,6 +180,8 @@ def _draw_curve(
     axes.grid(visible=True)
     axes.tick_params(length=0, labelcolor=LIGHT.muted)
     axes.margins(x=0.02, y=0.08)
+    if curve.from_zero:
+        axes.set_ylim(bottom=0)
 
 
 def _draw_map(points: Sequence[MapPoint], colours: list[str], axes: "Axes") -> None:

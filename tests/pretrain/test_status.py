@@ -3,6 +3,8 @@ import re
 import pytest
 
 from pretrain.cli import main
+from pretrain.figures import curve_figures
+from pretrain.history import BackboneState
 from pretrain.run import RUN
 
 
@@ -20,6 +22,19 @@ def test_status_tells_of_every_backbone_and_writes_the_report(finished, status):
     assert "AUROC" not in ran.told
     page = (finished.out / "report.html").read_text()
     assert page.count("<svg") == 6 and "test_efficientnet" in page
+
+
+def test_curves_whose_zero_means_something_begin_there():
+    """A spread between 0.995 and 1.002 is a healthy one that moves by nothing; of a loss the change is what counts."""
+    rows = [
+        {"step": float(step), "embedding_std": 0.995 + step / 1e4, "loss": 1.995 + step / 1e4} for step in range(70)
+    ]
+    figures = {figure.title: figure.svg for figure in curve_figures([BackboneState("resnet10t", 70, rows)])}
+    ticks = {
+        title: sorted(float(tick) for tick in re.findall(r">(\d\.\d+)</text>", svg)) for title, svg in figures.items()
+    }
+    assert ticks["Spread"][0] == 0.0 and ticks["Spread"][-1] >= 1.0
+    assert ticks["Loss"][0] > 1.9
 
 
 def test_a_run_that_has_just_begun_has_a_status(finished, status, tmp_path):
