@@ -62,12 +62,7 @@ def cross(first: LabelTable, second: LabelTable) -> Crossing:
     return Crossing(
         table=_joined(fitted, scored),
         text=f"Across corpora: {fitted_words} and {scored_words}, by the emotions that both have: {', '.join(names)}.",
-        left_out={
-            emotion: f"only {here.source.name} has it"
-            for here, taken in ((first, ours), (second, theirs))
-            for emotion in here.emotions
-            if emotion not in taken
-        },
+        left_out=_not_shared(first, second, ours) | _not_shared(second, first, theirs),
         sources=(first.source.name, second.source.name),
         pairs=pairs,
     )
@@ -127,6 +122,16 @@ def across_section(crossing: Crossing, table: LabelTable, division: Division, po
             ],
         },
     )
+
+
+def _not_shared(here: LabelTable, there: LabelTable, shared: Sequence[str]) -> dict[str, str]:
+    """Returns the emotions of one corpus that are not shared, each with the reason."""
+    meant = {common_name(emotion) for emotion in there.emotions}
+    return {
+        emotion: "several columns may mean it" if common_name(emotion) in meant else f"only {here.source.name} has it"
+        for emotion in here.emotions
+        if emotion not in shared
+    }
 
 
 def _to_fit(table: LabelTable) -> tuple[Rows, str]:

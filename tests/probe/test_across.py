@@ -85,6 +85,13 @@ def test_clips_with_one_emotion_that_is_not_shared_are_left_out_and_counted(make
     assert cross(one_emotion_each, also_one).table.single_label
 
 
+def test_what_is_left_out_says_why(make: Callable[..., LabelTable]) -> None:
+    first = make("a", ["anger", "happy", "joy", "awe"], [([0.5, 0.5, 0.1, 0.1], "a1", None)])
+    crossing = cross(first, make("b", ["anger", "happiness"], [([0.5, 0.3], "b1", None)]))
+    either = "several columns may mean it"
+    assert crossing.left_out == {"happy": either, "joy": either, "awe": "only a.csv has it", "happiness": either}
+
+
 def test_what_cannot_be_crossed_is_refused(make: Callable[..., LabelTable]) -> None:
     first = make("a", ["anger", "awe"], [([1, 0], "s1", None), ([0, 1], "s2", None)])
     with pytest.raises(LabelsError, match=r"shares no emotion with .*a.csv: joy, calm here, anger, awe there"):
