@@ -36,7 +36,7 @@ class Pool:
     known_speakers: int
 
 
-def open_pool(sources: Sequence[Path], store: WaveformStore, kept_apart: Collection[str]) -> Pool:
+def open_pool(sources: Sequence[Path], labelled: Sequence[WaveformStore], kept_apart: Collection[str]) -> Pool:
     """Returns the clips of `sources` that may be trained on.
 
     A clip is dropped where it is a recording that the labels name, sounds like one of their clips (equal samples, or a
@@ -44,7 +44,7 @@ def open_pool(sources: Sequence[Path], store: WaveformStore, kept_apart: Collect
 
     Args:
         sources: folders, files, indexes and CSVs with a `path` column.
-        store: the labelled clips.
+        labelled: the clips that labels name, those of another corpus to score included.
         kept_apart: speakers of validation and test.
 
     Raises:
@@ -53,17 +53,17 @@ def open_pool(sources: Sequence[Path], store: WaveformStore, kept_apart: Collect
     clips = clips_from(sources)
     whole = open_waveforms(clips)
     clips = clips.take(whole.source_rows)
-    labelled = _labelled(whole, store)
+    known = np.logical_or.reduce([_in_labels(whole, store) for store in labelled])
     names = [*whole.speaker_names, ""]  # -1 finds the last
-    heard = np.array([names[code] in kept_apart for code in whole.speakers.tolist()], dtype=np.bool_) & ~labelled
-    rows = np.flatnonzero(~labelled & ~heard)
+    heard = np.array([names[code] in kept_apart for code in whole.speakers.tolist()], dtype=np.bool_) & ~known
+    rows = np.flatnonzero(~known & ~heard)
     if not len(rows):
         raise EmoclrError(
-            f"unlabeled: none of {len(clips):,} clips is new: {int(labelled.sum()):,} are in the labels already, "
+            f"unlabeled: none of {len(clips):,} clips is new: {int(known.sum()):,} are in the labels already, "
             f"{int(heard.sum()):,} are of their validation or test speakers"
         )
     clips = clips.take(rows)
-    return Pool(open_waveforms(clips), clips, len(whole), int(labelled.sum()), int(heard.sum()))
+    return Pool(open_waveforms(clips), clips, len(whole), int(known.sum()), int(heard.sum()))
 
 
 def with_pool(table: LabelTable, pool: Pool, rows: NDArray[np.int64]) -> WaveformStore:
@@ -71,7 +71,7 @@ def with_pool(table: LabelTable, pool: Pool, rows: NDArray[np.int64]) -> Wavefor
     return open_waveforms(ClipTable.joined([clips_of(table), pool.clips.take(rows)]))
 
 
-def _labelled(pool: WaveformStore, store: WaveformStore) -> NDArray[np.bool_]:
+def _in_labels(pool: WaveformStore, store: WaveformStore) -> NDArray[np.bool_]:
     """Returns which clips of a pool labels have already, (clips,)."""
     known = [_sound_of(store, clip) for clip in track(range(len(store)), "fingerprints of labelled clips")]
     asked = [_sound_of(pool, clip) for clip in track(range(len(pool)), "fingerprints of unlabeled clips")]

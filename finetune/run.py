@@ -79,7 +79,7 @@ def finetune(
     labelled = open_labelled(data, settings)
     table, division, tasks, store = labelled.table, labelled.division, labelled.tasks, labelled.store
     other = open_other(test, labelled, settings) if test else None
-    pool = pool_for(tasks, labelled.readable, settings) if settings.unlabeled else None
+    pool = pool_for(tasks, labelled.readable, settings, other) if settings.unlabeled else None
     parts, too_small = parts_of(labelled, settings) if settings.fractions else ([], {})
     run = RunCard(
         settings=settings,

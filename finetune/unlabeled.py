@@ -15,6 +15,7 @@ from configs.console import say
 from configs.errors import ConfigError
 from corpus.labels import LabelTable
 from corpus.splits import speaker_codes
+from finetune.across import OtherCorpus
 from finetune.answers import answers_of
 from finetune.confidence import LEAST_CLIPS, confidence_levels, held_out_hits, surely
 from finetune.members import Members
@@ -74,15 +75,27 @@ class SecondRound:
         return self.auroc[1] > self.auroc[0]
 
 
-def pool_for(tasks: Sequence[Task], table: LabelTable, settings: FinetuneSettings) -> Pool:
-    """Returns the unlabeled clips that tasks may train on; `table` holds the clips of their store, in its order.
+def pool_for(
+    tasks: Sequence[Task], table: LabelTable, settings: FinetuneSettings, other: OtherCorpus | None = None
+) -> Pool:
+    """Returns the unlabeled clips that tasks may train on.
+
+    Args:
+        tasks: of each fold.
+        table: the clips of their store, in its order.
+        settings: of the run.
+        other: a corpus that will be scored, too.
 
     Raises:
         EmoclrError: the recordings cannot be found, or none of them is new.
     """
     held = {clip for task in tasks for clip in (*task.validation.tolist(), *task.test.tolist())}
     apart = {table.speakers[clip] for clip in held} if table.speakers is not None else set()
-    return open_pool(settings.unlabeled, tasks[0].store, apart)
+    labelled = [tasks[0].store]
+    if other is not None:
+        labelled.append(other.store)
+        apart |= set(other.table.speakers or ())
+    return open_pool(settings.unlabeled, labelled, apart)
 
 
 def second_round(

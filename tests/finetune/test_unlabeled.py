@@ -110,7 +110,7 @@ def test_clips_of_validation_and_test_speakers_are_left_out(store: WaveformStore
     with listed.open("w", newline="") as file:
         rows = [[f"new-{clip:02}.wav", "s5" if clip < 3 else "a stranger"] for clip in range(5)]
         csv.writer(file).writerows([["path", "speaker"], *rows])
-    pool = open_pool([listed], store, {"s3", "s4", "s5"})
+    pool = open_pool([listed], [store], {"s3", "s4", "s5"})
     assert (pool.found, pool.labelled, pool.known_speakers) == (5, 0, 3)
     assert [clip.path.name for clip in pool.clips] == ["new-03.wav", "new-04.wav"]
 
@@ -118,7 +118,7 @@ def test_clips_of_validation_and_test_speakers_are_left_out(store: WaveformStore
 def test_labelled_clips_keep_their_place_before_the_pool(
     table: LabelTable, store: WaveformStore, unlabeled: Path
 ) -> None:
-    pool = open_pool([unlabeled], store, set())
+    pool = open_pool([unlabeled], [store], set())
     both = with_pool(table, pool, np.array([2, 0]))
     assert len(both) == len(store) + 2
     for clip in range(len(store)):
