@@ -8,6 +8,7 @@ from corpus.labels import LabelTable
 from corpus.splits import speaker_codes
 from pretrain.checkpoint import EncoderCard
 from probe.division import Division
+from probe.egemaps import EGEMAPS, NOTE, egemaps_installed
 from probe.settings import ProbeSettings
 
 SYNTHETIC_COLUMN = "synthetic"
@@ -77,9 +78,10 @@ def summary_of(table: LabelTable, division: Division, cards: Sequence[EncoderCar
         split = f"fitted and scored in {len(division.folds)} folds of {whole}, which no {unit[:-1]} crosses"
     windows = sorted({settings.window_s or card.crop_s for card in cards})
     length = " or ".join(f"{window:g} s" for window in windows)
+    egemaps = f", {EGEMAPS} ({NOTE})" if settings.egemaps and egemaps_installed() else ""
     return (
         f"{model.capitalize()} on the embeddings of {encoders}, {split}. Regularisation and thresholds were chosen "
         f"inside the {unit} fitted to. A clip's embedding is the mean over windows of {length} that cover all of it. "
         "The baselines are the same probe on the same clips: untrained encoders of the same architecture, the mean and "
-        "standard deviation of 128 log-mel bands, and chance."
+        f"standard deviation of 128 log-mel bands{egemaps}, and chance."
     )
