@@ -143,7 +143,7 @@ def efficiency_section(truth: Truth, trials: Sequence[Trial], too_small: Mapping
         for name, found in points.items()
         for point in found
     ]
-    spread = [cell for metric in names for cell in (METRIC_LABELS[metric], "draws")]
+    spread = [cell for metric in names for cell in (METRIC_LABELS[metric], "least–greatest")]
     left_out = "".join(f" {fraction:g} of the labels is too few: {why}." for fraction, why in too_small.items())
     return Section(
         name="efficiency",
