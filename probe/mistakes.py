@@ -210,8 +210,8 @@ def _text(truth: Truth, model: str, examples: list[Example]) -> str:
             "label"
         )
     count = "The clip" if len(examples) == 1 else f"The {len(examples)} clips"
-    text = f"{count} that {model} is most confidently wrong about, {order}. Listen before blaming the model: some "
-    text += f"labels are wrong. Of longer clips, the first {LONGEST_S:g} s are shown."
+    text = f"{count} that {model} is most confidently wrong about, {order}. It may be the label that is wrong. "
+    text += f"Of longer clips, the first {LONGEST_S:g} s are shown."
     if any(example.sound for example in examples):
         text += " This page holds the sound of these clips: give it only to those who may hear them (players=false "
         text += "leaves it out)."
