@@ -24,13 +24,11 @@ def differences(
     """
     if first.emotions != second.emotions:
         return f"it scores other emotions ({', '.join(second.emotions)}) than the first ({', '.join(first.emotions)})"
-    for key, words in (
-        ("single_label", "single labels"),
-        ("positive_share", "the share from which an emotion is there"),
-    ):
-        values = [protocol.get(key) for protocol in protocols]
-        if values[0] != values[1]:
-            return f"the reports differ in {words}: {values[0]} and {values[1]}"
+    single, shares = ([protocol[key] for protocol in protocols] for key in ("single_label", "positive_share"))
+    if single[0] != single[1]:
+        return "one of the two scores a single label a clip, the other several"
+    if shares[0] != shares[1]:
+        return f"an emotion counts as there from a share of {shares[1]:g}, in the first from {shares[0]:g}"
     places = {clip: place for place, clip in enumerate(first.clips)}
     shared = [(places[clip], place) for place, clip in enumerate(second.clips) if clip in places]
     counts = f"{len(shared):,} clips are in both, of {len(first.clips):,} and {len(second.clips):,}"
