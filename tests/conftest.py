@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,14 @@ class Ran(NamedTuple):
     code: int
     told: str
     out: Path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """Lets Ctrl-C interrupt: what a shell starts in the background ignores it, and so would the tests there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session", autouse=True)
