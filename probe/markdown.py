@@ -36,7 +36,7 @@ def report_markdown(report: "Report", figures: Sequence[Figure]) -> str:
             ],
         )
     )
-    parts += [f"- Left out: {emotion}: {reason}" for emotion, reason in report.left_out.items()]
+    parts += [f"Left out: {', '.join(emotions)}: {reason}" for reason, emotions in report.reasons.items()]
     for column, groups in scores.groups.items():
         parts += [f"## By {column}", _group_table(scores.truth, column, groups, scores.gaps[column])]
     if report.speaker_probe:

@@ -95,6 +95,14 @@ class Report:
     sections: Sequence[Section] = ()
     clips: LabelTable | None = None
 
+    @property
+    def reasons(self) -> dict[str, list[str]]:
+        """The emotions left out, by reason."""
+        found: dict[str, list[str]] = {}
+        for emotion, reason in self.left_out.items():
+            found.setdefault(reason, []).append(emotion)
+        return found
+
 
 def write_report(report: Report, folder: Path) -> Path:
     """Writes `report.html`, `report.json`, `report.md`, `answers.csv` and the figures; returns the HTML file's path.

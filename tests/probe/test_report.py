@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,14 @@ def test_an_emotion_without_test_positives_is_null_and_a_dash(make_report: MakeR
     json.dumps(content, allow_nan=False)
     assert "| awe | 0 | – |" in report_markdown(report, [])
     assert "nan" not in report_html(report, [])
+
+
+def test_emotions_that_are_left_out_for_one_reason_are_named_together(make_report: MakeReport) -> None:
+    left_out = {"awe": "only a.csv has it", "pain": "only b.csv has it", "calm": "only a.csv has it"}
+    report = replace(make_report(), left_out=left_out)
+    for text in (report_markdown(report, []), report_html(report, [])):
+        told = re.findall(r"Left out: [^<\n]*", text)
+        assert told == ["Left out: awe, calm: only a.csv has it", "Left out: pain: only b.csv has it"]
 
 
 def test_what_users_wrote_is_shown_and_never_run(make_report: MakeReport) -> None:
