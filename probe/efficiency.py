@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from configs.console import track
+from configs.console import say, track
 from configs.pages import Theme
 from corpus.labels import LabelTable
 from corpus.splits import speaker_codes
@@ -16,8 +16,8 @@ from probe.cells import json_measure, json_number, number
 from probe.drawing import Figure, draw_figure
 from probe.figures import METRIC_LABELS
 from probe.linear import Rows
-from probe.metrics import Array, weighted_metrics
-from probe.scores import Measure, Metrics, Prediction, Truth, measure
+from probe.metrics import Array
+from probe.scores import Measure, Metrics, Prediction, Truth, measure, weighted_of
 from probe.sections import Section, Table
 
 if TYPE_CHECKING:
@@ -144,12 +144,14 @@ def efficiency_section(truth: Truth, trials: Sequence[Trial], too_small: Mapping
         for point in found
     ]
     spread = [cell for metric in names for cell in (METRIC_LABELS[metric], "least–greatest")]
-    left_out = "".join(f" {fraction:g} of the labels is too few: {why}." for fraction, why in too_small.items())
+    left_out = [f"{fraction:g} of the labels is too few: {why}." for fraction, why in too_small.items()]
+    for told in left_out:
+        say(told)
     return Section(
         name="efficiency",
         title="How many labels it takes",
-        text=text + left_out,
-        tables=[Table(["model", "part", "clips", "draws", *spread], rows)],
+        text=" ".join([text, *left_out]),
+        tables=[Table(["model", "part", "clips", "draws", *spread], rows)] if rows else [],
         figures=[_figure(points, names[0])] if points else [],
         data={
             "models": {name: [point.json(names) for point in found] for name, found in points.items()},
@@ -184,10 +186,7 @@ class _Point:
 
 
 def _point(truth: Truth, draws: Sequence[Trial]) -> _Point:
-    measures = [
-        weighted_metrics(truth.targets, p.probabilities, p.thresholds, truth.single_label, truth.positive_share)
-        for p in (draw.prediction for draw in draws)
-    ]
+    measures = [weighted_of(truth, draw.prediction) for draw in draws]
 
     def mean(weights: Array) -> dict[str, Array]:
         found = [one(weights) for one in measures]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from probe.metrics import Array, bootstrap_intervals, weighted_metrics
-from probe.scores import Measure, Metrics, Prediction, Truth
+from probe.metrics import Array, bootstrap_intervals
+from probe.scores import Measure, Metrics, Prediction, Truth, weighted_of
 
 
 def paired_differences(truth: Truth, first: Prediction, second: Prediction) -> Metrics:
@@ -17,10 +17,7 @@ def paired_differences(truth: Truth, first: Prediction, second: Prediction) -> M
         first: answers and thresholds.
         second: the same of the model compared with.
     """
-    measures = [
-        weighted_metrics(truth.targets, model.probabilities, model.thresholds, truth.single_label, truth.positive_share)
-        for model in (first, second)
-    ]
+    measures = [weighted_of(truth, model) for model in (first, second)]
 
     def difference(weights: Array) -> dict[str, Array]:
         ours, theirs = (measure(weights) for measure in measures)

@@ -181,8 +181,8 @@ def score_all(truth: Truth, models: Sequence[Prediction], baselines: Sequence[Pr
     return Scores(
         truth=truth,
         headline=ordered[0],
-        models=[_row(truth, model) for model in ordered],
-        baselines=[_row(truth, baseline) for baseline in baselines],
+        models=[Row(model.name, metrics_of(truth, model), model.note) for model in ordered],
+        baselines=[Row(baseline.name, metrics_of(truth, baseline), baseline.note) for baseline in baselines],
         emotions=_emotion_rows(truth, ordered[0]),
         groups=groups,
         gaps={column: _gaps(truth, ordered[0], column, rows) for column, rows in groups.items()},
@@ -207,6 +207,18 @@ def measure(weighted: Weighted, speakers: Sequence[str], n_resamples: int, seed:
     return measures
 
 
+def weighted_of(truth: Truth, model: Prediction) -> Weighted:
+    """Returns the metrics of what a model says as a function of weights of the clips."""
+    return weighted_metrics(
+        truth.targets, model.probabilities, model.thresholds, truth.single_label, truth.positive_share
+    )
+
+
+def metrics_of(truth: Truth, model: Prediction) -> Metrics:
+    """Returns the metrics of what a model says, with intervals over speakers."""
+    return measure(weighted_of(truth, model), truth.speakers, truth.n_resamples, truth.seed)
+
+
 def group_difference(truth: Truth, model: Prediction, column: str, pair: tuple[str, str], metric: str) -> Measure:
     """Returns a metric of a column's first group minus that of its second, with the interval of the difference.
 
@@ -225,13 +237,6 @@ def group_difference(truth: Truth, model: Prediction, column: str, pair: tuple[s
     value = float(difference(np.ones((1, len(truth))))[metric][0])
     interval = bootstrap_intervals(difference, truth.speakers, truth.n_resamples, truth.seed)[metric]
     return Measure(value, *map(float, interval))
-
-
-def _row(truth: Truth, model: Prediction) -> Row:
-    weighted = weighted_metrics(
-        truth.targets, model.probabilities, model.thresholds, truth.single_label, truth.positive_share
-    )
-    return Row(model.name, measure(weighted, truth.speakers, truth.n_resamples, truth.seed), model.note)
 
 
 def _emotion_rows(truth: Truth, model: Prediction) -> list[EmotionRow]:

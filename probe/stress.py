@@ -18,9 +18,8 @@ from probe.features import UNTRAINED, Features
 from probe.figures import METRIC_LABELS
 from probe.fitting import Fits, predictions_of
 from probe.linear import Rows
-from probe.metrics import weighted_metrics
 from probe.paired import paired_differences
-from probe.scores import CHANCE, Measure, Metrics, Prediction, Truth, measure
+from probe.scores import CHANCE, Measure, Metrics, Prediction, Truth, metrics_of
 from probe.sections import Cell, Section, Table
 
 if TYPE_CHECKING:
@@ -103,12 +102,12 @@ def stress_section(truth: Truth, clean: Sequence[Prediction], stressed: Answers)
         clean: what models say of the clips as recorded, the headline one first.
         stressed: what these models, and maybe others, say under each condition.
     """
-    values = {model.name: [_values(truth, model)] for model in clean}
+    values = {model.name: [metrics_of(truth, model)] for model in clean}
     drops: dict[str, list[Metrics]] = {model.name: [] for model in clean}
     pairs = [(model, answers) for model in clean for _, answers in stressed]
     for model, answers in track(pairs, "stress: intervals"):
         answer = next(answer for answer in answers if answer.name == model.name)
-        values[model.name].append(_values(truth, answer))
+        values[model.name].append(metrics_of(truth, answer))
         drops[model.name].append(paired_differences(truth, model, answer))
     conditions = [condition for condition, _ in stressed]
     done = "; ".join(f"{condition.label}: {condition.words}" for condition in conditions)
@@ -134,13 +133,6 @@ def stress_section(truth: Truth, clean: Sequence[Prediction], stressed: Answers)
             },
         },
     )
-
-
-def _values(truth: Truth, model: Prediction) -> Metrics:
-    weighted = weighted_metrics(
-        truth.targets, model.probabilities, model.thresholds, truth.single_label, truth.positive_share
-    )
-    return measure(weighted, truth.speakers, truth.n_resamples, truth.seed)
 
 
 def _headline_table(

@@ -101,6 +101,12 @@ def test_means_draws_and_intervals_of_every_model_and_part(truth: Truth) -> None
     assert table.rows[0][5] == f"{min(expected):.3f}–{max(expected):.3f}"
 
 
+def test_of_parts_that_are_all_too_small_only_that_is_told(truth: Truth, capsys: pytest.CaptureFixture[str]) -> None:
+    section = efficiency_section(truth, [], {0.01: "of 10 clips, none is with fear"}, "")
+    assert not section.tables and not section.figures
+    assert "0.01 of the labels is too few: of 10 clips, none is with fear." in capsys.readouterr().err
+
+
 def test_there_is_one_figure_for_either_page(truth: Truth) -> None:
     made = trials(truth, {("ours", 0.1): 0.2, ("ours", 1.0): 0.4, ("log-mel", 1.0): 0.1}, n_seeds=1)
     (figure,) = efficiency_section(truth, made, {}, "").figures
