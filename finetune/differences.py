@@ -16,6 +16,7 @@ from probe.paired import paired_differences
 from probe.protocol import joined
 from probe.scores import ENSEMBLE, Measure, Prediction, Truth
 from probe.sections import Section, Table
+from probe.words import FEW_SPEAKERS
 
 COLUMNS = ("macro_auroc", "map", "macro_f1", "ece")
 COLUMNS_SINGLE = ("uar", "wa", "macro_auroc", "ece")
@@ -63,7 +64,11 @@ def ensemble_section(
     columns = COLUMNS_SINGLE if truth.single_label else COLUMNS
     metric = truth.headline[0]
     asked = pairs[: 2 if seeds else 1]
-    verdicts = [_verdict(pair, found[place][1][metric], metric) for place, pair in enumerate(asked)]
+    n_speakers = len(set(truth.speakers))
+    verdicts = [
+        f"{first.name.capitalize()} against {second.name}: {verdict(found[place][1][metric], n_speakers, metric)}."
+        for place, (first, second) in enumerate(asked)
+    ]
     weights = _weights(members, tasks, settings)
     return Section(
         name="ensemble",
@@ -124,14 +129,19 @@ def _how(best: Sequence[str], n_folds: int, settings: FinetuneSettings) -> str:
     )
 
 
-def _verdict(pair: Pair, found: Measure, metric: str) -> str:
-    if not np.isfinite(found.low):
-        meaning = "with an interval over so few speakers unknown"
+def verdict(found: Measure, n_speakers: int, metric: str) -> str:
+    """Returns a difference in words.
+
+    Of few speakers, percentiles are too narrow to call a difference real: of two that agree by chance, which is every
+    second time, no resample tells otherwise.
+    """
+    if n_speakers < FEW_SPEAKERS or not np.isfinite(found.low):
+        meaning = f"too few speakers ({n_speakers}) to tell it from chance"
     elif found.low > 0:
         meaning = "a real gain"
     elif found.high < 0:
         meaning = "a real loss"
     else:
         meaning = "which may be chance"
-    measured = f"{found.value:+.3f} [{interval(found)}] {METRIC_LABELS[metric]}"
-    return f"{pair[0].name.capitalize()} against {pair[1].name}: {measured}, {meaning}."
+    within = f" [{interval(found)}]" if interval(found) else ""
+    return f"{found.value:+.3f}{within} {METRIC_LABELS[metric]}, {meaning}"
