@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from configs.errors import EmoclrError
-from corpus.labels import LabelTable, read_labels
+from corpus.labels import LabelTable
 from corpus.splits import speaker_codes
 from corpus.waveforms import WaveformStore, clips_of, open_waveforms
 from finetune.answers import answers_of
@@ -21,8 +20,8 @@ from probe.baselines import chance_probabilities
 from probe.cells import json_measure, json_metrics
 from probe.division import divide, refuse_repeated_sound
 from probe.figures import METRIC_LABELS
-from probe.metrics import Array, bootstrap_intervals, weighted_metrics
-from probe.scores import CHANCE, ENSEMBLE, Measure, Metrics, Prediction, Scores, Truth, score_all
+from probe.metrics import Array, bootstrap_intervals
+from probe.scores import CHANCE, ENSEMBLE, Measure, Metrics, Prediction, Scores, Truth, score_all, weighted_of
 from probe.sections import Section, Table
 
 
@@ -35,32 +34,35 @@ class OtherCorpus:
         table: labels of the clips, by the first corpus' names of emotions.
         store: the clips, decoded, in the same order.
         columns: (shared emotions,) which of the models' emotions they are.
+        prior: (shared emotions,) their mean shares in what the first corpus trains on.
     """
 
     crossing: Crossing
     table: LabelTable
     store: WaveformStore
     columns: list[int]
+    prior: Array
 
 
-def open_other(data: Path, labelled: Labelled, settings: FinetuneSettings) -> OtherCorpus:
-    """Returns the clips of another labels.csv: its test rows where it has some, else all.
+def open_other(labels: LabelTable, labelled: Labelled, settings: FinetuneSettings) -> OtherCorpus:
+    """Returns the clips of another corpus: its test rows where it has some, else all.
 
     Raises:
         EmoclrError: no emotion is shared, a speaker or a recording is in both, or no clip can be read.
     """
     # In folds, every clip is trained on by some member of the ensemble.
     ours = replace(labelled.table, splits=None) if settings.folds else labelled.table
-    crossing = cross(ours, read_labels(data))
+    crossing = cross(ours, labels)
     both = open_waveforms(clips_of(crossing.table))
     readable = crossing.table.select(both.source_rows)
     rows = readable.rows_of("test")
     if not len(rows):
-        raise EmoclrError(f"{data}: none of its clips can be read")
+        raise EmoclrError(f"{labels.source}: none of its clips can be read")
     refuse_repeated_sound(readable, divide(readable, None, settings.seed), both.digests)
     table = readable.select(rows)
     columns = [labelled.table.emotions.index(emotion) for emotion in table.emotions]
-    return OtherCorpus(crossing, table, open_waveforms(clips_of(table)), columns)
+    prior = chance_probabilities(labelled.table.targets[labelled.division.fitted], 1)[0, columns]
+    return OtherCorpus(crossing, table, open_waveforms(clips_of(table)), columns, prior)
 
 
 def across_corpora(
@@ -102,11 +104,11 @@ def across_corpora(
         for place, name in enumerate(names):
             some = slice(place * folds, (place + 1) * folds)
             models.append(Prediction(name, answers[some].mean(axis=0), thresholds[some].mean(axis=0)))
-    prior = chance_probabilities(own.truth.targets[:, other.columns], len(truth))
     here = _own_part(own, other.columns, single=single)
-    scores = score_all(truth, models, [Prediction(CHANCE, prior, prior)])
+    chance = Prediction(CHANCE, np.tile(other.prior, (len(truth), 1)), other.prior)
+    scores = score_all(truth, models, [chance])
     before = score_all(*here)
-    return _section(other, scores, before, _drop((truth, models[0]), (here[0], here[1][0])))
+    return _section(other, scores, before, corpora_difference((truth, models[0]), (here[0], here[1][0])))
 
 
 def _own_part(own: Scores, columns: Sequence[int], *, single: bool) -> tuple[Truth, list[Prediction]]:
@@ -125,22 +127,26 @@ def _own_part(own: Scores, columns: Sequence[int], *, single: bool) -> tuple[Tru
     return truth, [Prediction(own.headline.name, own.headline.probabilities[kept][:, columns], thresholds)]
 
 
-def _drop(there: tuple[Truth, Prediction], here: tuple[Truth, Prediction]) -> Metrics:
-    """Returns each metric of the other corpus minus that of the first, with intervals over the speakers of both."""
-    measures = [
-        weighted_metrics(t.targets, p.probabilities, p.thresholds, t.single_label, t.positive_share)
-        for t, p in (there, here)
-    ]
+def corpora_difference(there: tuple[Truth, Prediction], here: tuple[Truth, Prediction]) -> Metrics:
+    """Returns each metric of the other corpus minus that of the first, with intervals over the speakers of both.
+
+    There are none where one of the two has a single speaker, whose value does not move when speakers are drawn anew.
+    """
+    measures = [weighted_of(*side) for side in (there, here)]
     n_there = len(there[0])
     speakers = [f"{place} {name}" for place, (truth, _) in enumerate((there, here)) for name in truth.speakers]
 
     def difference(weights: Array) -> dict[str, Array]:
         theirs, ours = measures[0](weights[:, :n_there]), measures[1](weights[:, n_there:])
-        return {name: theirs[name] - ours[name] for name in ours}
+        # A resample may hold speakers of one corpus alone.
+        told = weights[:, :n_there].any(axis=1) & weights[:, n_there:].any(axis=1)
+        return {name: np.where(told, theirs[name] - ours[name], np.nan) for name in ours}
 
-    values = difference(np.ones((1, len(speakers))))
+    values = {name: float(found[0]) for name, found in difference(np.ones((1, len(speakers)))).items()}
+    if any(len(set(truth.speakers)) < 2 for truth in (there[0], here[0])):
+        return {name: Measure(value) for name, value in values.items()}
     intervals = bootstrap_intervals(difference, speakers, there[0].n_resamples, there[0].seed)
-    return {name: Measure(float(values[name][0]), *map(float, intervals[name])) for name in values}
+    return {name: Measure(value, *map(float, intervals[name])) for name, value in values.items()}
 
 
 def _section(other: OtherCorpus, scores: Scores, before: Scores, drop: Metrics) -> Section:

@@ -11,8 +11,10 @@ import numpy as np
 from configs.console import say, track
 from configs.errors import ConfigError
 from configs.files import write_yaml
+from corpus.labels import read_labels
 from finetune.across import across_corpora, open_other
 from finetune.baselines import describe_simply
+from finetune.bought import unlabeled_section
 from finetune.checkpoint import ENSEMBLE_CARD, EnsembleCard
 from finetune.differences import ensemble_section
 from finetune.efficiency import announce, label_efficiency, parts_of
@@ -30,14 +32,14 @@ from finetune.resume import RunCard, begin_run, labels_digest, previous_run
 from finetune.settings import FinetuneSettings
 from finetune.starts import SCRATCH, Start, find_starts
 from finetune.stress import stress_members
-from finetune.unlabeled import pool_for, second_round, unlabeled_section
+from finetune.unlabeled import pool_for, second_round
 from finetune.words import summary_of
 from pretrain.checkpoint import package_versions
 from probe.mistakes import mistakes_section
 from probe.protocol import protocol_of, truth_of
 from probe.report import Report, write_report
 from probe.scores import ENSEMBLE, score_all
-from probe.words import label_notes, score_notes
+from probe.words import PRETRAINING, label_notes, score_notes
 
 REPORT = "report"
 
@@ -73,12 +75,14 @@ def finetune(
     previous_run(out, resume)
     starts = find_starts(sources, settings)
     _check_comparisons(starts, settings)
+    # Before anything that takes long.
+    other_labels = read_labels(test) if test else None
     for start in track(starts, "trying encoders"):
         start.check(settings)
     share = settings.positive_share
     labelled = open_labelled(data, settings)
     table, division, tasks, store = labelled.table, labelled.division, labelled.tasks, labelled.store
-    other = open_other(test, labelled, settings) if test else None
+    other = open_other(other_labels, labelled, settings) if other_labels is not None else None
     pool = pool_for(tasks, labelled.readable, settings, other) if settings.unlabeled else None
     parts, too_small = parts_of(labelled, settings) if settings.fractions else ([], {})
     run = RunCard(
@@ -107,7 +111,7 @@ def finetune(
             for some in (members, found.members)
         )
         sections.append(unlabeled_section(truth, first, second, found, settings.confidence))
-        members = found.members if found.better else members
+        members = found.held(members)
     together = ensembles_of(members, tasks, settings.ensemble, share)
     sections.insert(0, calibration_of(truth, together, settings))
     if len(members) > 1:
@@ -120,6 +124,7 @@ def finetune(
     if parts:
         own = different, scratch
         sections.append(label_efficiency(out, starts, labelled, parts, too_small, truth, described, own, settings))
+    heard_before = any(start.heard_before for start in starts)
     about = [*label_notes(table, share), *settings.augment.unsafe]
     say("scoring")
     scores = score_all(truth, models, baselines)
@@ -132,13 +137,13 @@ def finetune(
         title=f"Emotion models {out.resolve().name} on {data.stem}",
         summary=summary_of(table, division, settings, list(members)),
         scores=scores,
-        protocol=protocol_of(table, division, settings.seed),
+        protocol=protocol_of(table, division, settings.network_seeds),
         command=command,
         versions=package_versions(),
         fingerprint=store.fingerprint,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         duration_s=time.monotonic() - began,
-        notes=[*about, *score_notes(table, division, share)],
+        notes=[*about, *score_notes(table, division, share), *([PRETRAINING] if heard_before else [])],
         left_out=labelled.left_out,
         set_aside=[(str(failure.path), failure.reason) for failure in store.failures],
         settings=settings.model_dump(mode="json"),

@@ -12,9 +12,18 @@ from probe.metrics import POSITIVE_SHARE
 
 # What may differ between a run and its resumption without changing what its members learn.
 FREE_TO_CHANGE = frozenset(
-    {"backbones", "workers", "compare_seeds", "from_scratch", "fractions", "fraction_seeds", "stress", "players"}
+    {
+        "backbones",
+        "bootstrap_resamples",
+        "compare_seeds",
+        "fraction_seeds",
+        "fractions",
+        "from_scratch",
+        "players",
+        "stress",
+        "workers",
+    }
 )
-
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -123,6 +132,11 @@ class FinetuneSettings(Settings):
                 if given:
                     raise ValueError(f"{name}: needs training of the whole network; no seed changes a head alone")
         return self
+
+    @property
+    def network_seeds(self) -> range:
+        """The seeds of the networks of a backbone, those to compare with included; the first one is of all else."""
+        return range(self.seed, self.seed + max(self.seeds, self.compare_seeds or 1))
 
     @property
     def combines(self) -> bool:

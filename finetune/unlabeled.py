@@ -17,19 +17,14 @@ from corpus.labels import LabelTable
 from corpus.splits import speaker_codes
 from finetune.across import OtherCorpus
 from finetune.answers import answers_of
-from finetune.confidence import LEAST_CLIPS, confidence_levels, held_out_hits, surely
+from finetune.confidence import confidence_levels, held_out_hits, surely
 from finetune.members import Members
 from finetune.model import Array
 from finetune.pool import Pool, open_pool, with_pool
 from finetune.resume import finished_member
 from finetune.settings import FinetuneSettings
 from finetune.train import Member, Task
-from probe.cells import json_measure, number
-from probe.figures import METRIC_LABELS
 from probe.metrics import emotion_metrics
-from probe.paired import paired_differences
-from probe.scores import Prediction, Truth, score_all
-from probe.sections import Section, Table
 
 FOLDER = "unlabeled"
 
@@ -59,20 +54,37 @@ class Accepted:
 
 @dataclass(frozen=True)
 class SecondRound:
-    """The members of both rounds, by fold, and what lies between them.
+    """What the second round heard and what became of it.
 
-    `auroc` holds the macro AUROC of the first and the second round's mean on validation speakers, the mean over folds.
+    Attributes:
+        pool: the unlabeled clips.
+        accepted: of each fold.
+        members: of the second round.
+        auroc: of each fold, the macro AUROC of the first and the second round's mean on its validation speakers.
     """
 
     pool: Pool
     accepted: list[Accepted]
     members: Members
-    auroc: tuple[float, float]
+    auroc: list[tuple[float, float]]
 
     @property
-    def better(self) -> bool:
-        """Whether the second round is the better one on validation speakers."""
-        return self.auroc[1] > self.auroc[0]
+    def better(self) -> list[bool]:
+        """In which folds the second round is the better one on validation speakers."""
+        return [second > first for first, second in self.auroc]
+
+    def held(self, first: Members) -> Members:
+        """Returns the members that the ensemble holds: of each fold those of the better round.
+
+        Chosen fold by fold: the validation speakers of one fold are scored in another.
+        """
+        return {
+            name: [
+                again if better else once
+                for once, again, better in zip(folds, self.members[name], self.better, strict=True)
+            ]
+            for name, folds in first.items()
+        }
 
 
 def pool_for(
@@ -127,18 +139,18 @@ def second_round(
     codes = speaker_codes(table)
     rounds = [[folds[fold] for folds in members.values()] for fold in range(len(tasks))]
     accepted = [_accept(first, task, pool, codes, settings) for first, task in zip(rounds, tasks, strict=True)]
+    before = [_validation_auroc(first, task) for first, task in zip(rounds, tasks, strict=True)]
     if not any(len(some.rows) for some in accepted):
         say("unlabeled: not sure enough of any clip; there is no second round")
-        auroc = _validation_auroc(rounds, tasks)
-        return SecondRound(pool, accepted, members, (auroc, auroc))
+        return SecondRound(pool, accepted, members, list(zip(before, before, strict=True)))
     enlarged = [_enlarged(task, table, pool, some) for task, some in zip(tasks, accepted, strict=True)]
     _refuse_others(out / FOLDER, list(members), enlarged)
     trained = train(out / FOLDER, enlarged)
     again = [[folds[fold] for folds in trained.values()] for fold in range(len(tasks))]
-    found = SecondRound(pool, accepted, trained, (_validation_auroc(rounds, tasks), _validation_auroc(again, tasks)))
-    first, second = found.auroc
-    say(f"unlabeled: validation macro AUROC {first:.3f} without, {second:.3f} with; the better one is kept")
-    return found
+    after = [_validation_auroc(second, task) for second, task in zip(again, tasks, strict=True)]
+    for first, second in zip(before, after, strict=True):
+        say(f"unlabeled: validation macro AUROC {first:.3f} without, {second:.3f} with; the better one is kept")
+    return SecondRound(pool, accepted, trained, list(zip(before, after, strict=True)))
 
 
 def _accept(
@@ -180,112 +192,9 @@ def _refuse_others(folder: Path, names: Sequence[str], tasks: Sequence[Task]) ->
                 raise ConfigError(f"{place}: was trained with other unlabeled recordings; give another --out")
 
 
-def _validation_auroc(rounds: Sequence[Sequence[Member]], tasks: Sequence[Task]) -> float:
-    """Returns the macro AUROC of the members' mean on validation speakers, the mean over folds."""
-    found = []
-    for members, task in zip(rounds, tasks, strict=True):
-        answers = np.mean([member.validation for member in members], axis=0)
-        halves = np.full(answers.shape[1], 0.5)
-        metrics = emotion_metrics(task.targets[task.validation], answers, halves, single_label=False)
-        found.append(float(metrics["macro_auroc"]))
-    return float(np.mean(found))
-
-
-def unlabeled_section(
-    truth: Truth, first: Prediction, second: Prediction, found: SecondRound, confidence: float
-) -> Section:
-    """Returns what the second round bought, for a report.
-
-    Args:
-        truth: the scored clips.
-        first: the ensemble of the first round.
-        second: the ensemble of the second.
-        found: what lies between them.
-        confidence: the precision that was asked for.
-    """
-    pool = found.pool
-    accepted = sum(len(some.rows) for some in found.accepted)
-    sure = np.sum([some.sure.sum(axis=0) for some in found.accepted], axis=0)
-    asked = np.sum([some.asked for some in found.accepted], axis=0)
-    right = np.sum([some.right for some in found.accepted], axis=0)
-    levels = [[_finite(some.levels[emotion]) for some in found.accepted] for emotion in range(len(truth.emotions))]
-    per_emotion = Table(
-        ["emotion", "sure from", "right of validation clips, level set by other speakers", "clips accepted"],
-        [
-            [
-                emotion,
-                " / ".join("never" if level is None else number(level) for level in levels[place]),
-                f"{number(right[place] / asked[place])} ({right[place]} of {asked[place]})" if asked[place] else "–",
-                f"{sure[place]:,}",
-            ]
-            for place, emotion in enumerate(truth.emotions)
-        ],
-        title="What was accepted",
-    )
-    scores = [
-        row.metrics for row in score_all(truth, [replace(first, name="first"), replace(second, name="second")]).models
-    ]
-    differences = paired_differences(truth, second, first)
-    bought = Table(
-        ["", "first round", "second round", "difference"],
-        [[METRIC_LABELS[name], scores[0][name], scores[1][name], differences[name]] for name in differences],
-        title="What it bought, on the scored clips",
-    )
-    return Section(
-        FOLDER,
-        "Unlabeled recordings",
-        _words(found, accepted, confidence),
-        [per_emotion, bought],
-        data={
-            "clips": len(pool.store),
-            "found": pool.found,
-            "dropped_as_labelled": pool.labelled,
-            "dropped_speakers": pool.known_speakers,
-            "confidence": confidence,
-            "accepted": accepted,
-            "held": "second" if found.better else "first",
-            "validation_macro_auroc": [round(value, 6) for value in found.auroc],
-            "emotions": {
-                emotion: {
-                    "levels": levels[place],
-                    "accepted": int(sure[place]),
-                    "validation_clips": int(asked[place]),
-                    "validation_right": int(right[place]),
-                }
-                for place, emotion in enumerate(truth.emotions)
-            },
-            "differences": {name: json_measure(found) for name, found in differences.items()},
-        },
-    )
-
-
-def _words(found: SecondRound, accepted: int, confidence: float) -> str:
-    pool, folds = found.pool, len(found.accepted)
-    in_folds = f" (in {folds} folds together)" if folds > 1 else ""
-    heard = (
-        f"After the first round the ensemble answered for {len(pool.store):,} unlabeled clips. {accepted:,} of them"
-        f"{in_folds} reached, for some emotion, the probability from which on it is right for {confidence:.0%} of the "
-        f"validation clips (at least {LEAST_CLIPS} of them)"
-    )
-    trained = (
-        "; with its calibrated probabilities as targets they joined the training clips, and every network was trained "
-        "once more from where it had begun. "
-        if accepted
-        else ": there was no second round. "
-    )
-    dropped = (
-        f"Of {pool.found:,} readable clips, {pool.labelled:,} had been dropped as recordings that the labels have, and "
-        f"{pool.known_speakers:,} because they are of validation or test speakers; where speakers are not named, "
-        "voices of the test may be among the rest."
-    )
-    first, second = found.auroc
-    which = "second" if found.better else "first"
-    kept = (
-        f" On validation speakers the macro AUROC of the mean is {first:.3f} after the first and {second:.3f} after "
-        f"the second round: the ensemble holds the networks of the {which}."
-    )
-    return heard + trained + dropped + (kept if accepted else "")
-
-
-def _finite(value: float) -> float | None:
-    return round(float(value), 6) if np.isfinite(value) else None
+def _validation_auroc(members: Sequence[Member], task: Task) -> float:
+    """Returns the macro AUROC of the members' mean on the validation speakers of a fold."""
+    answers = np.mean([member.validation for member in members], axis=0)
+    halves = np.full(answers.shape[1], 0.5)
+    metrics = emotion_metrics(task.targets[task.validation], answers, halves, single_label=False)
+    return float(metrics["macro_auroc"])

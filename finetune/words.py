@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from corpus.labels import LabelTable
 from corpus.splits import speaker_codes
 from finetune.settings import FinetuneSettings
-from probe.division import Division
+from probe.division import Division, three_parts
 
 VOICES = {
     "none": "Each network is asked as it is and as it was before fine-tuning: the difference is what it forgot of "
@@ -40,22 +41,28 @@ def summary_of(table: LabelTable, division: Division, settings: FinetuneSettings
     """Returns the protocol in one paragraph."""
     codes = speaker_codes(table)
     unit = "speakers" if table.speakers is not None else "recordings"
-    scored = division.scored
-    counted = f"{len(scored):,} clips of {len(np.unique(codes[scored])):,} {unit}"
+
+    def counted(rows: NDArray[np.int64]) -> str:
+        n_units = len(np.unique(codes[rows]))
+        return f"{len(rows):,} clips of {n_units:,} {unit if n_units > 1 else unit[:-1]}"
+
     if len(division.folds) > 1:
-        split = f"Trained and scored in {len(division.folds)} folds of {counted}, which no {unit[:-1]} crosses."
+        every = counted(division.scored)
+        split = f"Trained and scored in {len(division.folds)} folds of {every}, which no {unit[:-1]} crosses."
     else:
-        train = division.fitted
-        fitted = f"{len(train):,} clips of {len(np.unique(codes[train])):,} {unit}"
-        split = f"Trained on {fitted}, scored on {counted}; no {unit[:-1]} is on both sides."
-    whole = "" if settings.freeze == "backbone" else ", then the whole network with lower rates for earlier layers"
+        train, validation, test = map(counted, three_parts(table, division, 0))
+        split = f"Trained on {train}, validated on {validation}, scored on {test}; no {unit[:-1]} is in two of these."
+    frozen = settings.freeze == "backbone"
+    whole = "" if frozen else ", then the whole network with lower rates for earlier layers"
+    chosen = f"{'Regularisation' if frozen else 'The moment to stop'}, temperatures"
+    chosen += ", thresholds and weights" if len(names) > 1 else " and thresholds"
     learned = f" {unit}" if settings.ensemble == "weighted" else ""
     joined = f" The ensemble's answer is the {HOW[settings.ensemble]}{learned}." if len(names) > 1 else ""
     scratch = "the same training without pretraining, " if settings.from_scratch else ""
     networks = f"{len(names)} networks ({', '.join(names)}), each" if len(names) > 1 else f"One network ({names[0]}):"
     return (
         f"{networks} a multilabel head alone first{whole}. {split} "
-        f"The moment to stop, temperatures, thresholds and weights were chosen on validation {unit} only.{joined} "
+        f"{chosen} were chosen on validation {unit} only.{joined} "
         f"Baselines on the same clips: the heads alone on the frozen encoders, {scratch}the linear models of `probe`, "
         "and chance."
     )

@@ -27,7 +27,7 @@ def truth_of(table: LabelTable, division: Division, positive_share: float, n_res
     )
 
 
-def protocol_of(table: LabelTable, division: Division, seed: int) -> Protocol:
+def protocol_of(table: LabelTable, division: Division, seeds: Sequence[int]) -> Protocol:
     """Returns the protocol; that speakers are apart is checked, not assumed."""
     codes = speaker_codes(table)
     apart = all(not np.intersect1d(codes[train], codes[test]).size for train, test in division.folds)
@@ -37,7 +37,7 @@ def protocol_of(table: LabelTable, division: Division, seed: int) -> Protocol:
         train_clips=len(division.fitted),
         train_speakers=len(np.unique(codes[division.fitted])),
         folds=len(division.folds),
-        seeds=[seed],
+        seeds=seeds,
         speaker_disjoint=apart if table.speakers is not None else None,
     )
 

@@ -28,7 +28,7 @@ from probe.scores import SpeakerProbe, score_all
 from probe.settings import ProbeSettings
 from probe.speakers import speaker_probe, voice_hits, voice_task
 from probe.stress import compared, stress_probes, stress_section
-from probe.words import label_notes, score_notes, summary_of
+from probe.words import PRETRAINING, label_notes, score_notes, summary_of
 
 
 def probe(
@@ -98,7 +98,7 @@ def probe(
         title=f"Linear probe of {source.resolve().name} {_on(data, test)}",
         summary=f"{crossing.text + ' ' if crossing else ''}{summary_of(table, division, cards, settings)}",
         scores=scores,
-        protocol=protocol_of(table, division, settings.seed),
+        protocol=protocol_of(table, division, [settings.seed]),
         command=command,
         versions=package_versions() | {"scikit-learn": importlib.metadata.version("scikit-learn")},
         fingerprint=store.fingerprint,
@@ -107,6 +107,7 @@ def probe(
         notes=[
             *label_notes(table, settings.positive_share),
             *score_notes(table, division, settings.positive_share),
+            PRETRAINING,
             *_unfinished(names, cards),
             *missing_features(settings),
         ],

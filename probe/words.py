@@ -15,6 +15,10 @@ SYNTHETIC_COLUMN = "synthetic"
 """A column of the labels that says "yes" of clips made by code."""
 
 FEW_SPEAKERS = 10
+PRETRAINING = (
+    "Pretraining learns without labels. Whether the scored clips were among those that it heard is not known here."
+)
+"""Encoders name their corpus by a fingerprint alone."""
 
 
 def label_notes(table: LabelTable, positive_share: float) -> list[str]:

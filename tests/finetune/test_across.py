@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,12 @@ from sklearn.metrics import roc_auc_score
 
 from corpus.labels import read_labels
 from corpus.waveforms import clips_of, open_waveforms
+from finetune.across import corpora_difference, open_other
 from finetune.checkpoint import load_ensemble
+from finetune.labelled import open_labelled
+from finetune.settings import FinetuneSettings
 from probe.embed import embed_clips
+from probe.scores import Prediction, Truth
 
 CLIPS = 12
 
@@ -67,6 +72,33 @@ def test_the_difference_is_to_the_own_clips_by_the_same_emotions(ran: Any, secti
 def test_members_and_chance_are_scored_too(section: dict[str, Any]) -> None:
     assert list(section["models"]) == ["ensemble", "mobilenetv3_small_050", "test_resnet"]
     assert section["baselines"]["chance"]["macro_auroc"]["value"] == 0.5
+
+
+def test_chance_is_the_share_of_the_clips_that_are_trained_on(
+    labels: Path, other: Path, settings: Callable[..., FinetuneSettings]
+) -> None:
+    labelled = open_labelled(labels, settings())
+    targets = np.zeros_like(labelled.table.targets)
+    targets[labelled.division.fitted[:3]] = 1
+    changed = replace(labelled, table=replace(labelled.table, targets=targets))
+    assert open_other(read_labels(other), changed, settings()).prior == pytest.approx([3 / 12])
+
+
+def perfect(speakers: list[str]) -> tuple[Truth, Prediction]:
+    """Clips of which each speaker has one with the emotion and one without, answered without a mistake."""
+    targets = np.tile([[1.0], [0.0]], (len(speakers), 1))
+    truth = Truth(["anger"], targets, [name for name in speakers for _ in range(2)], n_resamples=300)
+    return truth, Prediction("model", targets, np.array([0.5]))
+
+
+def test_a_resample_without_speakers_of_one_corpus_tells_no_difference() -> None:
+    found = corpora_difference(perfect(["a", "b"]), perfect(["c", "d"]))
+    assert [(one.value, one.low, one.high) for one in found.values()] == [(0, 0, 0)] * len(found)
+
+
+def test_a_difference_to_a_corpus_of_one_speaker_has_no_interval() -> None:
+    found = corpora_difference(perfect(["a"]), perfect(["c", "d"]))
+    assert all(one.value == 0 and np.isnan([one.low, one.high]).all() for one in found.values())
 
 
 @pytest.mark.parametrize(

@@ -140,8 +140,8 @@ def test_a_run_does_not_go_on_with_other_settings(go_on: Run, change: str, told:
     assert not (ran.out / "ensemble.yaml").exists()
 
 
-def test_a_run_goes_on_with_fewer_backbones_and_more_workers(go_on: Run) -> None:
-    ran = go_on(f"backbones=[{FIRST}]", "workers=1")
+def test_a_run_goes_on_with_fewer_backbones_more_workers_and_more_resamples(go_on: Run) -> None:
+    ran = go_on(f"backbones=[{FIRST}]", "workers=1", "bootstrap_resamples=30")
     assert ran.code == 0, ran.told
     assert f"{FIRST}: finished before" in ran.told and SECOND not in ran.told
 

@@ -152,8 +152,9 @@ def test_the_ensembles_card_says_who_answers_how(finetuned: Any, content: dict[s
     assert (card.members, card.how, card.emotions) == (BACKBONES, "mean", ["anger", "sadness"])
     assert (card.window_s, card.hop_s, card.single_label) == (0.5, 0.25, False)
     assert card.metrics["macro_auroc"] == pytest.approx(content["metrics"]["macro_auroc"]["value"])
-    of_labels, of_scores = content["notes"]
+    of_labels, of_scores, of_pretraining = content["notes"]
     assert of_labels.startswith("Labels are shares") and of_scores.startswith("Only 2 speakers were scored")
+    assert "Whether the scored clips were among those that it heard is not known" in of_pretraining
     assert card.notes == [of_labels]
 
 
@@ -220,6 +221,7 @@ def test_backbones_train_without_pretraining(labels: Path, settings: Settings, t
     assert [row.name for row in report.scores.models if "ensemble" not in row.name] == BACKBONES
     # On a network without pretraining, the head alone is the linear probe of an untrained one.
     assert not any(row.name.startswith("untrained") for row in report.scores.baselines)
+    assert not any("Pretraining" in note for note in report.notes)
     _, card = load_model(tmp_path / "out/test_resnet")
     assert card.started_from == "scratch" and card.window_s == 0.5
     assert card.encoder.spectrogram.bands == 32

@@ -48,6 +48,12 @@ def test_a_clip_is_mixed_or_joined_with_at_most_certainty() -> None:
         load_settings(FinetuneSettings, "finetune.yaml", ["mix.p=0.6", "join.p=0.5"])
 
 
+def test_the_seeds_of_a_run_are_those_of_all_its_networks() -> None:
+    found = load_settings(FinetuneSettings, None, ["seed=4", "seeds=2", "compare_seeds=3"])
+    assert list(found.network_seeds) == [4, 5, 6]
+    assert list(load_settings(FinetuneSettings, None, ["seeds=2"]).network_seeds) == [0, 1]
+
+
 def test_lists_are_written_with_or_without_brackets() -> None:
     written = ["backbones=resnet10t,regnety_002", "emotions=anger"]
     found = load_settings(FinetuneSettings, None, written)

@@ -8,7 +8,7 @@ import pytest
 from corpus.labels import LabelTable
 from finetune.settings import FinetuneSettings
 from finetune.words import summary_of
-from probe.division import divide
+from probe.division import divide, three_parts
 
 Settings = Callable[..., FinetuneSettings]
 
@@ -20,8 +20,16 @@ def words(table: LabelTable, chosen: FinetuneSettings, names: tuple[str, ...] = 
 def test_a_split_is_told_with_its_numbers(table: LabelTable, settings: Settings) -> None:
     told = words(table, settings())
     assert "2 networks (a, b)" in told
-    assert "12 clips of 3 speakers" in told and "8 clips of 2 speakers" in told
-    assert "no speaker is on both sides" in told
+    assert "on 12 clips of 3 speakers, validated on 4 clips of 1 speaker, scored on 8 clips of 2 speakers;" in told
+    assert "no speaker is in two of these" in told
+
+
+def test_speakers_kept_for_validation_are_not_counted_as_trained_on(table: LabelTable, settings: Settings) -> None:
+    without = replace(table, splits=[split.replace("validation", "train") for split in table.splits or []])
+    train, validation, test = three_parts(without, divide(without, None, 0), 0)
+    told = words(without, settings())
+    assert f"on {len(train)} clips of" in told and f"validated on {len(validation)} clips of" in told
+    assert len(train) + len(validation) + len(test) == len(without)
 
 
 def test_folds_are_told(table: LabelTable, settings: Settings) -> None:
@@ -50,4 +58,10 @@ def test_an_ensemble_says_how_it_answers_and_one_network_says_nothing(
 
 def test_a_frozen_backbone_is_not_said_to_be_trained(table: LabelTable, settings: Settings) -> None:
     assert "whole network" in words(table, settings())
-    assert "whole network" not in words(table, settings(freeze="backbone"))
+    frozen = words(table, settings(freeze="backbone"))
+    assert "whole network" not in frozen and "moment to stop" not in frozen
+
+
+def test_weights_are_said_to_be_chosen_where_there_are_several_networks(table: LabelTable, settings: Settings) -> None:
+    assert "temperatures, thresholds and weights were chosen on validation" in words(table, settings())
+    assert "temperatures and thresholds were chosen on validation" in words(table, settings(), ("a",))
