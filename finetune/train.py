@@ -20,6 +20,7 @@ from finetune.losses import EmotionLoss
 from finetune.model import Array, EmotionModel, calibrate
 from finetune.module import FinetuneModule, KeepBest
 from finetune.settings import FinetuneSettings
+from finetune.statistics import settle_statistics
 from pretrain.callbacks import Progress
 from pretrain.checkpoint import save_tensors
 from pretrain.data import BatchOrder, ViewDataset, ViewLoader, default_workers
@@ -109,6 +110,8 @@ def train_member(
     weights = positive_weights(torch.from_numpy(task.targets[task.train]), settings.max_positive_weight)
     loss = EmotionLoss(settings, weights)
     hear = functools.partial(embed_clips, store=task.store, window_s=crop_s, hop_s=hop_s, short=settings.augment.short)
+    if settings.freeze == "none" and not heard_before:
+        settle_statistics(encoder, task.store, task.train, _views(encoder, settings, crop_s), settings.batch_size)
     embeddings = [hear(encoder, description=f"{name}: embedding")]
     score = fit_head(model.head, embeddings[0], task.targets, loss, task.train, task.validation)
     say(f"{name}: head alone, validation macro AUROC {score:.3f}")
@@ -213,6 +216,11 @@ def _voices(task: Task, embeddings: Sequence[Embeddings], seed: int, name: str) 
     return [voice_hits(some, task.voices, seed) for some in track(embeddings, f"{name}: speaker probe")]
 
 
+def _views(encoder: Encoder, settings: FinetuneSettings, crop_s: float) -> ViewMaker:
+    rate = encoder.settings.spectrogram.sample_rate
+    return ViewMaker(settings.augment, round(crop_s * rate), rate, settings.seed)
+
+
 def _train_network(
     folder: Path,
     model: EmotionModel,
@@ -224,8 +232,7 @@ def _train_network(
     start: float,
     heard_before: bool,
 ) -> KeepBest:
-    rate = model.encoder.settings.spectrogram.sample_rate
-    maker = ViewMaker(settings.augment, round(crop_s * rate), rate, settings.seed)
+    maker = _views(model.encoder, settings, crop_s)
     batch_size = min(settings.batch_size, len(task.train))
     order = BatchOrder(task.store.speakers[task.train], batch_size, 1, settings.seed, clips=task.train)
     steps = settings.epochs * order.batches_per_epoch

@@ -1,6 +1,7 @@
 """One member: what is frozen stays, what does not help is undone, and what is saved is what was scored."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -92,7 +93,18 @@ def test_of_any_other_network_the_statistics_move_in_the_first_epoch_already(
     _, saved = train(heard_before=False, epochs=1)
     moved = changed(pretrained, saved)
     assert all(moved[name] for name in moved if "running_" in name)
-    assert saved["encoder.backbone.bn1.num_batches_tracked"] == 3  # steps of an epoch
+    assert (
+        saved["encoder.backbone.bn1.num_batches_tracked"] == 2 * 3
+    )  # before the head is fitted, and the steps of an epoch
+
+
+def test_the_head_that_training_begins_with_was_fitted_to_what_training_hears(
+    train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without pretraining, each batch normalises itself; under other statistics the first loss is in the hundreds."""
+    train(heard_before=False, epochs=1, learning_rate=1e-9)
+    (loss,) = re.findall(r"step 3 of 3  loss ([0-9.]+)", capsys.readouterr().err)
+    assert float(loss) < 2
 
 
 @pytest.mark.parametrize("epochs", [0, 1])
