@@ -50,7 +50,8 @@ def report_markdown(report: "Report", figures: Sequence[Figure]) -> str:
         pictures = [f"![{figure.title}]({figure.name}.png)" for figure in drawn]
         parts += [f"<details><summary>{len(drawn)} figures</summary>", *pictures, "</details>"]
     if report.set_aside:
-        parts += [f"<details><summary>Set aside: {len(report.set_aside):,} clips</summary>"]
+        clips = "1 clip" if len(report.set_aside) == 1 else f"{len(report.set_aside):,} clips"
+        parts += [f"<details><summary>Set aside: {clips}</summary>"]
         parts.append(markdown_table(["file", "reason"], [list(pair) for pair in report.set_aside[:MOST_SET_ASIDE]]))
         more = len(report.set_aside) - MOST_SET_ASIDE
         parts += [*([f"and {more:,} more, in report.json"] if more > 0 else []), "</details>"]

@@ -185,8 +185,10 @@ def _facts(truth: Truth, answer: Prediction, mistake: Mistake, speaker: str) -> 
         threshold = np.broadcast_to(answer.thresholds, truth.targets.shape)[clip]
         facts.append(("answered", _listed(truth, probability, probability >= threshold)))
         said, limit = f"{probability[mistake.emotion]:.2f}", f"{threshold[mistake.emotion]:.2f}"
-        wrong = f"{emotion}: {said}, named from {limit} on; labelled {target[mistake.emotion]:.2f}"
-        facts.insert(0, ("wrongly named" if mistake.named else "missed", wrong))
+        kind = "wrongly named" if mistake.named else "missed"
+        wrong = f"{emotion} {kind}: {said}, named from {limit} on; labelled {target[mistake.emotion]:.2f}"
+        # One term for both: in Markdown it heads a column.
+        facts.insert(0, ("mistake", wrong))
     return [*facts, ("speaker", speaker)] if speaker else facts
 
 
@@ -213,6 +215,6 @@ def _text(truth: Truth, model: str, examples: list[Example]) -> str:
     text = f"{count} that {model} is most confidently wrong about, {order}. It may be the label that is wrong. "
     text += f"Of longer clips, the first {LONGEST_S:g} s are shown."
     if any(example.sound for example in examples):
-        text += " This page holds the sound of these clips: give it only to those who may hear them (players=false "
+        text += " report.html holds the sound of these clips: give it only to those who may hear them (players=false "
         text += "leaves it out)."
     return text

@@ -117,6 +117,22 @@ def test_paths_are_told_from_the_folder_of_the_labels(recorded: tuple[LabelTable
     assert {clip["kind"] for clip in section.data["clips"]} <= {"named", "missed"}
 
 
+def test_what_is_missed_and_what_is_wrongly_named_stand_under_one_heading(
+    recorded: tuple[LabelTable, WaveformStore],
+) -> None:
+    table, store = recorded
+    truth = Truth(table.emotions, table.targets.astype(np.float64), table.speakers or [])
+    # Where there is joy nothing is named, elsewhere both are.
+    answer = Prediction("model", np.repeat(1 - truth.targets[:, :1], 2, axis=1), np.array([0.5, 0.5]))
+    section = mistakes_section(truth, answer, table, store, np.arange(len(table)), players=False)
+    terms = {tuple(term for term, _ in example.facts) for example in section.examples}
+    assert terms == {("mistake", "labelled", "answered", "speaker")}
+    told = [dict(example.facts)["mistake"] for example in section.examples]
+    for clip, words in zip(section.data["clips"], told, strict=True):
+        assert words.startswith("joy missed: " if clip["kind"] == "missed" else "joy wrongly named: ")
+    assert {clip["kind"] for clip in section.data["clips"]} == {"named", "missed"}
+
+
 def test_without_mistakes_it_says_so(recorded: tuple[LabelTable, WaveformStore]) -> None:
     table, store = recorded
     truth = Truth(table.emotions, table.targets.astype(np.float64), table.speakers or [])
