@@ -57,7 +57,7 @@ def unlabeled_section(
         FOLDER,
         "Unlabeled recordings",
         _words(found, accepted, confidence),
-        [per_emotion, bought],
+        [per_emotion, *([bought] if accepted else [])],
         data={
             "clips": len(pool.store),
             "found": pool.found,

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -53,19 +54,28 @@ def cross(first: LabelTable, second: LabelTable) -> Crossing:
             f"{', '.join(first.emotions)} there; name a column of both alike, or by a common name such as 'anger'",
         )
     ours, theirs = [list(names) for names in zip(*pairs, strict=True)]
+    here, there = source_names(first.source, second.source)
     train, which = _to_fit(first)
-    fitted, fitted_words = _part(first, train, ours, f"fitted to {first.source.name} ({which}")
+    fitted, fitted_words = _part(first, train, ours, f"fitted to {here} ({which}")
     test, which = _to_score(second)
-    scored, scored_words = _part(second, test, theirs, f"scored on {second.source.name} ({which}")
+    scored, scored_words = _part(second, test, theirs, f"scored on {there} ({which}")
     _refuse_shared_speakers(fitted, scored)
     names = [a if a == b else f"{a} ({b})" for a, b in pairs]
     return Crossing(
         table=_joined(fitted, scored),
         text=f"Across corpora: {fitted_words} and {scored_words}, by the emotions that both have: {', '.join(names)}.",
-        left_out=_not_shared(first, second, ours) | _not_shared(second, first, theirs),
-        sources=(first.source.name, second.source.name),
+        left_out=_not_shared(first, second, ours, here) | _not_shared(second, first, theirs, there),
+        sources=(here, there),
         pairs=pairs,
     )
+
+
+def source_names(first: Path, second: Path) -> tuple[str, str]:
+    """Returns what two files are called: their names, with their folders where both have the same one."""
+    if first.name != second.name:
+        return first.name, second.name
+    here, there = (f"{path.absolute().parent.name}/{path.name}" for path in (first, second))
+    return here, there
 
 
 def shared_emotions(first: Sequence[str], second: Sequence[str]) -> list[tuple[str, str]]:
@@ -124,11 +134,11 @@ def across_section(crossing: Crossing, table: LabelTable, division: Division, po
     )
 
 
-def _not_shared(here: LabelTable, there: LabelTable, shared: Sequence[str]) -> dict[str, str]:
-    """Returns the emotions of one corpus that are not shared, each with the reason."""
+def _not_shared(here: LabelTable, there: LabelTable, shared: Sequence[str], name: str) -> dict[str, str]:
+    """Returns the emotions of one corpus, of that name, that are not shared, each with the reason."""
     meant = {common_name(emotion) for emotion in there.emotions}
     return {
-        emotion: "several columns may mean it" if common_name(emotion) in meant else f"only {here.source.name} has it"
+        emotion: "several columns may mean it" if common_name(emotion) in meant else f"only {name} has it"
         for emotion in here.emotions
         if emotion not in shared
     }

@@ -14,7 +14,7 @@ from configs.errors import ConfigError
 from corpus.labels import LabelTable, read_labels
 from corpus.waveforms import clips_of, open_waveforms
 from pretrain.checkpoint import EncoderCard, backbone_folders, load_encoder, package_versions
-from probe.across import across_section, cross
+from probe.across import across_section, cross, source_names
 from probe.division import learnable, refuse_repeated_sound
 from probe.efficiency import efficiency_section
 from probe.embed import Embeddings
@@ -134,7 +134,10 @@ def _speaker_probe(
 
 
 def _on(data: Path, test: Path | None) -> str:
-    return f"across corpora, from {data.stem} to {test.stem}" if test else f"on {data.stem}"
+    if test is None:
+        return f"on {data.stem}"
+    here, there = (name.removesuffix(".csv") for name in source_names(data, test))
+    return f"across corpora, from {here} to {there}"
 
 
 def _unfinished(names: Sequence[str], cards: Sequence[EncoderCard]) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from corpus.labels import LabelsError, LabelTable, read_labels
 from pretrain.checkpoint import save_encoder
 from pretrain.encoder import Encoder, EncoderSettings, Normalisation
-from probe.across import cross, shared_emotions
+from probe.across import cross, shared_emotions, source_names
 from probe.cli import main
 
 QUICK = ["bootstrap_resamples=50", "threads=1", "device=cpu", "egemaps=false"]
@@ -176,3 +176,11 @@ def test_a_recording_of_one_corpus_in_the_other_is_refused(
     assert ran.code == 1
     assert "the same sound is in train and in test" in ran.told
     assert "03.wav" in ran.told and "copied.wav" in ran.told
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
+    assert source_names(Path("acted/labels.csv"), Path("/data/spoken/labels.csv")) == (
+        "acted/labels.csv",
+        "spoken/labels.csv",
+    )
+    assert source_names(Path("a/acted.csv"), Path("b/spoken.csv")) == ("acted.csv", "spoken.csv")
