@@ -50,14 +50,19 @@ class Start:
             return load_card(self.folder / CARD, EncoderCard).weights_sha256
         return "ImageNet"
 
+    def crop_s(self, settings: FinetuneSettings) -> float:
+        """Returns the length of its windows in s."""
+        if settings.crop_s or self.folder is None:
+            return settings.crop_s or DEFAULT_CROP_S
+        return load_card(self.folder / CARD, EncoderCard).crop_s
+
     def check(self, settings: FinetuneSettings) -> None:
         """Raises EmoclrError where there is no such encoder, or its views would be too small for it."""
         if self.folder is not None:
-            encoder, card = load_encoder(self.folder)
-            check_view_size(encoder, settings.crop_s or card.crop_s)
+            encoder, _ = load_encoder(self.folder)
         else:
-            untrained = Encoder(EncoderSettings(backbone=self.name, spectrogram=settings.spectrogram))
-            check_view_size(untrained, settings.crop_s or DEFAULT_CROP_S)
+            encoder = Encoder(EncoderSettings(backbone=self.name, spectrogram=settings.spectrogram))
+        check_view_size(encoder, self.crop_s(settings))
 
     def encoder(self, settings: FinetuneSettings, store: WaveformStore, clips: Rows) -> tuple[Encoder, float, str]:
         """Returns the encoder, the length of its crops in s, and what it started from."""
@@ -69,8 +74,8 @@ class Start:
             changed = encoder.settings.model_copy(update={"time_masks": settings.augment.masks.time_masks})
             encoder.settings = changed
             origin = SCRATCH if self.untrained else f"pretraining on corpus {card.corpus_fingerprint}"
-            return encoder, settings.crop_s or card.crop_s, origin
-        crop_s = settings.crop_s or DEFAULT_CROP_S
+            return encoder, self.crop_s(settings), origin
+        crop_s = self.crop_s(settings)
         rate = settings.spectrogram.sample_rate
         maker = ViewMaker(settings.augment, round(crop_s * rate), rate, settings.seed)
         made = EncoderSettings(
@@ -88,7 +93,8 @@ def find_starts(sources: Sequence[Path], settings: FinetuneSettings) -> list[Sta
     """Returns where the members begin, sorted by name.
 
     Raises:
-        ConfigError: nothing to start from, a backbone that the runs do not have, or one that two runs have.
+        ConfigError: nothing to start from, a backbone that the runs do not have, one that two runs have, or encoders
+            of windows of different lengths: an ensemble hears the same windows in all its members.
         CheckpointError: a source holds no encoder.
     """
     if not sources:
@@ -106,4 +112,12 @@ def find_starts(sources: Sequence[Path], settings: FinetuneSettings) -> list[Sta
     for name in wanted:
         if name not in found:
             raise ConfigError(f"backbones: {name} is not among those of --from: {', '.join(sorted(found))}")
-    return [Start(name, found[name]) for name in wanted]
+    starts = [Start(name, found[name]) for name in wanted]
+    lengths = {start.name: start.crop_s(settings) for start in starts}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} {length:g} s" for name, length in lengths.items())
+        raise ConfigError(
+            f"--from: pretrained on crops of different lengths ({told}), and an ensemble hears the same windows in all "
+            f"its members; crop_s={min(lengths.values()):g} gives them all that length"
+        )
+    return starts

@@ -338,6 +338,19 @@ def test_what_cannot_be_started_from_is_told(pretrained: Path, settings: Setting
         find_starts([tmp_path], settings())
 
 
+def test_members_hear_windows_of_one_length(
+    pretrained: Path, settings: Settings, encoder_settings: Callable[[str], EncoderSettings], tmp_path: Path
+) -> None:
+    longer = Encoder(encoder_settings("test_resnet"))
+    save_encoder(tmp_path / "longer", longer, crop_s=1, corpus_fingerprint="abc", step=1, steps=1)
+    both = [pretrained / BACKBONES[0], tmp_path / "longer"]
+    with pytest.raises(
+        ConfigError, match=r"\(longer 1 s, mobilenetv3_small_050 0\.5 s\).*; crop_s=0\.5 gives them all"
+    ):
+        find_starts(both, settings(crop_s=None))
+    assert {start.crop_s(settings(crop_s=0.7)) for start in find_starts(both, settings(crop_s=0.7))} == {0.7}
+
+
 def test_an_emotion_without_examples_is_left_out_and_told(
     recordings: Path, labels: Path, settings: Settings, tmp_path: Path
 ) -> None:
