@@ -97,13 +97,10 @@ class ContrastiveModule(pl.LightningModule):
         waveforms = batch.waveforms.transpose(0, 1).flatten(0, 1)  # (2B, samples)
         masks = batch.masks.transpose(0, 1).flatten(0, 1)  # (2B, masks, 2)
         chunk = VIEWS * (self.settings.chunk_size or len(batch.clips))
-        projections = in_chunks(self._project, self, chunk, (waveforms, masks))  # (2B, D)
-        first, second = projections.chunk(2)
+        embeddings = in_chunks(self.encoder, self.encoder, chunk, (waveforms, masks))  # (2B, features)
+        # The head is small enough for the whole batch, and its batch norms want it.
+        first, second = self.projection(embeddings).float().chunk(2)  # (B, D) each
         return first, second
-
-    def _project(self, waveforms: Tensor, masks: Tensor) -> Tensor:
-        projections: Tensor = self.projection(self.encoder(waveforms, masks))
-        return projections.float()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the schedule of these settings: a run may go on towards another end, or with another learning rate.

@@ -106,7 +106,7 @@ def summary(run: RunState) -> str:
 
 def warnings(run: RunState) -> Iterator[str]:
     """Yields what a reader should know before trusting the run."""
-    yield from (f"unsafe augmentation: {warning}" for warning in run.card.warnings)
+    yield from run.card.warnings
     yield from (f"{state.name}: {warning}" for state in run.backbones for warning in state.warnings)
 
 

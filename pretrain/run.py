@@ -23,7 +23,7 @@ from pretrain.settings import PretrainSettings
 from pretrain.sources import Source, open_source
 from pretrain.start import earlier_encoders, starting_encoder, starting_normalisation
 from pretrain.together import LostOfAllRanks
-from pretrain.trainer import fit, is_first_rank, make_trainer
+from pretrain.trainer import fit, is_first_rank, make_trainer, unsynchronised
 from pretrain.watch import CollapseAlarm
 
 RUN = "run.yaml"
@@ -91,7 +91,7 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
             settings=settings,
             **_of_corpus(source),
             normalisation=starting_normalisation(earlier) or source.normalisation(),
-            warnings=settings.augment.unsafe,
+            warnings=[f"unsafe augmentation: {warning}" for warning in settings.augment.unsafe],
             versions=package_versions(),
             commit=git_commit(),
         )
@@ -121,12 +121,16 @@ def _train(encoder: Encoder, run: RunCard, source: Source, monitored: Monitored 
     if resume and (folder / CARD).is_file() and load_card(folder / CARD, EncoderCard).step >= steps:
         say(f"{name}: finished before")
         return folder
-    run.steps[name] = steps
-    if is_first_rank():
-        write_yaml(settings.out / RUN, run.model_dump(mode="json"))
     module = ContrastiveModule(
         encoder, settings, steps, lambda rank, ranks: source.loader(rank, ranks, steps), source.labels()
     )
+    warning = unsynchronised(trainer, module, settings.batch_size)
+    if warning and warning not in run.warnings:
+        say(f"warning: {warning}")
+        run.warnings.append(warning)
+    run.steps[name] = steps
+    if is_first_rank():
+        write_yaml(settings.out / RUN, run.model_dump(mode="json"))
     progress = Progress(
         folder,
         settings.log_every_steps,

@@ -15,6 +15,7 @@ from torch import nn
 
 from configs.errors import EmoclrError
 from pretrain.callbacks import AtomicCheckpointIO, writing_into
+from pretrain.chunks import BatchNorm
 from pretrain.precision import choose_precision
 
 
@@ -51,7 +52,7 @@ def make_trainer(folder: Path, backbone: nn.Module, settings: TrainerSettings, c
         accelerator=settings.accelerator,
         devices=settings.devices,
         num_nodes=settings.num_nodes,
-        sync_batchnorm=several and kind == "cuda",  # torch has none for CPUs
+        sync_batchnorm=several and kind == "cuda",  # torch has none for CPUs, see unsynchronised
         precision=choose_precision(settings.precision, backbone, kind, crop_s),
         logger=TensorBoardLogger(folder, name="", version="tensorboard"),
         plugins=[AtomicCheckpointIO()],
@@ -60,6 +61,23 @@ def make_trainer(folder: Path, backbone: nn.Module, settings: TrainerSettings, c
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
+    )
+
+
+def unsynchronised(trainer: pl.Trainer, module: nn.Module, clips: int) -> str | None:
+    """Returns what to know of a network whose batch norms are not synchronised over ranks, None where nothing.
+
+    Args:
+        trainer: which has the ranks.
+        module: the network.
+        clips: what each rank's batch norms see at once.
+    """
+    on_cpus = trainer.world_size > 1 and trainer.strategy.root_device.type == "cpu"
+    if not on_cpus or not any(isinstance(part, BatchNorm) for part in module.modules()):
+        return None
+    return (
+        f"batch norms are not synchronised: torch can do that on GPUs only, and each of the {trainer.world_size} CPU "
+        f"ranks normalises by its own {clips} clips; one rank with the batches of all would learn something else"
     )
 
 

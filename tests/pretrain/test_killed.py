@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from corpus.engines import make_engine
 from corpus.shards import write_shards
 from pretrain.callbacks import RESUME, AtomicCheckpointIO
 from pretrain.checkpoint import CARD, WEIGHTS, load_encoder
+from pretrain.objectives import OBJECTIVES
 
 KILLS = int(os.environ.get("EMOCLR_KILLS", "3"))
 """How often each run is killed at random moments."""
@@ -50,6 +52,12 @@ def weights_of(out):
     return (out / "test_resnet" / WEIGHTS).read_bytes()
 
 
+def learned(out):
+    """All that a run has learned: encoder, projection head, and what its optimizer remembers."""
+    saved = AtomicCheckpointIO().load_checkpoint(out / "test_resnet" / RESUME)
+    return saved["state_dict"], [optimizer["state"] for optimizer in saved["optimizer_states"]]
+
+
 def nothing_unfinished(out):
     return not list(out.rglob("*.tmp"))
 
@@ -78,6 +86,27 @@ def test_killed_at_random_moments_a_run_ends_as_if_it_had_never_been(request, co
     assert weights_of(out) == weights_of(tmp_path / "whole")
     assert load_encoder(out / "test_resnet")[1].finished
     assert nothing_unfinished(out)
+
+
+@pytest.mark.parametrize(
+    ("objective", "optimizer"),
+    zip(OBJECTIVES, itertools.cycle(["lars", "sgd", "adamw"]), strict=False),
+)
+def test_killed_at_some_step_a_run_of_any_objective_and_optimizer_ends_as_if_it_had_never_been(
+    command, start, at_step, tmp_path, objective, optimizer
+):
+    options = [f"objective={objective}", f"optimizer={optimizer}", "save_every_steps=2", "log_every_steps=6"]
+    assert start(command(tmp_path / "whole", *options)).wait() == 0
+    words = command(tmp_path / "killed", *options)
+    assert start(words, at_step(3, lambda: os.kill(os.getpid(), signal.SIGKILL))).wait() == -signal.SIGKILL
+    on_the_way, _ = learned(tmp_path / "killed")
+    child = start([*words, "--resume"])
+    assert child.wait() == 0, child.told()
+    weights, remembered = learned(tmp_path / "killed")
+    assert weights_of(tmp_path / "killed") == weights_of(tmp_path / "whole")
+    assert remembered[0]
+    torch.testing.assert_close((weights, remembered), learned(tmp_path / "whole"), rtol=0, atol=0)
+    assert all(not torch.equal(before, weights[name]) for name, before in on_the_way.items() if "weight" in name)
 
 
 @contextlib.contextmanager

@@ -8,8 +8,9 @@ from safetensors.torch import load_file
 
 from configs.errors import EmoclrError
 from pretrain.data import ViewBatch
+from pretrain.encoder import Encoder, EncoderSettings
 from pretrain.module import ContrastiveModule
-from pretrain.objectives import OBJECTIVES, contrastive_accuracy
+from pretrain.objectives import OBJECTIVES, contrastive_accuracy, make_loss
 from pretrain.settings import PretrainSettings
 from pretrain.watch import alignment, effective_rank, embedding_std, uniformity
 
@@ -198,6 +199,28 @@ def test_chunks_have_the_gradients_of_the_whole_batch(without_batch_statistics, 
     # Convolutions of one view round in another order than those of five; test_chunks.py looks closer.
     apart = (gradients[chunk_size][1] - gradients[None][1]).norm() / gradients[None][1].norm()
     assert gradients[None][1].norm() > 0 and apart < 1e-4
+
+
+def test_in_training_too_chunks_have_the_gradients_of_the_whole_batch_where_the_backbone_has_no_batch_norms(batch):
+    sizes = {"n_fft": 512, "hop_length": 320, "bands": 32}
+    encoder = Encoder(EncoderSettings.model_validate({"backbone": "test_convnext", "spectrogram": sizes}))
+    head = OBJECTIVES["nt_xent"].head(encoder.features, 32, 16)
+    assert any(isinstance(part, torch.nn.BatchNorm1d) for part in head.modules())
+    longer = batch._replace(waveforms=batch.waveforms.repeat(1, 1, 2))
+    found = []
+    for size in (None, 2):
+        content = {"data": ["x"], "out": "x", "backbones": ["test_convnext"], "chunk_size": size}
+        small = {"projection_hidden": 32, "projection_size": 16}
+        settings = PretrainSettings.model_validate({**content, **small})
+        torch.manual_seed(0)
+        module = ContrastiveModule(encoder, settings, 10, lambda rank, ranks: None).train()
+        first, second = module.project(longer)
+        loss = make_loss("nt_xent", 0.15, distributed=False)(first, second)
+        module.zero_grad()
+        loss.backward()
+        found.append((loss.item(), torch.cat([p.grad.flatten() for p in module.parameters()])))
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-5)
+    assert (found[1][1] - found[0][1]).norm() < 1e-4 * found[0][1].norm()
 
 
 def test_chunks_update_running_averages_once(make_module, batch):

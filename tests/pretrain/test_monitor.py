@@ -1,4 +1,6 @@
 import csv
+import itertools
+import re
 import shutil
 import signal
 from datetime import UTC, datetime
@@ -146,12 +148,19 @@ def test_the_report_holds_curves_maps_and_views_and_loads_nothing(monitored_run,
     page = (monitored_run.out / "report.html").read_text()
     assert "https://" not in page and "http://" not in page and "<script" not in page and len(page) < 3_000_000
     for title in ("Loss", "Contrastive accuracy", "Effective rank", "Learning rate", "Emotions, linear probe"):
-        assert f"<h4>{title}</h4>" in page
+        assert f"<h3>{title}</h3>" in page
     assert page.count("<svg") == page.count("</svg>") == 6 + 3 + 2 == page.count('role="img"')
     assert page.count('src="data:image/png;base64,') == 3 * 2 * 3 == page.count(' alt="')
     card = yaml.safe_load((monitored_run.out / RUN).read_text())
     assert card["corpus_fingerprint"] in page and "<code>batch_size</code>" in page and "gone.wav" in page
     assert (monitored_run.out / "test_resnet" / MAP).is_file() and (monitored_run.out / SEEN).is_file()
+
+
+def test_headings_of_the_report_skip_no_level(monitored_run):
+    page = (monitored_run.out / "report.html").read_text()
+    levels = [int(level) for level in re.findall(r"<h([1-6])[ >]", page)]
+    assert levels[0] == 1 and levels.count(1) == 1 and levels.count(4) == 2
+    assert all(below <= above + 1 for above, below in itertools.pairwise(levels))
 
 
 def test_what_stands_in_a_name_is_shown_and_never_run(monitored_run):

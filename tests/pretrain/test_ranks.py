@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -18,7 +19,8 @@ from pretrain.checkpoint import WEIGHTS, load_encoder
 from pretrain.data import ViewBatch
 from pretrain.module import ContrastiveModule
 from pretrain.objectives import make_loss
-from pretrain.run import SET_ASIDE
+from pretrain.report import REPORT
+from pretrain.run import RUN, SET_ASIDE
 from pretrain.settings import PretrainSettings
 
 TWO = ("devices=2", "batch_size=4", "epochs=2", "save_every_steps=2")
@@ -62,12 +64,27 @@ def weights_of(out):
 
 
 @pytest.fixture(scope="module")
-def whole(command, start_two, tmp_path_factory):
-    """A run of two ranks that nothing interrupted."""
+def told_of_whole(command, start_two, tmp_path_factory):
+    """A run of two ranks and two backbones that nothing interrupted, and what its ranks told."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    ranks = start_two(command(out, *TWO))
-    assert ended(ranks) == [0, 0], [rank.told() for rank in ranks]
-    return out
+    ranks = start_two(command(out, *TWO, "backbones=test_resnet,test_efficientnet"))
+    codes, told = ended(ranks), [rank.told() for rank in ranks]
+    assert codes == [0, 0], told
+    return out, told
+
+
+@pytest.fixture(scope="module")
+def whole(told_of_whole):
+    return told_of_whole[0]
+
+
+def test_that_batch_norms_of_cpu_ranks_are_not_synchronised_is_told_once_and_remembered(told_of_whole):
+    out, (first, second) = told_of_whole
+    assert first.count("warning: batch norms are not synchronised: ") == 1 and second == ""
+    (remembered,) = yaml.safe_load((out / RUN).read_text())["warnings"]
+    assert f"warning: {remembered}\n" in first
+    assert "each of the 2 CPU ranks normalises by its own 4 clips" in remembered
+    assert remembered in (out / REPORT).read_text()
 
 
 def kill_self():
@@ -166,21 +183,37 @@ class Step(nn.Module):
 
 def gradients(encoder, objective, batch, ranks=1):
     """Returns loss and gradients of one step; batch norms use what they have learned, so that nothing mixes clips."""
+    dtype = batch.waveforms.dtype
     torch.manual_seed(0)
     content = {"data": ["x"], "out": "x", "backbones": ["test_resnet"], "objective": objective, "chunk_size": 2}
     small = {"projection_hidden": 32, "projection_size": 16}
     settings = PretrainSettings.model_validate({**content, **small})
-    step = Step(ContrastiveModule(encoder, settings, 10, lambda rank, ranks: None), ranks).eval()
+    step = Step(ContrastiveModule(encoder, settings, 10, lambda rank, ranks: None), ranks).eval().to(dtype)
     trained = DistributedDataParallel(step) if ranks > 1 else step
     loss = trained(batch)
     loss.backward()
     return loss.detach(), torch.cat([parameter.grad.flatten() for parameter in step.parameters()])
 
 
-@pytest.mark.parametrize("objective", ["nt_xent", "dcl", "vicreg"])
-def test_two_ranks_learn_from_half_a_batch_each_what_one_learns_from_the_whole(encoder, objective, tmp_path):
+# Single precision rounds in another order for other batches: VICReg's gradients were 4e-5 apart, the others' 4e-6.
+@pytest.mark.parametrize(
+    ("objective", "dtype", "apart"),
+    [
+        ("nt_xent", torch.float32, 1e-5),
+        ("dcl", torch.float32, 1e-5),
+        ("vicreg", torch.float32, 1e-4),
+        ("nt_xent", torch.float64, 1e-9),
+        ("dcl", torch.float64, 1e-9),
+        ("vicreg", torch.float64, 1e-9),
+    ],
+)
+def test_two_ranks_learn_from_half_a_batch_each_what_one_learns_from_the_whole(
+    encoder, objective, dtype, apart, tmp_path, monkeypatch
+):
+    if dtype == torch.float64:
+        monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
     generator = torch.Generator().manual_seed(0)
-    waveforms = 0.1 * torch.randn(8, 2, 8_000, generator=generator)
+    waveforms = 0.1 * torch.randn(8, 2, 8_000, generator=generator, dtype=dtype)
     batch = ViewBatch(waveforms, torch.zeros(8, 2, 1, 2), torch.arange(8))
     port = free_port()
 
@@ -202,5 +235,7 @@ def test_two_ranks_learn_from_half_a_batch_each_what_one_learns_from_the_whole(e
     assert whole.norm() > 0
     assert torch.equal(first, second)
     torch.testing.assert_close((loss_0 + loss_1) / 2, loss, rtol=1e-5, atol=0)
-    # Single precision rounds in another order for other batches and threads: 1e-5, and more for VICReg.
-    assert (first - whole).norm() < 1e-4 * whole.norm()
+    print(
+        "REL", objective, dtype, float((first - whole).norm() / whole.norm()), float((loss_0 + loss_1) / 2 / loss - 1)
+    )
+    assert (first - whole).norm() < apart * whole.norm()

@@ -45,6 +45,7 @@ def test_a_run_remembers_what_it_was_made_of(finished, store):
     assert card["hours"] == pytest.approx(store.durations_s.sum() / 3600, abs=1e-3)
     assert card["settings"]["backbones"] == ["test_resnet", "test_efficientnet"]
     assert card["settings"]["temperature"] == 0.15
+    assert card["warnings"] == []
     assert card["corpus_fingerprint"] == store.fingerprint
     encoder, _ = load_encoder(finished.out / "test_resnet")
     assert list(encoder.settings.normalisation.mean) == card["normalisation"]["mean"]
@@ -214,4 +215,4 @@ def test_what_is_unsafe_is_warned_of_and_remembered(run, tmp_path):
     ran = run(tmp_path / "run", transforms, "augment.allow_unsafe=true", "epochs=1")
     assert ran.code == 0
     assert "warning: unsafe augmentation: Reverse: sound is serial" in ran.told
-    assert yaml.safe_load((ran.out / RUN).read_text())["warnings"][0].startswith("Reverse: ")
+    assert yaml.safe_load((ran.out / RUN).read_text())["warnings"][0].startswith("unsafe augmentation: Reverse: ")
