@@ -195,18 +195,9 @@ def gradients(encoder, objective, batch, ranks=1):
     return loss.detach(), torch.cat([parameter.grad.flatten() for parameter in step.parameters()])
 
 
-# Single precision rounds in another order for other batches: VICReg's gradients were 4e-5 apart, the others' 4e-6.
-@pytest.mark.parametrize(
-    ("objective", "dtype", "apart"),
-    [
-        ("nt_xent", torch.float32, 1e-5),
-        ("dcl", torch.float32, 1e-5),
-        ("vicreg", torch.float32, 1e-4),
-        ("nt_xent", torch.float64, 1e-9),
-        ("dcl", torch.float64, 1e-9),
-        ("vicreg", torch.float64, 1e-9),
-    ],
-)
+# Single precision rounds in another order for other batches; 4e-5 is what that has made of VICReg's gradients.
+@pytest.mark.parametrize(("dtype", "apart"), [(torch.float64, 1e-9), (torch.float32, 1e-4)], ids=["double", "single"])
+@pytest.mark.parametrize("objective", ["nt_xent", "dcl", "vicreg"])
 def test_two_ranks_learn_from_half_a_batch_each_what_one_learns_from_the_whole(
     encoder, objective, dtype, apart, tmp_path, monkeypatch
 ):
@@ -235,7 +226,4 @@ def test_two_ranks_learn_from_half_a_batch_each_what_one_learns_from_the_whole(
     assert whole.norm() > 0
     assert torch.equal(first, second)
     torch.testing.assert_close((loss_0 + loss_1) / 2, loss, rtol=1e-5, atol=0)
-    print(
-        "REL", objective, dtype, float((first - whole).norm() / whole.norm()), float((loss_0 + loss_1) / 2 / loss - 1)
-    )
     assert (first - whole).norm() < apart * whole.norm()
