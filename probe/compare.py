@@ -11,10 +11,11 @@ from probe.answers import ANSWERS, read_answers
 from probe.cells import best_rows, interval, number, table_metrics
 from probe.figures import METRIC_LABELS
 from probe.report import Report
-from probe.scores import Measure
+from probe.scores import ENSEMBLE, Measure
 from probe.shared_clips import differences
 
 COMPARED = ("uar", "wa", "macro_auroc", "map", "macro_f1", "ece")
+OF_MEMBERS = ("untrained ", "head alone, ")
 NARROWEST = 110
 """Characters of a table that goes into a file or a pipe."""
 
@@ -60,10 +61,10 @@ def print_comparison(folders: Sequence[Path]) -> None:
         table.add_row(f"[bold]{content['title']}[/bold]")
         headline = next(iter(content["models"]))
         rows = {headline: content["metrics"]} | content["baselines"]
-        # With an untrained ensemble, its members one by one are more than a headline.
-        if "untrained ensemble" in rows:
-            rows = {k: v for k, v in rows.items() if not k.startswith("untrained ") or k == "untrained ensemble"}
         for name, metrics in rows.items():
+            # Beside an ensemble, what its members begin from one by one is more than a headline.
+            if headline == ENSEMBLE and name.startswith(OF_MEMBERS) and name != f"untrained {ENSEMBLE}":
+                continue
             table.add_row(f"  {name}", *(_cell(metrics.get(metric)) for metric in shown))
         table.add_row()
     _print(table)

@@ -121,3 +121,17 @@ def test_answers_that_are_something_else_are_an_error(write: Write, capsys: pyte
     (second / ANSWERS).write_text("path,joy\na.wav,1\n")
     assert main(["compare", str(first), str(second)]) == 1
     assert "is no answers.csv" in capsys.readouterr().err
+
+
+def test_beside_an_ensemble_its_members_own_baselines_are_not_listed(
+    make_report: MakeReport, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = report_json(make_report(models=2))
+    baseline = content["baselines"]["chance"]
+    content["baselines"] |= {f"untrained {name}": baseline for name in ("ensemble", "resnet10t")}
+    content["baselines"]["head alone, resnet10t"] = baseline
+    (tmp_path / "report.json").write_text(json.dumps(content))
+    assert main(["compare", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "untrained ensemble" in told and "chance" in told
+    assert "untrained resnet10t" not in told and "head alone" not in told
