@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--config", help="of pretrain")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each loop (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=16, help="measured steps of a turn (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     overrides = [word for word in arguments.words if "=" in word]
     parts = [word for word in arguments.words if "=" not in word] or list(PARTS)
     if unknown := [part for part in parts if part not in PARTS]:
