@@ -1,7 +1,7 @@
 """From a YAML file and `key=value` overrides to validated settings."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -27,6 +27,10 @@ class Settings(BaseModel):
         if field is None or not isinstance(value, str | int | float) or not _takes_list(field.annotation):
             return value
         return [part for part in value.split(",") if part] if isinstance(value, str) else [value]
+
+    def flat(self) -> dict[str, Any]:
+        """Returns all settings by the names they are typed by, such as `key.sub`, with JSON values."""
+        return dict(_flat(self.model_dump(mode="json")))
 
 
 S = TypeVar("S", bound=Settings)
@@ -115,6 +119,14 @@ def _put(content: dict[str, Any], keys: list[str], value: Any, override: str) ->
             raise ConfigError(f"{override!r}: '{key}' is {below!r}, not a group of keys")
         content = below
     content[keys[-1]] = value
+
+
+def _flat(content: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def _takes_list(annotation: Any) -> bool:

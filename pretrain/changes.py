@@ -1,7 +1,7 @@
 """Which settings may differ between a run and its resumption."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from configs.errors import ConfigError
@@ -37,7 +37,7 @@ def check_changes(then: PretrainSettings, now: PretrainSettings, allowed: Sequen
     Raises:
         ConfigError: other settings differ, or one of `allowed` is no setting, or may never change.
     """
-    before, after = (dict(_flat(settings.model_dump(mode="json"))) for settings in (then, now))
+    before, after = then.flat(), now.flat()
     for key in allowed:
         _check_key(key, [*before, *after])
     changed = [
@@ -54,15 +54,6 @@ def check_changes(then: PretrainSettings, now: PretrainSettings, allowed: Sequen
         keys = ",".join([*allowed, *refused])
         way = f"--allow-change {keys} goes on with them, another out= starts a new run"
     raise ConfigError(f"{run}: the run began with other settings; {'; '.join(told)}. {way}")
-
-
-def _flat(settings: dict[str, object], above: str = "") -> Iterator[tuple[str, object]]:
-    """Yields settings as they are typed: `key.sub` and its value."""
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def _check_key(key: str, known: Sequence[str]) -> None:

@@ -87,7 +87,7 @@ def report_html(run: RunState, now: datetime) -> str:
         maps=maps,
         views=_views(run.folder / SEEN),
         channels=CHANNELS,
-        settings=dict(flat(run.card.settings.model_dump(mode="json"))),
+        settings=run.card.settings.flat(),
         made=now.strftime("%Y-%m-%d %H:%M UTC"),
     )
 
@@ -120,15 +120,6 @@ def table_rows(run: RunState) -> list[list[str]]:
         numbers = [_number(found.get(column, math.nan), COLUMNS[column][1]) for column in shown]
         rows.append([state.name, step, *numbers, state.saved])
     return rows
-
-
-def flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields settings as they are typed: `key.sub` and its value."""
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _number(value: float, form: str) -> str:
