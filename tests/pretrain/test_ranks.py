@@ -195,9 +195,16 @@ def gradients(encoder, objective, batch, ranks=1):
     return loss.detach(), torch.cat([parameter.grad.flatten() for parameter in step.parameters()])
 
 
-# Single precision rounds in another order for other batches; 4e-5 is what that has made of VICReg's gradients.
-@pytest.mark.parametrize(("dtype", "apart"), [(torch.float64, 1e-9), (torch.float32, 1e-4)], ids=["double", "single"])
-@pytest.mark.parametrize("objective", ["nt_xent", "dcl", "vicreg"])
+# Single precision rounds in another order for other batches, by how much depends on the processor: up to 6e-6 was
+# measured for contrast, and 4e-5 to 2.4e-4 for VICReg, which divides by deviations that are small here.
+@pytest.mark.parametrize(
+    ("objective", "dtype", "apart"),
+    [
+        *((objective, torch.float64, 1e-9) for objective in ("nt_xent", "dcl", "vicreg")),
+        *((objective, torch.float32, 1e-4) for objective in ("nt_xent", "dcl")),
+        ("vicreg", torch.float32, 3e-3),
+    ],
+)
 def test_two_ranks_learn_from_half_a_batch_each_what_one_learns_from_the_whole(
     encoder, objective, dtype, apart, tmp_path, monkeypatch
 ):
