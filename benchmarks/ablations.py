@@ -33,7 +33,7 @@ from pretrain.settings import PretrainSettings
 from probe.embed import embed_clips
 from probe.linear import LinearProbe
 from probe.metrics import POSITIVE_SHARE
-from probe.speakers import voice_accuracy, voice_task
+from probe.speakers import voice_hits, voice_task
 
 SEED = 0
 
@@ -96,7 +96,7 @@ def scored(encoder: Encoder, window_s: float, store: WaveformStore, table: Label
     answers = probe.predict_proba(features[held_out])
     auroc = roc_auc_score(table.targets[held_out] >= POSITIVE_SHARE, answers, average="macro")
     task = voice_task(table, SEED)
-    voices = f"{voice_accuracy(features, task, 10, SEED).value:.3f}" if task else "no voices"
+    voices = f"{voice_hits(features, task, SEED).mean():.3f}" if task else "no voices"
     return f"{auroc:.4f} | {voices}"
 
 
