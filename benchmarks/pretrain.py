@@ -47,6 +47,9 @@ def main() -> None:
     parts = [word for word in arguments.words if "=" not in word] or list(PARTS)
     if unknown := [part for part in parts if part not in PARTS]:
         parser.error(f"{unknown[0]!r} is no part; parts are {', '.join(PARTS)}")
+    from configs.console import let_waiting_threads_sleep
+
+    let_waiting_threads_sleep()  # as the command does
     from benchmarks.loops import Loops
 
     with tempfile.TemporaryDirectory() as name:

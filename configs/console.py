@@ -80,12 +80,21 @@ def make_parser(command: str, description: str, examples: str) -> argparse.Argum
     return parser
 
 
+def let_waiting_threads_sleep() -> None:
+    """Asks OpenMP, which must not have been loaded yet, that a thread which waits for others gives up its core.
+
+    It would go on turning there, in the way of data processes and whatever else runs. What the user set stays.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def run_command(work: Callable[[argparse.Namespace], int | None], arguments: argparse.Namespace) -> int:
     """Runs a command's work and returns its exit code.
 
     0 done, 1 the work failed, 2 bad arguments or config, 130 interrupted. An `EmoclrError` is printed as its
     message alone, unless `--debug` asks for the traceback; by every rank that meets one, since it may be the only one.
     """
+    let_waiting_threads_sleep()
     try:
         return work(arguments) or 0
     except EmoclrError as error:

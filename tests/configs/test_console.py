@@ -1,5 +1,6 @@
 import argparse
 import io
+import os
 import sys
 from types import SimpleNamespace
 
@@ -32,6 +33,15 @@ def command(result, debug=False):
 def test_exit_codes_and_a_message_without_traceback(capsys, result, code, told):
     assert command(result) == code
     assert capsys.readouterr() == ("", told)
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_give_up_their_core_unless_the_user_decided_otherwise(monkeypatch, before, after):
+    monkeypatch.setenv("OMP_WAIT_POLICY", before or "")
+    if before is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    command(None)
+    assert os.environ["OMP_WAIT_POLICY"] == after
 
 
 def test_debug_shows_the_error_itself():
