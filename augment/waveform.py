@@ -1,5 +1,6 @@
 """Waveform augmentation through audiomentations, reproducible from a seed sequence."""
 
+import inspect
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from augment.settings import TransformSettings
 from augment.transforms import OWN
 from configs.errors import ConfigError
+from configs.settings import perhaps
 
 
 class WaveformAugmentation:
@@ -50,10 +52,17 @@ def _build(settings: TransformSettings) -> Any:
     Raises:
         ConfigError: there is no such class, or it does not take these parameters.
     """
+    where = f"augment.transforms: {settings.name}"
     kind = OWN.get(settings.name) or getattr(audiomentations, settings.name, None)
     if kind is None:
         raise ConfigError(f"augment.transforms: audiomentations has no {settings.name}")
+    known = [name for name in inspect.signature(kind).parameters if name != "p"]
+    if unknown := [name for name in settings.parameters if name not in known]:
+        raise ConfigError(
+            f"{where}: unknown key '{unknown[0]}'{perhaps(unknown[0], known)}; known are {', '.join(known)}"
+        )
+    given = ", ".join(f"{name}: {value}" for name, value in settings.parameters.items())
     try:
         return kind(p=settings.p, **settings.parameters)
     except (TypeError, ValueError, AssertionError, OSError, ImportError) as error:
-        raise ConfigError(f"augment.transforms: {settings.name}: {error or 'impossible parameters'}") from error
+        raise ConfigError(f"{where} does not take {{{given}}}{f': {error}' if str(error) else ''}") from error

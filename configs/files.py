@@ -55,14 +55,30 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML that does not drop a key that comes twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Returns a mapping; a key that comes twice is an error with its place."""
+        content = super().construct_mapping(node, deep)
+        if len(content) < len(node.value):
+            seen = set()
+            for key_node, _ in node.value:
+                key = self.construct_object(key_node, deep=True)
+                if key in seen:
+                    raise yaml.MarkedYAMLError(problem=f"'{key}' stands here twice", problem_mark=key_node.start_mark)
+                seen.add(key)
+        return content
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Returns the mapping that a YAML file holds, `{}` where it is empty.
 
     Raises:
-        ConfigError: the file cannot be read, is not YAML (with line and column), or is not a mapping.
+        ConfigError: the file cannot be read, is not YAML (with line and column), is not a mapping, or has a key twice.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)  # which is a SafeLoader
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

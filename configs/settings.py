@@ -1,6 +1,8 @@
 """From a YAML file and `key=value` overrides to validated settings."""
 
 import difflib
+import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import UnionType
@@ -16,9 +18,24 @@ SHIPPED = Path(__file__).parent
 
 
 class Settings(BaseModel):
-    """Base of all settings: immutable, an unknown key is an error, and `a,b` is a list where the key takes one."""
+    """Base of all settings: immutable, an unknown key is an error, and `a,b` is a list where the key takes one.
+
+    Numbers are finite, and neither true nor false.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _number(cls, value: Any, info: ValidationInfo) -> Any:
+        field = cls.model_fields.get(info.field_name or "")
+        kinds = set(_kinds(field.annotation)) if field else set()
+        if kinds & {int, float} and isinstance(value, bool | float):
+            if isinstance(value, bool) and bool not in kinds:
+                raise ValueError("input should be a valid number")
+            if not math.isfinite(value):
+                raise ValueError("input should be a finite number")
+        return value
 
     @field_validator("*", mode="before")
     @classmethod
@@ -46,7 +63,7 @@ def find_config(name: str) -> Path:
         if candidate.is_file():
             return candidate
     shipped = sorted(path.name for path in SHIPPED.glob("*.yaml"))
-    raise ConfigError(f"{name}: no such config{_perhaps(name, shipped)}; shipped are {', '.join(shipped)}")
+    raise ConfigError(f"{name}: no such config{perhaps(name, shipped)}; shipped are {', '.join(shipped)}")
 
 
 def load_settings(model: type[S], name: str | None, overrides: list[str], *, partial: bool = False) -> S:
@@ -93,12 +110,14 @@ def validate(model: type[S], content: dict[str, Any], source: str, sources: dict
             if problem["type"] == "extra_forbidden":
                 known = _known_keys(model, problem["loc"][:-1])
                 last = str(problem["loc"][-1])
-                lines.append(f"{where}: unknown key '{key}'{_perhaps(last, known)}; known are {', '.join(known)}")
+                lines.append(f"{where}: unknown key '{key}'{perhaps(last, known)}; known are {', '.join(known)}")
             else:
                 message = problem["msg"]
                 own = message.removeprefix("Value error, ")
                 message = own if own != message else message[0].lower() + message[1:]
                 given = "" if isinstance(problem["input"], dict) else f", not {problem['input']!r}"
+                if problem["type"] == "literal_error":
+                    given += perhaps(str(problem["input"]), re.findall(r"'([^']*)'", problem["ctx"]["expected"]))
                 lines.append(f"{where}: {key + ': ' if key else ''}{message}{given}")
         raise ConfigError("\n".join(lines)) from error
 
@@ -129,9 +148,13 @@ def _flat(content: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]
             yield f"{above}{key}", value
 
 
+def _kinds(annotation: Any) -> tuple[Any, ...]:
+    """Returns the members of a union, or the annotation alone."""
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+
+
 def _takes_list(annotation: Any) -> bool:
-    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    return any(get_origin(kind) in (list, Sequence) for kind in kinds)
+    return any(get_origin(kind) in (list, Sequence) for kind in _kinds(annotation))
 
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
@@ -148,6 +171,7 @@ def _settings_in(annotation: Any) -> type[BaseModel] | None:
     return next((found for part in get_args(annotation) if (found := _settings_in(part))), None)
 
 
-def _perhaps(name: str, known: list[str]) -> str:
+def perhaps(name: str, known: list[str]) -> str:
+    """Returns which of the known names was probably meant, in brackets; nothing where none is near."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f" (perhaps '{near[0]}'?)" if near else ""

@@ -160,11 +160,24 @@ def test_no_transforms_no_change(voice):
 @pytest.mark.parametrize(
     ("transform", "told"),
     [
-        ({"name": "Gain", "min_gain": -3}, "Gain: .*min_gain"),
-        ({"name": "AddGaussianSNR", "min_snr_db": 30, "max_snr_db": 5}, "AddGaussianSNR: .*max_snr_db"),
-        ({"name": "AddBackgroundNoise"}, "AddBackgroundNoise: .*sounds_path"),
-        ({"name": "AddBackgroundNoise", "sounds_path": "/nowhere"}, "AddBackgroundNoise: "),
-        ({"name": "RoomResponse", "min_rt60_s": 2, "max_rt60_s": 1}, "RoomResponse: min_rt60_s"),
+        (
+            {"name": "Gain", "min_gain": -3},
+            r"Gain: unknown key 'min_gain' \(perhaps 'min_gain_db'\?\); known are min_gain_db, max_gain_db",
+        ),
+        (
+            {"name": "AddGaussianSNR", "min_snr_db": 30, "max_snr_db": 5},
+            "AddGaussianSNR does not take {min_snr_db: 30, max_snr_db: 5}: ",
+        ),
+        ({"name": "HighShelfFilter", "min_center_freq": "low"}, "HighShelfFilter does not take {min_center_freq: low}"),
+        ({"name": "AddBackgroundNoise"}, "AddBackgroundNoise does not take {}: .*sounds_path"),
+        (
+            {"name": "AddBackgroundNoise", "sounds_path": "/nowhere"},
+            "AddBackgroundNoise does not take {sounds_path: /nowhere}",
+        ),
+        (
+            {"name": "RoomResponse", "min_rt60_s": 2, "max_rt60_s": 1},
+            "RoomResponse does not take {min_rt60_s: 2, max_rt60_s: 1}: min_rt60_s",
+        ),
         ({"name": "VerticalFlip"}, "audiomentations has no VerticalFlip"),
     ],
 )

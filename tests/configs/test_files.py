@@ -98,6 +98,7 @@ def test_an_empty_file_holds_no_keys(tmp_path):
     [
         (b"epochs: 3\nbackbones: [a, b\nseed: 1\n", "is not YAML: .*line 3"),
         (b"epochs:\t- 3\n", "is not YAML: .*line 1"),
+        (b"epochs: 3\nmasks:\n  width: 1\n  width: 2\n", "is not YAML: 'width' stands here twice.*line 4"),
         (b"- a\n- b\n", "holds a list, where keys with values are expected"),
         (b"name: \xff\n", "is not YAML"),
         (b"!!python/object/apply:os.system ['true']\n", "is not YAML: could not determine a constructor"),

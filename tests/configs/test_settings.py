@@ -76,7 +76,10 @@ def test_a_key_unlike_any_other_gets_no_guess(write_config):
     [
         ("epochs: many", ["epochs: ", "integer", "'many'"]),
         ("epochs: 0", ["epochs: ", "greater than or equal to 1", "not 0"]),
-        ("mode: slwo", ["mode: ", "'fast' or 'slow'", "'slwo'"]),
+        ("epochs: true", ["epochs: ", "valid number", "not True"]),
+        ("learning_rate: .inf", ["learning_rate: ", "finite", "not inf"]),
+        ("mask: {width: .nan}", ["mask.width: ", "finite", "not nan"]),
+        ("mode: slwo", ["mode: ", "'fast' or 'slow'", "'slwo' (perhaps 'slow'?)"]),
         ("mask: {width: 1.5}", ["mask.width: ", "less than or equal to 1", "not 1.5"]),
         ("mask: 3", ["mask: ", "not 3"]),
         ("more: [{count: x}]", ["more.0.count: ", "integer", "'x'"]),
