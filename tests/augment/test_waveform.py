@@ -162,25 +162,23 @@ def test_no_transforms_no_change(voice):
     [
         (
             {"name": "Gain", "min_gain": -3},
-            r"Gain: unknown key 'min_gain' \(perhaps 'min_gain_db'\?\); known are min_gain_db, max_gain_db",
+            r": unknown key 'min_gain' \(perhaps 'min_gain_db'\?\); known are min_gain_db",
         ),
         (
             {"name": "AddGaussianSNR", "min_snr_db": 30, "max_snr_db": 5},
-            "AddGaussianSNR does not take {min_snr_db: 30, max_snr_db: 5}: ",
+            " does not take {min_snr_db: 30, max_snr_db: 5}: ",
         ),
-        ({"name": "HighShelfFilter", "min_center_freq": "low"}, "HighShelfFilter does not take {min_center_freq: low}"),
-        ({"name": "AddBackgroundNoise"}, "AddBackgroundNoise does not take {}: .*sounds_path"),
-        (
-            {"name": "AddBackgroundNoise", "sounds_path": "/nowhere"},
-            "AddBackgroundNoise does not take {sounds_path: /nowhere}",
-        ),
-        (
-            {"name": "RoomResponse", "min_rt60_s": 2, "max_rt60_s": 1},
-            "RoomResponse does not take {min_rt60_s: 2, max_rt60_s: 1}: min_rt60_s",
-        ),
-        ({"name": "VerticalFlip"}, "audiomentations has no VerticalFlip"),
+        ({"name": "HighShelfFilter", "min_center_freq": "low"}, " does not take {min_center_freq: low}"),
+        ({"name": "AddBackgroundNoise"}, " does not take {}: .*sounds_path"),
+        ({"name": "AddBackgroundNoise", "sounds_path": "/nowhere"}, " does not take {sounds_path: /nowhere}"),
+        ({"name": "RoomResponse", "min_rt60_s": 2, "max_rt60_s": 1}, " does not take {.*}: min_rt60_s"),
     ],
 )
 def test_parameters_that_a_transform_does_not_take_are_told(transform, told):
-    with pytest.raises(ConfigError, match=rf"augment\.transforms: {told}"):
+    with pytest.raises(ConfigError, match=rf"augment\.transforms: {transform['name']}{told}"):
         chain(transform)
+
+
+def test_a_transform_that_is_none_is_told():
+    with pytest.raises(ConfigError, match=r"augment\.transforms: audiomentations has no VerticalFlip"):
+        chain({"name": "VerticalFlip"})
