@@ -24,6 +24,7 @@ from corpus.grouping import shuffled_groups
 from corpus.labels import SPLITS
 from corpus.pieces import Piece, find_pieces
 from corpus.tars import TarCard, is_tar, read_card, write_card, write_tar
+from corpus.wording import readable
 
 Form = Literal["flac", "original"]
 
@@ -160,7 +161,7 @@ def _write(plan: _Plan, encoded: Iterable[list[_Clip] | str]) -> None:
     def members() -> Iterator[tuple[str, bytes]]:
         for piece, clips in zip(plan.pieces, encoded, strict=True):
             if isinstance(clips, str):
-                set_aside.append((piece.name, clips))
+                set_aside.append((readable(piece.name), clips))
                 continue
             for clip in clips:
                 lengths.append(clip.n_samples)

@@ -162,7 +162,8 @@ def read_card(url: str) -> TarCard | None:
     except OSError:
         return None
     try:
-        return TarCard.model_validate_json(content)
+        # Not pydantic's JSON: it refuses what Python writes for bytes that are no UTF-8, as earlier cards hold.
+        return TarCard.model_validate(json.loads(content))
     except ValueError as error:
         raise EmoclrError(
             f"{place}: is not the card of a tar ({str(error).splitlines()[0]}); delete it, or write the tars anew"

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corpus.audit.findings import POSITIVE_SHARE, Finding, Weight, count_of, emotions_of, name_of
+from corpus.audit.findings import POSITIVE_SHARE, Finding, Weight, emotions_of, name_of
 from corpus.audit.fingerprints import copies
 from corpus.audit.recordings import Recording
 from corpus.labels import LabelTable
+from corpus.wording import count_of
 
 
 @dataclass(frozen=True)

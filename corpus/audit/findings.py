@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from corpus.labels import LabelTable, portable_path
+from corpus.wording import readable
 
 POSITIVE_SHARE = 0.25
 """The share from which an emotion counts as there."""
@@ -41,8 +42,7 @@ def name_of(table: LabelTable, row: int) -> str:
 
     Bytes that are no UTF-8 and line ends are spelled out, since a report is text and a case a line.
     """
-    name = portable_path(Path(table.paths[row]), table.source)
-    name = name.encode("utf-8", errors="backslashreplace").decode().replace("\n", "\\n")
+    name = readable(portable_path(Path(table.paths[row]), table.source))
     start, end = table.start_s[row], table.end_s[row]
     if start == 0 and end != end:
         return name
@@ -54,8 +54,3 @@ def emotions_of(table: LabelTable, row: int) -> str:
     held = [(emotion, share) for emotion, share in zip(table.emotions, table.targets[row], strict=True) if share > 0]
     plain = all(share == 1 for _, share in held)
     return ", ".join(emotion if plain else f"{emotion} {share:.2f}" for emotion, share in held) or "no emotion"
-
-
-def count_of(number: int, what: str) -> str:
-    """Returns "1 clip", "2,000 clips"."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -5,9 +5,10 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-from corpus.audit.findings import POSITIVE_SHARE, Finding, Weight, count_of
+from corpus.audit.findings import POSITIVE_SHARE, Finding, Weight
 from corpus.labels import SPLITS, LabelTable
 from corpus.splits import speaker_codes
+from corpus.wording import count_of
 
 USUAL_FOLDS = 5
 """How many folds reports make where nothing else is asked for."""

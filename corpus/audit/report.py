@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from configs.files import write_text
-from corpus.audit.findings import POSITIVE_SHARE, Weight, count_of
+from corpus.audit.findings import POSITIVE_SHARE, Weight
 from corpus.audit.recordings import Recording
 from corpus.audit.run import Audit
 from corpus.audit.shortcuts import CUES, TOGETHER, Shortcut
+from corpus.wording import count_of
 
 if TYPE_CHECKING:
     from rich.console import Console

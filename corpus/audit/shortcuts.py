@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.console import track
-from corpus.audit.findings import POSITIVE_SHARE, Finding, Weight, count_of
+from corpus.audit.findings import POSITIVE_SHARE, Finding, Weight
 from corpus.audit.people import USUAL_FOLDS
 from corpus.audit.recordings import Recording
 from corpus.labels import LabelTable
 from corpus.splits import Rows, speaker_codes, speaker_folds
+from corpus.wording import count_of
 
 TOGETHER = "together"
 """The name of all cues in one model."""

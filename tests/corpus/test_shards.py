@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -77,6 +78,19 @@ def test_what_cannot_be_read_is_set_aside_and_named(recordings, tmp_path, capsys
     told = capsys.readouterr().err
     assert "1 of 12 recordings set aside" in told and "11 clips" in told
     assert f"data='{tmp_path}/tars/speech-{{000..001}}.tar'" in told
+
+
+def test_names_of_any_bytes_are_set_aside_on_one_line_and_the_command_runs_again(write_tone, tmp_path, capsys):
+    write_tone("in/good.wav")
+    for name in (b"caf\xe9.wav", b"two\nlines.wav"):
+        (tmp_path / "in" / os.fsdecode(name)).touch()
+    (tar,) = shard(tmp_path / "in", tmp_path / "tars")
+    named = [r"caf\xe9.wav", r"two\nlines.wav"]
+    assert sorted(name for name, _ in read_card(str(tar)).set_aside) == named
+    listed = (tmp_path / "tars/corpus-set-aside.txt").read_text().splitlines()
+    assert sorted(listed) == [f"{name}: empty file (0 bytes)" for name in named]
+    assert shard(tmp_path / "in", tmp_path / "tars") == [tar]
+    assert "1 of 1 tars were finished before" in capsys.readouterr().err
 
 
 def test_original_files_stay_as_they_are(recordings, tmp_path):

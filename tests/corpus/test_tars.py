@@ -116,6 +116,12 @@ def test_a_card_comes_back_and_a_tar_without_one_has_none(tar):
     assert read_card(str(tar)) == card
 
 
+def test_a_card_with_bytes_that_are_no_utf8_can_be_read(tar):
+    card = TarCard(clips=0, duration_s=0, digest="ab", set_aside=[("caf\udce9.wav", "empty")])
+    write_card(tar, card)
+    assert read_card(str(tar)) == card
+
+
 def test_a_broken_card_is_named(tar):
     tar.with_suffix(".json").write_text("{}")
     with pytest.raises(EmoclrError, match=r"a\.json: is not the card of a tar"):
