@@ -57,7 +57,7 @@ def make_engine(name: EngineName, ray_address: str | None = None) -> Engine:
 
 
 class LocalEngine:
-    """Processes of this machine, one a core."""
+    """Processes of this machine, at most one a core."""
 
     def run(
         self,

@@ -63,7 +63,7 @@ def locate(folder: Path, clips: ClipTable, workers: int | None, cache_gb: float 
     Args:
         folder: the cache.
         clips: what is asked for.
-        workers: processes that decode; None for one a core.
+        workers: processes that decode; None for one a core, 1 for this one.
         cache_gb: see `corpus.cache.allowed_bytes`.
 
     Raises:

@@ -26,7 +26,6 @@ LEAST_TIME_S = 120.0
 _SLOWEST_BYTES_PER_S = 100_000
 _BATCH_BYTES = 4 << 20
 _BATCH_FILES = 32
-_TOO_FEW_FOR_PROCESSES = 64
 
 
 def usable_cores() -> int:
@@ -51,17 +50,17 @@ def each_in_processes(
         tasks: what it is called with, each of them the work on one file.
         path_of: the file of a task, whose size says how long the work may take.
         lost: the result of a task over which two processes died, from the task and the reason.
-        workers: processes; None for one a core, 1 for none beside this one. A few files are worked on here
-            too, since processes take time to start.
+        workers: processes; None for one a core, 1 for none beside this one, which then dies with a decoder. No
+            more start than there are batches: one for a few small files.
 
     Raises:
         EmoclrError: processes cannot be started.
     """
-    workers = min(workers or usable_cores(), len(tasks))
-    if workers <= 1 or len(tasks) <= _TOO_FEW_FOR_PROCESSES:
+    if workers == 1:
         yield from map(work, tasks)
         return
-    pool = _Pool(work, tasks, path_of, lost, workers)
+    batches = itertools.islice(batches_by_size(map(path_of, tasks)), workers or usable_cores())
+    pool = _Pool(work, tasks, path_of, lost, sum(1 for _ in batches))
     try:
         yield from pool.results()
     finally:

@@ -194,7 +194,7 @@ def open_waveforms(
     Args:
         clips: what to decode; what cannot be is set aside in `.failures`.
         cache_dir: where decoded audio is kept; None for `$EMOCLR_CACHE`, or `~/.cache/emoclr` without it.
-        workers: processes that decode; None for one a core.
+        workers: processes that decode; None for one a core, 1 for this one.
         cache_gb: how much may be kept there; None for `$EMOCLR_CACHE_GB`, or half of the free space without it.
 
     Raises:

@@ -21,6 +21,8 @@ RATE = 16_000
 NOTHING = np.zeros(0, dtype=np.float32)
 HEAD = ["path", "joy", "anger", "speaker", "split"]
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 def voice(seed, duration_s=1.5):
     """Something like speech: harmonics that glide, in syllables, with breath; another seed is another sentence."""

@@ -225,6 +225,7 @@ def no_superuser() -> Iterator[None]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+@pytest.mark.usefixtures("in_this_process")  # nobody's may not import this package
 def test_what_may_not_be_read_is_set_aside_and_folders_that_may_not_be_entered_are_named(tmp_path, capsys):
     # Nobody may enter the folders of pytest where root runs it; and what is imported late has to be there before.
     write(tmp_path / "a.wav", tone())

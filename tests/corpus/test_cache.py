@@ -21,6 +21,8 @@ from corpus.waveforms import clips_from, open_waveforms
 SECOND = 2 * 16_000
 """Bytes."""
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 @pytest.fixture
 def cache(tmp_path):

@@ -84,6 +84,26 @@ def test_a_process_that_dies_costs_its_file_and_no_other(files):
     }
 
 
+def test_of_three_files_the_one_that_kills_its_decoder_is_named_and_the_others_are_done(files):
+    results = list(each_in_processes(work_as_told, files({1: "crash"})[:3], Path, lose))
+    assert results[1] == "001 lost: its decoder crashed: SIGSEGV"
+    assert [name for name in names(results) if name != "001"] == ["000", "002"]
+
+
+def pid_of(path: Path) -> int:
+    return os.getpid()
+
+
+def test_small_files_share_a_process_and_large_ones_do_not(tmp_path):
+    paths = [tmp_path / str(number) for number in range(3)]
+    for size, processes in ((10, 1), (5_000_000, 2)):
+        for path in paths:
+            path.touch()
+            os.truncate(path, size)
+        pids = set(each_in_processes(pid_of, paths, Path, lose, workers=2))
+        assert len(pids) == processes and os.getpid() not in pids
+
+
 def test_a_file_that_is_not_at_fault_is_done_the_second_time(files):
     results = run(files({33: "crash once"}))
     assert not any("lost" in result for result in results)

@@ -15,6 +15,8 @@ from corpus.index import read_index_table
 from corpus.measuring import measure_recording
 from corpus.scan import find_audio, scan
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 class CountingEngine:
     """Reads in this process and remembers what."""

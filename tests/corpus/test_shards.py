@@ -18,6 +18,8 @@ from corpus.tars import read_card
 
 RATE = 16_000
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 @pytest.fixture
 def recordings(write_tone, tmp_path):

@@ -15,6 +15,8 @@ from corpus.tars import write_tar
 
 COUNTS = (3, 1, 4, 2)
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory):

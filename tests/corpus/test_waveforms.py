@@ -15,7 +15,7 @@ ONE_STEP = 1 / 32_768
 
 
 @pytest.fixture
-def clips(write_tone):
+def clips(write_tone, in_this_process):
     return [
         Clip(write_tone("a.flac", rate=44_100, duration_s=0.5), speaker="bob"),
         Clip(write_tone("b.ogg", rate=22_050, duration_s=1.25, channels=(1.0, 0.2))),
