@@ -23,6 +23,7 @@ from corpus.engines import Engine
 from corpus.grouping import shuffled_groups
 from corpus.labels import SPLITS
 from corpus.pieces import Piece, find_pieces
+from corpus.sources import set_aside_by
 from corpus.tars import TarCard, is_tar, read_card, write_card, write_tar
 from corpus.wording import readable
 
@@ -117,7 +118,7 @@ def write_shards(sources: Sequence[Path], out: Path, engine: Engine, form: Form,
     encoded = track(engine.run(_encode, jobs, _path_of, _lost), "writing tars", total=len(jobs))
     for plan in todo:
         _write(plan, islice(encoded, len(plan.pieces)))
-    _report(plans, names)
+    _report(plans, names, set_aside_by(sources))
     return [plan.path for plan in plans]
 
 
@@ -252,13 +253,14 @@ def _finished(plan: _Plan) -> bool:
         return False
 
 
-def _report(plans: Sequence[_Plan], names: TarNames) -> None:
+def _report(plans: Sequence[_Plan], names: TarNames, before: Sequence[tuple[str, str]]) -> None:
+    """Says what was written, and what was set aside: by the tars, and `before` by an index."""
     cards = [card for plan in plans if (card := read_card(str(plan.path)))]
-    set_aside = [row for card in cards for row in card.set_aside]
+    set_aside = [*before, *(row for card in cards for row in card.set_aside)]
     if set_aside:
         place = names.folder / f"{names.prefix}set-aside.txt"
         write_text(place, "".join(f"{name}: {reason}\n" for name, reason in set_aside))
-        total = sum(len(plan.pieces) for plan in plans)
+        total = len(before) + sum(len(plan.pieces) for plan in plans)
         first = ": ".join(set_aside[0])
         say(f"{len(set_aside)} of {total:,} recordings set aside, named in {place}; the first: {first}")
     for left in names.numbered_from(len(plans)):

@@ -1,5 +1,6 @@
 """Which clips a corpus has: from folders of audio, audio files, indexes and CSVs with a `path` column."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.console import say
 from configs.errors import ConfigError
 from corpus.clips import FINGERPRINT_BYTES, ClipTable
 from corpus.finding import Walk, list_audio
@@ -15,6 +17,7 @@ from corpus.labels import SPLITS, LabelTable, read_clips
 from corpus.memory import release_memory
 from corpus.paths import PathArray
 from corpus.plain_csv import read_plain_clips
+from corpus.wording import count_of, readable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +30,7 @@ def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None) -> 
 
     With several sources, speakers of a CSV are named after it too: "1" of one corpus is not "1" of another. A
     clip that two sources name comes once, with its speaker where one of them knows it. An index is believed: what
-    it sets aside is left out, and of a file that changed since, the cache may still hold what the index says.
+    it sets aside is left out, which is said; of a file that changed since, the cache may still hold what it says.
 
     Args:
         sources: folders, files, indexes and CSVs.
@@ -50,6 +53,22 @@ def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None) -> 
         raise ConfigError(f"no recordings{kept} in {', '.join(map(str, sources)) or 'no sources'}")
     release_memory()
     return ClipTable.joined(tables).without_repeats() if len(tables) > 1 else tables[0]
+
+
+def set_aside_by(sources: Sequence[Path]) -> list[tuple[str, str]]:
+    """Returns what the indexes among some sources set aside: the names of recordings, in one line each, and why.
+
+    Raises:
+        EmoclrError: an index cannot be read.
+    """
+    found: list[tuple[str, str]] = []
+    for source in map(Path, sources):
+        if source.is_file() and is_index(source):
+            for batch in index_batches(source, ["path", "status", "reason"]):
+                aside = batch.filter(_matches(batch["status"], "^set aside$"))
+                names, reasons = aside["path"].to_pylist(), aside["reason"].to_pylist()
+                found += [(readable(os.fsdecode(name)), reason) for name, reason in zip(names, reasons, strict=True)]
+    return found
 
 
 def clips_of(table: LabelTable, prefix: str = "") -> ClipTable:
@@ -83,11 +102,13 @@ def _clips_of_index(source: Path) -> ClipTable:
     import pyarrow.compute as pc
 
     sizes, modified, fingerprints = [], [], []
+    listed = 0
 
     def names() -> Iterator["pa.Array"]:
+        nonlocal listed
         for batch in index_batches(source, ["path", *_STATE, "fingerprint", "status"]):
-            # A pattern and not a comparison: Arrow imports pandas to make a scalar of a word, in half a second.
-            ok = pc.match_substring_regex(batch["status"], "^ok$")
+            listed += len(batch)
+            ok = _matches(batch["status"], "^ok$")
             readable = batch if pc.all(ok, min_count=0).as_py() else batch.filter(ok)
             sizes.append(_numbers(readable["size"]))
             modified.append(_numbers(readable["modified"]))
@@ -96,9 +117,18 @@ def _clips_of_index(source: Path) -> ClipTable:
             release_memory()
 
     paths = PathArray.from_arrow(names())
+    if len(paths) < listed:
+        say(f"{listed - len(paths):,} of {count_of(listed, 'recording')} in {source} set aside by the index")
     if not len(paths):
         return ClipTable.of([])
     return ClipTable.whole(paths, np.concatenate(sizes), np.concatenate(modified), np.concatenate(fingerprints))
+
+
+def _matches(column: "pa.Array", pattern: str) -> "pa.Array":
+    """Returns where a text fits; not by comparison: Arrow imports pandas for the scalar, which takes half a second."""
+    import pyarrow.compute as pc
+
+    return pc.match_substring_regex(column, pattern)
 
 
 def _numbers(column: "pa.Array") -> NDArray[np.int64]:

@@ -1,6 +1,6 @@
 """What a run trains on: a corpus decoded once, or sharded tars; the same batches of views of either."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ from configs.errors import ConfigError
 from corpus.audio import AudioError, decode_waveform
 from corpus.cache import default_cache_dir
 from corpus.clips import ClipTable
+from corpus.sources import set_aside_by
 from corpus.streams import TarCorpus, open_tars
 from corpus.tars import is_tar
 from corpus.waveforms import WaveformStore, clips_from, open_waveforms
@@ -71,20 +72,28 @@ def open_source(settings: PretrainSettings) -> Source:
             raise ConfigError("supervised: joint training needs recordings or CSVs as data, not tars")
         cache = Path(settings.cache or default_cache_dir())
         return TarSource(settings, open_tars(settings.data, settings.splits, cache))
-    clips = clips_from([Path(place) for place in settings.data], settings.splits)
+    places = [Path(place) for place in settings.data]
+    clips = clips_from(places, settings.splits)
     store = open_waveforms(clips, settings.cache, cache_gb=settings.cache_gb)
-    return DecodedSource(settings, store, clips)
+    return DecodedSource(settings, store, clips, set_aside_by(places))
 
 
 class DecodedSource:
     """A corpus that was decoded once."""
 
-    def __init__(self, settings: PretrainSettings, store: WaveformStore, clips: ClipTable) -> None:
+    def __init__(
+        self,
+        settings: PretrainSettings,
+        store: WaveformStore,
+        clips: ClipTable,
+        before: Sequence[tuple[str, str]],
+    ) -> None:
         self.fingerprint = store.fingerprint
         self.clips = len(store)
         self.hours = float(store.durations_s.sum()) / 3600
         self.speakers = int((np.unique(store.speakers) >= 0).sum())
-        self.set_aside = [f"{failure.path}: {failure.reason}" for failure in store.failures]
+        self.set_aside = [f"{name}: {reason}" for name, reason in before]
+        self.set_aside += [f"{failure.path}: {failure.reason}" for failure in store.failures]
         self.lost: dict[str, str] = {}
         self._settings = settings
         self._store = store

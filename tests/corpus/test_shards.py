@@ -13,6 +13,7 @@ from configs.errors import ConfigError
 from corpus.audio import read_waveform
 from corpus.decoding import to_int16
 from corpus.engines import LocalEngine
+from corpus.scan import scan
 from corpus.shards import GROUP, write_shards
 from corpus.tars import read_card
 
@@ -93,6 +94,16 @@ def test_names_of_any_bytes_are_set_aside_on_one_line_and_the_command_runs_again
     assert sorted(listed) == [f"{name}: empty file (0 bytes)" for name in named]
     assert shard(tmp_path / "in", tmp_path / "tars") == [tar]
     assert "1 of 1 tars were finished before" in capsys.readouterr().err
+
+
+def test_what_an_index_set_aside_is_named_too(write_tone, tmp_path, capsys):
+    write_tone("in/good.wav")
+    (tmp_path / "in/empty.wav").touch()
+    scan([tmp_path / "in"], tmp_path / "index.csv")
+    shard(tmp_path / "index.csv", tmp_path / "tars")
+    listed = (tmp_path / "tars/corpus-set-aside.txt").read_text()
+    assert listed == f"{tmp_path}/in/empty.wav: empty file (0 bytes)\n"
+    assert "1 of 2 recordings set aside" in capsys.readouterr().err
 
 
 def test_original_files_stay_as_they_are(recordings, tmp_path):

@@ -9,7 +9,7 @@ from corpus.index import Row, table_of, write_index
 from corpus.labels import LabelsError, read_clips
 from corpus.paths import PathArray
 from corpus.plain_csv import read_plain_clips
-from corpus.sources import clips_from, clips_of
+from corpus.sources import clips_from, clips_of, set_aside_by
 
 
 def test_sources_may_be_folders_files_and_tables(tmp_path, write_tone, write_csv):
@@ -63,6 +63,16 @@ def test_speakers_of_two_sources_get_codes_of_their_own(write_csv):
 
 def row(path, size=1, fingerprint="0" * 31 + "1", status="ok"):
     return Row(bytes(path), size, 5, fingerprint, 1.0, 16_000, 1, -20.0, -10.0, status, "" if status == "ok" else "odd")
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_what_an_index_sets_aside_is_counted_and_named(tmp_path, ending, capsys):
+    odd = row(tmp_path / "x.wav", status="set aside")._replace(path=bytes(tmp_path) + b"/caf\xe9\n.wav")
+    write_index(tmp_path / f"index.{ending}", table_of([row(tmp_path / "a.wav"), odd]))
+    sources = [tmp_path / f"index.{ending}", tmp_path]
+    assert [clip.path.name for clip in clips_from(sources[:1])] == ["a.wav"]
+    assert f"1 of 2 recordings in {sources[0]} set aside by the index" in capsys.readouterr().err
+    assert set_aside_by(sources) == [(rf"{tmp_path}/caf\xe9\n.wav", "odd")]
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
