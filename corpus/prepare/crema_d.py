@@ -13,6 +13,7 @@ from configs.errors import EmoclrError
 from corpus.prepare.named_files import NamedFile, find_named
 from corpus.prepare.people import age_band, split_of
 from corpus.prepare.recipe import Prepared, Recipe
+from corpus.prepare.rows import one_label
 from corpus.prepare.tables import find_table, read_published
 from corpus.prepare.wording import some
 
@@ -40,39 +41,39 @@ _VOICE_ONLY = "1"
 
 
 def read(folder: Path, labels: str) -> Prepared:
-    """Returns one row a clip: emotions, speaker, split, sex, age (ten-year bands), sentence and level.
+    """Returns one row a clip: emotions, speaker, split, sex, age (ten-year bands), sentence, level and language.
 
     "votes" are shares: of the listeners who heard the voice alone, how many chose each emotion. Each chose exactly
-    one. "intended" is what the actor was told to play, one-hot. Test actors are those whose number divides by 5,
-    validation actors those that leave 1, the rest trains. `VideoDemographics.csv` (sex and age) and, for votes,
-    `tabulatedVotes.csv` are looked for anywhere below the folder.
+    one. "intended" is what the actor was told to play, one-hot; its code stays in the column `original`. Test actors
+    are those whose number divides by 5, validation actors those that leave 1, the rest trains.
+    `VideoDemographics.csv` (sex and age) and, for votes, `tabulatedVotes.csv` are looked for anywhere below the folder.
 
     Raises:
         EmoclrError: no clips, no votes where they are asked for, or a table that is not CREMA-D's.
     """
-    import pandas as pd
-
     files, notes = find_named(folder, _NAME, "like 1001_IEO_NEU_XX")
     found = len(files)
     if labels == "votes":
         shares, vote_notes = _vote_shares(folder, files)
         files = [file for file in files if file.name in shares.index]
-        targets = shares.loc[[file.name for file in files]].reset_index(drop=True)
         notes += [*vote_notes, "votes are shares of listeners; each listener chose exactly one emotion"]
-    else:
-        played = [file.parts["emotion"] for file in files]
-        targets = pd.DataFrame({column: [int(code == p) for p in played] for code, column in EMOTIONS.items()})
     actors = [file.parts["actor"] for file in files]
     sexes, ages, actor_notes = _demographics(folder, actors)
-    table = targets.assign(
-        speaker=actors,
-        split=[split_of(int(actor)) for actor in actors],
-        sex=sexes,
-        age=ages,
-        sentence=[file.parts["sentence"] for file in files],
-        level=[LEVELS[file.parts["level"]] for file in files],
-    )
-    table.insert(0, "path", [str(file.path) for file in files])
+    columns: dict[str, list[str] | str] = {
+        "speaker": actors,
+        "split": [split_of(int(actor)) for actor in actors],
+        "sex": sexes,
+        "age": ages,
+        "sentence": [file.parts["sentence"] for file in files],
+        "level": [LEVELS[file.parts["level"]] for file in files],
+        "language": "english",
+    }
+    if labels == "votes":
+        table = shares.loc[[file.name for file in files]].reset_index(drop=True).assign(**columns)
+        table.insert(0, "path", [str(file.path) for file in files])
+    else:
+        played = [file.parts["emotion"] for file in files]
+        table = one_label(files, [EMOTIONS[code] for code in played], EMOTIONS.values(), original=played, **columns)
     return Prepared(table, found, notes + actor_notes)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from corpus.prepare.named_files import find_named
 from corpus.prepare.people import split_of
 from corpus.prepare.recipe import Prepared, Recipe
+from corpus.prepare.rows import one_label
 
 EMOTIONS = (
     "adoration",
@@ -52,24 +53,22 @@ _NAME = re.compile(r"(?P<contributor>\d{6})-(?P<emotion>0[1-9]|[12]\d|30)-(?P<in
 def read(folder: Path, labels: str) -> Prepared:
     """Returns one row a clip: 30 one-hot emotions ("intended", the only labels there are), speaker and split.
 
-    Test contributors are those whose number divides by 5, validation contributors those that leave 1.
+    The two surprises stay two columns, `surprise_negative` and `surprise_positive`: the corpus holds them apart, and
+    the `surprise` of other corpora is neither. Test contributors are those whose number divides by 5, validation
+    contributors those that leave 1.
 
     Raises:
         EmoclrError: there are no clips.
     """
-    import pandas as pd
-
     files, notes = find_named(folder, _NAME, "like 000001-01-1")
-    given = [int(file.parts["emotion"]) - 1 for file in files]
     people = [file.parts["contributor"] for file in files]
-    emotions = {name: [int(code == number) for code in given] for number, name in enumerate(EMOTIONS)}
-    table = pd.DataFrame(
-        {
-            "path": [str(file.path) for file in files],
-            **emotions,
-            "speaker": people,
-            "split": [split_of(int(person)) for person in people],
-        }
+    table = one_label(
+        files,
+        [EMOTIONS[int(file.parts["emotion"]) - 1] for file in files],
+        EMOTIONS,
+        speaker=people,
+        split=[split_of(int(person)) for person in people],
+        language="none",
     )
     return Prepared(table, len(files), [f"{len(set(people))} of 357 contributors", *notes])
 

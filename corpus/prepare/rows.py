@@ -18,7 +18,8 @@ def one_label(
 
     Args:
         files: the clips.
-        words: the emotion of each, in the corpus's own words, which stay in the column `original`.
+        words: the emotion of each, in the corpus's own words, which stay in the column `original` unless
+            `columns` has another.
         vocabulary: all the words there are; a column each, under its common name, whether a clip has it or not.
         columns: speaker, split and groups, one value a clip or one for all.
     """

@@ -40,6 +40,7 @@ def crema_d(tmp_path, write_csv):
 
 def test_votes_are_shares_of_those_who_heard_the_voice_alone(prepare, crema_d):
     table, _ = prepare("crema_d", crema_d, "votes")
+    assert "original" not in table.groups and set(table.groups["language"]) == {"english"}
     assert table.emotions == ["anger", "disgust", "fear", "happiness", "neutral", "sadness"]
     by_name = dict(zip([path.stem for path in table.paths], table.targets, strict=True))
     np.testing.assert_allclose(by_name["1001_IEO_NEU_XX"], [0, 0, 0, 0.25, 0.75, 0])
@@ -77,6 +78,8 @@ def test_speakers_splits_and_groups_come_with_the_clips(prepare, crema_d):
     assert table.speakers == ["1001", "1001", "1005", "1006"]
     assert table.splits == ["validation", "validation", "test", "validation"]
     assert table.groups == {
+        "original": ["NEU", "HAP", "SAD", "ANG"],
+        "language": ["english"] * 4,
         "sex": ["male", "male", "female", "female"],
         "age": ["50-59", "50-59", "20-29", "20-29"],
         "sentence": ["IEO", "IEO", "TIE", "DFA"],
@@ -123,6 +126,8 @@ def test_vocal_bursts_are_numbered_through_the_emotions(tmp_path, prepare):
     table, notes = prepare("emogator", tmp_path / "bursts", None)
     assert len(table.emotions) == 30 and table.single_label
     assert [table.emotions[int(row.argmax())] for row in table.targets] == ["adoration", "anger", "triumph", "sadness"]
+    assert {"surprise_negative", "surprise_positive"} < set(table.emotions)
+    assert table.groups == {"original": ["adoration", "anger", "triumph", "sadness"], "language": ["none"] * 4}
     assert table.speakers == ["000001", "000005", "000006", "000007"]
     assert table.splits == ["validation", "test", "validation", "train"]
     assert notes.startswith("4 of 32,130 clips are here\n4 of 357 contributors") and "000007-31-1.mp3" in notes
