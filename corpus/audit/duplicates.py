@@ -11,6 +11,8 @@ from corpus.audit.recordings import Recording
 from corpus.labels import LabelTable
 from corpus.wording import count_of
 
+_AGREE = f"Their labels agree on which emotions are there (from a share of {POSITIVE_SHARE} on), their shares differ."
+
 
 @dataclass(frozen=True)
 class SameAudio:
@@ -69,20 +71,23 @@ def _findings(table: LabelTable, found: Sequence[SameAudio], what: str) -> list[
     leaks = [same for same in found if len({sides[row] for row in same.rows}) > 1]
     conflicts = [same for same in found if _labels_differ(table, same)]
     repeats = [same for same in found if same not in leaks and same not in conflicts]
+    equal = [same for same in repeats if not _most_apart(table, same)[1]]
+    apart = [same for same in repeats if same not in equal]
     why = (
         "" if table.splits is not None else f" Folds are made by {between[:-1]}, so both sides of a fold would hold it."
     )
     said = [
         (leaks, f"{what} across {between}", Weight.LEAK, f"in several {between}.{why}"),
         (conflicts, f"{what} with different labels", Weight.WARNING, "whose labels disagree."),
-        (repeats, f"{what} with the same labels", Weight.NOTE, "that count more than once."),
+        (apart, f"{what} with other shares", Weight.NOTE, f"that count more than once. {_AGREE}"),
+        (equal, f"{what} with the same labels", Weight.NOTE, "that count more than once."),
     ]
     return [
         Finding(
             check,
             weight,
             f"{count_of(len(cases), 'recording')} {words}",
-            [_told(table, same) for same in cases],
+            [_told(table, same, with_difference=cases is apart) for same in cases],
         )
         for cases, check, weight, words in said
         if cases
@@ -93,7 +98,14 @@ def _labels_differ(table: LabelTable, same: SameAudio) -> bool:
     return len(np.unique(table.targets[list(same.rows)] >= POSITIVE_SHARE, axis=0)) > 1
 
 
-def _told(table: LabelTable, same: SameAudio) -> str:
+def _most_apart(table: LabelTable, same: SameAudio) -> tuple[str, float]:
+    """Returns the emotion whose shares differ most between clips with the same audio, and by how much."""
+    differences = np.ptp(table.targets[list(same.rows)], axis=0)
+    emotion = int(differences.argmax())
+    return table.emotions[emotion], float(differences[emotion])
+
+
+def _told(table: LabelTable, same: SameAudio, with_difference: bool = False) -> str:
     clips = []
     for row in same.rows:
         known = [emotions_of(table, row)]
@@ -101,4 +113,5 @@ def _told(table: LabelTable, same: SameAudio) -> str:
         known += [table.splits[row]] if table.splits is not None else []
         clips.append(f"{name_of(table, row)} ({'; '.join(known)})")
     certainty = "" if same.bits_off is None else f" ({same.bits_off:.0%} of fingerprint bits differ)"
-    return " = ".join(clips) + certainty
+    difference = "; {} differs by {:.2f}".format(*_most_apart(table, same)) if with_difference else ""
+    return " = ".join(clips) + certainty + difference

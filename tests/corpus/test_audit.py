@@ -194,6 +194,16 @@ def test_the_same_audio_with_the_same_labels_is_only_noted(corpus):
     assert checks(found)["identical audio with the same labels"].weight == "note"
 
 
+def test_the_same_audio_whose_shares_differ_is_not_said_to_have_the_same_labels(corpus):
+    rows = [(voice(0), 0.7, 0.3, "ann", "train"), (voice(0), 0.3, 0.5, "ann", "train")]
+    found = checks(audit(corpus(*four()[1:], *rows)))
+    assert found["identical audio with other shares"].weight == "note"
+    (case,) = found["identical audio with other shares"].cases
+    assert case.startswith("003.wav (joy 0.70, anger 0.30; ann; train) = 004.wav (joy 0.30, anger 0.50; ann; train)")
+    assert case.endswith("; joy differs by 0.40")
+    assert not {"identical audio with the same labels", "identical audio with different labels"} & set(found)
+
+
 def test_without_splits_the_same_audio_of_two_speakers_leaks_through_folds(corpus):
     rows = [row[:4] for row in four()]
     found = audit(corpus(*rows, (voice(0), 0, 1, "bob"), head=HEAD[:4]))
