@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.console import make_parser, run_command, say
+from configs.errors import ConfigError
 from corpus.prepare.command import add_prepare
 
 _EXAMPLES = """\
@@ -132,7 +133,12 @@ def _shard(arguments: argparse.Namespace) -> None:
 def _audit(arguments: argparse.Namespace) -> int:
     from corpus.audit import audit
     from corpus.audit.report import print_audit, write_audit
+    from corpus.index import is_index
 
+    if is_index(arguments.labels):
+        raise ConfigError(f"{arguments.labels}: is an index; an audit needs labels (a labels.csv)")
+    if not arguments.labels.exists():
+        raise ConfigError(f"{arguments.labels}: no such file")
     found = audit(arguments.labels)
     print_audit(found)
     if arguments.out is not None:

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from corpus.cli import main
+from corpus.index import table_of, write_index
 from corpus.labels import read_labels
 
 
@@ -44,12 +45,20 @@ def test_work_that_fails_is_one_and_a_line_without_traceback(tmp_path, capsys):
     "arguments",
     [
         ["scan", "nowhere", "--out", "index.csv"],
+        ["audit", "nowhere.csv"],
         ["prepare", "emogator", ".", "--labels", "votes", "--out", "labels.csv"],
     ],
 )
 def test_arguments_that_cannot_be_are_two(arguments, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
+
+
+@pytest.mark.parametrize("name", ["index.parquet", "index.csv"])
+def test_an_audit_of_an_index_asks_for_labels(name, tmp_path, capsys):
+    write_index(tmp_path / name, table_of([]))
+    assert main(["audit", str(tmp_path / name)]) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path / name}: is an index; an audit needs labels (a labels.csv)\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["scan"], ["prepare", "cremad", ".", "--out", "x.csv"], ["dance"]])
