@@ -19,7 +19,7 @@ SAMPLE_RATE = 16_000
 
 AUDIO_SUFFIXES = frozenset(
     {".wav", ".wave", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aiff", ".aif"}
-    | {".aifc", ".au", ".snd", ".caf", ".sph", ".nist", ".voc", ".avr"}
+    | {".aifc", ".au", ".snd", ".caf", ".sph", ".nist", ".voc", ".avr", ".sf", ".ircam", ".paf", ".pvf", ".svx", ".wve"}
 )
 """Lower-case endings of the files that libsndfile can read without being told their format."""
 

@@ -11,12 +11,12 @@ import numpy as np
 from configs.console import say, track
 from configs.errors import ConfigError
 from corpus.audio import AUDIO_SUFFIXES
+from corpus.wording import readable
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _NAMES_AT_ONCE = 1 << 14
-_SHOWN_ENDINGS = 5
 
 
 class Walk:
@@ -50,9 +50,8 @@ class Walk:
         """Returns a line that says what was no recording by its ending; none where there was nothing."""
         if not self.others:
             return []
-        endings = [f"{count:,} {ending}" for ending, count in self.others.most_common(_SHOWN_ENDINGS)]
-        more = ", ..." if len(self.others) > _SHOWN_ENDINGS else ""
-        return [f"passed by, since they do not end as recordings do: {', '.join(endings)}{more}"]
+        endings = [f"{count:,} {readable(ending)}" for ending, count in self.others.most_common()]
+        return [f"passed by, since they do not end as recordings do: {', '.join(endings)}"]
 
     def _below(self, folder: str) -> Iterator[str]:
         waiting = [folder]

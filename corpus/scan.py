@@ -14,6 +14,7 @@ from corpus.finding import find_audio as find_audio
 from corpus.index import Row, is_index, read_index_table, table_of, write_index
 from corpus.journal import Journal
 from corpus.measuring import lost_recording, measure_recording
+from corpus.wording import count_of, readable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +56,7 @@ def scan(folders: Sequence[Path], out: Path, engine: Engine | None = None) -> li
     with Journal(out) as journal:
         read_before = journal.read()
         if len(read_before):
-            say(f"going on with a scan that did not end, after {len(read_before):,} recordings")
+            say(f"going on with a scan that did not end, after {count_of(len(read_before), 'recording')}")
         table = read_recordings(files, pa.concat_tables([read_before, before]), journal.append, engine)
         write_index(out, table)
     lines = summary_of(table)
@@ -123,9 +124,13 @@ def summary_of(table: "pa.Table") -> list[str]:
     good = pc.equal(table["status"], "ok")
     aside = table.filter(pc.invert(good))
     hours = (pc.sum(table["duration_s"]).as_py() or 0.0) / 3600
-    lines = [f"{len(table) - len(aside):,} recordings, {hours:,.2f} h; {len(aside):,} set aside"]
+    lines = [f"{count_of(len(table) - len(aside), 'recording')}, {hours:,.2f} h; {len(aside):,} set aside"]
+    if not len(table):
+        lines.append(
+            "  no file ends as recordings do, such as .wav; one that is named itself is read whatever its ending"
+        )
     for reason, count in reasons_of(aside):
-        example = os.fsdecode(aside["path"][pc.index(aside["reason"], reason).as_py()].as_py())
+        example = readable(os.fsdecode(aside["path"][pc.index(aside["reason"], reason).as_py()].as_py()))
         lines.append(f"  {count:,} × {reason} (such as {example})")
     return lines
 

@@ -25,7 +25,7 @@ from corpus.labels import SPLITS
 from corpus.pieces import Piece, find_pieces
 from corpus.sources import set_aside_by
 from corpus.tars import TarCard, is_tar, read_card, write_card, write_tar
-from corpus.wording import readable
+from corpus.wording import count_of, readable
 
 Form = Literal["flac", "original"]
 
@@ -113,7 +113,7 @@ def write_shards(sources: Sequence[Path], out: Path, engine: Engine, form: Form,
     plans = list(_plans(find_pieces(sources), names, form, shard_mb))
     todo = [plan for plan in plans if not _finished(plan)]
     if len(todo) < len(plans):
-        say(f"{len(plans) - len(todo)} of {len(plans)} tars were finished before")
+        say(f"{len(plans) - len(todo):,} of {count_of(len(plans), 'tar')} finished before")
     jobs = [_Job(piece, form) for plan in todo for piece in plan.pieces]
     encoded = track(engine.run(_encode, jobs, _path_of, _lost), "writing tars", total=len(jobs))
     for plan in todo:
@@ -262,10 +262,11 @@ def _report(plans: Sequence[_Plan], names: TarNames, before: Sequence[tuple[str,
         write_text(place, "".join(f"{name}: {reason}\n" for name, reason in set_aside))
         total = len(before) + sum(len(plan.pieces) for plan in plans)
         first = ": ".join(set_aside[0])
-        say(f"{len(set_aside)} of {total:,} recordings set aside, named in {place}; the first: {first}")
+        say(f"{len(set_aside):,} of {count_of(total, 'recording')} set aside, named in {place}; the first: {first}")
     for left in names.numbered_from(len(plans)):
         say(f"warning: {left} is of an earlier, longer run and not of this corpus; delete it")
     clips, hours = sum(card.clips for card in cards), sum(card.duration_s for card in cards) / 3600
     size_mb = sum(card.size_bytes for card in cards) / 1e6
-    say(f"{clips:,} clips, {hours:.2f} h, {size_mb:,.0f} MB in {len(cards)} tars; train on them with")
+    whole = f"{count_of(clips, 'clip')}, {hours:.2f} h, {size_mb:,.0f} MB in {count_of(len(cards), 'tar')}"
+    say(f"{whole}; train on {'it' if len(cards) == 1 else 'them'} with")
     say(f"  data='{names.braces(len(plans))}'")

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpus.stats import FULL_SCALE_DB, HEARD_SHARE, Labels, Overview
+from corpus.wording import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +38,8 @@ def _parts(overview: Overview) -> "Iterator[str | Table | Columns]":
     durations_s, recordings = overview.durations_s, len(overview.peak_db)
     aside = sum(count for _, count in overview.aside)
     yield str(overview.source)
-    yield f"{len(durations_s):,} clips, {durations_s.sum() / 3600:,.2f} h"
-    yield f"{recordings:,} recordings can be read, {aside:,} are set aside"
+    yield f"{count_of(len(durations_s), 'clip')}, {durations_s.sum() / 3600:,.2f} h"
+    yield f"{count_of(recordings, 'recording')} can be read, {aside:,} set aside"
     if recordings:
         yield from _sound(overview)
     if overview.aside:

@@ -16,6 +16,7 @@ from corpus.prepare.recipe import Prepared, Recipe
 from corpus.prepare.rows import one_label
 from corpus.prepare.tables import find_table, read_published
 from corpus.prepare.wording import some
+from corpus.wording import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,9 +95,11 @@ def _vote_shares(folder: Path, files: Sequence[NamedFile]) -> "tuple[pd.DataFram
     present = {file.name for file in files}
     unheard = sorted(present - set(shares.index))
     missing = sorted(set(counts.index) - present)
-    notes = [f"{len(unheard)} clips left out, without votes on the voice: {some(unheard)}"] if unheard else []
+    notes = (
+        [f"{count_of(len(unheard), 'clip')} left out, without votes on the voice: {some(unheard)}"] if unheard else []
+    )
     if missing:
-        notes.append(f"{len(missing)} clips with votes but no recording: {some(missing)}")
+        notes.append(f"{count_of(len(missing), 'clip')} with votes but no recording: {some(missing)}")
     if len(unheard) == len(present):
         raise EmoclrError(f"{path}: has no votes on the voice for any of {len(present)} clips in {folder}")
     return shares, notes

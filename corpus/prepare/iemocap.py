@@ -17,6 +17,7 @@ from corpus.prepare.named_files import find_named
 from corpus.prepare.recipe import Prepared, Recipe
 from corpus.prepare.rows import one_label, vote_shares
 from corpus.prepare.wording import some
+from corpus.wording import count_of
 
 EMOTIONS = {
     "ang": "Anger",
@@ -66,21 +67,21 @@ def read(folder: Path, labels: str) -> Prepared:
     heard = dict(_evaluations(folder))
     unknown = [file.path.name for file in files if file.name not in heard]
     if unknown:
-        notes.append(f"{len(unknown):,} turns left out that no file of EmoEvaluation has: {some(unknown)}")
+        notes.append(f"{count_of(len(unknown), 'turn')} left out that no file of EmoEvaluation has: {some(unknown)}")
     turns = [file for file in files if file.name in heard]
     if not turns:
         raise EmoclrError(f"{folder}: no file in a folder EmoEvaluation has any of its {len(files):,} turns")
     found, turns_here = len(turns), {file.name for file in turns}
     if labels == "consensus":
         turns = [file for file in turns if heard[file.name].emotion in EMOTIONS]
-        notes.append(f"{found - len(turns):,} turns left out, without an emotion that most agreed on")
+        notes.append(f"{count_of(found - len(turns), 'turn')} left out, without an emotion that most agreed on")
     else:
         turns = [file for file in turns if heard[file.name].votes]
         strange = sorted({w for file in turns for vote in heard[file.name].votes for w in vote} - {*WORDS, OTHER})
         if strange:
             notes.append(f"words that are no emotion here count as a vote for none: {some(strange)}")
         if len(turns) < found:
-            notes.append(f"{found - len(turns):,} turns left out, without a vote")
+            notes.append(f"{count_of(found - len(turns), 'turn')} left out, without a vote")
     if not turns:
         raise EmoclrError(f"{folder}: none of its {found:,} turns has {labels}")
     codes = [heard[file.name].emotion for file in turns]

@@ -18,6 +18,7 @@ from corpus.prepare.recipe import Prepared, Recipe
 from corpus.prepare.rows import one_label
 from corpus.prepare.tables import find_table, read_published
 from corpus.prepare.wording import some
+from corpus.wording import count_of
 
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 PARTS = ("train", "dev", "test")
@@ -53,14 +54,14 @@ def read(folder: Path, labels: str) -> Prepared:
     by_key = {_key(file): file for file in files}
     unknown = [file.name for key, file in by_key.items() if key not in rows]
     if unknown:
-        notes.append(f"{len(unknown):,} clips left out that the tables do not have: {some(unknown)}")
+        notes.append(f"{count_of(len(unknown), 'clip')} left out that the tables do not have: {some(unknown)}")
     several = sorted({speaker for speaker, _, _ in rows.values() if _SEVERAL.search(speaker)})
     here = [key for key in rows if key in by_key]
     kept = [key for key in here if rows[key][0] not in several]
     if not kept:
         raise EmoclrError(f"{folder}: its tables have none of the {len(files):,} clips in it")
     if len(kept) < len(here):
-        notes.append(f"{len(here) - len(kept):,} clips left out in which several speak: {some(several)}")
+        notes.append(f"{count_of(len(here) - len(kept), 'clip')} left out in which several speak: {some(several)}")
     notes.append("the official split shares speakers, so it is the column official_split; use folds")
     table = one_label(
         [by_key[key] for key in kept],

@@ -17,6 +17,7 @@ from corpus.prepare.named_files import NamedFile, find_named
 from corpus.prepare.recipe import Prepared, Recipe
 from corpus.prepare.rows import one_label, vote_shares
 from corpus.prepare.wording import some
+from corpus.wording import count_of
 
 PRIMARY = {
     "A": "Angry",
@@ -70,23 +71,27 @@ def read(folder: Path, labels: str) -> Prepared:
     here = [file for file in files if file.name in turns]
     unknown = [file.path.name for file in files if file.name not in turns]
     if unknown:
-        notes.append(f"{len(unknown):,} recordings left out that labels_consensus does not have: {some(unknown)}")
+        notes.append(
+            f"{count_of(len(unknown), 'recording')} left out that labels_consensus does not have: {some(unknown)}"
+        )
     if not here:
         raise EmoclrError(f"{folder}: labels_consensus has none of the {len(files):,} recordings in it")
     kept = [file for file in here if turns[file.name].part in SPLITS]
     if len(kept) < len(here):
         others = sorted({turns[file.name].part or "(none)" for file in here} - set(SPLITS))
-        notes.append(f"{len(here) - len(kept):,} turns left out, of sets that are not known: {some(others)}")
+        notes.append(f"{count_of(len(here) - len(kept), 'turn')} left out, of sets that are not known: {some(others)}")
     kept, leaks = _without_leaks(kept, turns)
     if leaks:
-        notes.append(f"{leaks:,} turns left out whose speaker is also in a later split, of train, validation and test")
+        notes.append(
+            f"{count_of(leaks, 'turn')} left out whose speaker is also in a later split, of train, validation and test"
+        )
     if labels == "consensus":
         labelled = [file for file in kept if turns[file.name].emotion in PRIMARY]
     else:
         votes = read_votes(folder)
         labelled = [file for file in kept if file.name in votes]
     if len(labelled) < len(kept):
-        notes.append(f"{len(kept) - len(labelled):,} turns left out, without {labels}")
+        notes.append(f"{count_of(len(kept) - len(labelled), 'turn')} left out, without {labels}")
     if not labelled:
         raise EmoclrError(f"{folder}: none of its {len(here):,} turns has {labels} that can be used")
     columns = {

@@ -8,6 +8,7 @@ from pathlib import Path
 from configs.console import track
 from configs.errors import EmoclrError
 from corpus.prepare.wording import some
+from corpus.wording import count_of
 
 _LOSSLESS = (".wav", ".flac", ".aiff", ".aif")
 
@@ -54,10 +55,10 @@ def find_named(
         else:
             found[match.groups()] = NamedFile(path, name, match.groupdict())
     if not found:
-        raise EmoclrError(f"{folder}: none of {len(strange):,} recordings in it is named {form}")
-    notes = [f"{again:,} files left out: their clips are there in another format or place"] if again else []
+        raise EmoclrError(f"{folder}: none of {count_of(len(strange), 'recording')} in it is named {form}")
+    notes = [f"{count_of(again, 'file')} left out: their clips are there in another format or place"] if again else []
     if strange:
-        notes.append(f"{len(strange):,} recordings left out, not named {form}: {some(strange)}")
+        notes.append(f"{count_of(len(strange), 'recording')} left out, not named {form}: {some(strange)}")
     return sorted(found.values(), key=lambda file: file.name), notes
 
 

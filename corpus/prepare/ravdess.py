@@ -14,6 +14,7 @@ from corpus.prepare.named_files import find_named, missing_names
 from corpus.prepare.people import split_of
 from corpus.prepare.recipe import Prepared, Recipe
 from corpus.prepare.rows import one_label
+from corpus.wording import count_of
 
 EMOTIONS = {
     "01": "neutral",
@@ -57,7 +58,9 @@ def read(folder: Path, labels: str) -> Prepared:
     if not clips:
         raise EmoclrError(f"{folder}: holds no {labels}, only {len(files):,} clips of the other kind")
     if len(clips) < len(files):
-        notes.append(f"{len(files) - len(clips):,} clips left out that are not {labels}; --labels all takes them too")
+        notes.append(
+            f"{count_of(len(files) - len(clips), 'clip')} left out that are not {labels}; --labels all takes them too"
+        )
     actors = [int(file.parts["actor"]) for file in clips]
     table = one_label(
         clips,

@@ -52,10 +52,10 @@ def test_votes_say_what_is_left_out_and_what_is_missing(prepare, crema_d):
     table, notes = prepare("crema_d", crema_d, "votes")
     assert len(table) == 3
     assert notes.startswith("4 of 7,442 clips are here\n")
-    assert "1 clips left out, without votes on the voice: 1006_DFA_ANG_HI" in notes
-    assert "1 clips with votes but no recording: 1002_DFA_ANG_XX" in notes
-    assert "1 recordings left out, not named like 1001_IEO_NEU_XX: readme_tone.wav" in notes
-    assert "1 files left out: their clips are there in another format" in notes
+    assert "1 clip left out, without votes on the voice: 1006_DFA_ANG_HI" in notes
+    assert "1 clip with votes but no recording: 1002_DFA_ANG_XX" in notes
+    assert "1 recording left out, not named like 1001_IEO_NEU_XX: readme_tone.wav" in notes
+    assert "1 file left out: their clips are there in another format" in notes
 
 
 def test_intended_is_one_hot_and_needs_no_votes(prepare, crema_d):
@@ -114,7 +114,7 @@ def test_votes_that_are_missing_or_something_else_are_errors(crema_d, write_csv)
 
 def test_a_folder_of_something_else_is_an_error(tmp_path):
     (tmp_path / "song.wav").touch()
-    with pytest.raises(EmoclrError, match="none of 1 recordings in it is named like 1001_IEO_NEU_XX"):
+    with pytest.raises(EmoclrError, match="none of 1 recording in it is named like 1001_IEO_NEU_XX"):
         RECIPES["crema_d"].prepare(tmp_path, "votes")
 
 

@@ -62,8 +62,8 @@ def test_meld_says_what_it_left_out_and_what_is_missing(meld, prepare):
     _, notes = prepare("meld", meld)
     assert notes.startswith("5 of 13,708 clips are here; missing: train/dia0_utt1\n")
     assert "2 clips left out in which several speak: All, Ross and Joey" in notes
-    assert "1 clips left out that the tables do not have" in notes and "DIA66_UTT9" in notes
-    assert "1 recordings left out" in notes and "final_videos_testdia101_utt0" in notes
+    assert "1 clip left out that the tables do not have" in notes and "DIA66_UTT9" in notes
+    assert "1 recording left out" in notes and "final_videos_testdia101_utt0" in notes
 
 
 def test_meld_as_video_says_how_to_take_the_sound_out(tmp_path, prepare):

@@ -112,7 +112,7 @@ def test_every_recipe_says_what_it_is_and_whom_to_cite(name, small_copy, prepare
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_folder_without_the_corpus_is_an_error(name, copy_of):
     folder = copy_of("holiday/beach.wav")
-    with pytest.raises(EmoclrError, match="none of 1 recordings in it is named like"):
+    with pytest.raises(EmoclrError, match="none of 1 recording in it is named like"):
         RECIPES[name].prepare(folder)
 
 
@@ -122,7 +122,7 @@ def test_strange_recordings_are_named_and_left_out(name, small_copy, copy_of, pr
     folder = copy_of("Sound Source/beach.wav")
     table, notes = prepare(name, folder)
     assert sorted(table.paths) == sorted(expected.paths)
-    assert "1 recordings left out, not named like" in notes and "beach" in notes
+    assert "1 recording left out, not named like" in notes and "beach" in notes
 
 
 def test_labels_that_a_corpus_does_not_have_are_refused(tmp_path):

@@ -75,8 +75,8 @@ def test_iemocap_counts_evaluators_and_not_the_actors_themselves(iemocap, prepar
         "Ses05M_script01_1b_F012": {"anger": 1.0},
     }
     assert notes.startswith("4 of 10,039 clips are here; missing: SES01F_IMPRO01_F002\n")
-    assert "1 turns left out that no file of EmoEvaluation has: Ses01F_impro01_F099.wav" in notes
-    assert "1 recordings left out" in notes and "Ses01F_impro01.wav" in notes
+    assert "1 turn left out that no file of EmoEvaluation has: Ses01F_impro01_F099.wav" in notes
+    assert "1 recording left out" in notes and "Ses01F_impro01.wav" in notes
 
 
 def test_iemocap_speakers_are_those_who_speak_not_those_who_wear_the_markers(iemocap, prepare):
@@ -103,7 +103,7 @@ def test_iemocap_consensus_leaves_out_turns_without_agreement(iemocap, prepare):
         "Ses05M_script01_1b_F012": {"anger": 1.0},
     }
     assert table.groups["original"] == ["neu", "exc", "ang"]
-    assert "1 turns left out, without an emotion that most agreed on" in notes
+    assert "1 turn left out, without an emotion that most agreed on" in notes
 
 
 def test_iemocap_names_words_that_are_no_emotions(iemocap, prepare):
@@ -220,7 +220,7 @@ def test_msp_podcast_consensus_needs_no_votes_and_leaves_out_what_is_not_agreed(
         "MSP-PODCAST_0001_0009": {"happiness": 1.0},
         "MSP-PODCAST_0003_0001_0002": {"anger": 1.0},
     }
-    assert "1 turns left out, without consensus" in notes
+    assert "1 turn left out, without consensus" in notes
     with pytest.raises(EmoclrError, match=r"no labels_detailed.*--labels consensus"):
         prepare("msp_podcast", msp, "votes")
 
@@ -235,7 +235,7 @@ def test_msp_podcast_keeps_its_official_split_and_no_speaker_in_two(msp, prepare
         "MSP-PODCAST_0003_0001_0002": ("speaker 41", "validation"),
     }
     assert table.groups["official_split"] == ["Test1", "Test2", "Train", "Development"]
-    assert "1 turns left out whose speaker is also in a later split" in notes
+    assert "1 turn left out whose speaker is also in a later split" in notes
 
 
 def test_msp_podcast_tables_that_are_something_else_are_errors(msp, write_csv, prepare):

@@ -129,15 +129,45 @@ def test_what_cannot_be_read_is_a_row_with_its_reason(tmp_path, write_tone):
         "dangling.wav": ("set aside", "no such file"),
         "pipe.wav": ("set aside", "not a file"),
     }
-    assert lines[0] == "1 recordings, 0.00 h; 4 set aside"
+    assert lines[0] == "1 recording, 0.00 h; 4 set aside"
     assert f"  1 × empty file (0 bytes) (such as {tmp_path / 'empty.wav'})" in lines
 
 
 def test_files_that_do_not_end_as_recordings_are_counted(tmp_path):
-    for name in ("a.m4a", "b.M4A", "notes.txt", "README"):
+    for name in ("a.m4a", "b.M4A", "notes.txt", "README", "x.1", "x.2", "x.3\n"):
         (tmp_path / name).touch()
     lines = scan([tmp_path], tmp_path / "index.parquet")
-    assert lines[-1] == "passed by, since they do not end as recordings do: 2 .m4a, 1 (no ending), 1 .txt"
+    others = r"2 .m4a, 1 (no ending), 1 .txt, 1 .1, 1 .2, 1 .3\n"
+    assert lines[-1] == f"passed by, since they do not end as recordings do: {others}"
+    assert lines[:-1] == [
+        "0 recordings, 0.00 h; 0 set aside",
+        "  no file ends as recordings do, such as .wav; one that is named itself is read whatever its ending",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ending", "container", "subtype"),
+    [
+        (".sf", "IRCAM", "PCM_16"),
+        (".ircam", "IRCAM", "PCM_16"),
+        (".paf", "PAF", "PCM_16"),
+        (".pvf", "PVF", "PCM_16"),
+        (".svx", "SVX", "PCM_16"),
+        (".wve", "WVE", "ALAW"),
+    ],
+)
+def test_forms_that_are_seldom_met_are_read_by_their_endings(ending, container, subtype, tmp_path):
+    tone = 0.5 * np.sin(np.arange(8_000) / 5)
+    sf.write(tmp_path / f"a{ending}", tone, 8_000, subtype, format=container)
+    (path,) = find_audio([tmp_path])
+    row = measure_recording(os.fsencode(path))
+    assert (row.status, row.sample_rate) == ("ok", 8_000)
+
+
+def test_a_name_with_a_line_break_stays_on_its_line_of_the_summary(tmp_path):
+    (tmp_path / "two\nlines.wav").touch()
+    lines = scan([tmp_path], tmp_path / "index.parquet")
+    assert lines[1] == rf"  1 × empty file (0 bytes) (such as {tmp_path}/two\nlines.wav)"
 
 
 @pytest.mark.parametrize("name", ["index.parquet", "index.csv"])
@@ -176,7 +206,7 @@ def test_a_file_whose_bytes_could_not_be_read_is_tried_again_and_a_bad_one_is_no
     assert engine.names == ["bad.wav", "dangling.wav", "dangling.wav"]
     sf.write(tmp_path / "elsewhere.flac", np.zeros(16_000), 16_000)
     lines = scan([tmp_path / "dangling.wav"], tmp_path / "index.parquet")
-    assert lines[0].startswith("1 recordings") and lines[1] == "0 new, 1 changed, 1 gone, 0 as before"
+    assert lines[0].startswith("1 recording,") and lines[1] == "0 new, 1 changed, 1 gone, 0 as before"
 
 
 def test_a_file_that_crashes_its_decoder_is_set_aside_and_left_alone_until_it_changes(tmp_path, write_tone):

@@ -93,7 +93,7 @@ def test_names_of_any_bytes_are_set_aside_on_one_line_and_the_command_runs_again
     listed = (tmp_path / "tars/corpus-set-aside.txt").read_text().splitlines()
     assert sorted(listed) == [f"{name}: empty file (0 bytes)" for name in named]
     assert shard(tmp_path / "in", tmp_path / "tars") == [tar]
-    assert "1 of 1 tars were finished before" in capsys.readouterr().err
+    assert "1 of 1 tar finished before" in capsys.readouterr().err
 
 
 def test_what_an_index_set_aside_is_named_too(write_tone, tmp_path, capsys):
@@ -150,7 +150,7 @@ def test_the_same_command_goes_on_where_it_was_stopped(recordings, tmp_path, cap
     second.with_suffix(".json").unlink()
     second.write_bytes(b"half")
     shard(recordings, tmp_path / "tars")
-    assert "1 of 2 tars were finished before" in capsys.readouterr().err
+    assert "1 of 2 tars finished before" in capsys.readouterr().err
     assert first.stat().st_mtime_ns == written
     assert [first.read_bytes(), second.read_bytes()] == contents
 

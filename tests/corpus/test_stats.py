@@ -73,7 +73,7 @@ def test_the_tables_fit_80_columns_and_say_what_stands_out(index):
     assert max(map(len, text.splitlines())) <= 80
     for said in (
         "3 clips, 1.00 h",
-        "3 recordings can be read, 3 are set aside",
+        "3 recordings can be read, 3 set aside",
         "under 0.5 s: 1 (33.3%); over 22 s: 1 (33.3%)",
         "peaks at full scale, perhaps clipped: 1 (33.3%); digital silence: 1 (33.3%)",
         "44,100 Hz",
@@ -125,7 +125,7 @@ def test_the_picture_is_a_png(source, request, tmp_path):
 def test_nothing_readable_is_still_told_and_drawn(tmp_path):
     write_index(tmp_path / "index.csv", table_of([bad(b"/a.wav", "empty file (0 bytes)")]))
     overview = overview_of(tmp_path / "index.csv")
-    assert "0 recordings can be read, 1 are set aside" in printed(overview)
+    assert "0 recordings can be read, 1 set aside" in printed(overview)
     draw_overview(overview, tmp_path / "stats.png")
     assert (tmp_path / "stats.png").stat().st_size > 1_000
 
