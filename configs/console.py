@@ -2,9 +2,11 @@
 
 import argparse
 import os
+import select
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from configs.errors import EmoclrError
@@ -91,12 +93,15 @@ def let_waiting_threads_sleep() -> None:
 def run_command(work: Callable[[argparse.Namespace], int | None], arguments: argparse.Namespace) -> int:
     """Runs a command's work and returns its exit code.
 
-    0 done, 1 the work failed, 2 bad arguments or config, 130 interrupted. An `EmoclrError` is printed as its
-    message alone, unless `--debug` asks for the traceback; by every rank that meets one, since it may be the only one.
+    0 done, 1 the work failed, 2 bad arguments or config, 130 interrupted, 141 nobody reads on (`| head`). An
+    `EmoclrError` is printed as its message alone, unless `--debug` asks for the traceback; by every rank that meets
+    one, since it may be the only one.
     """
     let_waiting_threads_sleep()
     try:
-        return work(arguments) or 0
+        code = work(arguments) or 0
+        print(end="", flush=True)
+        return code
     except EmoclrError as error:
         if arguments.debug:
             raise
@@ -106,3 +111,20 @@ def run_command(work: Callable[[argparse.Namespace], int | None], arguments: arg
     except KeyboardInterrupt:
         say("interrupted")
         return 130
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        return 141
+
+
+def _nobody_reads() -> bool:
+    """Returns whether the reader of standard output is gone; what is left for it is then dropped."""
+    output = sys.stdout.fileno()
+    watched = select.poll()
+    watched.register(output, select.POLLOUT)
+    if not any(event & (select.POLLERR | select.POLLHUP) for _, event in watched.poll(0)):
+        return False
+    # Python flushes once more when it ends, and would complain.
+    with Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), output)
+    return True

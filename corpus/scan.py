@@ -126,9 +126,7 @@ def summary_of(table: "pa.Table") -> list[str]:
     hours = (pc.sum(table["duration_s"]).as_py() or 0.0) / 3600
     lines = [f"{count_of(len(table) - len(aside), 'recording')}, {hours:,.2f} h; {len(aside):,} set aside"]
     if not len(table):
-        lines.append(
-            "  no file ends as recordings do, such as .wav; one that is named itself is read whatever its ending"
-        )
+        lines.append("  no file ends as recordings do, such as .wav; one that is named is read whatever its ending")
     for reason, count in reasons_of(aside):
         example = readable(os.fsdecode(aside["path"][pc.index(aside["reason"], reason).as_py()].as_py()))
         lines.append(f"  {count:,} × {reason} (such as {example})")

@@ -1,12 +1,16 @@
 import csv
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from corpus.cli import main
 from corpus.index import table_of, write_index
 from corpus.labels import read_labels
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_scan_writes_an_index_and_counts_what_it_set_aside(tmp_path, write_tone, capsys):
@@ -73,6 +77,16 @@ def test_debug_shows_the_error_itself(place, tmp_path):
     command = ["prepare", "crema_d", str(tmp_path), "--out", str(tmp_path / "labels.csv")]
     with pytest.raises(Exception, match="none of 0 recordings"):
         main(["--debug", *command] if place == "before" else [*command, "--debug"])
+
+
+@pytest.mark.parametrize("unbuffered", [False, True])
+def test_a_reader_who_leaves_ends_a_command_without_a_word(unbuffered):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, *(["-u"] if unbuffered else []), "-m", "corpus.cli", "prepare"]
+    ran = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, cwd=ROOT, check=False)
+    os.close(writing)
+    assert (ran.returncode, ran.stderr) == (141, b"")
 
 
 def test_help_needs_nothing_heavy():

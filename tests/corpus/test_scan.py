@@ -141,7 +141,7 @@ def test_files_that_do_not_end_as_recordings_are_counted(tmp_path):
     assert lines[-1] == f"passed by, since they do not end as recordings do: {others}"
     assert lines[:-1] == [
         "0 recordings, 0.00 h; 0 set aside",
-        "  no file ends as recordings do, such as .wav; one that is named itself is read whatever its ending",
+        "  no file ends as recordings do, such as .wav; one that is named is read whatever its ending",
     ]
 
 
