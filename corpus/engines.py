@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -17,6 +18,9 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 EngineName = Literal["local", "ray"]
+
+REACH_S = 10.0
+"""How long a cluster may take to answer."""
 
 
 class Engine(Protocol):
@@ -148,12 +152,30 @@ class RayEngine:
         # Nothing is reported to anyone, which Ray does unless told otherwise.
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         say("starting Ray on this machine" if self._address is None else f"connecting to Ray at {self._address}")
+        if self._address is not None:
+            _reach(self._address)
         options = {"include_dashboard": False} if self._address is None else {"address": self._address}
         try:
             ray.init(log_to_driver=False, logging_level="ERROR", **options)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise EmoclrError(f"Ray at {self._address or 'this machine'}: {str(error).splitlines()[0]}") from error
         return True
+
+
+def _reach(address: str) -> None:
+    """Tries the port of a cluster; Ray itself tries for minutes, and says little.
+
+    Raises:
+        EmoclrError: nobody answers there.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():  # "auto" and "local" name no port
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_S).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise EmoclrError(f"Ray at {address}: cannot be reached ({reason})") from error
 
 
 def _work_on(work: Callable[[Task], Result], tasks: Sequence[Task], path_of: Callable[[Task], Path]) -> list[Result]:

@@ -1,11 +1,13 @@
 import os
+import re
 import signal
+import socket
 from pathlib import Path
 
 import pytest
 
 import corpus.parallel
-from configs.errors import ConfigError
+from configs.errors import ConfigError, EmoclrError
 from corpus.engines import LocalEngine, RayEngine, make_engine
 from corpus.scan import scan
 from corpus.shards import write_shards
@@ -49,6 +51,17 @@ def lose(path: Path, reason: str) -> str:
 def runs_of(paths):
     """How often each file was worked on."""
     return [path.stat().st_size for path in paths]
+
+
+def test_a_cluster_that_nobody_answers_at_is_named_at_once(files, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda **_: pytest.fail("Ray would try for minutes"))
+    for name in (address, f"ray://{address}"):
+        with pytest.raises(EmoclrError, match=f"^Ray at {re.escape(name)}: cannot be reached"):
+            list(RayEngine(name).run(len, files, Path, lose))
 
 
 def test_a_lost_worker_costs_its_part_again_and_no_more(cluster, files):
