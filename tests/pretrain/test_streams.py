@@ -212,7 +212,7 @@ for batch in StreamLoader(order, maker, 2 * order.batches_per_epoch, 1, 0.0):
 """
 
 
-def test_two_processes_see_every_clip_exactly_once_an_epoch(folder, tmp_path):
+def test_two_processes_see_every_clip_once_an_epoch_where_they_fill_whole_global_batches(folder, tmp_path):
     """Of 24 clips in uneven tars, each of two ranks with batches of four sees twelve; 24 are three global batches."""
     for path in folder.glob("*.tar"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
