@@ -1,4 +1,4 @@
-"""Damaged files of every format: each is decoded or set aside; no crash, no hang, no unbounded memory.
+"""Damaged files of every form: each is decoded or set aside; no crash, no hang, no unbounded memory.
 
 2,000 mutants by default; `EMOCLR_FUZZ=100000` for more, `EMOCLR_FUZZ_SEED=7` for others.
 """
@@ -20,20 +20,54 @@ import corpus.parallel
 from corpus.audio import AudioError, inspect_audio, read_waveform
 from corpus.parallel import each_in_processes
 
-MUTANTS = max(100, int(os.environ.get("EMOCLR_FUZZ", "2000")))
+MUTANTS = max(1_000, int(os.environ.get("EMOCLR_FUZZ", "2000")))
 SEED = int(os.environ.get("EMOCLR_FUZZ_SEED", "0"))
 SECONDS_A_FILE = 60.0
 MEMORY_BYTES = 512 << 20
 """What a decoder may take beyond what its process has; the files are a few kB."""
 
+
+class Form(NamedTuple):
+    """What libsndfile writes; some of it only for one channel, or at one rate."""
+
+    container: str
+    subtype: str
+    channels: int = 2
+    rate: int = 22_050
+
+
 FORMS = {
-    "wav": ("WAV", "PCM_16"),
-    "float.wav": ("WAV", "FLOAT"),
-    "flac": ("FLAC", "PCM_16"),
-    "ogg": ("OGG", "VORBIS"),
-    "opus": ("OGG", "OPUS"),
-    "mp3": ("MP3", "MPEG_LAYER_III"),
-    "aiff": ("AIFF", "PCM_16"),
+    "wav": Form("WAV", "PCM_16"),
+    "float.wav": Form("WAV", "FLOAT"),
+    "ulaw.wav": Form("WAV", "ULAW"),
+    "ima.wav": Form("WAV", "IMA_ADPCM"),
+    "ms.wav": Form("WAV", "MS_ADPCM"),
+    "gsm.wav": Form("WAV", "GSM610", channels=1),
+    "g721.wav": Form("WAV", "G721_32", channels=1),
+    "nms.wav": Form("WAV", "NMS_ADPCM_16", channels=1, rate=8_000),
+    "extensible.wav": Form("WAVEX", "PCM_24"),
+    "rf64": Form("RF64", "PCM_16"),
+    "w64": Form("W64", "PCM_16"),
+    "ima.w64": Form("W64", "IMA_ADPCM"),
+    "flac": Form("FLAC", "PCM_16"),
+    "ogg": Form("OGG", "VORBIS"),
+    "opus": Form("OGG", "OPUS", rate=16_000),
+    "mp3": Form("MP3", "MPEG_LAYER_III"),
+    "aiff": Form("AIFF", "PCM_16"),
+    "ima.aifc": Form("AIFF", "IMA_ADPCM"),
+    "dwvw.aifc": Form("AIFF", "DWVW_16", channels=1),
+    "au": Form("AU", "PCM_16"),
+    "g723.au": Form("AU", "G723_40", channels=1),
+    "caf": Form("CAF", "PCM_16"),
+    "alac.caf": Form("CAF", "ALAC_16"),
+    "sph": Form("NIST", "ALAW"),
+    "voc": Form("VOC", "PCM_16"),
+    "avr": Form("AVR", "PCM_16"),
+    "sf": Form("IRCAM", "PCM_16"),
+    "paf": Form("PAF", "PCM_24"),
+    "pvf": Form("PVF", "PCM_16"),
+    "svx": Form("SVX", "PCM_16", channels=1),
+    "wve": Form("WVE", "ALAW", channels=1, rate=8_000),
 }
 
 
@@ -58,13 +92,12 @@ class Verdict(NamedTuple):
 
 @functools.cache
 def original(form: str) -> bytes:
-    container, subtype = FORMS[form]
-    rate = 16_000 if form == "opus" else 22_050
+    container, subtype, channels, rate = FORMS[form]
     times = np.arange(rate // 4) / rate
     noise = 0.05 * np.random.default_rng(0).standard_normal(len(times))
     both = np.stack([0.5 * np.sin(2 * np.pi * 440 * times) + noise, 0.3 * np.sin(2 * np.pi * 700 * times)], axis=1)
     file = io.BytesIO()
-    sf.write(file, both, rate, subtype, format=container)
+    sf.write(file, both[:, :channels], rate, subtype, format=container)
     return file.getvalue()
 
 
