@@ -20,7 +20,7 @@ def in_chunks(project: Callable[..., Tensor], module: nn.Module, chunk: int, inp
     Only one chunk's activations are in memory at any time: they are dropped after the way forward and computed again on
     the way back, with the same random numbers. That costs a second forward pass, about a third more time. Where the
     network has batch statistics, they are those of a chunk, as on one of many devices without synchronisation; running
-    averages are updated once.
+    averages are updated once a chunk, and not again on the way back.
 
     Args:
         project: takes rows of the inputs and gives as many rows.
@@ -42,13 +42,19 @@ def in_chunks(project: Callable[..., Tensor], module: nn.Module, chunk: int, inp
 def _frozen_averages(module: nn.Module) -> Iterator[None]:
     """Batch norms normalise by their batch as before, but remember nothing of it."""
     norms = [part for part in module.modules() if isinstance(part, BatchNorm) and part.track_running_stats]
-    before = [(part.momentum, part.num_batches_tracked) for part in norms]
+    before = [(part.momentum, _count(part).clone()) for part in norms]
     for part in norms:
         part.momentum = 0.0
-        part.num_batches_tracked = None
     try:
         yield
     finally:
         for part, (momentum, counted) in zip(norms, before, strict=True):
             part.momentum = momentum
-            part.num_batches_tracked = counted
+            _count(part).copy_(counted)
+
+
+def _count(norm: nn.Module) -> Tensor:
+    """Returns how many batches a norm has averaged; synchronised ones cannot do without that counter."""
+    counted = norm.num_batches_tracked
+    assert isinstance(counted, Tensor)
+    return counted

@@ -66,3 +66,19 @@ def test_no_gradients_no_second_pass(images):
     module = network()
     with torch.no_grad():
         assert not in_chunks(module, module, 3, [images]).requires_grad
+
+
+@pytest.mark.parametrize("momentum", [0.1, None], ids=["exponential", "cumulative"])
+@pytest.mark.parametrize("synchronised", [False, True], ids=["alone", "synchronised"])
+def test_running_averages_are_those_of_the_way_forward_and_counters_stay(images, momentum, synchronised):
+    module = network(nn.BatchNorm2d(8, momentum=momentum))
+    if synchronised:  # by itself it computes what a plain one does, but insists on its counter
+        module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
+    norm = module[3]
+    assert isinstance(norm, nn.SyncBatchNorm) == synchronised
+    loss = NTXentLoss(0.1)(*in_chunks(module, module, 5, [images]).chunk(2))
+    forward = {name: tensor.clone() for name, tensor in norm.named_buffers()}
+    assert forward["num_batches_tracked"] == 4 and forward["running_mean"].any()
+    loss.backward()
+    torch.testing.assert_close(dict(norm.named_buffers()), forward, rtol=0, atol=0)
+    assert norm.momentum == momentum
