@@ -23,7 +23,7 @@ from pretrain.settings import PretrainSettings
 from pretrain.sources import Source, open_source
 from pretrain.start import earlier_encoders, starting_encoder, starting_normalisation
 from pretrain.together import LostOfAllRanks
-from pretrain.trainer import fit, is_first_rank, make_trainer, unsynchronised
+from pretrain.trainer import count_ranks, fit, is_first_rank, make_trainer, unsynchronised
 from pretrain.watch import CollapseAlarm
 
 RUN = "run.yaml"
@@ -71,6 +71,7 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
     for name in settings.backbones:
         check_backbone_name(name)
     earlier = earlier_encoders(settings)
+    count_ranks(settings)
     # The other processes of a run start after the first, which has left its run.yaml by then.
     first = is_first_rank()
     previous = _previous_run(out, settings, resume or not first, allow_change)

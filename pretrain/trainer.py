@@ -5,7 +5,7 @@ import signal
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import pytorch_lightning as pl
 import torch
@@ -13,10 +13,11 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 from torch import nn
 
-from configs.errors import EmoclrError
+from configs.errors import ConfigError, EmoclrError
 from pretrain.callbacks import AtomicCheckpointIO, writing_into
 from pretrain.chunks import BatchNorm
 from pretrain.precision import choose_precision
+from pretrain.ranks import devices_and_nodes, launched
 
 
 class TrainerSettings(Protocol):
@@ -40,28 +41,52 @@ class TrainerSettings(Protocol):
 
 
 def make_trainer(folder: Path, backbone: nn.Module, settings: TrainerSettings, crop_s: float) -> pl.Trainer:
-    """Returns a Trainer that logs to TensorBoard in `folder` and leaves progress and saving to callbacks."""
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+    """Returns a Trainer that logs to TensorBoard in `folder` and leaves progress and saving to callbacks.
+
+    Raises:
+        ConfigError: there are no such devices, or not as many as processes that were started.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     kind = "cuda" if settings.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available() else "cpu"
-    several = settings.num_nodes > 1 or settings.devices not in ("auto", 1) or torch.cuda.device_count() > 1
-    return pl.Trainer(
+    return _trainer(
+        settings,
         default_root_dir=folder,
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        num_nodes=settings.num_nodes,
-        sync_batchnorm=several and kind == "cuda",  # torch has none for CPUs, see unsynchronised
+        sync_batchnorm=kind == "cuda" and count_ranks(settings) > 1,  # torch has none for CPUs, see unsynchronised
         precision=choose_precision(settings.precision, backbone, kind, crop_s),
         logger=TensorBoardLogger(folder, name="", version="tensorboard"),
         plugins=[AtomicCheckpointIO()],
         max_epochs=1,
-        enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
+
+
+def count_ranks(settings: TrainerSettings) -> int:
+    """Returns how many processes will train together, before anything is made.
+
+    Raises:
+        ConfigError: there are no such devices, or not as many as processes that were started.
+    """
+    return int(_trainer(settings, logger=False).world_size)
+
+
+def _trainer(settings: TrainerSettings, **more: Any) -> pl.Trainer:
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+    devices, num_nodes = devices_and_nodes(settings.devices, settings.num_nodes, launched())
+    trainer = pl.Trainer(
+        accelerator=settings.accelerator, devices=devices, num_nodes=num_nodes, enable_checkpointing=False, **more
+    )
+    ranks, found = trainer.num_devices * trainer.num_nodes, launched()
+    # Each of them would train by itself, and write into the same folder.
+    if found and found.processes != ranks:
+        raise ConfigError(
+            f"devices={settings.devices} num_nodes={settings.num_nodes}: {found.launcher} has started "
+            f"{found.processes} processes, and Lightning would have {ranks} of them train together"
+        )
+    return trainer
 
 
 def unsynchronised(trainer: pl.Trainer, module: nn.Module, clips: int) -> str | None:

@@ -32,11 +32,14 @@ def free_port():
         return str(free.getsockname()[1])
 
 
+TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0"}
+
+
 @contextlib.contextmanager
-def as_rank(rank, port, then):
-    """The environment that torchrun gives to one of two processes."""
+def as_rank(rank, port, then, more):
+    """The environment of one of two processes."""
     given = {"RANK": str(rank), "LOCAL_RANK": str(rank), "NODE_RANK": "0", "WORLD_SIZE": "2"}
-    os.environ.update(given, MASTER_ADDR="localhost", MASTER_PORT=port)
+    os.environ.update(given, MASTER_ADDR="localhost", MASTER_PORT=port, **more)
     from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
     rank_zero_only.rank = rank
@@ -48,9 +51,9 @@ def as_rank(rank, port, then):
 def start_two(start):
     """Returns start_two(words, inside) -> the two ranks of a run, each within its own of two contexts."""
 
-    def begin(words, inside=(None, None)):
+    def begin(words, inside=(None, None), **more):
         port = free_port()
-        return [start(words, as_rank(rank, port, then)) for rank, then in enumerate(inside)]
+        return [start(words, as_rank(rank, port, then, more)) for rank, then in enumerate(inside)]
 
     return begin
 
@@ -85,6 +88,19 @@ def test_that_batch_norms_of_cpu_ranks_are_not_synchronised_is_told_once_and_rem
     assert f"warning: {remembered}\n" in first
     assert "each of the 2 CPU ranks normalises by its own 4 clips" in remembered
     assert remembered in (out / REPORT).read_text()
+
+
+def test_what_torchrun_starts_trains_together_by_default(whole, command, start_two, tmp_path):
+    ranks = start_two(command(tmp_path / "run", *TWO[1:]), **TORCHRUN)
+    assert ended(ranks) == [0, 0]
+    assert weights_of(tmp_path / "run") == weights_of(whole)
+
+
+def test_processes_that_would_each_train_alone_are_refused_before_anything_is_made(command, start_two, tmp_path):
+    ranks = start_two(command(tmp_path / "run", *TWO[1:], "devices=1"), **TORCHRUN)
+    assert ended(ranks) == [2, 2]
+    assert "torchrun has started 2 processes; devices=2 num_nodes=1 is right" in ranks[0].told()
+    assert not (tmp_path / "run").exists()
 
 
 def kill_self():
