@@ -74,7 +74,9 @@ class Progress(pl.Callback):
     """Shows and records metrics every few steps.
 
     A live bar where standard error is a terminal, plain lines elsewhere; always a row in `metrics.csv` and a point in
-    TensorBoard. `waiting_share` is the share of the time in which training waited for its data.
+    TensorBoard. `waiting_share` is the share of the time in which training waited for its data. What other callbacks do
+    after a step (looks of a monitor, saves) counts neither as that nor as training, so it comes first among them, and
+    `closing` last.
 
     Args:
         folder: the backbone's folder.
@@ -100,13 +102,13 @@ class Progress(pl.Callback):
         self.views_per_step = views_per_step
         self.rows: list[dict[str, float]] = []
         self.bar: Any = None
+        self.closing = StepOver(self)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes over the rows of the run that is continued, and opens the bar."""
         if trainer.global_step > 0:
             self.rows = [row for row in read_rows(self.path) if row["step"] <= trainer.global_step]
-        self.since, self.since_step, self.waited_s = time.monotonic(), trainer.global_step, 0.0
-        self.step_ended = self.since
+        self.since_step, self.trained_s, self.waited_s = trainer.global_step, 0.0, 0.0
         if sys.stderr.isatty() and trainer.is_global_zero:
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
@@ -120,24 +122,29 @@ class Progress(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Counts how long the step had to wait for its batch."""
-        self.waited_s += time.monotonic() - self.step_ended
+        self.begun = time.monotonic()
+        self.waited_s += self.begun - self.left
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Moves the bar; every few steps, records the metrics."""
-        self.step_ended = time.monotonic()
         step = trainer.global_step
+        due = step % self.every == 0 or step == trainer.max_steps
+        # Waits for what a GPU has still to do of the step, which is a part of it.
+        found = self.metrics() if due else {}
+        self.trained_s += time.monotonic() - self.begun
         if self.bar:
             self.bar.update(self.task, completed=step)
-        if step % self.every and step != trainer.max_steps:
-            return
-        now = time.monotonic()
-        passed_s = max(now - self.since, 1e-9)
+        if due:
+            self.record(trainer, step, found)
+
+    def record(self, trainer: pl.Trainer, step: int, found: dict[str, float]) -> None:
+        """Writes and shows the metrics of a step, and how fast the steps since the record before it were."""
+        passed_s = max(self.trained_s + self.waited_s, 1e-9)
         rate = (step - self.since_step) * self.views_per_step / passed_s
         speed = {"views_per_s": rate, "waiting_share": self.waited_s / passed_s}
-        self.since, self.since_step, self.waited_s = now, step, 0.0
-        found = self.metrics()
+        self.since_step, self.trained_s, self.waited_s = step, 0.0, 0.0
         if not found or not trainer.is_global_zero:
             return
         metrics = {"step": step, **found, **speed}
@@ -147,6 +154,7 @@ class Progress(pl.Callback):
             for logger in trainer.loggers:
                 logger.log_metrics({key: value for key, value in metrics.items() if key != "step"}, step=step)
         told = f"loss {metrics['loss']:.3f}  {self.tell(metrics)}{rate:.0f} views/s"
+        told += f"  waiting {metrics['waiting_share']:.0%}"
         if self.bar:
             self.bar.update(self.task, told=told)
         else:
@@ -161,6 +169,35 @@ class Progress(pl.Callback):
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Closes the bar: Lightning tears nothing down after an error."""
         self.teardown(trainer, pl_module, "fit")
+
+
+class StepOver(pl.Callback):
+    """Last of all callbacks: from here on training waits for data.
+
+    Args:
+        progress: is told so.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Takes the time."""
+        self.progress.left = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Takes the time."""
+        self.progress.left = time.monotonic()
+
+
+def tell_of_contrast(metrics: dict[str, float]) -> str:
+    """Returns what of contrastive training is shown beside its loss and its speed."""
+    return (
+        f"accuracy {metrics['contrastive_accuracy']:.2f}  spread {metrics['embedding_std']:.2f}  "
+        f"rank {metrics['effective_rank']:.0f}  rate {metrics['learning_rate']:.1e}  "
+    )
 
 
 class Saver(pl.Callback):

@@ -11,7 +11,7 @@ from configs.console import say, track
 from configs.errors import ConfigError, EmoclrError
 from configs.files import sweep, write_text, write_yaml
 from configs.settings import Settings
-from pretrain.callbacks import RESUME, Progress, Saver
+from pretrain.callbacks import RESUME, Progress, Saver, tell_of_contrast
 from pretrain.changes import check_changes
 from pretrain.checkpoint import CARD, EncoderCard, git_commit, load_card, package_versions, save_encoder
 from pretrain.data import VIEWS
@@ -137,7 +137,7 @@ def _train(encoder: Encoder, run: RunCard, source: Source, monitored: Monitored 
         settings.log_every_steps,
         VIEWS * settings.batch_size * trainer.world_size,
         module.metrics,
-        lambda metrics: f"accuracy {metrics['contrastive_accuracy']:.2f}  ",
+        tell_of_contrast,
     )
 
     def save(step: int) -> None:
@@ -157,12 +157,12 @@ def _train(encoder: Encoder, run: RunCard, source: Source, monitored: Monitored 
     after_warmup = round(settings.warmup * steps)
     alarm = CollapseAlarm(name, after_warmup, settings.stop_on_collapse, lambda: progress.rows)
     clips_per_epoch = steps_per_epoch * settings.batch_size * trainer.world_size
-    callbacks: list[Callback] = [SeenViews(settings.out / SEEN, encoder, settings), progress, saver, alarm]
+    callbacks: list[Callback] = [progress, SeenViews(settings.out / SEEN, encoder, settings), saver, alarm]
     callbacks.append(LostOfAllRanks(steps_per_epoch, clips_per_epoch))
     if monitored:
         every = settings.monitor_every * steps_per_epoch
-        # Before the others, so that its time is not taken for waiting, and its row is there when a save is.
-        callbacks.insert(0, Monitor(folder, monitored, encoder, every, settings.crop_s, settings.seed))
+        # Before the saver, so that its row is there when a save is.
+        callbacks.insert(1, Monitor(folder, monitored, encoder, every, settings.crop_s, settings.seed))
     fit(trainer, module, steps, callbacks, _resume_file(folder) if resume else None)
     if saver.stopped:
         raise Interrupted(

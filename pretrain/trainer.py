@@ -14,7 +14,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import nn
 
 from configs.errors import ConfigError, EmoclrError
-from pretrain.callbacks import AtomicCheckpointIO, writing_into
+from pretrain.callbacks import AtomicCheckpointIO, Progress, writing_into
 from pretrain.chunks import BatchNorm
 from pretrain.precision import choose_precision
 from pretrain.ranks import devices_and_nodes, launched
@@ -126,7 +126,8 @@ def fit(
     """
     # It follows from the number of ranks, which only the Trainer knows.
     trainer.fit_loop.epoch_loop.max_steps = steps
-    trainer.callbacks.extend(callbacks)  # type: ignore[attr-defined]
+    closing = [callback.closing for callback in callbacks if isinstance(callback, Progress)]
+    trainer.callbacks.extend([*callbacks, *closing])  # type: ignore[attr-defined]
     # Lightning leaves a process deaf to Ctrl-C after one, and to SIGTERM after any training.
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
