@@ -20,6 +20,8 @@ from pretrain.encoder import Encoder, EncoderSettings
 
 WEIGHTS = "encoder.safetensors"
 CARD = "encoder.yaml"
+NEXT = "encoder.safetensors.next"
+"""Weights whose card is being written; there only where a save was killed."""
 
 C = TypeVar("C", bound=Settings)
 
@@ -48,17 +50,57 @@ class EncoderCard(Settings):
 
 
 def save_encoder(folder: Path, encoder: Encoder, **card: Any) -> EncoderCard:
-    """Writes weights and card into `folder` and returns the card.
+    """Writes weights and card into `folder`, both or neither, and returns the card.
+
+    The weights wait beside the old ones until their card has replaced the old card, and `load_encoder` finds them
+    there: killed at any moment, the folder holds an encoder that can be loaded.
 
     Args:
         folder: `out/<backbone>`.
         encoder: its weights and settings are stored.
         card: the remaining fields of `EncoderCard`.
+
+    Raises:
+        EmoclrError: one of them cannot be written; the encoder that was saved before is untouched.
     """
-    digest = save_tensors(folder / WEIGHTS, encoder.state_dict())
+    settle(folder)
+    digest = save_tensors(folder / NEXT, encoder.state_dict())
     made = EncoderCard(encoder=encoder.settings, weights_sha256=digest, versions=package_versions(), **card)
-    write_yaml(folder / CARD, made.model_dump(mode="json"))
+    try:
+        write_yaml(folder / CARD, made.model_dump(mode="json"))
+    finally:
+        settle(folder)
     return made
+
+
+def settle(folder: Path) -> None:
+    """Brings to an end, or takes back, what a save has left that was killed or failed.
+
+    Raises:
+        EmoclrError: the folder cannot be written to.
+    """
+    waiting = folder / NEXT
+    if not waiting.is_file():
+        return
+    try:
+        if _card_is_of(folder, waiting):
+            waiting.replace(folder / WEIGHTS)
+        else:
+            waiting.unlink()
+    except OSError as error:
+        raise EmoclrError(f"{waiting}: cannot be moved: {error.strerror or error}") from error
+
+
+def _card_is_of(folder: Path, weights: Path) -> bool:
+    """Returns whether a folder's card describes these weights."""
+    card = folder / CARD
+    return card.is_file() and load_card(card, EncoderCard).weights_sha256 == file_sha256(weights)
+
+
+def file_sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file, in hex."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def load_encoder(folder: Path) -> tuple[Encoder, EncoderCard]:
@@ -72,7 +114,9 @@ def load_encoder(folder: Path) -> tuple[Encoder, EncoderCard]:
         encoder = Encoder(card.encoder)
     except ConfigError as error:
         raise CheckpointError(f"{folder / CARD}: {error}") from error
-    load_into(encoder, folder / WEIGHTS, card.weights_sha256)
+    waiting = folder / NEXT
+    weights = waiting if waiting.is_file() and _card_is_of(folder, waiting) else folder / WEIGHTS
+    load_into(encoder, weights, card.weights_sha256)
     return encoder.eval(), card
 
 

@@ -13,7 +13,7 @@ from configs.files import sweep, write_text, write_yaml
 from configs.settings import Settings
 from pretrain.callbacks import RESUME, Progress, Saver, tell_of_contrast
 from pretrain.changes import check_changes
-from pretrain.checkpoint import CARD, EncoderCard, git_commit, load_card, package_versions, save_encoder
+from pretrain.checkpoint import CARD, EncoderCard, git_commit, load_card, package_versions, save_encoder, settle
 from pretrain.data import VIEWS
 from pretrain.encoder import Encoder, EncoderSettings, Normalisation, check_backbone_name, check_view_size
 from pretrain.module import ContrastiveModule
@@ -102,6 +102,7 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
     if first:
         for folder in (out, *(out / name for name in settings.backbones)):
             sweep(folder)
+            settle(folder)
         write_yaml(out / RUN, run.model_dump(mode="json"))
         _write_set_aside(out, source)
     encoders = (starting_encoder(name, settings, run.normalisation, earlier) for name in settings.backbones)

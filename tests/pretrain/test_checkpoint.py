@@ -1,6 +1,7 @@
 import hashlib
 import pickle
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from configs.errors import EmoclrError
+from pretrain import checkpoint
 from pretrain.checkpoint import (
     CARD,
+    NEXT,
     WEIGHTS,
     CheckpointError,
     EncoderCard,
@@ -76,6 +80,58 @@ def test_a_folder_holds_weights_and_card_and_may_be_moved(folder, tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == [WEIGHTS, CARD]
     moved = shutil.move(folder, tmp_path / "elsewhere")
     load_encoder(moved)
+
+
+def saved_again(folder, encoder, step):
+    with torch.no_grad():
+        next(encoder.parameters()).add_(step)
+    save_encoder(folder, encoder, crop_s=0.5, corpus_fingerprint="ab", step=step, steps=6)
+
+
+def test_a_save_whose_card_cannot_be_written_leaves_the_encoder_before(encoder, folder, monkeypatch):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def full(path, content):
+        raise EmoclrError(f"{path}: cannot be written: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "write_yaml", full)
+        with pytest.raises(EmoclrError, match="No space left"):
+            saved_again(folder, encoder, 5)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert load_encoder(folder)[1].step == 3
+
+
+class Killed(BaseException):
+    """Nothing runs after it."""
+
+
+@pytest.mark.parametrize("before", [NEXT, CARD, WEIGHTS])
+def test_killed_within_a_save_the_folder_holds_an_encoder_and_the_next_save_another(
+    encoder, folder, monkeypatch, before
+):
+    replace = Path.replace
+
+    def deadly(self, target):
+        if target.name == before:
+            raise Killed
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", deadly)
+        # What comes after a kill cannot tidy up.
+        patch.setattr(Path, "unlink", lambda self, missing_ok=False: None)
+        with pytest.raises(Killed):
+            saved_again(folder, encoder, 4)
+    loaded, card = load_encoder(folder)
+    assert card.step == (4 if before == WEIGHTS else 3)
+    same = torch.equal(next(loaded.parameters()), next(encoder.parameters()))
+    assert same == (before == WEIGHTS)
+    saved_again(folder, encoder, 5)
+    loaded, card = load_encoder(folder)
+    assert card.step == 5 and torch.equal(next(loaded.parameters()), next(encoder.parameters()))
+    assert not (folder / NEXT).exists()
+    assert hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest() == card.weights_sha256
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import torch
 from corpus.engines import make_engine
 from corpus.shards import write_shards
 from pretrain.callbacks import RESUME, AtomicCheckpointIO
-from pretrain.checkpoint import CARD, WEIGHTS, load_encoder
+from pretrain.checkpoint import CARD, NEXT, WEIGHTS, load_encoder
 from pretrain.objectives import OBJECTIVES
 
 KILLS = int(os.environ.get("EMOCLR_KILLS", "3"))
@@ -133,12 +133,14 @@ def test_killed_within_every_part_of_a_save_a_run_loses_no_more_than_that_save(
     whole, command, start, tmp_path, every, which
 ):
     words = [*command(tmp_path / "run", f"save_every_steps={every}"), "--resume"]
-    for name, after in itertools.product((WEIGHTS, RESUME, CARD), (False, True)):
+    for name, after in itertools.product((NEXT, CARD, WEIGHTS, RESUME), (False, True)):
         code = start(words, killed_at(name, which, after)).wait()
         if code == 0:
             break
         assert code == -signal.SIGKILL
         resume = tmp_path / "run" / "test_resnet" / RESUME
+        if every == 1 or (resume.parent / CARD).is_file():
+            load_encoder(resume.parent)
         assert every == 100 or AtomicCheckpointIO().load_checkpoint(resume)["global_step"] > 0
     assert start(words).wait() == 0
     assert weights_of(tmp_path / "run") == weights_of(whole)
