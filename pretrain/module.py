@@ -17,7 +17,7 @@ from augment.background import batch_backgrounds
 from configs.console import say
 from configs.errors import EmoclrError
 from configs.files import write_atomically
-from pretrain.callbacks import GONE_ASTRAY
+from pretrain.callbacks import GONE_ASTRAY, writing_into
 from pretrain.checkpoint import CheckpointError
 from pretrain.chunks import in_chunks
 from pretrain.data import VIEWS, ViewBatch, ViewLoader
@@ -131,7 +131,8 @@ class ContrastiveModule(pl.LightningModule):
         """Saves a batch whose loss is no number, and ends the run where there were too many of them."""
         path = Path(self.trainer.default_root_dir) / f"bad-step-{batch_idx + 1}.safetensors"
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in batch._asdict().items()}
-        write_atomically(path, lambda temporary: save_file(tensors, temporary))
+        with writing_into(path.parent):
+            write_atomically(path, lambda temporary: save_file(tensors, temporary))
         self.bad_steps += 1
         told = f"the loss of step {batch_idx + 1} is {loss}; its views are in {path}"
         # With several ranks the others would wait for this one's gradients.

@@ -18,6 +18,7 @@ from corpus.sources import clips_of
 from corpus.splits import Rows, speaker_folds
 from corpus.stats import HEARD_SHARE
 from corpus.waveforms import WaveformStore, open_waveforms
+from pretrain.callbacks import writing_into
 from pretrain.encoder import Encoder
 from pretrain.tables import read_rows, write_rows
 
@@ -145,10 +146,12 @@ class Monitor(pl.Callback):
         features = first_windows(self.encoder, monitored.store, self.window)
         found = probe_scores(features, monitored, self.seed)
         self.rows.append({"step": float(trainer.global_step), **found})
-        write_rows(self.folder / MONITOR, self.rows)
-        write_map(self.folder / MAP, features[monitored.score_rows], monitored, self.seed)
-        for logger in trainer.loggers:
-            logger.log_metrics({f"monitor/{name}": value for name, value in found.items()}, step=trainer.global_step)
+        with writing_into(self.folder):
+            write_rows(self.folder / MONITOR, self.rows)
+            write_map(self.folder / MAP, features[monitored.score_rows], monitored, self.seed)
+            points = {f"monitor/{name}": value for name, value in found.items()}
+            for logger in trainer.loggers:
+                logger.log_metrics(points, step=trainer.global_step)
         say(f"{self.folder.name}: step {trainer.global_step}: {told(found)}")
 
 

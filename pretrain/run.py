@@ -11,7 +11,7 @@ from configs.console import say, track
 from configs.errors import ConfigError, EmoclrError
 from configs.files import sweep, write_text, write_yaml
 from configs.settings import Settings
-from pretrain.callbacks import RESUME, Progress, Saver, tell_of_contrast
+from pretrain.callbacks import RESUME, Progress, Saver, tell_of_contrast, writing_into
 from pretrain.changes import check_changes
 from pretrain.checkpoint import CARD, EncoderCard, git_commit, load_card, package_versions, save_encoder, settle
 from pretrain.data import VIEWS
@@ -109,7 +109,8 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
     try:
         return [_train(encoder, run, source, monitored, resume) for encoder in encoders]
     finally:
-        if first and source.lost:
+        # Where the folder is gone, the run has ended because of that.
+        if first and source.lost and out.is_dir():
             _write_set_aside(out, source)
 
 
@@ -117,6 +118,9 @@ def _train(encoder: Encoder, run: RunCard, source: Source, monitored: Monitored 
     settings = run.settings
     name = encoder.settings.backbone
     folder = settings.out / name
+    if is_first_rank():  # another may come here before the first has made the run's folder
+        with writing_into(settings.out):
+            folder.mkdir(exist_ok=True)
     trainer = make_trainer(folder, encoder.backbone, settings, settings.crop_s)
     steps_per_epoch = source.steps_per_epoch(trainer.world_size)
     steps = settings.epochs * steps_per_epoch
@@ -132,7 +136,8 @@ def _train(encoder: Encoder, run: RunCard, source: Source, monitored: Monitored 
         run.warnings.append(warning)
     run.steps[name] = steps
     if is_first_rank():
-        write_yaml(settings.out / RUN, run.model_dump(mode="json"))
+        with writing_into(settings.out):
+            write_yaml(settings.out / RUN, run.model_dump(mode="json"))
     progress = Progress(
         folder,
         settings.log_every_steps,

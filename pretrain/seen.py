@@ -9,6 +9,7 @@ from torch import Tensor
 
 from augment.background import batch_backgrounds
 from augment.masks import apply_masks
+from pretrain.callbacks import writing_into
 from pretrain.checkpoint import save_tensors
 from pretrain.data import ViewBatch
 from pretrain.encoder import Encoder
@@ -40,7 +41,9 @@ class SeenViews(pl.Callback):
             seeds = (self.settings.seed, batch_idx, trainer.global_rank)
             mixed = batch_backgrounds(batch.waveforms, self.settings.augment.background, seeds)
             clips = np.linspace(0, len(mixed) - 1, min(CLIPS, len(mixed))).round().astype(int)
-            save_tensors(self.path, {"views": self.images(mixed[clips], batch.masks[clips])})
+            views = self.images(mixed[clips], batch.masks[clips])
+            with writing_into(self.path.parent):
+                save_tensors(self.path, {"views": views})
 
     @torch.no_grad()
     def images(self, waveforms: Tensor, masks: Tensor) -> Tensor:

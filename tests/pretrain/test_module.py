@@ -148,6 +148,15 @@ def test_a_loss_that_is_no_number_ends_the_run_and_saves_its_views(make_module, 
     assert saved["waveforms"].isnan().flatten(1).any(dim=1).tolist() == [False, False, False, True, False]
 
 
+def test_views_are_not_set_aside_into_a_folder_that_is_gone(make_module, batch, tmp_path):
+    module = make_module(max_bad_steps=9).train()
+    gone = tmp_path / "gone"
+    module.trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, default_root_dir=gone)
+    with pytest.raises(EmoclrError, match="the folder was removed"):
+        module.training_step(batch._replace(waveforms=batch.waveforms * torch.nan), 0)
+    assert not gone.exists()
+
+
 def test_as_many_bad_steps_are_skipped_as_allowed(make_module, batch, tmp_path, capsys):
     module = make_module(max_bad_steps=1).train()
     module.trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, default_root_dir=tmp_path)

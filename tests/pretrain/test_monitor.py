@@ -55,6 +55,14 @@ def test_a_look_before_the_first_step_after_each_epoch_and_none_twice_at_the_end
     assert "test_resnet: step 6: macro AUROC " in monitored_run.told
 
 
+def test_a_folder_that_is_gone_is_not_made_anew(run, labels, at_step, tmp_path):
+    words = (tmp_path / "run", f"monitor={labels}", "monitor_every=1", "log_every_steps=100")
+    with at_step(2, lambda: (tmp_path / "run").rename(tmp_path / "elsewhere")):
+        ran = run(*words)
+    assert ran.code == 1 and "the folder was removed while the run was writing into it" in ran.told
+    assert not (tmp_path / "run").exists() and (tmp_path / "elsewhere" / RUN).is_file()
+
+
 def test_a_run_that_goes_on_is_watched_as_if_it_had_never_stopped(monitored_run, run, labels, at_step, tmp_path):
     words = (tmp_path / "run", f"monitor={labels}", "monitor_every=1")
     with at_step(3, lambda: signal.raise_signal(signal.SIGINT)):
