@@ -121,7 +121,7 @@ def _collapses(rows: list[dict[str, float]], first_step: int) -> list[str]:
 
 
 def _bad_steps(folder: Path) -> list[str]:
-    steps = sorted(int(path.stem.rpartition("-")[2]) for path in folder.glob("bad-step-*.safetensors"))
+    steps = sorted({int(path.stem.split("-")[2]) for path in folder.glob("bad-step-*.safetensors")})
     many = "s" if len(steps) > 1 else ""
     return [f"a loss that is no number at step{many} {', '.join(map(str, steps))}"] if steps else []
 

@@ -129,14 +129,16 @@ class ContrastiveModule(pl.LightningModule):
 
     def _set_aside(self, batch: ViewBatch, batch_idx: int, loss: float) -> None:
         """Saves a batch whose loss is no number, and ends the run where there were too many of them."""
-        path = Path(self.trainer.default_root_dir) / f"bad-step-{batch_idx + 1}.safetensors"
+        several = self.trainer.world_size > 1
+        whose = f"-rank-{self.global_rank}" if several else ""
+        path = Path(self.trainer.default_root_dir) / f"bad-step-{batch_idx + 1}{whose}.safetensors"
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in batch._asdict().items()}
         with writing_into(path.parent):
             write_atomically(path, lambda temporary: save_file(tensors, temporary))
         self.bad_steps += 1
         told = f"the loss of step {batch_idx + 1} is {loss}; its views are in {path}"
         # With several ranks the others would wait for this one's gradients.
-        if self.bad_steps > self.settings.max_bad_steps or self.trainer.world_size > 1:
+        if self.bad_steps > self.settings.max_bad_steps or several:
             raise EmoclrError(f"{told}. The last checkpoint is kept; {GONE_ASTRAY}")
         say(f"warning: {told}. Skipped, {self.bad_steps} of at most {self.settings.max_bad_steps}")
 

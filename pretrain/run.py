@@ -46,6 +46,7 @@ class RunCard(Settings):
     hours: float
     speakers: int = 0
     set_aside: int
+    ranks: int | None = Field(None, description="processes that train together")
     steps: dict[str, int] = Field({}, description="of each backbone that was begun")
     normalisation: Normalisation
     warnings: list[str] = []
@@ -71,7 +72,12 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
     for name in settings.backbones:
         check_backbone_name(name)
     earlier = earlier_encoders(settings)
-    count_ranks(settings)
+    ranks = count_ranks(settings)
+    if ranks > 1 and settings.max_bad_steps:
+        raise ConfigError(
+            f"max_bad_steps {settings.max_bad_steps}: of {ranks} ranks the others would wait for one that skips a step; "
+            "it has to be 0"
+        )
     # The other processes of a run start after the first, which has left its run.yaml by then.
     first = is_first_rank()
     previous = _previous_run(out, settings, resume or not first, allow_change)
@@ -79,7 +85,7 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
         tried = Encoder(EncoderSettings(backbone=name, spectrogram=settings.spectrogram))
         check_view_size(tried, settings.crop_s)
     source = open_source(settings)
-    _report_corpus(source, settings)
+    _report_corpus(source, settings, ranks)
     monitored = _open_monitored(settings)
     if previous and previous.corpus_fingerprint != source.fingerprint and "data" not in allow_change:
         raise ConfigError(
@@ -87,9 +93,15 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
             f"{source.clips} now, or changed files); --allow-change data goes on with these, another out= starts a "
             "new run"
         )
+    if previous and previous.ranks not in (None, ranks) and "devices" not in allow_change:
+        raise ConfigError(
+            f"{out / RUN}: {previous.ranks} processes trained together then, {ranks} now, so that batches are others: "
+            "set devices and num_nodes accordingly; --allow-change devices goes on with these"
+        )
     if previous is None:
         run = RunCard(
             settings=settings,
+            ranks=ranks,
             **_of_corpus(source),
             normalisation=starting_normalisation(earlier) or source.normalisation(),
             warnings=[f"unsafe augmentation: {warning}" for warning in settings.augment.unsafe],
@@ -98,7 +110,7 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
         )
     else:
         # The run folder says what was asked for last; its versions and commit are those it began with.
-        run = previous.model_copy(update={"settings": settings, **_of_corpus(source)})
+        run = previous.model_copy(update={"settings": settings, "ranks": ranks, **_of_corpus(source)})
     if first:
         for folder in (out, *(out / name for name in settings.backbones)):
             sweep(folder)
@@ -222,19 +234,25 @@ def _previous_run(out: Path, settings: PretrainSettings, resume: bool, allow_cha
     return previous
 
 
-def _report_corpus(source: Source, settings: PretrainSettings) -> None:
+def _report_corpus(source: Source, settings: PretrainSettings, ranks: int) -> None:
+    """Tells what there is.
+
+    Raises:
+        ConfigError: it does not fill a batch on every rank.
+    """
     known = f", {source.speakers} speakers" if source.speakers else ", speakers unknown"
     aside = f"; {len(source.set_aside)} set aside, named in {settings.out / SET_ASIDE}" if source.set_aside else ""
     say(f"{source.clips} clips, {source.hours:.2f} h{known}{aside}")
-    if source.clips < settings.batch_size:
+    if not source.steps_per_epoch(ranks):
+        needs = f" on each of {ranks} ranks" if ranks > 1 else ""
         raise ConfigError(
             f"batch_size {settings.batch_size}: the corpus has {source.clips} readable clips, and a batch needs as "
-            f"many; {_what_fits(source.clips, settings)}"
+            f"many{needs}; {_what_fits(source.clips // ranks, settings)}"
         )
 
 
 def _what_fits(clips: int, settings: PretrainSettings) -> str:
-    """Returns the largest batch that a corpus fills, as it is typed."""
+    """Returns the largest batch that so many clips fill, as it is typed."""
     step = settings.speakers_per_batch if settings.negatives == "same_speaker" else 1
     if clips < 2:
         return "add recordings"

@@ -78,9 +78,9 @@ class PretrainSettings(ViewSettings):
     )
     shuffle_buffer: int = Field(4096, ge=1, description="with tars: clips in memory that are shuffled together")
     workers: int | None = Field(None, ge=0, description="data processes; null for one a spare core, at most 8")
-    devices: int | Literal["auto"] = "auto"
-    num_nodes: int = Field(1, ge=1)
-    accelerator: str = "auto"
+    devices: Annotated[int, Field(ge=1)] | Literal["auto"] = Field("auto", description="on each machine")
+    num_nodes: int = Field(1, ge=1, description="machines")
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"] = "auto"
     log_every_steps: int = Field(10, ge=1)
     save_every_steps: int = Field(200, ge=1)
 

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from configs.errors import ConfigError, EmoclrError
@@ -76,9 +77,12 @@ def _trainer(settings: TrainerSettings, **more: Any) -> pl.Trainer:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
     devices, num_nodes = devices_and_nodes(settings.devices, settings.num_nodes, launched())
-    trainer = pl.Trainer(
-        accelerator=settings.accelerator, devices=devices, num_nodes=num_nodes, enable_checkpointing=False, **more
-    )
+    place: dict[str, Any] = {"accelerator": settings.accelerator, "devices": devices, "num_nodes": num_nodes}
+    try:
+        trainer = pl.Trainer(**place, enable_checkpointing=False, **more)
+    except (MisconfigurationException, ValueError, ImportError) as error:  # the last of tpu without torch_xla
+        asked = " ".join(f"{key}={value}" for key, value in place.items())
+        raise ConfigError(f"{asked}: {' '.join(str(error).split())}") from error
     ranks, found = trainer.num_devices * trainer.num_nodes, launched()
     # Each of them would train by itself, and write into the same folder.
     if found and found.processes != ranks:

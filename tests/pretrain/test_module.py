@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from safetensors.torch import load_file
 from configs.errors import EmoclrError
 from pretrain.data import ViewBatch
 from pretrain.encoder import Encoder, EncoderSettings
+from pretrain.history import _bad_steps
 from pretrain.module import ContrastiveModule
 from pretrain.objectives import OBJECTIVES, contrastive_accuracy, make_loss
 from pretrain.settings import PretrainSettings
@@ -146,6 +148,15 @@ def test_a_loss_that_is_no_number_ends_the_run_and_saves_its_views(make_module, 
     saved = load_file(tmp_path / "bad-step-7.safetensors")
     assert torch.equal(saved["clips"], batch.clips) and torch.equal(saved["masks"], batch.masks)
     assert saved["waveforms"].isnan().flatten(1).any(dim=1).tolist() == [False, False, False, True, False]
+
+
+def test_with_several_ranks_a_bad_step_is_named_by_its_rank(make_module, batch, tmp_path, monkeypatch):
+    module = make_module(max_bad_steps=9).train()
+    trainer = SimpleNamespace(world_size=2, global_rank=1, default_root_dir=tmp_path)
+    monkeypatch.setattr(ContrastiveModule, "trainer", trainer)
+    with pytest.raises(EmoclrError, match=r"bad-step-7-rank-1\.safetensors"):
+        module.training_step(batch._replace(waveforms=batch.waveforms * torch.nan), 6)
+    assert _bad_steps(tmp_path) == ["a loss that is no number at step 7"]
 
 
 def test_views_are_not_set_aside_into_a_folder_that_is_gone(make_module, batch, tmp_path):

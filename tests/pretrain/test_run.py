@@ -1,4 +1,5 @@
 import csv
+import re
 import shutil
 import signal
 
@@ -184,6 +185,31 @@ def test_a_corpus_smaller_than_a_batch_is_refused_before_anything_is_made(run, t
     assert ran.code == 2
     assert "batch_size 32: the corpus has 24 readable clips" in ran.told
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["accelerator=foo"], "accelerator: "),
+        (["accelerator=tpu"], "accelerator=tpu devices=auto num_nodes=1: "),
+        (["devices=0"], "devices.*: "),
+        (["batch_size=16", "devices=2"], "a batch needs as many on each of 2 ranks; batch_size=12 "),
+        (["max_bad_steps=3", "devices=2"], "max_bad_steps 3: of 2 ranks the others would wait"),
+    ],
+)
+def test_what_the_devices_cannot_do_is_refused_before_anything_is_made(run, tmp_path, words, told):
+    ran = run(tmp_path / "run", *words)
+    assert ran.code == 2 and re.search(told, ran.told), ran.told
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_with_as_many_ranks_as_it_began_with_unless_told_so(stopped_copy, run):
+    card = yaml.safe_load((stopped_copy / RUN).read_text())
+    assert card["ranks"] == 1
+    (stopped_copy / RUN).write_text(yaml.safe_dump({**card, "ranks": 2}))
+    ran = run(stopped_copy, "--resume")
+    assert ran.code == 2 and "2 processes trained together then, 1 now" in ran.told
+    assert run(stopped_copy, "--resume", "devices=1", "--allow-change", "devices").code == 0
 
 
 @pytest.mark.parametrize(
