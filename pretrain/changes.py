@@ -8,8 +8,8 @@ from configs.errors import ConfigError
 from pretrain.settings import PretrainSettings
 
 # Another place to write to, or another way to the end, changes nothing of what is learned.
-# With other `epochs` the rest of the schedule leads to the new end. How many ranks there are decides what a batch holds,
-# and is compared by itself; which devices they have does not.
+# With other `epochs` the rest of the schedule leads to the new end. What the ranks run on is free as well: how many
+# they are decides what batches hold, and is compared by itself.
 FREE_TO_CHANGE = frozenset(
     {"out", "backbones", "cache", "cache_gb", "epochs", "max_lost", "workers", "log_every_steps", "save_every_steps"}
     | {"monitor", "monitor_every", "monitor_clips", "accelerator", "devices", "num_nodes"}

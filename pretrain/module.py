@@ -82,10 +82,12 @@ class ContrastiveModule(pl.LightningModule):
         batch = batch._replace(waveforms=mixed)
         first, second = self.project(batch)
         assert self.loss is not None
-        loss: Tensor = self.loss(first, second)
-        if self.labels is not None:
-            temperature, weight = self.settings.temperature, self.settings.supervised_weight
-            loss = loss + weight * supervised_contrast(first, second, self.labels[batch.clips], temperature)
+        # Autocast would round similarities to bf16, eight bits of which have to tell one negative from another.
+        with torch.autocast(first.device.type, enabled=False):
+            loss: Tensor = self.loss(first, second)
+            if self.labels is not None:
+                temperature, weight = self.settings.temperature, self.settings.supervised_weight
+                loss = loss + weight * supervised_contrast(first, second, self.labels[batch.clips], temperature)
         if not torch.isfinite(loss):
             self._set_aside(batch, batch_idx, loss.item())
             return None

@@ -75,8 +75,8 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
     ranks = count_ranks(settings)
     if ranks > 1 and settings.max_bad_steps:
         raise ConfigError(
-            f"max_bad_steps {settings.max_bad_steps}: of {ranks} ranks the others would wait for one that skips a step; "
-            "it has to be 0"
+            f"max_bad_steps {settings.max_bad_steps}: of {ranks} ranks the others would wait for one that skips "
+            "a step; it has to be 0"
         )
     # The other processes of a run start after the first, which has left its run.yaml by then.
     first = is_first_rank()

@@ -63,6 +63,16 @@ def test_the_loss_of_a_batch_is_nt_xents_closed_form(make_module, batch, tempera
     assert loss.item() == pytest.approx(closed_form(projections, temperature), rel=1e-4)
 
 
+def test_in_bf16_the_loss_is_computed_in_single_precision(make_module, batch):
+    module = make_module(temperature=0.1).train()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = module.training_step(batch, 0)
+    first, second = module.latest["first"], module.latest["second"]
+    assert {loss.dtype, first.dtype, second.dtype} == {torch.float32}
+    projections = torch.stack([first, second], dim=1).double().numpy()
+    assert loss.item() == pytest.approx(closed_form(projections, 0.1), rel=1e-5)
+
+
 def test_masks_reach_the_view_they_were_drawn_for(make_module, batch):
     module = make_module().eval()
     first, second = module.project(batch)
