@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pretrain.callbacks import METRICS
-from pretrain.checkpoint import CARD, EncoderCard, load_card
+from pretrain.checkpoint import CARD, CheckpointError, EncoderCard, load_card
 from pretrain.monitor import MAP, MONITOR
 from pretrain.run import RUN, SET_ASIDE, RunCard
 from pretrain.tables import read_rows
@@ -82,6 +82,8 @@ def read_run(folder: Path) -> RunState:
     Raises:
         CheckpointError: there is no run, or its cards are damaged.
     """
+    if not (folder / RUN).is_file():
+        raise CheckpointError(f"{folder}: is no run folder: {'it holds no ' + RUN if folder.is_dir() else 'not there'}")
     card = load_card(folder / RUN, RunCard)
     # A run may go on with fewer backbones than it began with; those that were trained stay in sight.
     names = dict.fromkeys([*card.settings.backbones, *card.steps])

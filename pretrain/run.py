@@ -104,7 +104,7 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
             ranks=ranks,
             **_of_corpus(source),
             normalisation=starting_normalisation(earlier) or source.normalisation(),
-            warnings=[f"unsafe augmentation: {warning}" for warning in settings.augment.unsafe],
+            warnings=_warnings(settings),
             versions=package_versions(),
             commit=git_commit(),
         )
@@ -187,6 +187,16 @@ def _train(encoder: Encoder, run: RunCard, source: Source, monitored: Monitored 
             f"{name}: saved at step {trainer.global_step} of {steps}; go on with the same command and --resume"
         )
     return folder
+
+
+def _warnings(settings: PretrainSettings) -> list[str]:
+    """Returns what to know of a run before trusting it; what concerns augmentation was told when it was read."""
+    found = [f"unsafe augmentation: {warning}" for warning in settings.augment.unsafe]
+    if settings.optimizer == "lars" and not settings.weight_decay:
+        warning = "optimizer=lars with weight_decay=0 is plain SGD: lightly scales no layer that does not decay"
+        say(f"warning: {warning}")
+        found.append(warning)
+    return found
 
 
 def _write_set_aside(out: Path, source: Source) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -16,6 +16,13 @@ def _place(value: object) -> object:
     """Leaves a URL as it is; a path would lose one of its slashes."""
     return Path(value) if isinstance(value, str) and "://" not in value else value
 
+
+OWN_RATES = {
+    "adamw": {"learning_rate": 1e-3, "weight_decay": 0.05},
+    "sgd": {"learning_rate": 0.03, "weight_decay": 1e-4},
+    "lars": {"learning_rate": 0.3, "weight_decay": 1e-6},
+}
+"""Of batches of 256: of SGD as in MoCo (He et al. 2020), of LARS as in SimCLR (Chen et al. 2020)."""
 
 Place = Annotated[Path | str, BeforeValidator(_place)]
 
@@ -58,8 +65,12 @@ class PretrainSettings(ViewSettings):
         None, ge=1, description="clips whose activations are in memory at once; null for the whole batch"
     )
     optimizer: Literal["adamw", "sgd", "lars"] = "adamw"
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.05, ge=0)
+    learning_rate: float = Field(
+        0.0, gt=0, validate_default=False, description="at its peak, whatever the batch; null for the optimizer's own"
+    )
+    weight_decay: float = Field(
+        0.0, ge=0, validate_default=False, description="not on biases and norms; null for the optimizer's own"
+    )
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
@@ -83,6 +94,14 @@ class PretrainSettings(ViewSettings):
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"] = "auto"
     log_every_steps: int = Field(10, ge=1)
     save_every_steps: int = Field(200, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_rates(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        own = OWN_RATES.get(str(given.get("optimizer", "adamw")), {})
+        return {**given, **{key: value for key, value in own.items() if given.get(key) is None}}
 
     @model_validator(mode="after")
     def _batch_holds_speakers(self) -> "PretrainSettings":

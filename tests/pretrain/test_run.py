@@ -242,3 +242,9 @@ def test_what_is_unsafe_is_warned_of_and_remembered(run, tmp_path):
     assert ran.code == 0
     assert "warning: unsafe augmentation: Reverse: sound is serial" in ran.told
     assert yaml.safe_load((ran.out / RUN).read_text())["warnings"][0].startswith("unsafe augmentation: Reverse: ")
+
+
+def test_that_lars_without_weight_decay_is_plain_sgd_is_warned_of_and_remembered(run, tmp_path):
+    ran = run(tmp_path / "run", "optimizer=lars", "weight_decay=0", "epochs=1")
+    assert ran.code == 0 and "warning: optimizer=lars with weight_decay=0 is plain SGD" in ran.told
+    assert yaml.safe_load((ran.out / RUN).read_text())["warnings"][0].startswith("optimizer=lars")

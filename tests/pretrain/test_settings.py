@@ -1,7 +1,7 @@
 import pytest
 
 from configs.errors import ConfigError
-from configs.settings import validate
+from configs.settings import load_settings, validate
 from pretrain.settings import PretrainSettings
 
 NEEDED = {"data": "recordings,labels.csv", "out": "run", "backbones": "resnet10t"}
@@ -41,6 +41,19 @@ def test_test_speakers_stay_out_unless_asked_for():
 def test_what_cannot_be_is_refused_with_its_key(wrong, told):
     with pytest.raises(ConfigError, match=rf"mine\.yaml: .*{told}"):
         settings(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "rate", "decay"), [("adamw", 1e-3, 0.05), ("sgd", 0.03, 1e-4), ("lars", 0.3, 1e-6)]
+)
+def test_each_optimizer_has_a_learning_rate_and_a_weight_decay_of_its_own(optimizer, rate, decay):
+    for absent in ({}, {"learning_rate": None, "weight_decay": None}):
+        made = settings(optimizer=optimizer, **absent)
+        assert (made.learning_rate, made.weight_decay) == (rate, decay)
+    made = settings(optimizer=optimizer, learning_rate=0.5, weight_decay=0)
+    assert (made.learning_rate, made.weight_decay) == (0.5, 0)
+    shipped = load_settings(PretrainSettings, "simclr.yaml", ["data=x", "out=y", f"optimizer={optimizer}"])
+    assert (shipped.learning_rate, shipped.weight_decay) == (rate, decay)
 
 
 def test_without_speaker_negatives_a_batch_may_have_any_size():

@@ -51,7 +51,8 @@ def test_a_stopped_run_has_a_report_and_says_how_far_it_came(stopped, status):
 
 def test_a_folder_without_a_run_is_one_and_status_takes_no_settings(status, tmp_path):
     ran = status(tmp_path / "nothing")
-    assert ran.code == 1 and f"error: {tmp_path / 'nothing' / RUN}: " in ran.told
+    assert ran.code == 1 and f"error: {tmp_path / 'nothing'}: is no run folder: not there" in ran.told
+    assert f"error: {tmp_path}: is no run folder: it holds no {RUN}" in status(tmp_path).told
     assert not (tmp_path / "nothing").exists()
     with pytest.raises(SystemExit) as ended:
         status(tmp_path, "epochs=3")
