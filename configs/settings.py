@@ -71,7 +71,8 @@ def load_settings(model: type[S], name: str | None, overrides: list[str], *, par
 
     Args:
         model: the settings to fill.
-        name: path or shipped name of a YAML file; None for the defaults alone.
+        name: path or shipped name of a YAML file, or of the card of a run, whose `settings` are taken; None for the
+            defaults alone.
         overrides: `key=value` or `key.sub=value`; values are read as YAML, a comma list without brackets as
             a list where the key takes one.
         partial: the file may hold keys of other settings, which are left to those; an override may not.
@@ -82,6 +83,8 @@ def load_settings(model: type[S], name: str | None, overrides: list[str], *, par
     """
     path = find_config(name) if name else None
     content = read_yaml(path) if path else {}
+    if isinstance(content.get("settings"), dict) and "settings" not in model.model_fields:
+        content = content["settings"]
     if partial:
         content = {key: value for key, value in content.items() if key in model.model_fields}
     sources: dict[str, str] = {}

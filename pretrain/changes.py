@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from configs.errors import ConfigError
 from pretrain.settings import PretrainSettings
@@ -41,9 +42,7 @@ def check_changes(then: PretrainSettings, now: PretrainSettings, allowed: Sequen
     before, after = then.flat(), now.flat()
     for key in allowed:
         _check_key(key, [*before, *after])
-    changed = [
-        key for key in {**after, **before} if before.get(key) != after.get(key) and _top(key) not in FREE_TO_CHANGE
-    ]
+    changed = [key for key in differences(then, now) if _top(key) not in FREE_TO_CHANGE]
     refused = [key for key in changed if _top(key) in BOUND or not any(_within(key, of) for of in allowed)]
     if not refused:
         return
@@ -55,6 +54,13 @@ def check_changes(then: PretrainSettings, now: PretrainSettings, allowed: Sequen
         keys = ",".join([*allowed, *refused])
         way = f"--allow-change {keys} goes on with them, another out= starts a new run"
     raise ConfigError(f"{run}: the run began with other settings; {'; '.join(told)}. {way}")
+
+
+def differences(then: PretrainSettings, now: PretrainSettings) -> dict[str, list[Any]]:
+    """Returns what each setting was and is, by the name it is typed by, of those that differ."""
+    before, after = then.flat(), now.flat()
+    keys = {**after, **before}
+    return {key: [before.get(key), after.get(key)] for key in keys if before.get(key) != after.get(key)}
 
 
 def _check_key(key: str, known: Sequence[str]) -> None:

@@ -4,29 +4,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
 from pytorch_lightning import Callback
 
 from configs.console import say, track
 from configs.errors import ConfigError, EmoclrError
 from configs.files import sweep, write_text, write_yaml
-from configs.settings import Settings
 from pretrain.callbacks import RESUME, Progress, Saver, tell_of_contrast, writing_into
+from pretrain.card import RUN, RunCard, check_learned_from, digests_of, placed, went_on
 from pretrain.changes import check_changes
 from pretrain.checkpoint import CARD, EncoderCard, git_commit, load_card, package_versions, save_encoder, settle
 from pretrain.data import VIEWS
-from pretrain.encoder import Encoder, EncoderSettings, Normalisation, check_backbone_name, check_view_size
+from pretrain.encoder import Encoder, EncoderSettings, check_backbone_name, check_view_size
 from pretrain.module import ContrastiveModule
 from pretrain.monitor import Monitor, Monitored, open_monitored
 from pretrain.seen import SEEN, SeenViews
 from pretrain.settings import PretrainSettings
 from pretrain.sources import Source, open_source
-from pretrain.start import earlier_encoders, starting_encoder, starting_normalisation
+from pretrain.start import earlier_digests, earlier_encoders, starting_encoder, starting_normalisation
 from pretrain.together import LostOfAllRanks
 from pretrain.trainer import count_ranks, fit, is_first_rank, make_trainer, unsynchronised
 from pretrain.watch import CollapseAlarm
 
-RUN = "run.yaml"
 SET_ASIDE = "set-aside.txt"
 
 
@@ -35,23 +33,6 @@ class Interrupted(EmoclrError):
 
     exit_code = 130
     told_by_the_first = True
-
-
-class RunCard(Settings):
-    """What `run.yaml` holds: with the data, enough to repeat the run."""
-
-    settings: PretrainSettings
-    corpus_fingerprint: str
-    clips: int
-    hours: float
-    speakers: int = 0
-    set_aside: int
-    ranks: int | None = Field(None, description="processes that train together")
-    steps: dict[str, int] = Field({}, description="of each backbone that was begun")
-    normalisation: Normalisation
-    warnings: list[str] = []
-    versions: dict[str, str] = {}
-    commit: str | None = None
 
 
 def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: Sequence[str] = ()) -> list[Path]:
@@ -87,30 +68,24 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
     source = open_source(settings)
     _report_corpus(source, settings, ranks)
     monitored = _open_monitored(settings)
-    if previous and previous.corpus_fingerprint != source.fingerprint and "data" not in allow_change:
-        raise ConfigError(
-            f"{out / RUN}: the recordings are not those the run began with ({previous.clips} clips then, "
-            f"{source.clips} now, or changed files); --allow-change data goes on with these, another out= starts a "
-            "new run"
-        )
-    if previous and previous.ranks not in (None, ranks) and "devices" not in allow_change:
-        raise ConfigError(
-            f"{out / RUN}: {previous.ranks} processes trained together then, {ranks} now, so that batches are others: "
-            "set devices and num_nodes accordingly; --allow-change devices goes on with these"
-        )
+    digests = digests_of(settings, earlier_digests(earlier))
     if previous is None:
         run = RunCard(
-            settings=settings,
-            ranks=ranks,
+            settings=placed(settings),
             **_of_corpus(source),
+            digests=digests,
+            ranks=ranks,
             normalisation=starting_normalisation(earlier) or source.normalisation(),
             warnings=_warnings(settings),
             versions=package_versions(),
             commit=git_commit(),
         )
     else:
-        # The run folder says what was asked for last; its versions and commit are those it began with.
-        run = previous.model_copy(update={"settings": settings, "ranks": ranks, **_of_corpus(source)})
+        # The run folder says what was asked for last, and in its history what was before.
+        update = {"settings": placed(settings), "digests": previous.digests | digests, "ranks": ranks}
+        now = previous.model_copy(update={**update, **_of_corpus(source)})
+        check_learned_from(previous, now, allow_change, out / RUN)
+        run = went_on(previous, now, _saved_steps(out, settings))
     if first:
         for folder in (out, *(out / name for name in settings.backbones)):
             sweep(folder)
@@ -119,15 +94,21 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
         _write_set_aside(out, source)
     encoders = (starting_encoder(name, settings, run.normalisation, earlier) for name in settings.backbones)
     try:
-        return [_train(encoder, run, source, monitored, resume) for encoder in encoders]
+        return [_train(encoder, settings, run, source, monitored, resume) for encoder in encoders]
     finally:
         # Where the folder is gone, the run has ended because of that.
         if first and source.lost and out.is_dir():
             _write_set_aside(out, source)
 
 
-def _train(encoder: Encoder, run: RunCard, source: Source, monitored: Monitored | None, resume: bool) -> Path:
-    settings = run.settings
+def _train(
+    encoder: Encoder,
+    settings: PretrainSettings,
+    run: RunCard,
+    source: Source,
+    monitored: Monitored | None,
+    resume: bool,
+) -> Path:
     name = encoder.settings.backbone
     folder = settings.out / name
     if is_first_rank():  # another may come here before the first has made the run's folder
@@ -189,6 +170,12 @@ def _train(encoder: Encoder, run: RunCard, source: Source, monitored: Monitored 
     return folder
 
 
+def _saved_steps(out: Path, settings: PretrainSettings) -> dict[str, int]:
+    """Returns the step at which each backbone was saved, of those that were."""
+    cards = {name: out / name / CARD for name in settings.backbones}
+    return {name: load_card(card, EncoderCard).step for name, card in cards.items() if card.is_file()}
+
+
 def _warnings(settings: PretrainSettings) -> list[str]:
     """Returns what to know of a run before trusting it; what concerns augmentation was told when it was read."""
     found = [f"unsafe augmentation: {warning}" for warning in settings.augment.unsafe]
@@ -240,7 +227,7 @@ def _previous_run(out: Path, settings: PretrainSettings, resume: bool, allow_cha
     if not resume:
         raise ConfigError(f"{out}: already holds a run; --resume goes on with it, another out= starts a new one")
     previous = load_card(path, RunCard)
-    check_changes(previous.settings, settings, allow_change, path)
+    check_changes(placed(previous.settings), placed(settings), allow_change, path)
     return previous
 
 

@@ -34,6 +34,11 @@ def earlier_encoders(settings: PretrainSettings) -> dict[str, Path]:
     return found
 
 
+def earlier_digests(earlier: dict[str, Path]) -> dict[str, str]:
+    """Returns the SHA-256 of the weights of earlier encoders; `starting_encoder` checks that they have it."""
+    return {name: load_card(folder / CARD, EncoderCard).weights_sha256 for name, folder in earlier.items()}
+
+
 def starting_normalisation(earlier: dict[str, Path]) -> Normalisation | None:
     """Returns the normalisation that earlier encoders were trained with, None where there are none.
 

@@ -46,8 +46,12 @@ def test_what_is_told_that_it_may_change_changes_and_nothing_else_may(stopped_co
     assert weights_of(stopped_copy) != weights_of(finished.out)
     card = yaml.safe_load((stopped_copy / RUN).read_text())
     assert (card["settings"]["temperature"], card["settings"]["learning_rate"]) == (0.3, 0.0005)
+    (change,) = card["history"]
+    assert change["steps"] == {"test_resnet": 2} and change["versions"] == card["versions"]
+    assert change["differences"] == {"temperature": [0.15, 0.3], "learning_rate": [0.001, 0.0005]}
     # It is the settings of the last start that the next one is compared with.
     assert run(stopped_copy, "--resume", *words[2:4]).code == 0
+    assert yaml.safe_load((stopped_copy / RUN).read_text()) == card
 
 
 def test_another_learning_rate_and_weight_decay_are_those_of_the_steps_that_follow(stopped_copy, run, finished):
