@@ -102,6 +102,7 @@ class Progress(pl.Callback):
         self.views_per_step = views_per_step
         self.rows: list[dict[str, float]] = []
         self.bar: Any = None
+        self.begun = self.left = 0.0
         self.closing = StepOver(self)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

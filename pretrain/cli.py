@@ -56,9 +56,9 @@ def _pretrain(arguments: argparse.Namespace) -> None:
 def _write_report(out: Path) -> None:
     """Writes a run's report; without it, the run has ended as it has."""
     from configs.errors import EmoclrError
+    from pretrain.card import RUN
     from pretrain.history import read_run
     from pretrain.report import write_report
-    from pretrain.run import RUN
     from pretrain.trainer import is_first_rank
 
     if not is_first_rank() or not (out / RUN).is_file():

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pretrain.callbacks import METRICS
+from pretrain.card import RUN, RunCard
 from pretrain.checkpoint import CARD, CheckpointError, EncoderCard, load_card
 from pretrain.monitor import MAP, MONITOR
-from pretrain.run import RUN, SET_ASIDE, RunCard
+from pretrain.run import SET_ASIDE
 from pretrain.tables import read_rows
 from pretrain.watch import RECORDS_BEFORE_ALARM, has_collapsed
 

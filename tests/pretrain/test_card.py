@@ -4,11 +4,10 @@ from pathlib import Path
 import pytest
 
 from configs.errors import ConfigError
-from pretrain.card import RunCard, check_learned_from, digests_of, placed, went_on
+from pretrain.card import RUN, RunCard, check_learned_from, digests_of, placed, went_on
 from pretrain.checkpoint import git_commit, package_versions
 from pretrain.cli import main
 from pretrain.encoder import Normalisation
-from pretrain.run import RUN
 from pretrain.settings import PretrainSettings
 
 

@@ -6,10 +6,10 @@ import yaml
 
 from configs.errors import ConfigError
 from pretrain.callbacks import METRICS, RESUME
+from pretrain.card import RUN
 from pretrain.changes import check_changes
 from pretrain.checkpoint import WEIGHTS, load_encoder
 from pretrain.cli import main
-from pretrain.run import RUN
 from pretrain.settings import PretrainSettings
 from pretrain.tables import read_rows
 

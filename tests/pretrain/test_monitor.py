@@ -12,11 +12,11 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 
 from configs.errors import ConfigError
+from pretrain.card import RUN
 from pretrain.checkpoint import WEIGHTS, load_encoder
 from pretrain.history import read_run
 from pretrain.monitor import MAP, MONITOR, Monitored, first_windows, open_monitored, probe_scores
 from pretrain.report import report_html, write_report
-from pretrain.run import RUN
 from pretrain.seen import SEEN
 from pretrain.tables import read_rows
 

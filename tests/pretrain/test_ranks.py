@@ -15,12 +15,13 @@ import yaml
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from pretrain.card import RUN
 from pretrain.checkpoint import WEIGHTS, load_encoder
 from pretrain.data import ViewBatch
 from pretrain.module import ContrastiveModule
 from pretrain.objectives import make_loss
 from pretrain.report import REPORT
-from pretrain.run import RUN, SET_ASIDE
+from pretrain.run import SET_ASIDE
 from pretrain.settings import PretrainSettings
 
 TWO = ("devices=2", "batch_size=4", "epochs=2", "save_every_steps=2")

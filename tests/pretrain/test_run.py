@@ -9,8 +9,8 @@ import torch
 import yaml
 
 from pretrain.callbacks import METRICS, RESUME
+from pretrain.card import RUN
 from pretrain.checkpoint import CARD, WEIGHTS, load_encoder
-from pretrain.run import RUN
 
 
 def rows_of(folder):

@@ -7,8 +7,9 @@ import yaml
 
 from corpus.engines import LocalEngine
 from corpus.shards import write_shards
+from pretrain.card import RUN
 from pretrain.checkpoint import WEIGHTS, load_encoder
-from pretrain.run import RUN, SET_ASIDE
+from pretrain.run import SET_ASIDE
 from pretrain.settings import PretrainSettings
 from pretrain.sources import DecodedSource, TarSource, open_source
 

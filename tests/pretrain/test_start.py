@@ -4,8 +4,8 @@ import pytest
 import torch
 import yaml
 
+from pretrain.card import RUN
 from pretrain.checkpoint import CARD, load_encoder
-from pretrain.run import RUN
 
 
 def test_a_run_starts_from_the_weights_and_the_normalisation_of_an_earlier_one(run, finished, tmp_path):

@@ -2,10 +2,10 @@ import re
 
 import pytest
 
+from pretrain.card import RUN
 from pretrain.cli import main
 from pretrain.figures import curve_figures
 from pretrain.history import BackboneState
-from pretrain.run import RUN
 
 
 @pytest.fixture
