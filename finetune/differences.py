@@ -7,7 +7,8 @@ import numpy as np
 from configs.console import track
 from finetune.ensemble import Together, ensembles_of, join_members, prediction_of
 from finetune.evidence import HOWS, joined_by, member_row
-from finetune.members import Members, Seeds, best_member
+from finetune.kept import best_epoch, same_networks
+from finetune.members import Members, Seeds, backbone_of, best_member, seeds_of
 from finetune.settings import FinetuneSettings
 from finetune.train import Task
 from probe.cells import interval, json_metrics, number
@@ -73,7 +74,7 @@ def ensemble_section(
     return Section(
         name="ensemble",
         title="What the ensemble is worth",
-        text=" ".join([_how(best, len(tasks), settings), *verdicts]),
+        text=" ".join([_how(best, len(tasks), settings), *verdicts, *_copies(members, seeds, len(tasks))]),
         tables=[
             Table(
                 ["difference", *(METRIC_LABELS[name] for name in columns)],
@@ -86,6 +87,7 @@ def ensemble_section(
             "how": settings.ensemble,
             "best": best,
             "seeds_of": [fold.backbone for fold in seeds] if seeds else None,
+            "seeds_best_epochs": [[best_epoch(member) for member in fold.members] for fold in seeds or []],
             "weights": {name: round(weight, 6) for name, weight in weights.items()},
             "differences": {label: json_metrics(metrics) for label, metrics in found},
         },
@@ -110,6 +112,19 @@ def _same(seeds: Sequence[Seeds], tasks: Sequence[Task], settings: FinetuneSetti
     ]
     named = " or ".join(dict.fromkeys(fold.backbone for fold in seeds))
     return prediction_of(f"{len(seeds[0].members)} seeds of {named}", together)
+
+
+def _copies(members: Members, seeds: Sequence[Seeds] | None, n_folds: int) -> list[str]:
+    """Returns, in sentences, how many of the seeds that are set against each other are copies of one network."""
+    found = []
+    for fold in range(n_folds):
+        backbones = list(dict.fromkeys(map(backbone_of, members)))
+        groups = {f"seeds of {name} in the ensemble": seeds_of(members, name, fold) for name in backbones}
+        if seeds:
+            groups[f"seeds of {seeds[fold].backbone} compared with"] = list(seeds[fold].members)
+        where = f"Fold {fold + 1}: " if n_folds > 1 else ""
+        found += [f"{where}{told}." for what, some in groups.items() if (told := same_networks(what, some))]
+    return found
 
 
 def _weights(members: Members, tasks: Sequence[Task], settings: FinetuneSettings) -> dict[str, float]:

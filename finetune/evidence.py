@@ -45,6 +45,11 @@ def joined_by(how: How) -> str:
     return f"{ENSEMBLE}, {how}"
 
 
+def from_scratch(name: str) -> str:
+    """Returns the row's name of a network that began without pretraining."""
+    return f"{name}, from scratch"
+
+
 def baseline_rows(
     members: Members,
     scratch: Members,
@@ -65,7 +70,7 @@ def baseline_rows(
     for name, folds in members.items():
         answers = [(member.head_only, member.head_only_thresholds) for member in folds]
         heads.setdefault(backbone_of(name), joined(f"head alone, {backbone_of(name)}", answers))
-    supervised = [member_row(f"{name}, from scratch", folds) for name, folds in scratch.items()]
+    supervised = [member_row(from_scratch(name), folds) for name, folds in scratch.items()]
     linear = linear_rows(described, labelled, labelled.division, settings)
     return [*heads.values(), *supervised, *linear]
 

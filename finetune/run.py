@@ -19,7 +19,8 @@ from finetune.checkpoint import ENSEMBLE_CARD, EnsembleCard
 from finetune.differences import ensemble_section
 from finetune.efficiency import announce, label_efficiency, parts_of
 from finetune.ensemble import Together, ensembles_of, prediction_of
-from finetune.evidence import baseline_rows, calibration_of, model_rows, speaker_rows
+from finetune.evidence import baseline_rows, calibration_of, from_scratch, model_rows, speaker_rows
+from finetune.kept import heads_alone, training_section
 from finetune.labelled import open_labelled
 from finetune.members import (
     Members,
@@ -116,6 +117,10 @@ def finetune(
     sections.insert(0, calibration_of(truth, together, settings))
     if len(members) > 1:
         sections.insert(0, ensemble_section(truth, members, tasks, settings, different, seeds))
+    whole = settings.freeze == "none"
+    if whole:
+        networks = {**members, **{from_scratch(name): folds for name, folds in scratch.items()}}
+        sections.append(training_section(networks))
     models = model_rows(members, tasks, settings)
     if settings.stress:
         sections.append(stress_members(truth, members, tasks, models, settings))
@@ -135,7 +140,7 @@ def finetune(
     sections.append(mistakes_section(truth, scores.headline, clips, store, heard, players=settings.players))
     report = Report(
         title=f"Emotion models {out.resolve().name} on {data.stem}",
-        summary=summary_of(table, division, settings, list(members)),
+        summary=summary_of(table, division, settings, list(members), heads_alone(members) if whole else ()),
         scores=scores,
         protocol=protocol_of(table, division, settings.network_seeds),
         command=command,

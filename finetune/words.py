@@ -37,8 +37,22 @@ CALIBRATED = {
 """What lies between probabilities before and after calibration, by how members are joined."""
 
 
-def summary_of(table: LabelTable, division: Division, settings: FinetuneSettings, names: Sequence[str]) -> str:
-    """Returns the protocol in one paragraph."""
+def summary_of(
+    table: LabelTable,
+    division: Division,
+    settings: FinetuneSettings,
+    names: Sequence[str],
+    heads_alone: Sequence[str] = (),
+) -> str:
+    """Returns the protocol in one paragraph.
+
+    Args:
+        table: labels of the clips.
+        division: of its rows.
+        settings: of the run.
+        names: of the networks.
+        heads_alone: those of them that no epoch of the whole network made better, as `finetune.kept` names them.
+    """
     codes = speaker_codes(table)
     unit = "speakers" if table.speakers is not None else "recordings"
 
@@ -62,7 +76,15 @@ def summary_of(table: LabelTable, division: Division, settings: FinetuneSettings
     networks = f"{len(names)} networks ({', '.join(names)}), each" if len(names) > 1 else f"One network ({names[0]}):"
     return (
         f"{networks} a multilabel head alone first{whole}. {split} "
-        f"{chosen} were chosen on validation {unit} only.{joined} "
+        f"{chosen} were chosen on validation {unit} only.{_undone(heads_alone, names)}{joined} "
         f"Baselines on the same clips: the heads alone on the frozen encoders, {scratch}the linear models of `probe`, "
         "and chance."
     )
+
+
+def _undone(heads_alone: Sequence[str], names: Sequence[str]) -> str:
+    if not heads_alone:
+        return ""
+    which = "it" if len(names) == 1 else ", ".join(heads_alone)
+    in_folds = heads_alone[0].removeprefix(names[0]) if len(names) == 1 else ""
+    return f" No epoch of the whole network was better there than the head alone, which is kept, for {which}{in_folds}."

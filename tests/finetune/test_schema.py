@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 import probe.report
+from finetune.checkpoint import load_model
 from probe.answers import ANSWERS, read_answers
 
 
@@ -31,3 +32,13 @@ def test_answers_are_those_of_the_scored_clips_and_hold_every_mistake(finetuned:
     for mistake in content["mistakes"]["clips"]:
         row = paths.index(mistake["path"])
         assert list(mistake["probabilities"].values()) == pytest.approx(list(answers.probabilities[row]), abs=1e-5)
+
+
+def test_the_epoch_that_each_network_kept_is_in_the_report(finetuned: Any, content: dict[str, Any]) -> None:
+    networks = content["training"]["networks"]
+    cards = {name: load_model(finetuned.out / name)[1].metrics for name in networks}
+    assert {name: [fold["best_epoch"] for fold in folds] for name, folds in networks.items()} == {
+        name: [int(found["best_epoch"])] for name, found in cards.items()
+    }
+    kept = [name for name, found in cards.items() if not found["best_epoch"]]
+    assert ("the head alone, which is kept" in content["summary"]) == bool(kept)

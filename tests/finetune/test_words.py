@@ -65,3 +65,11 @@ def test_a_frozen_backbone_is_not_said_to_be_trained(table: LabelTable, settings
 def test_weights_are_said_to_be_chosen_where_there_are_several_networks(table: LabelTable, settings: Settings) -> None:
     assert "temperatures, thresholds and weights were chosen on validation" in words(table, settings())
     assert "temperatures and thresholds were chosen on validation" in words(table, settings(), ("a",))
+
+
+def test_networks_that_kept_the_head_alone_are_named(table: LabelTable, settings: Settings) -> None:
+    chosen, told = settings(), "No epoch of the whole network was better there than the head alone"
+    division = divide(table, None, 0)
+    assert f"{told}, which is kept, for b." in summary_of(table, division, chosen, ("a", "b"), ["b"])
+    assert f"{told}, which is kept, for it." in summary_of(table, division, chosen, ("a",), ["a"])
+    assert told not in words(table, chosen)
