@@ -21,7 +21,18 @@ from probe.cells import json_measure, json_metrics
 from probe.division import divide, refuse_repeated_sound
 from probe.figures import METRIC_LABELS
 from probe.metrics import Array, bootstrap_intervals
-from probe.scores import CHANCE, ENSEMBLE, Measure, Metrics, Prediction, Scores, Truth, score_all, weighted_of
+from probe.scores import (
+    CHANCE,
+    ENSEMBLE,
+    INFLATED,
+    Measure,
+    Metrics,
+    Prediction,
+    Scores,
+    Truth,
+    score_all,
+    weighted_of,
+)
 from probe.sections import Section, Table
 
 
@@ -130,7 +141,8 @@ def _own_part(own: Scores, columns: Sequence[int], *, single: bool) -> tuple[Tru
 def corpora_difference(there: tuple[Truth, Prediction], here: tuple[Truth, Prediction]) -> Metrics:
     """Returns each metric of the other corpus minus that of the first, with intervals over the speakers of both.
 
-    There are none where one of the two has a single speaker, whose value does not move when speakers are drawn anew.
+    Without the calibration error: the fewer the clips, the larger it is, even of probabilities that are right. There
+    are no intervals where one of the two has a single speaker, whose value does not move when speakers are drawn anew.
     """
     measures = [weighted_of(*side) for side in (there, here)]
     n_there = len(there[0])
@@ -140,7 +152,7 @@ def corpora_difference(there: tuple[Truth, Prediction], here: tuple[Truth, Predi
         theirs, ours = measures[0](weights[:, :n_there]), measures[1](weights[:, n_there:])
         # A resample may hold speakers of one corpus alone.
         told = weights[:, :n_there].any(axis=1) & weights[:, n_there:].any(axis=1)
-        return {name: np.where(told, theirs[name] - ours[name], np.nan) for name in ours}
+        return {name: np.where(told, theirs[name] - ours[name], np.nan) for name in ours if name not in INFLATED}
 
     values = {name: float(found[0]) for name, found in difference(np.ones((1, len(speakers)))).items()}
     if any(len(set(truth.speakers)) < 2 for truth in (there[0], here[0])):
@@ -157,7 +169,7 @@ def _section(other: OtherCorpus, scores: Scores, before: Scores, drop: Metrics) 
     only = "".join(f" {emotion}: {why}." for emotion, why in other.crossing.left_out.items())
     headline = Table(
         ["", f"on {here}", f"on {there}", "difference"],
-        [[METRIC_LABELS[name], own[name], metrics[name], drop[name]] for name in metrics],
+        [[METRIC_LABELS[name], own[name], metrics[name], drop.get(name, "–")] for name in metrics],
         title=f"{scores.headline.name}, by the shared emotions",
     )
     names = scores.truth.headline
@@ -181,6 +193,7 @@ def _section(other: OtherCorpus, scores: Scores, before: Scores, drop: Metrics) 
         f"{other.crossing.text} {len(scores.truth):,} clips of {speakers:,} {unit} were scored; nothing was chosen on "
         f"them: thresholds and temperatures are those of the validation speakers of {here}. Beside them, the clips of "
         f"{here} that this report scores, by the same emotions; intervals of differences are over the speakers of both."
+        " Calibration errors are not set against each other: on fewer clips they are larger, whatever the model."
         + (f" Left out:{only}" if only else ""),
         [headline, rows, emotions],
         data={

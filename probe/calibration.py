@@ -8,8 +8,9 @@ import numpy as np
 from configs.pages import Theme
 from probe.cells import json_measure
 from probe.drawing import WIDTH_IN, draw_figure
+from probe.floor import calibration_floor
 from probe.metrics import ECE_BINS, Array, bootstrap_intervals, reliability, weighted_emotions
-from probe.scores import Measure, Truth
+from probe.scores import Measure, Truth, centred
 from probe.sections import Section, Table
 
 if TYPE_CHECKING:
@@ -41,21 +42,31 @@ def calibration_section(truth: Truth, before: Array, after: Array, how: str) -> 
 
     values = errors(np.ones((1, len(truth))))
     intervals = bootstrap_intervals(errors, truth.speakers, truth.n_resamples, truth.seed)
+    floors = _with_mean(calibration_floor(truth.targets, after, truth.seed))  # (S, 1 + emotions)
     names = [ALL, *truth.emotions]
     measures = {
         name: {
-            kind: _measure(float(values[kind][0, place]), intervals[kind][:, place], centred=kind != "change")
-            for kind in values
+            **{
+                # Resampling inflates errors, and not all alike.
+                kind: centred(
+                    Measure(float(values[kind][0, place]), *map(float, intervals[kind][:, place])),
+                    -np.inf if kind == "change" else 0.0,
+                )
+                for kind in values
+            },
+            "floor": Measure(float(floors[:, place].mean()), *np.percentile(floors[:, place], [2.5, 97.5]).tolist()),
         }
         for place, name in enumerate(names)
     }
-    table = Table(["ECE", "before", "after", "change"], [[name, *measures[name].values()] for name in names])
+    table = Table(["ECE", "before", "after", "change", "floor"], [[name, *measures[name].values()] for name in names])
     as_json = {name: {kind: json_measure(found) for kind, found in row.items()} for name, row in measures.items()}
     return Section(
         name="calibration",
         title="Calibration",
         text=f"{how} The expected calibration error (ECE) is how far probabilities lie from the shares that occur, "
-        f"over {ECE_BINS} bins; a change below 0 is an improvement, and one whose interval holds 0 may be none.",
+        f"over {ECE_BINS} bins; a change below 0 is an improvement, and one whose interval holds 0 may be none. "
+        "It is never 0 on so few clips: the floor is what would be found if the probabilities after were right, with "
+        f"the range of 95 % of the draws{_of_shares(truth)}.",
         tables=[table],
         figures=[
             draw_figure(
@@ -102,14 +113,11 @@ def _draw_pair(targets: Array, pair: tuple[Array, Array], canvas: "Canvas", them
         axes.label_outer()
 
 
+def _of_shares(truth: Truth) -> str:
+    if np.isin(truth.targets, (0.0, 1.0)).all():
+        return ""
+    return "; of shares of votes, whose scatter it takes from these clips, it is an approximation"
+
+
 def _with_mean(errors: Array) -> Array:
     return np.concatenate([errors.mean(axis=1, keepdims=True), errors], axis=1)
-
-
-def _measure(value: float, interval: Array, *, centred: bool) -> Measure:
-    """Returns a measure; resampling inflates an error, so that its interval keeps its width and is `centred`."""
-    low, high = map(float, interval)
-    if centred:
-        half = (high - low) / 2
-        low, high = max(0.0, value - half), value + half
-    return Measure(value, low, high)

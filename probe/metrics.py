@@ -219,6 +219,13 @@ def reliability(
     )
 
 
+def calibration_errors(targets: Array, probability: Array) -> Array:
+    """Returns the expected calibration error (W,) of the same probabilities (n,) under several targets (W, n)."""
+    gaps = (probability - targets) @ _bins(probability, ECE_BINS)  # (W, bins)
+    errors: Array = np.abs(gaps).sum(1) / len(probability)
+    return errors
+
+
 def _calibration_error(target: Array, probability: Array, weights: Array) -> Array:
     members = _bins(probability, ECE_BINS)
     gaps = weights @ (members * (probability - target)[:, None])  # (W, bins)

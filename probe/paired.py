@@ -1,9 +1,7 @@
 """Whether one model is better than another: differences on the same clips, with intervals over speakers."""
 
-import numpy as np
-
-from probe.metrics import Array, bootstrap_intervals
-from probe.scores import Measure, Metrics, Prediction, Truth, weighted_of
+from probe.metrics import Array
+from probe.scores import Metrics, Prediction, Truth, measure, weighted_of
 
 
 def paired_differences(truth: Truth, first: Prediction, second: Prediction) -> Metrics:
@@ -17,12 +15,10 @@ def paired_differences(truth: Truth, first: Prediction, second: Prediction) -> M
         first: answers and thresholds.
         second: the same of the model compared with.
     """
-    measures = [weighted_of(truth, model) for model in (first, second)]
+    sides = [weighted_of(truth, model) for model in (first, second)]
 
     def difference(weights: Array) -> dict[str, Array]:
-        ours, theirs = (measure(weights) for measure in measures)
+        ours, theirs = (side(weights) for side in sides)
         return {name: ours[name] - theirs[name] for name in ours}
 
-    values = difference(np.ones((1, len(truth))))
-    intervals = bootstrap_intervals(difference, truth.speakers, truth.n_resamples, truth.seed)
-    return {name: Measure(float(values[name][0]), *map(float, intervals[name])) for name in values}
+    return measure(difference, truth.speakers, truth.n_resamples, truth.seed, difference=True)

@@ -189,22 +189,40 @@ def score_all(truth: Truth, models: Sequence[Prediction], baselines: Sequence[Pr
     )
 
 
-def measure(weighted: Weighted, speakers: Sequence[str], n_resamples: int, seed: int) -> Metrics:
+def measure(
+    weighted: Weighted, speakers: Sequence[str], n_resamples: int, seed: int, *, difference: bool = False
+) -> Metrics:
     """Returns each scalar metric with its interval over speakers.
 
     The interval is the bootstrap's percentiles; that of the calibration error, which resampling inflates, keeps
     its width and is centred on the value.
+
+    Args:
+        weighted: the metrics, each (W,), of weights (W, n).
+        speakers: (n,) who is resampled.
+        n_resamples: how often.
+        seed: of the resampling.
+        difference: whether these are differences of metrics, which may be below 0.
     """
     values = weighted(np.ones((1, len(speakers))))
     intervals = bootstrap_intervals(weighted, np.asarray(speakers), n_resamples, seed)
     measures = {}
     for name in values:
         value, (low, high) = float(values[name][0]), map(float, intervals[name])
+        found = Measure(value, low, high)
         if name in INFLATED:
-            half = (high - low) / 2
-            low, high = float(np.maximum(0.0, value - half)), value + half
-        measures[name] = Measure(value, low, high)
+            found = centred(found, -np.inf if difference else 0.0)
+        measures[name] = found
     return measures
+
+
+def centred(found: Measure, least: float) -> Measure:
+    """Returns a measure whose interval keeps its width around the value; nothing below `least` is possible.
+
+    Of two models, resampling inflates the error of the better calibrated one more: differences need it, too.
+    """
+    half = (found.high - found.low) / 2
+    return Measure(found.value, float(np.maximum(least, found.value - half)), found.value + half)
 
 
 def weighted_of(truth: Truth, model: Prediction) -> Weighted:

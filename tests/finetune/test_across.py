@@ -17,6 +17,7 @@ from finetune.checkpoint import load_ensemble
 from finetune.labelled import open_labelled
 from finetune.settings import FinetuneSettings
 from probe.embed import embed_clips
+from probe.metrics import emotion_metrics
 from probe.scores import Prediction, Truth
 
 CLIPS = 12
@@ -94,6 +95,22 @@ def perfect(speakers: list[str]) -> tuple[Truth, Prediction]:
 def test_a_resample_without_speakers_of_one_corpus_tells_no_difference() -> None:
     found = corpora_difference(perfect(["a", "b"]), perfect(["c", "d"]))
     assert [(one.value, one.low, one.high) for one in found.values()] == [(0, 0, 0)] * len(found)
+
+
+def test_honest_probabilities_on_few_clips_and_on_many_differ_in_nothing() -> None:
+    """Their calibration errors do: chance alone makes that of few clips larger, in every resample."""
+    generator = np.random.default_rng(0)
+    sides, errors = [], []
+    for corpus, n in (("few", 150), ("many", 1476)):
+        honest = generator.uniform(0.05, 0.95, (n, 1))
+        targets = (generator.random((n, 1)) < honest).astype(np.float64)
+        truth = Truth(["anger"], targets, [f"{corpus} {clip % 15}" for clip in range(n)], n_resamples=100)
+        sides.append((truth, Prediction("model", honest, np.array([0.5]))))
+        errors.append(emotion_metrics(targets, honest, [0.5], single_label=False)["ece"])
+    assert errors[0] > 1.5 * errors[1]
+    found = corpora_difference(*sides)
+    assert "ece" not in found and {"macro_auroc", "map", "macro_f1"} <= set(found)
+    assert found["macro_auroc"].low < 0 < found["macro_auroc"].high
 
 
 def test_a_difference_to_a_corpus_of_one_speaker_has_no_interval() -> None:

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from probe.calibration import calibration_section
+from probe.floor import calibration_floor
 from probe.metrics import emotion_metrics
-from probe.scores import Truth
+from probe.paired import paired_differences
+from probe.scores import Prediction, Truth
 from probe.sections import Section
 
 N = 4000
@@ -57,6 +59,49 @@ def test_a_model_that_was_not_calibrated_shows_no_change() -> None:
     truth = Truth(["joy", "fear"], targets, [str(clip % 10) for clip in range(200)], n_resamples=20)
     section = calibration_section(truth, probabilities, probabilities, "Nothing was done.")
     assert section.data["ece"]["change"] == {"value": 0.0, "ci95": [0.0, 0.0]}
+    assert section.data["ece"]["floor"]["value"] > 0
     assert section.text.startswith("Nothing was done.")
     (figure,) = section.figures
     assert figure.light != figure.dark and figure.light.startswith(b"\x89PNG")
+
+
+def test_the_floor_is_what_honest_probabilities_show_and_shrinks_with_clips() -> None:
+    generator = np.random.default_rng(2)
+    found = []
+    for n in (100, 400, 1600):
+        honest = generator.uniform(0.05, 0.95, (n, 2))
+        targets = (generator.random((n, 2)) < honest).astype(np.float64)
+        floor = calibration_floor(targets, honest, seed=0)
+        error = emotion_metrics(targets, honest, [0.5, 0.5], single_label=False)["ece"]
+        low, high = np.percentile(floor.mean(axis=1), [0.5, 99.5])
+        assert low < error < high
+        found.append(float(floor.mean()))
+    # The square root of four times as many clips.
+    assert found[0] / found[1] == pytest.approx(2, rel=0.15) and found[1] / found[2] == pytest.approx(2, rel=0.15)
+
+
+def test_the_floor_of_vote_shares_is_that_of_their_own_scatter() -> None:
+    generator = np.random.default_rng(3)
+    honest = generator.uniform(0.05, 0.95, (2000, 1))
+    votes = generator.binomial(10, honest) / 10
+    error = emotion_metrics(votes, honest, [0.5], single_label=False)["ece"]
+    yes_or_no = calibration_floor(np.round(votes), honest, seed=0).mean()
+    floor = calibration_floor(votes, honest, seed=0).mean()
+    assert floor == pytest.approx(yes_or_no / np.sqrt(10), rel=0.05)
+    assert floor / 2 < error < 2 * floor
+
+
+def test_the_interval_of_a_difference_of_errors_is_around_it() -> None:
+    """An honest model against a bad one: resampling inflates the small error and hardly the large one."""
+    generator = np.random.default_rng(4)
+    honest = generator.uniform(0.05, 0.95, (150, 2))
+    targets = (generator.random((150, 2)) < honest).astype(np.float64)
+    truth = Truth(["joy", "fear"], targets, [str(clip % 15) for clip in range(150)], n_resamples=200)
+    halves = np.array([0.5, 0.5])
+    models = Prediction("honest", honest, halves), Prediction("bad", honest**4, halves)
+    found = paired_differences(truth, *models)["ece"]
+    assert found.low < found.value < found.high < 0
+    assert found.value - found.low == pytest.approx(found.high - found.value)
+    section = calibration_section(truth, honest**4, honest, "Made.")
+    low, high = section.data["ece"]["change"]["ci95"]
+    assert (low + high) / 2 == pytest.approx(section.data["ece"]["change"]["value"], abs=2e-6)
