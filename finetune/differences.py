@@ -147,8 +147,7 @@ def _how(best: Sequence[str], n_folds: int, settings: FinetuneSettings) -> str:
 def verdict(found: Measure, n_speakers: int, metric: str) -> str:
     """Returns a difference in words.
 
-    Of few speakers, percentiles are too narrow to call a difference real: of two that agree by chance, which is every
-    second time, no resample tells otherwise.
+    Of few speakers, no resample can call a difference real: two agree by chance every second time.
     """
     if n_speakers < FEW_SPEAKERS or not np.isfinite(found.low):
         meaning = f"too few speakers ({n_speakers}) to tell it from chance"

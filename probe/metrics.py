@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr, stdtrit
 
 Array = npt.NDArray[np.float64]
 Weighted = Callable[[Array], Mapping[str, Array]]
@@ -148,7 +149,11 @@ def rank_metrics(positive: npt.NDArray[np.bool_], scores: Array, weights: Array)
 def bootstrap_intervals(
     metric_fn: Weighted, groups: npt.ArrayLike, n_resamples: int = 1000, seed: int = 0
 ) -> dict[str, Array]:
-    """Returns the 95 % percentile interval of each metric, resampling whole groups with replacement.
+    """Returns the 95 % interval of each metric, resampling whole groups with replacement.
+
+    Percentiles of the resamples, expanded for few groups (Hesterberg 2015, "What teachers should know about the
+    bootstrap", The American Statistician 69): plain ones are narrower than intervals of Student's t, by a tenth for 18
+    groups.
 
     Args:
         metric_fn: gives metrics, each (W, ...), from weights (W, n).
@@ -167,11 +172,11 @@ def bootstrap_intervals(
     rows = max(1, BLOCK_ELEMENTS // len(codes))
     starts = range(0, n_resamples, rows)
     blocks = [metric_fn(counts[start : start + rows, codes].astype(np.float64)) for start in starts]
-    intervals = {}
-    for name in blocks[0]:
-        values = np.concatenate([block[name] for block in blocks])  # (R, ...)
-        intervals[name] = _percentiles(values) if len(names) > 1 else np.full((2, *values.shape[1:]), np.nan)
-    return intervals
+    resampled = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}  # each (R, ...)
+    if len(names) < 2:
+        return {name: np.full((2, *values.shape[1:]), np.nan) for name, values in resampled.items()}
+    tail = _tail(len(names))
+    return {name: _percentiles(values, tail) for name, values in resampled.items()}
 
 
 def tune_thresholds(
@@ -254,7 +259,13 @@ def _mean(values: Array) -> Array:
     return _ratio(np.where(known, values, 0.0).sum(1), known.sum(1).astype(np.float64), empty=np.nan)
 
 
-def _percentiles(values: Array) -> Array:
+def _tail(n_groups: int) -> float:
+    """Returns the share of resamples that lies beyond either end of a 95 % interval over groups."""
+    quantile = stdtrit(n_groups - 1, 0.975) * np.sqrt(n_groups / (n_groups - 1))
+    return float(ndtr(-quantile))
+
+
+def _percentiles(values: Array, tail: float) -> Array:
     undefined = np.isnan(values).all(0)
     filled = np.where(undefined, 0.0, values)
-    return np.where(undefined, np.nan, np.nanpercentile(filled, [2.5, 97.5], axis=0))
+    return np.where(undefined, np.nan, np.nanpercentile(filled, [100 * tail, 100 * (1 - tail)], axis=0))

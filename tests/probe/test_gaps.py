@@ -71,5 +71,5 @@ def test_the_interval_holds_the_true_gap_about_19_times_in_20() -> None:
         truth, model = made(right, speakers, groups, resamples=200, seed=seed)
         found = group_difference(truth, model, "sex", ("a", "b"), "wa")
         covered += found.low <= 0.1 <= found.high
-    # Two standard errors of a share of 0.95 in 200 are 0.03; percentiles of 30 speakers are a little narrow.
+    # Two standard errors of a share of 0.95 in 200 are 0.03.
     assert 0.90 <= covered / simulations <= 0.98
