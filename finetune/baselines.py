@@ -22,6 +22,11 @@ class Described:
     features: Sequence[Features]
     matrices: Mapping[str, Embeddings]
 
+    @property
+    def names(self) -> list[str]:
+        """What the features are called."""
+        return [found.name for found in self.features]
+
 
 def describe_simply(starts: Sequence[Start], labelled: Labelled, settings: FinetuneSettings) -> Described:
     """Returns the labelled clips by what takes no training: untrained encoders, log-mel statistics, eGeMAPS."""

@@ -34,7 +34,7 @@ from finetune.settings import FinetuneSettings
 from finetune.starts import SCRATCH, Start, find_starts
 from finetune.stress import stress_members
 from finetune.unlabeled import pool_for, second_round
-from finetune.words import summary_of
+from finetune.words import comparison_notes, summary_of
 from pretrain.checkpoint import package_versions
 from probe.mistakes import mistakes_section
 from probe.protocol import protocol_of, truth_of
@@ -140,7 +140,9 @@ def finetune(
     sections.append(mistakes_section(truth, scores.headline, clips, store, heard, players=settings.players))
     report = Report(
         title=f"Emotion models {out.resolve().name} on {data.stem}",
-        summary=summary_of(table, division, settings, list(members), heads_alone(members) if whole else ()),
+        summary=summary_of(
+            table, division, settings, list(members), heads_alone(members) if whole else (), described.names
+        ),
         scores=scores,
         protocol=protocol_of(table, division, settings.network_seeds),
         command=command,
@@ -148,7 +150,12 @@ def finetune(
         fingerprint=store.fingerprint,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         duration_s=time.monotonic() - began,
-        notes=[*about, *score_notes(table, division, share), *([PRETRAINING] if heard_before else [])],
+        notes=[
+            *about,
+            *score_notes(table, division, share),
+            *([PRETRAINING] if heard_before else []),
+            *comparison_notes(any(start.source(settings) != SCRATCH for start in starts), settings),
+        ],
         left_out=labelled.left_out,
         set_aside=[(str(failure.path), failure.reason) for failure in store.failures],
         settings=settings.model_dump(mode="json"),

@@ -9,6 +9,8 @@ from corpus.labels import LabelTable
 from corpus.splits import speaker_codes
 from finetune.settings import FinetuneSettings
 from probe.division import Division, three_parts
+from probe.features import LOGMEL, missing_features
+from probe.settings import ProbeSettings
 
 VOICES = {
     "none": "Each network is asked as it is and as it was before fine-tuning: the difference is what it forgot of "
@@ -43,6 +45,7 @@ def summary_of(
     settings: FinetuneSettings,
     names: Sequence[str],
     heads_alone: Sequence[str] = (),
+    features: Sequence[str] = (LOGMEL,),
 ) -> str:
     """Returns the protocol in one paragraph.
 
@@ -52,6 +55,7 @@ def summary_of(
         settings: of the run.
         names: of the networks.
         heads_alone: those of them that no epoch of the whole network made better, as `finetune.kept` names them.
+        features: what the linear models are fitted to that have to be beaten.
     """
     codes = speaker_codes(table)
     unit = "speakers" if table.speakers is not None else "recordings"
@@ -77,9 +81,25 @@ def summary_of(
     return (
         f"{networks} a multilabel head alone first{whole}. {split} "
         f"{chosen} were chosen on validation {unit} only.{_undone(heads_alone, names)}{joined} "
-        f"Baselines on the same clips: the heads alone on the frozen encoders, {scratch}the linear models of `probe`, "
-        "and chance."
+        f"Baselines on the same clips: the heads alone on the frozen encoders, {scratch}linear models by the protocol of "
+        f"`probe` of {', '.join(features)}, and chance."
     )
+
+
+def comparison_notes(starts_pretrained: bool, settings: FinetuneSettings) -> list[str]:
+    """Returns what a report says of comparisons that were not made.
+
+    Args:
+        starts_pretrained: whether networks begin with weights that were trained before.
+        settings: of the run.
+    """
+    notes = missing_features(ProbeSettings())
+    if starts_pretrained and settings.freeze == "none" and not settings.from_scratch:
+        notes.append(
+            "The same training without pretraining was not run, so what pretraining is worth is not shown: "
+            "from_scratch=true adds it."
+        )
+    return notes
 
 
 def _undone(heads_alone: Sequence[str], names: Sequence[str]) -> str:

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+import probe.features
 from corpus.labels import LabelTable
 from finetune.settings import FinetuneSettings
-from finetune.words import summary_of
+from finetune.words import comparison_notes, summary_of
 from probe.division import divide, three_parts
 
 Settings = Callable[..., FinetuneSettings]
@@ -73,3 +74,19 @@ def test_networks_that_kept_the_head_alone_are_named(table: LabelTable, settings
     assert f"{told}, which is kept, for b." in summary_of(table, division, chosen, ("a", "b"), ["b"])
     assert f"{told}, which is kept, for it." in summary_of(table, division, chosen, ("a",), ["a"])
     assert told not in words(table, chosen)
+
+
+def test_baselines_are_named(table: LabelTable, settings: Settings) -> None:
+    told = summary_of(table, divide(table, None, 0), settings(), ("a",), (), ("untrained a", "log-mel"))
+    assert "of untrained a, log-mel, and chance." in told
+
+
+def test_comparisons_that_were_not_made_are_noted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe.features, "egemaps_installed", lambda: False)
+    missing = probe.features.MISSING
+    found = comparison_notes(True, settings())
+    assert found[0] == missing and "from_scratch=true" in found[1] and len(found) == 2
+    assert comparison_notes(True, settings(from_scratch=True)) == comparison_notes(False, settings()) == [missing]
+    assert comparison_notes(True, settings(freeze="backbone")) == [missing]
+    monkeypatch.setattr(probe.features, "egemaps_installed", lambda: True)
+    assert comparison_notes(False, settings()) == []
