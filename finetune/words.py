@@ -62,17 +62,23 @@ def summary_of(
 
     def counted(rows: NDArray[np.int64]) -> str:
         n_units = len(np.unique(codes[rows]))
-        return f"{len(rows):,} clips of {n_units:,} {unit if n_units > 1 else unit[:-1]}"
+        return f"{len(rows):,} clips of {_count(n_units, unit)}"
 
     if len(division.folds) > 1:
         every = counted(division.scored)
-        split = f"Trained and scored in {len(division.folds)} folds of {every}, which no {unit[:-1]} crosses."
+        kept = [three_parts(table, division, fold)[1] for fold in range(len(division.folds))]
+        sizes = [len(np.unique(codes[rows])) for rows in kept]
+        held = f"{min(sizes)} to {max(sizes)} {unit}" if min(sizes) < max(sizes) else _count(sizes[0], unit)
+        split = (
+            f"Trained and scored in {len(division.folds)} folds of {every}, which no {unit[:-1]} crosses; "
+            f"{held} of those that a fold does not score are kept for its validation."
+        )
     else:
         train, validation, test = map(counted, three_parts(table, division, 0))
         split = f"Trained on {train}, validated on {validation}, scored on {test}; no {unit[:-1]} is in two of these."
     frozen = settings.freeze == "backbone"
     whole = "" if frozen else ", then the whole network with lower rates for earlier layers"
-    chosen = f"{'Regularisation' if frozen else 'The moment to stop'}, temperatures"
+    chosen = f"The regularisation of the head,{'' if frozen else ' the moment to stop,'} temperatures"
     chosen += ", thresholds and weights" if len(names) > 1 else " and thresholds"
     learned = f" {unit}" if settings.ensemble == "weighted" else ""
     joined = f" The ensemble's answer is the {HOW[settings.ensemble]}{learned}." if len(names) > 1 else ""
@@ -80,9 +86,38 @@ def summary_of(
     networks = f"{len(names)} networks ({', '.join(names)}), each" if len(names) > 1 else f"One network ({names[0]}):"
     return (
         f"{networks} a multilabel head alone first{whole}. {split} "
-        f"{chosen} were chosen on validation {unit} only.{_undone(heads_alone, names)}{joined} "
-        f"Baselines on the same clips: the heads alone on the frozen encoders, {scratch}linear models by the protocol of "
-        f"`probe` of {', '.join(features)}, and chance."
+        f"{chosen} were chosen on validation {unit} only.{_undone(heads_alone, names)}{joined}"
+        f"{_more(settings, unit)} {_seeds(settings)} "
+        f"Baselines on the same clips: the heads alone on the frozen encoders, {scratch}linear models by the protocol "
+        f"of `probe` of {', '.join(features)}, and chance."
+    )
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number:,} {unit if number > 1 else unit[:-1]}"
+
+
+def _seeds(settings: FinetuneSettings) -> str:
+    first, *others = settings.network_seeds
+    if not others:
+        return f"The seed of all that is drawn is {first}."
+    return f"Networks are trained with seeds {first} to {others[-1]}; that of all else that is drawn is {first}."
+
+
+def _more(settings: FinetuneSettings, unit: str) -> str:
+    """Returns what else was trained, and what of it was chosen."""
+    compared = settings.compare_seeds
+    return "".join(
+        told
+        for told, asked in (
+            (f" Different backbones are compared with {compared} seeds of the one that is best there.", compared),
+            (
+                " A second round was trained with unlabeled recordings that the first was sure of; how sure it has to "
+                f"be, and which of the two rounds is reported, was chosen on validation {unit}, too.",
+                settings.unlabeled,
+            ),
+        )
+        if asked
     )
 
 

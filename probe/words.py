@@ -85,7 +85,8 @@ def summary_of(table: LabelTable, division: Division, cards: Sequence[EncoderCar
     egemaps = f", {EGEMAPS} ({NOTE})" if settings.egemaps and egemaps_installed() else ""
     return (
         f"{model.capitalize()} on the embeddings of {encoders}, {split}. Regularisation and thresholds were chosen "
-        f"inside the {unit} fitted to. A clip's embedding is the mean over windows of {length} that cover all of it. "
+        f"inside the {unit} fitted to, in folds of them; the seed of all that is drawn is {settings.seed}. "
+        f"A clip's embedding is the mean over windows of {length} that cover all of it. "
         "The baselines are the same probe on the same clips: untrained encoders of the same architecture, the mean and "
         f"standard deviation of 128 log-mel bands{egemaps}, and chance."
     )

@@ -90,3 +90,27 @@ def test_comparisons_that_were_not_made_are_noted(settings: Settings, monkeypatc
     assert comparison_notes(True, settings(freeze="backbone")) == [missing]
     monkeypatch.setattr(probe.features, "egemaps_installed", lambda: True)
     assert comparison_notes(False, settings()) == []
+
+
+def test_each_fold_says_how_many_speakers_it_keeps_for_validation(table: LabelTable, settings: Settings) -> None:
+    for folds, held in ((3, "2 speakers"), (4, "1 to 2 speakers")):
+        division = divide(table, folds, 0)
+        assert table.speakers is not None
+        sizes = [len({table.speakers[row] for row in three_parts(table, division, fold)[1]}) for fold in range(folds)]
+        expected = f"{min(sizes)} to {max(sizes)} speakers" if min(sizes) < max(sizes) else None
+        told = words(table, settings(folds=folds))
+        assert (expected or held) + " of those that a fold does not score are kept for its validation" in told
+
+
+def test_seeds_and_what_the_head_was_chosen_by_are_told(table: LabelTable, settings: Settings) -> None:
+    assert "The seed of all that is drawn is 4." in words(table, settings(seed=4))
+    assert "seeds 4 to 6; that of all else that is drawn is 4." in words(table, settings(seed=4, seeds=3))
+    told = words(table, settings())
+    assert "The regularisation of the head, the moment to stop, temperatures" in told
+    assert "seeds of" not in told and "second round" not in told
+
+
+def test_comparisons_and_the_second_round_are_told(table: LabelTable, settings: Settings) -> None:
+    told = words(table, settings(compare_seeds=3, unlabeled=["recordings"]))
+    assert "compared with 3 seeds of the one that is best there" in told and "seeds 0 to 2" in told
+    assert "which of the two rounds is reported, was chosen on validation speakers, too" in told
