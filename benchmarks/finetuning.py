@@ -30,8 +30,8 @@ from finetune.settings import FinetuneSettings
 from finetune.starts import find_starts
 from finetune.train import Task, train_member
 from probe.division import learnable, three_parts
+from probe.measures import Measure, measure
 from probe.metrics import Array, Weighted, weighted_metrics
-from probe.scores import Measure, measure
 
 HELD_OUT = 5
 SPLIT_SEED = 0

@@ -20,11 +20,11 @@ from probe.baselines import chance_probabilities
 from probe.cells import json_measure, json_metrics
 from probe.division import divide, refuse_repeated_sound
 from probe.figures import METRIC_LABELS
+from probe.measures import INFLATED
 from probe.metrics import Array, bootstrap_intervals
 from probe.scores import (
     CHANCE,
     ENSEMBLE,
-    INFLATED,
     Measure,
     Metrics,
     Prediction,

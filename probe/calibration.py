@@ -9,8 +9,9 @@ from configs.pages import Theme
 from probe.cells import json_measure
 from probe.drawing import WIDTH_IN, draw_figure
 from probe.floor import calibration_floor
+from probe.measures import Measure, centred
 from probe.metrics import ECE_BINS, Array, bootstrap_intervals, reliability, weighted_emotions
-from probe.scores import Measure, Truth, centred
+from probe.scores import Truth
 from probe.sections import Section, Table
 
 if TYPE_CHECKING:

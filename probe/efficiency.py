@@ -16,8 +16,9 @@ from probe.cells import json_measure, json_number, number
 from probe.drawing import Figure, draw_figure
 from probe.figures import METRIC_LABELS
 from probe.linear import Rows
+from probe.measures import Measure, Metrics, measure
 from probe.metrics import Array
-from probe.scores import Measure, Metrics, Prediction, Truth, measure, weighted_of
+from probe.scores import Prediction, Truth, weighted_of
 from probe.sections import Section, Table
 
 if TYPE_CHECKING:

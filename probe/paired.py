@@ -1,7 +1,8 @@
 """Whether one model is better than another: differences on the same clips, with intervals over speakers."""
 
+from probe.measures import Metrics, measure
 from probe.metrics import Array
-from probe.scores import Metrics, Prediction, Truth, measure, weighted_of
+from probe.scores import Prediction, Truth, weighted_of
 
 
 def paired_differences(truth: Truth, first: Prediction, second: Prediction) -> Metrics:

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from corpus.labels import LabelTable
 from probe.linear import RIDGE_STRENGTHS, Rows, Standardiser, ridge_path
+from probe.measures import measure
 from probe.metrics import Array
-from probe.scores import SpeakerProbe, measure
+from probe.scores import SpeakerProbe
 
 SENTENCES = "sentence"
 """The group column that says which words were spoken, where a corpus has one."""
