@@ -7,6 +7,7 @@ import numpy as np
 from corpus.labels import LabelTable
 from corpus.splits import speaker_codes
 from probe.division import Division
+from probe.groups import broken_down
 from probe.metrics import Array
 from probe.report import Protocol
 from probe.scores import Prediction, Truth
@@ -19,7 +20,7 @@ def truth_of(table: LabelTable, division: Division, positive_share: float, n_res
         emotions=table.emotions,
         targets=scored.targets.astype(np.float64),
         speakers=[str(code) for code in speaker_codes(table)[division.scored]],
-        groups=scored.groups,
+        groups=broken_down(scored.groups)[0],
         single_label=table.single_label,
         positive_share=positive_share,
         n_resamples=n_resamples,

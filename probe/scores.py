@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from probe.groups import MOST_VALUES, in_order
 from probe.measures import Measure as Measure
 from probe.measures import Metrics as Metrics
 from probe.measures import measure
@@ -21,8 +22,6 @@ from probe.metrics import (
 ENSEMBLE = "ensemble"
 CHANCE = "chance"
 EMOTION_METRICS = ("auroc", "ap", "f1", "precision", "recall")
-MOST_GROUP_VALUES = 24
-"""A column with more values than this names things (files, takes) rather than groups of them."""
 
 
 @dataclass(frozen=True)
@@ -234,8 +233,8 @@ def _emotion_rows(truth: Truth, model: Prediction) -> list[EmotionRow]:
 def _group_tables(truth: Truth, model: Prediction) -> dict[str, list[GroupRow]]:
     tables = {}
     for column, values in truth.groups.items():
-        found = sorted(set(values))
-        if 1 < len(found) <= MOST_GROUP_VALUES:
+        found = in_order(set(values))
+        if 1 < len(found) <= MOST_VALUES:
             tables[column] = [_group_row(truth, model, value, np.asarray(values) == value) for value in found]
     return tables
 

@@ -9,6 +9,7 @@ from corpus.splits import speaker_codes
 from pretrain.checkpoint import EncoderCard
 from probe.division import Division
 from probe.egemaps import EGEMAPS, NOTE, egemaps_installed
+from probe.groups import broken_down
 from probe.settings import ProbeSettings
 
 SYNTHETIC_COLUMN = "synthetic"
@@ -59,6 +60,8 @@ def score_notes(table: LabelTable, division: Division, positive_share: float) ->
         for column, emotion in enumerate(table.emotions)
         if not (table.targets[division.scored, column] >= positive_share).any()
     ]
+    too_many = broken_down({name: [values[row] for row in division.scored] for name, values in table.groups.items()})[1]
+    notes += [f"Not broken down by {name}: {number:,} values." for name, number in too_many.items()]
     if absent:
         notes.append(f"No scored clip carries {', '.join(absent)}: the macro means leave it out.")
     return notes
