@@ -138,9 +138,9 @@ def _how(best: Sequence[str], n_folds: int, settings: FinetuneSettings) -> str:
     in_folds = ", fold by fold" if n_folds > 1 else ""
     return (
         "Both sides of a difference are measured on the same resamples of speakers; an interval that does not hold 0 "
-        "is a difference that these trained networks would show again in other speakers like these. Networks of another "
-        f"seed may differ by more or less than that. {BEST.capitalize()} is the one with the highest macro AUROC on "
-        f"validation speakers{in_folds}: {' or '.join(names)}. Weights are those with the "
+        "is a difference that these trained networks would show again in other speakers like these. Networks of "
+        f"another seed may differ otherwise. {BEST.capitalize()} is the one with the highest macro AUROC on validation "
+        f"speakers{in_folds}: {' or '.join(names)}. Weights are those with the "
         "least log loss on validation speakers, drawn towards equal where their clips are few."
     )
 

@@ -12,7 +12,7 @@ EXAMPLES = """  probe --from checkpoints/my-run --data labels.csv --out reports/
   probe --from checkpoints/my-run/resnet10t --data labels.csv --out reports/folds folds=5
   probe --from checkpoints/my-run --data labels.csv --out reports/labels --fractions 0.01,0.05,0.1,0.25,1
   probe --from checkpoints/my-run --data acted.csv --test spoken.csv --out reports/across
-  probe compare reports/probe reports/folds"""
+  probe compare reports/probe reports/folds checkpoints/my-emotions"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["compare"]:
         parser = make_parser("probe compare", "Print the headlines of several reports side by side.", EXAMPLES)
-        parser.add_argument("folders", nargs="+", type=Path, metavar="REPORT_FOLDER")
+        parser.add_argument("folders", nargs="+", type=Path, metavar="REPORT", help="folder of probe or finetune")
         return run_command(_compare, parser.parse_args(words[1:]))
     parser = make_parser(
         "probe",

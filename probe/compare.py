@@ -14,6 +14,7 @@ from probe.report import Report
 from probe.scores import ENSEMBLE, Measure
 from probe.shared_clips import differences
 
+REPORT_JSON = "report.json"
 COMPARED = ("uar", "wa", "macro_auroc", "map", "macro_f1", "ece")
 OF_MEMBERS = ("untrained ", "head alone, ")
 NARROWEST = 110
@@ -43,14 +44,18 @@ def print_results(report: Report) -> None:
     _print(table)
 
 
-def print_comparison(folders: Sequence[Path]) -> None:
+def print_comparison(places: Sequence[Path]) -> None:
     """Prints the headline and the baselines of several reports, how far they differ, and where their pages are.
 
+    Args:
+        places: of each report its folder, its `report.json`, or the output folder of `finetune` that holds it.
+
     Raises:
-        EmoclrError: a folder holds no report.
+        EmoclrError: a place holds no report.
     """
     from rich.table import Table
 
+    folders = [_report_folder(place) for place in places]
     reports = [(folder, _read(folder)) for folder in folders]
     shown = [name for name in COMPARED if any(name in content["metrics"] for _, content in reports)]
     table = Table(box=None, pad_edge=False)
@@ -118,12 +123,24 @@ def _difference(found: Measure | None) -> str:
     return f"{told}\n[dim]{found.low:+.3f} to {found.high:+.3f}[/dim]"
 
 
+def _report_folder(place: Path) -> Path:
+    """Returns the folder of the report that is meant by a path."""
+    if place.name == REPORT_JSON and place.is_file():
+        return place.parent
+    for folder in (place, place / "report"):
+        if (folder / REPORT_JSON).is_file():
+            return folder
+    raise EmoclrError(
+        f"{place}: no report is there; give the --out folder of probe or finetune, or the path of a {REPORT_JSON}"
+    )
+
+
 def _read(folder: Path) -> dict[str, Any]:
-    path = folder / "report.json"
+    path = folder / REPORT_JSON
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise EmoclrError(f"{path}: cannot be read: {error.strerror or error}; give the folder of a report") from error
+        raise EmoclrError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:
         raise EmoclrError(f"{path}: is not JSON: {error}") from error
     if not isinstance(content, dict) or not {"title", "metrics", "models", "baselines"} <= set(content):

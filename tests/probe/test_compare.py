@@ -135,3 +135,22 @@ def test_beside_an_ensemble_its_members_own_baselines_are_not_listed(
     told = capsys.readouterr().out
     assert "untrained ensemble" in told and "chance" in told
     assert "untrained resnet10t" not in told and "head alone" not in told
+
+
+def test_a_report_is_found_by_its_file_and_in_a_run_of_finetune(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write(0.4)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/report").symlink_to(folder)
+    assert main(["compare", str(folder / "report.json"), str(tmp_path / "run")]) == 0
+    printed = capsys.readouterr().out
+    assert "+0.000 to +0.000" in printed and f"{tmp_path / 'run/report/report.html'}" in printed
+
+
+@pytest.mark.parametrize("place", ["missing", "empty", "empty/other.json"])
+def test_a_place_without_a_report_is_named(place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/other.json").write_text("{}")
+    assert main(["compare", str(tmp_path / place)]) == 1
+    assert f"{place}: no report is there; give the --out folder" in capsys.readouterr().err

@@ -167,4 +167,4 @@ def test_compare_names_a_folder_without_a_report(tmp_path: Path, capsys: pytest.
     (tmp_path / "report.json").write_text("[]")
     assert main(["compare", str(tmp_path)]) == 1
     told = capsys.readouterr().err
-    assert "give the folder of a report" in told and "is no report" in told
+    assert "no report is there" in told and "is no report" in told
