@@ -10,7 +10,7 @@ from corpus.labels import LabelTable
 from corpus.splits import speaker_codes
 from corpus.waveforms import WaveformStore, clips_of, open_waveforms
 from finetune.answers import answers_of
-from finetune.ensemble import Together
+from finetune.ensemble import Together, thresholds_of
 from finetune.labelled import Labelled
 from finetune.members import Members
 from finetune.model import combine
@@ -100,7 +100,7 @@ def across_corpora(
     weights = np.stack([fold.weights for fold in together], axis=1).ravel() / folds
     single = table.single_label and own.truth.single_label
     joint = combine(answers, thresholds, settings.ensemble, weights, single)
-    chosen = np.mean([fold.thresholds for fold in together], axis=0)[other.columns]
+    chosen = thresholds_of(together, settings.ensemble, len(every))[other.columns]
     truth = Truth(
         emotions=table.emotions,
         targets=table.targets.astype(np.float64),

@@ -79,15 +79,36 @@ def join_members(
     if how == "weighted":
         weights = fit_weights(targets, validation)
     joint = combine(validation, thresholds, how, weights, single_label)
-    # Over half of the votes is what a majority is: there is nothing to tune.
-    majority = np.full(joint.shape[1], 0.5)
+    chosen = np.full(joint.shape[1], majority(len(members)))
+    if how != "vote":
+        chosen = tune_thresholds(targets, joint, positive_share)
     return Together(
         test=combine(test, thresholds, how, weights, single_label),
         uncalibrated=combine(uncalibrated, thresholds, "weighted", weights),
         calibrated=combine(test, thresholds, "weighted", weights),
-        thresholds=majority if how == "vote" else tune_thresholds(targets, joint, positive_share),
+        thresholds=chosen,
         weights=weights,
     )
+
+
+def majority(n_members: int) -> float:
+    """Returns the threshold of shares of votes that more than half of the members reach, and half of them do not.
+
+    There is nothing to tune about it.
+    """
+    return (n_members // 2 + 0.5) / n_members
+
+
+def thresholds_of(together: Sequence[Together], how: How, n_members: int) -> Array:
+    """Returns the thresholds (emotions,) of all members of all folds at once: the mean over folds, or a majority.
+
+    Args:
+        together: what the members of each fold say together.
+        how: the members are joined.
+        n_members: of all folds.
+    """
+    mean = np.asarray(np.mean([fold.thresholds for fold in together], axis=0), dtype=np.float64)
+    return np.full_like(mean, majority(n_members)) if how == "vote" else mean
 
 
 def fit_weights(targets: npt.ArrayLike, probabilities: Array) -> Array:

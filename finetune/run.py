@@ -18,7 +18,7 @@ from finetune.bought import unlabeled_section
 from finetune.checkpoint import ENSEMBLE_CARD, EnsembleCard
 from finetune.differences import ensemble_section
 from finetune.efficiency import announce, label_efficiency, parts_of
-from finetune.ensemble import Together, ensembles_of, prediction_of
+from finetune.ensemble import Together, ensembles_of, prediction_of, thresholds_of
 from finetune.evidence import baseline_rows, calibration_of, from_scratch, model_rows, speaker_rows
 from finetune.kept import heads_alone, training_section
 from finetune.labelled import open_labelled
@@ -188,7 +188,7 @@ def _write_ensemble(
     notes: list[str],
 ) -> None:
     every = [member for folds in members.values() for member in folds]
-    thresholds = np.mean([fold.thresholds for fold in together], axis=0)
+    thresholds = thresholds_of(together, settings.ensemble, len(every))
     # In `every`, the folds of a member stand together; each fold's weights count the same.
     weights = np.stack([fold.weights for fold in together], axis=1).ravel() / len(together)
     card = EnsembleCard(

@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from finetune.checkpoint import ModelCard
-from finetune.ensemble import PRIOR_CLIPS, fit_weights, join_members
+from finetune.ensemble import PRIOR_CLIPS, fit_weights, join_members, majority, thresholds_of
 from finetune.train import Member
 from probe.metrics import tune_thresholds
 
@@ -113,9 +113,25 @@ def test_members_joined_by_their_mean_count_the_same(members: list[Member], targ
     assert found.calibrated == pytest.approx(found.test)
 
 
-def test_a_majority_is_half_of_the_votes_whatever_validation_says(members: list[Member], targets: Array) -> None:
+def test_a_majority_has_nothing_to_tune_whatever_validation_says(members: list[Member], targets: Array) -> None:
     found = join_members(members, targets, "vote", 0.5, False)
     assert found.thresholds.tolist() == [0.5] * 3
     votes = sum((member.test >= np.array(member.card.thresholds)).astype(int) for member in members)
     assert np.array_equal(found.test, votes / 3)
     assert found.calibrated == pytest.approx(np.mean([member.test for member in members], axis=0))
+
+
+@pytest.mark.parametrize("n_members", range(1, 9))
+def test_a_majority_is_more_than_half_of_the_votes(n_members: int) -> None:
+    votes = np.arange(n_members + 1)
+    assert np.array_equal(votes / n_members >= majority(n_members), 2 * votes > n_members)
+
+
+def test_two_members_who_disagree_name_nothing_and_folds_vote_together(members: list[Member], targets: Array) -> None:
+    fold = join_members(members[:2], targets, "vote", 0.5, False)
+    split = fold.test == 0.5
+    assert split.any() and not (fold.test >= fold.thresholds)[split].any()
+    # Four of six are a majority, three are not.
+    assert (np.array([3, 4]) / 6 >= thresholds_of([fold] * 3, "vote", 6)[0]).tolist() == [False, True]
+    tuned = [join_members(members[:2], targets, "mean", share, False) for share in (0.5, 0.9)]
+    assert thresholds_of(tuned, "mean", 4) == pytest.approx((tuned[0].thresholds + tuned[1].thresholds) / 2)

@@ -187,7 +187,7 @@ def test_in_folds_every_clip_is_scored_once_by_a_member_of_its_fold(
     assert all((out / member / "model.safetensors").is_file() for member in members)
     ensemble, card = load_ensemble(out)
     assert len(ensemble.members) == 4 and card.how == "vote"
-    assert card.thresholds == [0.5, 0.5]
+    assert card.thresholds == [0.625, 0.625]  # between two and three of four votes
     assert report.speaker_probe is not None
     assert [name for name, _ in report.speaker_probe.rows] == BACKBONES  # a frozen network is what it was
     shares = ensemble.probabilities(np.random.default_rng(0).normal(size=(5, 8)))
