@@ -112,7 +112,7 @@ def label_efficiency(
         done += cost
         left_min = (time.monotonic() - began) / done * (sum(costs) - done) / 60
         say(f"label efficiency: {number} of {len(parts)} draws, about {left_min:.0f} min left")
-    return efficiency_section(truth, list(_by_line(trials)), too_small, _words(len(starts), settings))
+    return efficiency_section(truth, list(_by_line(trials)), too_small, _words(len(starts), labelled, settings))
 
 
 def announce(starts: Sequence[Start], labelled: Labelled, parts: Sequence[Part], settings: FinetuneSettings) -> None:
@@ -222,7 +222,7 @@ def _cost(part: Part, labelled: Labelled, settings: FinetuneSettings) -> float:
     return 3 * _steps(part, labelled, settings) * _batch(part, settings) + 3 * heard
 
 
-def _words(n_starts: int, settings: FinetuneSettings) -> str:
+def _words(n_starts: int, labelled: Labelled, settings: FinetuneSettings) -> str:
     networks = "the network begins" if n_starts == 1 else "networks begin"
     return (
         f"The same training with parts of the labels, each drawn {settings.fraction_seeds} times; smaller parts of a "
@@ -230,5 +230,17 @@ def _words(n_starts: int, settings: FinetuneSettings) -> str:
         "the clips counted here are all that anything was learned from or chosen by; the scored clips are always the "
         f"same. From scratch, {networks} with random weights, and all else is equal. A part gets as many steps as the "
         f"whole, up to {ENOUGH_STEPS}, and more only where its epochs hold more. Linear models are fitted to training "
-        "and validation clips together and choose in folds of them."
+        f"and validation clips together and choose in folds of them.{more_of_all(labelled)}"
+    )
+
+
+def more_of_all(labelled: Labelled) -> str:
+    """Returns what sets a linear model of all labels apart from the baseline of the same name, empty where nothing."""
+    (rows, _), *_ = labelled.division.folds
+    train, validation, _ = three_parts(labelled.table, labelled.division, 0)
+    if len(train) + len(validation) == len(rows):
+        return ""
+    return (
+        f" So with all labels they have {len(train) + len(validation):,} clips, and the baselines of the same names in "
+        f"the table of results, which are fitted to training clips alone, have {len(rows):,}: their values differ."
     )

@@ -11,7 +11,7 @@ import pytest
 
 from configs.errors import EmoclrError
 from corpus.splits import speaker_codes
-from finetune.efficiency import parts_of, settings_of
+from finetune.efficiency import more_of_all, parts_of, settings_of
 from finetune.labelled import Labelled, open_labelled
 from finetune.resume import finished_member
 from finetune.settings import FinetuneSettings
@@ -137,3 +137,10 @@ def test_fractions_that_make_no_sense_are_refused(
 ) -> None:
     ran = run(tmp_path / "out", *words)
     assert (ran.code, told in ran.told) == (2, True), ran.told
+
+
+def test_linear_models_of_all_labels_are_told_apart_from_the_baselines(
+    labelled: Labelled, two_each: Path, settings: Settings
+) -> None:
+    assert "with all labels they have 16 clips" in more_of_all(labelled) and "have 8:" in more_of_all(labelled)
+    assert more_of_all(open_labelled(two_each, settings(folds=2))) == ""
