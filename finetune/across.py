@@ -8,7 +8,7 @@ import numpy as np
 from configs.errors import EmoclrError
 from corpus.labels import LabelTable
 from corpus.splits import speaker_codes
-from corpus.waveforms import WaveformStore, clips_of, open_waveforms
+from corpus.waveforms import WaveformStore, clips_of
 from finetune.answers import answers_of
 from finetune.ensemble import Together, thresholds_of
 from finetune.labelled import Labelled
@@ -22,6 +22,7 @@ from probe.division import divide, refuse_repeated_sound
 from probe.figures import METRIC_LABELS
 from probe.measures import INFLATED
 from probe.metrics import Array, bootstrap_intervals
+from probe.recordings import opener
 from probe.scores import (
     CHANCE,
     ENSEMBLE,
@@ -64,7 +65,8 @@ def open_other(labels: LabelTable, labelled: Labelled, settings: FinetuneSetting
     # In folds, every clip is trained on by some member of the ensemble.
     ours = replace(labelled.table, splits=None) if settings.folds else labelled.table
     crossing = cross(ours, labels)
-    both = open_waveforms(clips_of(crossing.table))
+    opened = opener(settings)
+    both = opened(clips_of(crossing.table))
     readable = crossing.table.select(both.source_rows)
     rows = readable.rows_of("test")
     if not len(rows):
@@ -73,7 +75,7 @@ def open_other(labels: LabelTable, labelled: Labelled, settings: FinetuneSetting
     table = readable.select(rows)
     columns = [labelled.table.emotions.index(emotion) for emotion in table.emotions]
     prior = chance_probabilities(labelled.table.targets[labelled.division.fitted], 1)[0, columns]
-    return OtherCorpus(crossing, table, open_waveforms(clips_of(table)), columns, prior)
+    return OtherCorpus(crossing, table, opened(clips_of(table)), columns, prior)
 
 
 def across_corpora(

@@ -32,7 +32,7 @@ def describe_simply(starts: Sequence[Start], labelled: Labelled, settings: Finet
     """Returns the labelled clips by what takes no training: untrained encoders, log-mel statistics, eGeMAPS."""
     # A head alone on what begins from scratch is one on an untrained encoder already.
     twins = [_untrained(start, labelled, settings) for start in starts if start.source(settings) != SCRATCH]
-    features = [*twins, *features_of({}, ProbeSettings(seed=settings.seed))]
+    features = [*twins, *features_of({}, ProbeSettings(seed=settings.seed, cache=settings.cache))]
     matrices = {described.name: described.describe(labelled.store)[labelled.rows] for described in features}
     return Described(features, matrices)
 

@@ -10,7 +10,7 @@ import numpy as np
 from configs.console import say
 from configs.errors import EmoclrError
 from corpus.splits import speaker_folds
-from corpus.waveforms import clips_of, open_waveforms
+from corpus.waveforms import clips_of
 from finetune.baselines import Described, linear_rows
 from finetune.ensemble import ensembles_of, prediction_of
 from finetune.labelled import Labelled
@@ -21,6 +21,7 @@ from finetune.train import Rows, Task
 from probe.division import INNER_FOLDS, Division, three_parts
 from probe.efficiency import TooFew, Trial, efficiency_section, label_subset
 from probe.protocol import joined
+from probe.recordings import opener
 from probe.scores import CHANCE, Prediction, Truth
 from probe.sections import Section
 
@@ -134,7 +135,7 @@ def _network_trials(
     own: tuple[Members, Members],
     settings: FinetuneSettings,
 ) -> Iterator[Trial]:
-    tasks = [_task_of(part, fold, labelled) for fold in range(len(labelled.tasks))]
+    tasks = [_task_of(part, fold, labelled, settings) for fold in range(len(labelled.tasks))]
     folder = out / FOLDER / f"{part.fraction:g}" / f"seed-{part.draw + 1}"
     chosen = settings_of(part, labelled, settings)
     members = own[0] or train_members(folder, tasks, starts, chosen)
@@ -175,14 +176,14 @@ def _by_line(trials: Sequence[Trial]) -> Iterator[Trial]:
     yield from sorted(trials, key=lambda trial: (not trial.model, order.index(trial.name)))
 
 
-def _task_of(part: Part, fold: int, labelled: Labelled) -> Task:
+def _task_of(part: Part, fold: int, labelled: Labelled, settings: FinetuneSettings) -> Task:
     """Returns the task of a part, on a store that holds its clips and those to score, and no others."""
     task = labelled.tasks[fold]
     train, validation = labelled.rows[part.train[fold]], labelled.rows[part.validation[fold]]
     clips = np.unique(np.concatenate([train, validation, task.test]))
     return replace(
         task,
-        store=open_waveforms(clips_of(labelled.readable.select(clips))),
+        store=opener(settings)(clips_of(labelled.readable.select(clips))),
         targets=task.targets[clips],
         train=np.searchsorted(clips, train),
         validation=np.searchsorted(clips, validation),

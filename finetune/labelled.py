@@ -8,10 +8,11 @@ import numpy as np
 
 from corpus.labels import SPLITS, LabelTable, read_labels
 from corpus.splits import split_rows
-from corpus.waveforms import WaveformStore, clips_of, open_waveforms
+from corpus.waveforms import WaveformStore, clips_of
 from finetune.settings import FinetuneSettings
 from finetune.train import Rows, Task
 from probe.division import Division, learnable, refuse_repeated_sound, three_parts
+from probe.recordings import opener
 from probe.speakers import VoiceTask, voice_task
 
 
@@ -47,7 +48,7 @@ def open_labelled(data: Path, settings: FinetuneSettings) -> Labelled:
         EmoclrError: no usable labels, or no readable clips.
     """
     whole = read_labels(data, settings.emotions)
-    store = open_waveforms(clips_of(whole))
+    store = opener(settings)(clips_of(whole))
     readable = whole.select(store.source_rows)
     if settings.folds is None and readable.splits is None:
         readable = with_split(readable, settings.seed)

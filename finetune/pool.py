@@ -15,6 +15,7 @@ from corpus.clips import ClipTable
 from corpus.labels import LabelTable
 from corpus.sources import clips_from, clips_of
 from corpus.waveforms import WaveformStore, open_waveforms
+from probe.recordings import Open
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,12 @@ class Pool:
     known_speakers: int
 
 
-def open_pool(sources: Sequence[Path], labelled: Sequence[WaveformStore], kept_apart: Collection[str]) -> Pool:
+def open_pool(
+    sources: Sequence[Path],
+    labelled: Sequence[WaveformStore],
+    kept_apart: Collection[str],
+    opened: Open = open_waveforms,
+) -> Pool:
     """Returns the clips of `sources` that may be trained on.
 
     A clip is dropped where it is a recording that the labels name, sounds like one of their clips (equal samples, or a
@@ -46,12 +52,13 @@ def open_pool(sources: Sequence[Path], labelled: Sequence[WaveformStore], kept_a
         sources: folders, files, indexes and CSVs with a `path` column.
         labelled: the clips that labels name, those of another corpus to score included.
         kept_apart: speakers of validation and test.
+        opened: decodes clips.
 
     Raises:
         EmoclrError: nothing is left.
     """
     clips = clips_from(sources)
-    whole = open_waveforms(clips)
+    whole = opened(clips)
     clips = clips.take(whole.source_rows)
     known = np.logical_or.reduce([_in_labels(whole, store) for store in labelled])
     names = [*whole.speaker_names, ""]  # -1 finds the last
@@ -63,12 +70,12 @@ def open_pool(sources: Sequence[Path], labelled: Sequence[WaveformStore], kept_a
             f"{int(heard.sum()):,} are of their validation or test speakers"
         )
     clips = clips.take(rows)
-    return Pool(open_waveforms(clips), clips, len(whole), int(known.sum()), int(heard.sum()))
+    return Pool(opened(clips), clips, len(whole), int(known.sum()), int(heard.sum()))
 
 
-def with_pool(table: LabelTable, pool: Pool, rows: NDArray[np.int64]) -> WaveformStore:
+def with_pool(table: LabelTable, pool: Pool, rows: NDArray[np.int64], opened: Open = open_waveforms) -> WaveformStore:
     """Returns the labelled clips, in their order, and after them the clips of some rows of the pool."""
-    return open_waveforms(ClipTable.joined([clips_of(table), pool.clips.take(rows)]))
+    return opened(ClipTable.joined([clips_of(table), pool.clips.take(rows)]))
 
 
 def _in_labels(pool: WaveformStore, store: WaveformStore) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from augment.settings import AugmentSettings, SpectrogramSettings
 from configs.settings import Settings
 from corpus.lengths import Joined
+from pretrain.lost import MAX_LOST
 from probe.metrics import POSITIVE_SHARE
 
 # What may differ between a run and its resumption without changing what its members learn.
@@ -15,10 +16,13 @@ FREE_TO_CHANGE = frozenset(
     {
         "backbones",
         "bootstrap_resamples",
+        "cache",
+        "cache_gb",
         "compare_seeds",
         "fraction_seeds",
         "fractions",
         "from_scratch",
+        "max_lost",
         "players",
         "stress",
         "workers",
@@ -100,6 +104,14 @@ class FinetuneSettings(Settings):
     stress: bool = Field(False, description="score once more under noise, a telephone, mp3, a room, other gains")
     bootstrap_resamples: int = Field(1000, ge=20, description="resamples of speakers behind each interval")
     players: bool = Field(True, description="whether the report holds the sound of the clips that it shows")
+
+    cache: Path | None = Field(None, description="folder of decoded audio; null for ~/.cache/emoclr")
+    cache_gb: float | None = Field(
+        None, ge=0, description="most that all decoded audio there may take; null for half of the disk's free space"
+    )
+    max_lost: float = Field(
+        MAX_LOST, ge=0, le=1, description="share of an epoch's clips that may turn out unreadable before the run ends"
+    )
 
     seed: int = Field(0, ge=0)
     workers: int | None = Field(None, ge=0, description="data processes; null for one a spare core, at most 8")

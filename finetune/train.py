@@ -25,6 +25,7 @@ from pretrain.callbacks import Progress
 from pretrain.checkpoint import save_tensors
 from pretrain.data import BatchOrder, ViewDataset, ViewLoader, default_workers
 from pretrain.encoder import Encoder
+from pretrain.lost import LostClips
 from pretrain.trainer import fit, make_trainer
 from probe.embed import Embeddings, embed_clips
 from probe.metrics import tune_thresholds
@@ -237,7 +238,7 @@ def _train_network(
     order = BatchOrder(task.store.speakers[task.train], batch_size, 1, settings.seed, clips=task.train)
     steps = settings.epochs * order.batches_per_epoch
     workers = default_workers() if settings.workers is None else settings.workers
-    loader = ViewLoader(ViewDataset(task.store, maker, views=1), order, steps, workers)
+    loader = ViewLoader(ViewDataset(task.store, maker, views=1), order, steps, workers, LostClips(settings.max_lost))
     module = FinetuneModule(
         model, settings, torch.from_numpy(task.targets), loss, steps, loader, keep_statistics=heard_before
     )

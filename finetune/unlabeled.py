@@ -25,6 +25,7 @@ from finetune.resume import finished_member
 from finetune.settings import FinetuneSettings
 from finetune.train import Member, Task
 from probe.metrics import emotion_metrics
+from probe.recordings import opener
 
 FOLDER = "unlabeled"
 
@@ -107,7 +108,7 @@ def pool_for(
     if other is not None:
         labelled.append(other.store)
         apart |= set(other.table.speakers or ())
-    return open_pool(settings.unlabeled, labelled, apart)
+    return open_pool(settings.unlabeled, labelled, apart, opener(settings))
 
 
 def second_round(
@@ -143,7 +144,7 @@ def second_round(
     if not any(len(some.rows) for some in accepted):
         say("unlabeled: not sure enough of any clip; there is no second round")
         return SecondRound(pool, accepted, members, list(zip(before, before, strict=True)))
-    enlarged = [_enlarged(task, table, pool, some) for task, some in zip(tasks, accepted, strict=True)]
+    enlarged = [_enlarged(task, table, pool, some, settings) for task, some in zip(tasks, accepted, strict=True)]
     _refuse_others(out / FOLDER, list(members), enlarged)
     trained = train(out / FOLDER, enlarged)
     again = [[folds[fold] for folds in trained.values()] for fold in range(len(tasks))]
@@ -168,11 +169,11 @@ def _accept(
     return Accepted(rows, answers[rows].astype(np.float32), sure[rows], levels, asked, right)
 
 
-def _enlarged(task: Task, table: LabelTable, pool: Pool, accepted: Accepted) -> Task:
+def _enlarged(task: Task, table: LabelTable, pool: Pool, accepted: Accepted, settings: FinetuneSettings) -> Task:
     """Returns a task whose training clips are those of a task and the accepted ones."""
     if not len(accepted.rows):
         return task
-    store = with_pool(table, pool, accepted.rows)
+    store = with_pool(table, pool, accepted.rows, opener(settings))
     added = np.arange(len(task.store), len(store))
     return replace(
         task,

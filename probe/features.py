@@ -58,7 +58,7 @@ def features_of(encoders: dict[str, tuple[Encoder, EncoderCard]], settings: Prob
             found.append(Features(title, describe, _size_note(module), trained=title == name))
     found.append(Features(LOGMEL, logmel_statistics))
     if settings.egemaps and egemaps_installed():
-        found.append(Features(EGEMAPS, egemaps, NOTE))
+        found.append(Features(EGEMAPS, partial(egemaps, cache_dir=settings.cache), NOTE))
     return found
 
 

@@ -12,7 +12,7 @@ import torch
 from configs.console import say, track
 from configs.errors import ConfigError
 from corpus.labels import LabelTable, read_labels
-from corpus.waveforms import clips_of, open_waveforms
+from corpus.waveforms import clips_of
 from pretrain.checkpoint import EncoderCard, backbone_folders, load_encoder, package_versions
 from probe.across import across_section, cross, source_names
 from probe.division import learnable, refuse_repeated_sound
@@ -23,6 +23,7 @@ from probe.fitting import fit_probes, predictions_of
 from probe.fractions import fractions_text, probe_trials
 from probe.mistakes import mistakes_section
 from probe.protocol import protocol_of, truth_of
+from probe.recordings import opener
 from probe.report import Report, write_report
 from probe.scores import SpeakerProbe, score_all
 from probe.settings import ProbeSettings
@@ -63,7 +64,7 @@ def probe(
     whole = read_labels(data, settings.emotions)
     crossing = cross(whole, read_labels(test)) if test else None
     whole = crossing.table if crossing else whole
-    store = open_waveforms(clips_of(whole))
+    store = opener(settings)(clips_of(whole))
     readable = whole.select(store.source_rows)
     table, rows, division, left_out = learnable(
         readable, np.arange(len(readable)), settings.folds, settings.positive_share, settings.seed

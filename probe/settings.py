@@ -1,5 +1,6 @@
 """The settings of `probe`."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -11,6 +12,10 @@ from probe.metrics import POSITIVE_SHARE
 class ProbeSettings(Settings):
     """How clips are embedded, split and scored."""
 
+    cache: Path | None = Field(None, description="folder of decoded audio; null for ~/.cache/emoclr")
+    cache_gb: float | None = Field(
+        None, ge=0, description="most that all decoded audio there may take; null for half of the disk's free space"
+    )
     emotions: list[str] | None = Field(None, description="columns of the labels; None finds them by their values")
     folds: int | None = Field(None, ge=2, description="None: the split column where there is one, else 5")
     window_s: float | None = Field(None, gt=0, description="s; None: what the encoder was trained on")

@@ -1,10 +1,14 @@
 """What the settings of a fine-tuning refuse."""
 
+from pathlib import Path
+
 import pytest
 
 from configs.errors import ConfigError
 from configs.settings import load_settings
 from finetune.settings import FinetuneSettings
+from probe.recordings import opener
+from probe.settings import ProbeSettings
 
 
 @pytest.mark.parametrize(
@@ -58,3 +62,11 @@ def test_lists_are_written_with_or_without_brackets() -> None:
     written = ["backbones=resnet10t,regnety_002", "emotions=anger"]
     found = load_settings(FinetuneSettings, None, written)
     assert (found.backbones, found.emotions) == (["resnet10t", "regnety_002"], ["anger"])
+
+
+def test_what_a_cache_may_hold_is_set_as_in_pretraining() -> None:
+    given = ["cache=/tmp/kept", "cache_gb=0"]
+    for model, name in ((FinetuneSettings, "finetune.yaml"), (ProbeSettings, "probe.yaml")):
+        found = load_settings(model, name, given)
+        assert (found.cache, found.cache_gb) == (Path("/tmp/kept"), 0)
+        assert opener(found).keywords == {"cache_dir": Path("/tmp/kept"), "cache_gb": 0}  # type: ignore[attr-defined]

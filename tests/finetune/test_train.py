@@ -17,9 +17,11 @@ from torch import Tensor
 from corpus.labels import LabelTable
 from corpus.waveforms import Clip, open_waveforms
 from finetune.checkpoint import load_model
+from finetune.head import fit_head
 from finetune.settings import FinetuneSettings
 from finetune.train import Member, Task, train_member
 from pretrain.checkpoint import load_encoder
+from pretrain.lost import TooManyLost
 from probe.embed import embed_clips
 from probe.speakers import voice_hits, voice_task
 
@@ -203,3 +205,20 @@ def test_a_member_is_trained_again_bit_for_bit_from_its_seed(train: Train, score
     score_epochs(2.0, 2.0)
     (_, first), (_, second) = train(epochs=1, seed=3), train(epochs=1, seed=3)
     assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
+
+
+def test_clips_lost_in_training_end_it_where_they_are_more_than_asked(
+    train: Train, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / f"{clip:02}.wav" for clip in range(len(task.store))]
+    for clip, path in enumerate(paths):
+        sf.write(path, task.store.waveform(clip), 16_000)
+    store = open_waveforms([Clip(path) for path in paths], tmp_path / "cache", 1, cache_gb=0)
+
+    def fit_and_lose(*given: object) -> float:
+        paths[int(task.train[0])].unlink(missing_ok=True)
+        return fit_head(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("finetune.train.fit_head", fit_and_lose)
+    with pytest.raises(TooManyLost, match=r"the share of 0\.07 that max_lost allows"):
+        train(task=replace(task, store=store), max_lost=0.07)

@@ -1,5 +1,7 @@
 """Windows cover a clip, and a clip's embedding does not depend on its neighbours."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.special
@@ -130,3 +132,13 @@ def test_noisy_or_stays_finite_where_windows_are_sure():
     sure = np.array([[60.0, -60.0], [50.0, -80.0]])
     joined = join_windows(sure, np.array([0, 0]), "noisy_or")
     assert np.isfinite(joined).all() and joined[0, 0] > 50 and joined[0, 1] == pytest.approx(-60, abs=1e-6)
+
+
+def test_a_recording_that_is_gone_on_the_way_is_named(encoder: Encoder, tmp_path: Path) -> None:
+    for clip in range(2):
+        sf.write(tmp_path / f"{clip}.wav", 0.1 * np.random.default_rng(clip).normal(size=RATE), RATE)
+    clips = [Clip(tmp_path / f"{clip}.wav") for clip in range(2)]
+    uncached = open_waveforms(clips, tmp_path / "cache", 1, cache_gb=0)
+    (tmp_path / "1.wav").unlink()
+    with pytest.raises(EmoclrError, match=r"1\.wav: "):
+        embed_clips(encoder, uncached, 1.0, 0.5, precision="fp32")
