@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
@@ -24,6 +24,9 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    elsewhere: ClassVar[dict[str, str]] = {}
+    """What other commands call keys of these settings."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -113,7 +116,15 @@ def validate(model: type[S], content: dict[str, Any], source: str, sources: dict
             if problem["type"] == "extra_forbidden":
                 known = _known_keys(model, problem["loc"][:-1])
                 last = str(problem["loc"][-1])
-                lines.append(f"{where}: unknown key '{key}'{perhaps(last, known)}; known are {', '.join(known)}")
+                meant = model.elsewhere.get(key)
+                guess = f" (perhaps '{meant}'?)" if meant else perhaps(last, known)
+                lines.append(f"{where}: unknown key '{key}'{guess}; known are {', '.join(known)}")
+            elif problem["type"] == "model_type":
+                known = _known_keys(model, problem["loc"])
+                typed = all(isinstance(part, str) for part in problem["loc"])
+                guess = f" (perhaps '{key}.{known[0]}={problem['input']}'?)" if typed else ""
+                keys = ", ".join(known)
+                lines.append(f"{where}: {key}: is a group of keys, not {problem['input']!r}{guess}: {keys}")
             else:
                 message = problem["msg"]
                 own = message.removeprefix("Value error, ")

@@ -1,7 +1,7 @@
 """The settings of `finetune`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,7 @@ from configs.settings import Settings
 from corpus.lengths import Joined
 from pretrain.lost import MAX_LOST
 from probe.metrics import POSITIVE_SHARE
+from probe.settings import Fraction
 
 # What may differ between a run and its resumption without changing what its members learn.
 FREE_TO_CHANGE = frozenset(
@@ -29,8 +30,6 @@ FREE_TO_CHANGE = frozenset(
     }
 )
 
-Fraction = Annotated[float, Field(gt=0, le=1)]
-
 
 class MixSettings(Settings):
     """Two clips of a batch at once; both emotions are heard. Quieter ones are `augment.background`, which is not."""
@@ -47,6 +46,8 @@ class JoinSettings(Settings):
 
 class FinetuneSettings(Settings):
     """What is trained from what, how, and how it is scored."""
+
+    elsewhere: ClassVar[dict[str, str]] = {"window_s": "crop_s"}
 
     emotions: list[str] | None = Field(None, description="columns of the labels; None finds them by their values")
     folds: int | None = Field(None, ge=2, description="None: the split column where there is one, else one split")

@@ -3,10 +3,20 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from configs.settings import Settings
 from probe.metrics import POSITIVE_SHARE
+
+
+def _part(value: object) -> object:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ValueError("a part of the labels is a number above 0 and at most 1, such as 0.1") from None
+
+
+Fraction = Annotated[float, BeforeValidator(_part), Field(gt=0, le=1)]
 
 
 class ProbeSettings(Settings):
@@ -25,7 +35,7 @@ class ProbeSettings(Settings):
     bootstrap_resamples: int = Field(1000, ge=20, description="resamples of speakers behind each interval")
     stress: bool = Field(False, description="score once more under noise, a telephone, mp3, a room, other gains")
     egemaps: bool = Field(True, description="the baseline of that name, where openSMILE is installed")
-    fractions: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
+    fractions: list[Fraction] | None = Field(
         None, description="label efficiency: parts of the training clips to fit to; None: only all"
     )
     fraction_seeds: int = Field(5, ge=1, description="how often each part is drawn")

@@ -70,3 +70,17 @@ def test_what_a_cache_may_hold_is_set_as_in_pretraining() -> None:
         found = load_settings(model, name, given)
         assert (found.cache, found.cache_gb) == (Path("/tmp/kept"), 0)
         assert opener(found).keywords == {"cache_dir": Path("/tmp/kept"), "cache_gb": 0}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("window_s=2", "unknown key 'window_s' (perhaps 'crop_s'?)"),
+        ("mix=0.5", "mix: is a group of keys, not 0.5 (perhaps 'mix.p=0.5'?): p, max_below_db"),
+        ("fractions=abc", "a part of the labels is a number above 0 and at most 1, such as 0.1, not 'abc'"),
+    ],
+)
+def test_what_was_probably_meant_is_told(override: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(FinetuneSettings, "finetune.yaml", [override])
+    assert told in str(caught.value)
