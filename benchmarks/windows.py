@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from corpus.labels import LabelTable, read_labels
-from corpus.lengths import Short, fill_to
+from corpus.lengths import Joined, Short, fill_to
 from corpus.splits import speaker_folds
 from corpus.waveforms import WaveformStore, clips_of, open_waveforms
 from pretrain.checkpoint import load_encoder, untrained_encoder
 from pretrain.encoder import Encoder
-from probe.embed import window_starts
+from probe.embed import join_windows, window_starts
 from probe.linear import LinearProbe
 from probe.metrics import POSITIVE_SHARE
 
@@ -77,28 +77,30 @@ def window_table(encoder: Encoder, store: WaveformStore, table: LabelTable) -> N
     means = np.stack([windows[owner == clip].mean(0) for clip in range(len(store))])
     probe = probe_of(means, table)
     said = probe.predict_proba(windows)
+    said = np.clip(said, 1e-9, 1 - 1e-9)
+    logits = np.log(said) - np.log1p(-said)
     held_out = table.rows_of("validation")
-    alone = [(said[owner == clip], table.targets[clip]) for clip in held_out]
+    alone = [(logits[owner == clip], table.targets[clip]) for clip in held_out]
     pairs = []
     generator = np.random.default_rng(SEED)
     speakers = np.array(table.speakers)
     for clip in held_out:
         other = generator.choice(held_out[(speakers[held_out] == speakers[clip]) & (held_out != clip)])
-        both = np.concatenate([said[owner == clip], said[owner == other]])
+        both = np.concatenate([logits[owner == clip], logits[owner == other]])
         pairs.append((both, np.maximum(table.targets[clip], table.targets[other])))
     print("\n| windows become one answer by | clips | two clips in one recording |\n| --- | --- | --- |", flush=True)
-    for name, combine in COMBINED.items():
+    for how in get_args(Joined):
         cells = [
-            scores(np.stack([t for _, t in kind]), np.stack([combine(w) for w, _ in kind])) for kind in (alone, pairs)
+            scores(np.stack([target for _, target in kind]), joined([found for found, _ in kind], how))
+            for kind in (alone, pairs)
         ]
-        print(f"| {name} | {cells[0]} | {cells[1]} |", flush=True)
+        print(f"| {how} | {cells[0]} | {cells[1]} |", flush=True)
 
 
-COMBINED = {
-    "mean": lambda said: said.mean(0),
-    "max": lambda said: said.max(0),
-    "noisy_or": lambda said: 1 - np.prod(1 - said, axis=0),
-}
+def joined(recordings: list[Array], how: Joined) -> Array:
+    """Returns (recordings, emotions) of the logits (windows, emotions) of each, by the join that finetune uses."""
+    positions = np.repeat(np.arange(len(recordings)), [len(windows) for windows in recordings])
+    return join_windows(np.concatenate(recordings), positions, how)
 
 
 def embed(encoder: Encoder, crops: list[NDArray[np.float32]]) -> Array:
