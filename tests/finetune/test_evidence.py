@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from finetune.checkpoint import ModelCard, load_model
 from finetune.ensemble import ensembles_of
 from finetune.labelled import Labelled, open_labelled
-from finetune.members import best_backbone, train_members
+from finetune.members import train_members, train_seeds_of_best
 from finetune.resume import finished_member
 from finetune.settings import FinetuneSettings
 from finetune.starts import find_starts
@@ -45,7 +45,7 @@ def with_other_labels(source: Path, orders: Mapping[str, tuple[int, ...]], name:
 def test_nothing_is_chosen_on_the_speakers_who_are_scored(
     pretrained: Path, write_labels: Callable[..., Path], settings: Settings, tmp_path: Path
 ) -> None:
-    chosen = settings(folds=2, epochs=1, ensemble="weighted")
+    chosen = settings(folds=2, epochs=1, ensemble="weighted", compare_seeds=2)
     starts = find_starts([pretrained], chosen)
     # Labels that cannot be learned leave everything to be chosen.
     orders = [(0, 1, 2, 3), (2, 0, 3, 1), (3, 2, 1, 0), (1, 3, 0, 2), (2, 3, 0, 1), (1, 0, 3, 2)]
@@ -62,7 +62,8 @@ def test_nothing_is_chosen_on_the_speakers_who_are_scored(
         (together,) = ensembles_of(members, tasks, "weighted", chosen.positive_share)
         cards = [chosen_of(member.card) for folds in members.values() for member in folds]
         joint = [together.weights.tolist(), together.thresholds.tolist(), together.test.tolist()]
-        return [cards, joint, best_backbone(members, 0)]
+        (seeds,) = train_seeds_of_best(out, tasks, starts, chosen, members, n_seeds=2)
+        return [cards, joint, seeds.backbone, [chosen_of(member.card) for member in seeds.members]]
 
     assert [task.test.tolist() for task in wrong.tasks] == [task.test.tolist() for task in honest.tasks]
     turned = (wrong.tasks[0].targets != honest.tasks[0].targets).any(axis=1)
