@@ -101,24 +101,23 @@ def _seeds(settings: FinetuneSettings) -> str:
     first, *others = settings.network_seeds
     if not others:
         return f"The seed of all that is drawn is {first}."
-    return f"Networks are trained with seeds {first} to {others[-1]}; that of all else that is drawn is {first}."
+    return f"Networks are trained with seeds {first} to {others[-1]}; the seed of all else that is drawn is {first}."
 
 
 def _more(settings: FinetuneSettings, unit: str) -> str:
     """Returns what else was trained, and what of it was chosen."""
-    compared = settings.compare_seeds
-    return "".join(
-        told
-        for told, asked in (
-            (f" Different backbones are compared with {compared} seeds of the one that is best there.", compared),
-            (
-                " A second round was trained with unlabeled recordings that the first was sure of; how sure it has to "
-                f"be, and which of the two rounds is reported, was chosen on validation {unit}, too.",
-                settings.unlabeled,
-            ),
+    told = ""
+    if settings.compare_seeds:
+        told += (
+            f" Different backbones are compared with {settings.compare_seeds} seeds of the best of them on validation "
+            f"{unit}."
         )
-        if asked
-    )
+    if settings.unlabeled:
+        told += (
+            " A second round adds unlabeled recordings that the first is sure of; how sure it has to be, and which of "
+            f"the two rounds is reported, is chosen on validation {unit}, too."
+        )
+    return told
 
 
 def comparison_notes(starts_pretrained: bool, settings: FinetuneSettings) -> list[str]:
