@@ -121,7 +121,7 @@ def _copies(members: Members, seeds: Sequence[Seeds] | None, n_folds: int) -> li
         backbones = list(dict.fromkeys(map(backbone_of, members)))
         groups = {f"seeds of {name} in the ensemble": seeds_of(members, name, fold) for name in backbones}
         if seeds:
-            groups[f"seeds of {seeds[fold].backbone} compared with"] = list(seeds[fold].members)
+            groups[f"seeds of {seeds[fold].backbone} to compare with"] = list(seeds[fold].members)
         where = f"Fold {fold + 1}: " if n_folds > 1 else ""
         found += [f"{where}{told}." for what, some in groups.items() if (told := same_networks(what, some))]
     return found

@@ -58,5 +58,5 @@ def test_seeds_that_are_one_head_are_not_set_against_backbones_in_silence() -> N
     members = {"a": [member(0, "a")], "b": [member(1, "b", 1)]}
     seeds = [Seeds("a", [member(0, "a"), member(0, "a"), member(2, "c", 2)])]
     section = ensemble_section(truth, members, [task], FinetuneSettings(), members, seeds)
-    assert "2 of the 3 seeds of a compared with are the same network, the head alone" in section.text
+    assert "2 of the 3 seeds of a to compare with are the same network, the head alone" in section.text
     assert section.data["seeds_best_epochs"] == [[0, 0, 2]]
