@@ -106,7 +106,8 @@ def run_command(work: Callable[[argparse.Namespace], int | None], arguments: arg
         if arguments.debug:
             raise
         if is_first_process() or not error.told_by_the_first:
-            console().print(f"error: {error}", markup=False)
+            # Being stopped when asked to is no error.
+            console().print(f"{error}" if error.exit_code == 130 else f"error: {error}", markup=False)
         return error.exit_code
     except KeyboardInterrupt:
         say("interrupted")

@@ -6,9 +6,11 @@ from typing import Any
 
 from pytorch_lightning import Callback
 
+from augment.waveform import WaveformAugmentation
 from configs.console import say, track
 from configs.errors import ConfigError, EmoclrError
 from configs.files import sweep, write_text, write_yaml
+from corpus.tars import is_tar
 from pretrain.callbacks import RESUME, Progress, Saver, tell_of_contrast, writing_into
 from pretrain.card import RUN, RunCard, check_learned_from, digests_of, placed, went_on
 from pretrain.changes import check_changes
@@ -44,14 +46,13 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
         allow_change: settings that may differ from those the run began with; `data` may then be other recordings.
 
     Raises:
-        ConfigError: timm has no such backbone, images are too small for it, a run is in the way, the settings differ
-            from the run to resume, or the corpus is too small.
+        ConfigError: there is no such backbone, transform or recording, images are too small for a backbone, a run is in
+            the way, the settings differ from the run to resume, or the corpus is too small.
         EmoclrError: nothing could be read, or the run failed; the message says what to do.
         Interrupted: Ctrl-C or SIGTERM; everything is saved.
     """
     out = settings.out
-    for name in settings.backbones:
-        check_backbone_name(name)
+    _check_at_once(settings)
     earlier = earlier_encoders(settings)
     ranks = count_ranks(settings)
     if ranks > 1 and settings.max_bad_steps:
@@ -99,6 +100,17 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
         # Where the folder is gone, the run has ended because of that.
         if first and source.lost and out.is_dir():
             _write_set_aside(out, source)
+
+
+def _check_at_once(settings: PretrainSettings) -> None:
+    """Raises ConfigError for what can be told before any work: names of backbones, transforms, and places."""
+    for name in settings.backbones:
+        check_backbone_name(name)
+    WaveformAugmentation(settings.augment.transforms, settings.spectrogram.sample_rate)
+    asked = [place for place in settings.data if not is_tar(place)]
+    for place in (*asked, settings.monitor, settings.supervised):
+        if place is not None and not Path(place).exists():
+            raise ConfigError(f"{place}: no such file or folder")
 
 
 def _train(

@@ -91,7 +91,7 @@ def test_an_interrupted_run_ends_as_if_it_had_never_stopped(
 def test_ctrl_c_says_what_is_saved_and_how_to_go_on(stopped: Any) -> None:
     assert stopped.code == 130
     assert stopped.told.endswith(
-        "error: stopped; 1 of 2 members are finished and saved; go on with the same command and --resume\n"
+        "stopped; 1 of 2 members are finished and saved; go on with the same command and --resume\n"
     )
     assert (stopped.out / FIRST / "model.yaml").is_file() and not (stopped.out / SECOND / "model.yaml").exists()
 

@@ -40,7 +40,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_the_run_ends_as_it_would_have(comman
     assert first == "in the second step\n", told
     assert process.returncode == 130, told
     assert "SIGINT: saving after this step (again to stop at once)" in told
-    assert told.endswith("error: test_resnet: saved at step 2 of 6; go on with the same command and --resume\n")
+    assert told.endswith("\ntest_resnet: saved at step 2 of 6; go on with the same command and --resume\n")
     assert "Traceback" not in told
     assert run(tmp_path / "run", "--resume").code == 0
     resumed, expected = (out / "test_resnet" / WEIGHTS for out in (tmp_path / "run", finished.out))
@@ -53,13 +53,16 @@ def test_ctrl_c_saves_says_how_to_go_on_and_the_run_ends_as_it_would_have(comman
         ("temprature=0.1", "the command line: unknown key 'temprature' (perhaps 'temperature'?)"),
         ("epochs=0", "the command line: epochs: "),
         ("batch_size=10", "batch_size 10 is no multiple of speakers_per_batch 4"),
-        ("data=nowhere", "nowhere"),
+        ("data=nowhere", "nowhere: no such file or folder"),
+        ("monitor=nowhere.csv", "nowhere.csv: no such file or folder"),
+        ("augment.transforms=[{name: Gain, min_gain: 3}]", "Gain: unknown key 'min_gain' (perhaps 'min_gain_db'?)"),
         ("splits=test,dev", "splits"),
     ],
 )
 def test_settings_that_cannot_be_are_two_and_make_nothing(run, tmp_path, override, told):
     ran = run(tmp_path / "run", override)
     assert ran.code == 2 and told in ran.told
+    assert "trying" not in ran.told and "decoding" not in ran.told
     assert not (tmp_path / "run").exists()
 
 
