@@ -122,7 +122,7 @@ def went_on(then: RunCard, now: RunCard, steps: dict[str, int]) -> RunCard:
         now: with the settings and the recordings it goes on with.
         steps: of each backbone that was saved.
     """
-    changed = differences(placed(then.settings), now.settings)
+    changed = differences(placed(then.settings), placed(now.settings))
     changed.pop("out", None)  # a folder that was moved is the same run
     for key in ("corpus_fingerprint", "ranks"):
         before, after = getattr(then, key), getattr(now, key)
