@@ -9,9 +9,9 @@ from typing import Any, Literal, Protocol
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from configs.errors import ConfigError, EmoclrError
