@@ -78,7 +78,7 @@ def test_speakers_splits_and_groups_come_with_the_clips(prepare, crema_d):
     assert table.speakers == ["1001", "1001", "1005", "1006"]
     assert table.splits == ["validation", "validation", "test", "validation"]
     assert table.groups == {
-        "original": ["NEU", "HAP", "SAD", "ANG"],
+        "original": ["HAP", "NEU", "SAD", "ANG"],
         "language": ["english"] * 4,
         "sex": ["male", "male", "female", "female"],
         "age": ["50-59", "50-59", "20-29", "20-29"],

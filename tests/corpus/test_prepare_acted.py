@@ -29,7 +29,7 @@ def test_ravdess_speech_and_song_are_complete_apart_and_together(copy_of, prepar
     folder = copy_of(*ravdess_names(), "Video/01-01-06-01-02-01-12.wav")
     speech, notes = prepare("ravdess", folder)
     assert len(speech) == 1440 and speech.targets.sum(axis=0).tolist() == [96, *[192] * 7]
-    assert notes.startswith("all 1,440 clips are here\n1 recordings left out")
+    assert notes.startswith("all 1,440 clips are here\n1 recording left out")
     assert "1,012 clips left out that are not speech" in notes
     song, _ = prepare("ravdess", folder, "song")
     assert song.emotions == ["neutral", "calm", "happiness", "sadness", "anger", "fear"]
