@@ -115,9 +115,9 @@ def test_the_time_that_other_callbacks_take_is_neither_waiting_nor_training(run,
     """A hundred hours for the start of a callback and for every save."""
     save, start = AtomicCheckpointIO.save_checkpoint, Saver.on_train_start
 
-    def save_slowly(self, *given):
+    def save_slowly(self, *given, **named):
         clock[0] += 360_000
-        save(self, *given)
+        save(self, *given, **named)
 
     def start_slowly(self, *given):
         clock[0] += 360_000

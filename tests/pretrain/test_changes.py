@@ -23,7 +23,11 @@ def weights_of(out):
     [
         ("temperature=0.3", "temperature: 0.15 then, 0.3 now. --allow-change temperature goes on"),
         ("augment.nearby_s=1", "augment.nearby_s: 0.2 then, 1.0 now. --allow-change augment.nearby_s goes on"),
-        ("optimizer=sgd", "optimizer: 'adamw' then, 'sgd' now. optimizer cannot change (the state"),
+        (
+            "optimizer=sgd",
+            "optimizer: 'adamw' then, 'sgd' now; learning_rate: 0.001 then, 0.03 now; weight_decay: 0.05 then, 0.0001 "
+            "now. optimizer cannot change (the state",
+        ),
     ],
 )
 def test_a_run_does_not_go_on_with_other_settings(stopped, run, change, told):
