@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
+    from corpus.wording import count_of
     from finetune.checkpoint import load_ensemble
     from predict.run import choose_device, predict
     from predict.tables import errors_path, write_predictions
@@ -35,8 +36,8 @@ def _predict(arguments: argparse.Namespace) -> int:
         say(f"note: {note}")
     found = predict(ensemble, card, arguments.recordings, timeline=arguments.timeline, device=choose_device())
     write_predictions(found, arguments.out, arguments.format)
-    files = len({answer.path for answer in found.answers})
-    say(f"{files} recording{'s' if files != 1 else ''}, {len(found.answers)} rows: {arguments.out}")
+    files = count_of(len({answer.path for answer in found.answers}), "recording")
+    say(f"{files}, {count_of(len(found.answers), 'row')}: {arguments.out}")
     for emotion in found.emotions:
         count = sum(emotion in answer.emotions for answer in found.answers)
         say(f"  {emotion}: {count}")

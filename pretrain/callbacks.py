@@ -61,11 +61,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """
         try:
             loaded: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
-        except Exception as error:
-            reason = str(error).partition("\n")[0]
+        except Exception as error:  # torch's own words advise to unpickle it all the same
             raise CheckpointError(
-                f"{path}: is not the resume file that was saved here ({type(error).__name__}: {reason}); without it, "
-                "--resume starts this backbone anew"
+                f"{path}: is not the resume file that was saved here: it was truncated or changed, or holds more than "
+                "tensors and plain values; without it, --resume starts this backbone anew"
             ) from error
         return loaded
 

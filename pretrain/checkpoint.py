@@ -160,10 +160,14 @@ def load_into(module: nn.Module, path: Path, sha256: str) -> None:
     Raises:
         CheckpointError: the file is missing, is not the one the card describes, or holds other tensors.
     """
-    try:
-        module.load_state_dict(load_tensors(path, sha256))
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: its tensors do not fit the architecture of its card: {error}") from error
+    tensors = load_tensors(path, sha256)
+    stored, own = ({(name, tensor.shape) for name, tensor in state.items()} for state in (tensors, module.state_dict()))
+    if wrong := {name for name, _ in stored ^ own}:
+        raise CheckpointError(
+            f"{path}: its tensors do not fit the architecture of its card: {len(wrong)} are missing, of another size "
+            f"or too many, such as {min(wrong)}"
+        )
+    module.load_state_dict(tensors)
 
 
 def load_tensors(path: Path, sha256: str) -> dict[str, Tensor]:
