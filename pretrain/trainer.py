@@ -76,14 +76,15 @@ def _trainer(settings: TrainerSettings, **more: Any) -> pl.Trainer:
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
-    devices, num_nodes = devices_and_nodes(settings.devices, settings.num_nodes, launched())
+    found = launched()
+    devices, num_nodes = devices_and_nodes(settings.devices, settings.num_nodes, found)
     place: dict[str, Any] = {"accelerator": settings.accelerator, "devices": devices, "num_nodes": num_nodes}
     try:
         trainer = pl.Trainer(**place, enable_checkpointing=False, **more)
     except (MisconfigurationException, ValueError, ImportError) as error:  # the last of tpu without torch_xla
         asked = " ".join(f"{key}={value}" for key, value in place.items())
         raise ConfigError(f"{asked}: {' '.join(str(error).split())}") from error
-    ranks, found = trainer.num_devices * trainer.num_nodes, launched()
+    ranks = trainer.num_devices * trainer.num_nodes
     # Each of them would train by itself, and write into the same folder.
     if found and found.processes != ranks:
         raise ConfigError(

@@ -9,10 +9,10 @@ from configs.settings import Settings
 from probe.metrics import POSITIVE_SHARE
 
 
-def _part(value: object) -> object:
+def _part(value: object) -> float:
     try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        return float(str(value))
+    except ValueError:
         raise ValueError("a part of the labels is a number above 0 and at most 1, such as 0.1") from None
 
 
