@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from augment.waveform import WaveformAugmentation
 from configs.console import say, track
 from configs.errors import ConfigError
 from configs.files import write_yaml
@@ -68,7 +69,7 @@ def finetune(
         test: labels.csv of another corpus, which the ensemble is scored on, too.
 
     Raises:
-        ConfigError: nothing to start from, or nothing to compare with.
+        ConfigError: nothing to start from, nothing to compare with, or no such transform.
         EmoclrError: no checkpoint, no usable labels, no readable clips, a run in the way, or one of other settings.
         Interrupted: Ctrl-C or SIGTERM; the members that are finished are saved.
     """
@@ -77,6 +78,7 @@ def finetune(
     starts = find_starts(sources, settings)
     _check_comparisons(starts, settings)
     # Before anything that takes long.
+    WaveformAugmentation(settings.augment.transforms, settings.spectrogram.sample_rate)
     other_labels = read_labels(test) if test else None
     for start in track(starts, "trying encoders"):
         start.check(settings)

@@ -41,6 +41,7 @@ def test_an_ensemble_is_not_overwritten(run: Callable[..., Any], finetuned: Any,
         (["folds=1"], 2, "folds"),
         (["ensemble=median"], 2, "ensemble"),
         (["backbones=[test_resnet,test_resnet]"], 2, "test_resnet"),
+        (["augment.transforms=[{name: Gain, min_gain: 3}]", "backbones=[test_resnet]"], 2, "perhaps 'min_gain_db'?"),
         (["backbones=[resnet_of_dreams]"], 2, "timm has no such model"),
         (["--config", "finetun.yaml"], 2, "perhaps 'finetune.yaml'?"),
         (["--from", "nowhere"], 1, "nowhere: no such folder"),
@@ -53,7 +54,7 @@ def test_an_ensemble_is_not_overwritten(run: Callable[..., Any], finetuned: Any,
 def test_what_is_wrong_is_told(run: Callable[..., Any], tmp_path: Path, words: list[str], code: int, told: str) -> None:
     ran = run(tmp_path / "out", *words)
     assert (ran.code, told in ran.told) == (code, True), ran.told
-    assert "Traceback" not in ran.told
+    assert "Traceback" not in ran.told and "head alone" not in ran.told
     assert not (tmp_path / "out/ensemble.yaml").exists()
 
 
