@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 # The folder of this script would be looked through first, and it holds a file that is called like a package.
@@ -30,6 +31,7 @@ from pretrain.checkpoint import load_encoder, untrained_encoder
 from pretrain.encoder import Encoder
 from pretrain.run import pretrain
 from pretrain.settings import PretrainSettings
+from pretrain.trainer import device_of
 from probe.embed import embed_clips
 from probe.linear import LinearProbe
 from probe.metrics import POSITIVE_SHARE
@@ -63,10 +65,10 @@ def main() -> None:
             (folder,) = pretrain(settings)
             minutes = (time.monotonic() - began) / 60
             encoder, card = load_encoder(folder)
+            score = partial(scored, window_s=settings.crop_s, store=store, table=table, device=device_of(settings))
             if place == 0:
-                twin = untrained_encoder(card, SEED)
-                print(f"| untrained | 0 | | {scored(twin, settings.crop_s, store, table)} | 0 |", flush=True)
-            found = scored(encoder, settings.crop_s, store, table)
+                print(f"| untrained | 0 | | {score(untrained_encoder(card, SEED))} | 0 |", flush=True)
+            found = score(encoder)
             accuracy = latest_accuracy(folder)
             print(f"| {title} | {card.step:,} | {accuracy:.2f} | {found} | {minutes:.0f} |", flush=True)
 
@@ -87,9 +89,9 @@ def settings_of(arguments: argparse.Namespace, out: Path, overrides: list[str]) 
     return load_settings(PretrainSettings, arguments.config, [*given, f"epochs={epochs}", *overrides])
 
 
-def scored(encoder: Encoder, window_s: float, store: WaveformStore, table: LabelTable) -> str:
+def scored(encoder: Encoder, window_s: float, store: WaveformStore, table: LabelTable, device: str) -> str:
     """Returns the macro AUROC on validation speakers and the accuracy of the speaker probe, as two cells."""
-    features = embed_clips(encoder, store, window_s, window_s / 2).astype(np.float64)
+    features = embed_clips(encoder, store, window_s, window_s / 2, device=device).astype(np.float64)
     fitted, held_out = table.rows_of("train"), table.rows_of("validation")
     folds = speaker_folds(table.select(fitted), 5, SEED)
     probe = LinearProbe(single_label=False).fit(features[fitted], table.targets[fitted], folds)

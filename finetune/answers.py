@@ -11,13 +11,14 @@ from finetune.train import Member
 from probe.embed import embed_clips
 
 
-def answers_of(members: Sequence[Member], store: Waveforms, what: str) -> Array:
+def answers_of(members: Sequence[Member], store: Waveforms, what: str, device: str) -> Array:
     """Returns the calibrated probabilities of each member for every clip of a store, (members, clips, emotions).
 
     Args:
         members: trained; each hears a clip as it was trained to.
         store: the clips.
         what: they are, for the progress.
+        device: "cpu" or "cuda".
     """
     answers = []
     for member in members:
@@ -28,6 +29,7 @@ def answers_of(members: Sequence[Member], store: Waveforms, what: str) -> Array:
             card.window_s,
             card.hop_s,
             description=f"{card.encoder.backbone}: {what}",
+            device=device,
             short=card.short,
             joined=card.windows,
         )

@@ -9,6 +9,7 @@ from augment.settings import AugmentSettings, SpectrogramSettings
 from configs.settings import Settings
 from corpus.lengths import Joined
 from pretrain.lost import MAX_LOST
+from pretrain.settings import Accelerator
 from probe.metrics import POSITIVE_SHARE
 from probe.settings import Fraction
 
@@ -116,7 +117,7 @@ class FinetuneSettings(Settings):
 
     seed: int = Field(0, ge=0)
     workers: int | None = Field(None, ge=0, description="data processes; null for one a spare core, at most 8")
-    accelerator: str = "auto"
+    accelerator: Accelerator = "auto"
     devices: Literal[1] = 1
     num_nodes: Literal[1] = 1
 

@@ -12,6 +12,7 @@ from finetune.evidence import model_rows
 from finetune.members import Members
 from finetune.settings import FinetuneSettings
 from finetune.train import Member, Task
+from pretrain.trainer import device_of
 from probe.scores import Prediction, Truth
 from probe.sections import Section
 from probe.stress import stress_section, tell_cost
@@ -33,18 +34,18 @@ def stress_members(
     answers = []
     for condition in CONDITIONS:
         say(f"stress: {condition.label}")
-        stressed = _stressed(members, tasks, condition, settings.seed)
+        stressed = _stressed(members, tasks, condition, settings)
         answers.append((condition, model_rows(stressed, tasks, settings)))
     return stress_section(truth, [model for model in models if model.name in {models[0].name, *members}], answers)
 
 
-def _stressed(members: Members, tasks: Sequence[Task], condition: Condition, seed: int) -> Members:
+def _stressed(members: Members, tasks: Sequence[Task], condition: Condition, settings: FinetuneSettings) -> Members:
     """Returns the members with what they say of the test clips under a condition in place of what they said."""
     found: dict[str, list[Member]] = {name: [] for name in members}
     for fold, task in enumerate(tasks):
         of_fold = [folds[fold] for folds in members.values()]
-        store = StressedStore(task.store, task.test, condition, seed)
-        said = answers_of(of_fold, store, condition.label)  # (members, clips, emotions)
+        store = StressedStore(task.store, task.test, condition, settings.seed)
+        said = answers_of(of_fold, store, condition.label, device_of(settings))  # (members, clips, emotions)
         for name, member, test in zip(members, of_fold, said, strict=True):
             found[name].append(replace(member, test=test))
     return found

@@ -26,7 +26,7 @@ from pretrain.checkpoint import save_tensors
 from pretrain.data import BatchOrder, ViewDataset, ViewLoader, default_workers
 from pretrain.encoder import Encoder
 from pretrain.lost import LostClips
-from pretrain.trainer import fit, make_trainer
+from pretrain.trainer import device_of, fit, make_trainer
 from probe.embed import Embeddings, embed_clips
 from probe.metrics import tune_thresholds
 from probe.speakers import VoiceTask, voice_hits
@@ -110,7 +110,14 @@ def train_member(
     model = EmotionModel(encoder, len(task.emotions))
     weights = positive_weights(torch.from_numpy(task.targets[task.train]), settings.max_positive_weight)
     loss = EmotionLoss(settings, weights)
-    hear = functools.partial(embed_clips, store=task.store, window_s=crop_s, hop_s=hop_s, short=settings.augment.short)
+    hear = functools.partial(
+        embed_clips,
+        store=task.store,
+        window_s=crop_s,
+        hop_s=hop_s,
+        device=device_of(settings),
+        short=settings.augment.short,
+    )
     if settings.freeze == "none" and not heard_before:
         settle_statistics(encoder, task.store, task.train, _views(encoder, settings, crop_s), settings.batch_size)
     embeddings = [hear(encoder, description=f"{name}: embedding")]
@@ -132,6 +139,7 @@ def train_member(
             else:
                 joined = hear(model, description=f"{name}: windows", joined=settings.windows)
                 logits = joined.astype(np.float64)
+                model.cpu()
             model.head.linear.bias.add_(shift)
         return logits
 
@@ -145,6 +153,7 @@ def train_member(
         embeddings.append(hear(encoder, description=f"{name}: scoring"))
         shift = _shift_of(loss, task, logits_of(embeddings[1]), combined=settings.combines)
         after = _calibrated(task, answers_of(embeddings[1], shift), settings)
+    model.cpu()
     with torch.no_grad():
         model.head.linear.bias.sub_(shift)
     voices = _voices(task, embeddings, settings.seed, name)

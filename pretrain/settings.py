@@ -10,6 +10,7 @@ from augment.settings import ViewSettings
 from pretrain.lost import MAX_LOST
 
 Split = Literal["train", "validation", "test"]
+Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"]
 
 
 def _place(value: object) -> object:
@@ -91,7 +92,7 @@ class PretrainSettings(ViewSettings):
     workers: int | None = Field(None, ge=0, description="data processes; null for one a spare core, at most 8")
     devices: Annotated[int, Field(ge=1)] | Literal["auto"] = Field("auto", description="on each machine")
     num_nodes: int = Field(1, ge=1, description="machines")
-    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"] = "auto"
+    accelerator: Accelerator = "auto"
     log_every_steps: int = Field(10, ge=1)
     save_every_steps: int = Field(200, ge=1)
 

@@ -48,7 +48,7 @@ def make_trainer(folder: Path, backbone: nn.Module, settings: TrainerSettings, c
         ConfigError: there are no such devices, or not as many as processes that were started.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    kind = "cuda" if settings.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available() else "cpu"
+    kind = device_of(settings)
     return _trainer(
         settings,
         default_root_dir=folder,
@@ -61,6 +61,11 @@ def make_trainer(folder: Path, backbone: nn.Module, settings: TrainerSettings, c
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
+
+
+def device_of(settings: TrainerSettings) -> Literal["cuda", "cpu"]:
+    """Returns where what belongs to a training and is none, such as embedding, is done: on its GPU, else the CPU."""
+    return "cuda" if settings.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available() else "cpu"
 
 
 def count_ranks(settings: TrainerSettings) -> int:

@@ -106,7 +106,7 @@ def test_the_difference_is_that_of_the_two_rounds_on_the_scored_clips(ran: Any, 
 def test_members_answer_for_other_clips_as_they_did_for_their_own(ran: Any, task: Task, store: WaveformStore) -> None:
     member = finished_member(ran[0].out / "test_resnet")
     assert member is not None
-    np.testing.assert_allclose(answers_of([member], store, "again")[0][task.test], member.test, atol=1e-5)
+    np.testing.assert_allclose(answers_of([member], store, "again", "cpu")[0][task.test], member.test, atol=1e-5)
 
 
 def test_a_finished_second_round_is_not_trained_again_and_other_recordings_are_refused(
