@@ -182,3 +182,19 @@ def test_parameters_that_a_transform_does_not_take_are_told(transform, told):
 def test_a_transform_that_is_none_is_told():
     with pytest.raises(ConfigError, match=r"augment\.transforms: audiomentations has no VerticalFlip"):
         chain({"name": "VerticalFlip"})
+
+
+@pytest.mark.parametrize("name", ["Equalizer", "LowShelfFilter", "HighShelfFilter", "PeakingFilter"])
+def test_what_a_filter_rings_on_with_in_silence_ends_in_zeros(name, voice):
+    """Numbers too small for a processor to be quick at cost twenty times the filter itself."""
+    sound = np.concatenate([voice(145), np.zeros(5 * RATE, np.float32)])
+    filtered = chain({"name": name, "p": 1})(sound, seeds(0))
+    smallest = np.finfo(np.float32).tiny
+    assert not np.any((filtered != 0) & (np.abs(filtered) < smallest))
+    assert not filtered[-RATE:].any()
+    assert filtered[:RATE].std() > 0.02
+
+
+def test_the_process_computes_with_small_numbers_as_before():
+    chain({"name": "Equalizer", "p": 1})(np.ones(RATE, np.float32), seeds(0))
+    assert np.float64(5e-324) * np.float64(1.0) != 0
