@@ -24,7 +24,7 @@ from pretrain.precision import choose_precision
 from pretrain.settings import PretrainSettings
 from pretrain.trainer import fit, make_trainer
 
-WARM, READY = 4, 4
+WARM, READY = 8, 4
 
 
 class ReadyLoader(ViewLoader):
@@ -34,7 +34,7 @@ class ReadyLoader(ViewLoader):
         super().__init__(loader.dataset, loader.order, loader.steps, 0)
         self.ready = ready
 
-    def __iter__(self) -> Iterator[ViewBatch]:
+    def batches(self) -> Iterator[ViewBatch]:
         return (self.ready[step % len(self.ready)] for step in range(self.steps))
 
 
@@ -109,7 +109,8 @@ class Loops:
         """Returns batches that are in memory, pinned where a GPU copies them from there."""
         loader = self.files()
         loader.steps = READY
-        batches = list(loader)
+        loader.device = self.device
+        batches = list(loader.batches())
         loader.steps = WARM + self.steps
         return ReadyLoader(batches, loader)
 

@@ -67,6 +67,7 @@ class FinetuneModule(pl.LightningModule):
 
     def train_dataloader(self) -> ViewLoader:
         """Returns the training batches."""
+        self.loader.device = self.device
         return self.loader
 
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor:

@@ -116,7 +116,7 @@ class FinetuneSettings(Settings):
     )
 
     seed: int = Field(0, ge=0)
-    workers: int | None = Field(None, ge=0, description="data processes; null for one a spare core, at most 8")
+    workers: int | None = Field(None, ge=0, description="data processes; null for one a spare core, at most 16")
     accelerator: Accelerator = "auto"
     devices: Literal[1] = 1
     num_nodes: Literal[1] = 1

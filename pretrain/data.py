@@ -17,6 +17,7 @@ from corpus.grouping import shuffled_groups
 from corpus.parallel import usable_cores
 from corpus.waveforms import WaveformStore
 from pretrain.lost import LostClips
+from pretrain.prefetch import on_device
 
 VIEWS = 2
 
@@ -167,6 +168,9 @@ class ViewLoader:
         steps: batches of the whole run.
         workers: processes that make views.
         lost_clips: counts the clips that turn out unreadable on the way.
+
+    Attributes:
+        device: where batches are wanted.
     """
 
     def __init__(
@@ -181,6 +185,7 @@ class ViewLoader:
         self.order = order
         self.steps = steps
         self.workers = workers
+        self.device = torch.device("cpu")
         self.consumed = 0
         self.lost_clips = lost_clips or LostClips()
 
@@ -188,31 +193,35 @@ class ViewLoader:
         return self.steps
 
     def __iter__(self) -> Iterator[ViewBatch]:
-        """Yields the batches that are left.
+        """Yields the batches that are left, on `device`.
 
         Raises:
             EmoclrError: too many clips turn out unreadable, or all of a batch.
         """
+        for batch in on_device(self.batches(), self.device):
+            self.consumed += 1
+            yield batch
+
+    def batches(self) -> Iterator[ViewBatch]:
+        """Yields the batches that are left; see `__iter__`."""
         keys: Any = _Keys(self.order, self.consumed, self.steps)
         loader: DataLoader[Any] = DataLoader(
             self.dataset,
             batch_sampler=keys,
             num_workers=self.workers,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=self.device.type == "cuda",
             prefetch_factor=3 if self.workers else None,
             worker_init_fn=_start_worker,
         )
-        for batch in loader:
-            found = self._checked(batch)
-            self.consumed += 1
-            yield found
+        for step, batch in enumerate(loader, self.consumed):
+            yield self._checked(batch, step)
 
-    def _checked(self, batch: ViewBatch) -> ViewBatch:
-        """Returns a batch without the clips that are lost, and counts these."""
+    def _checked(self, batch: ViewBatch, step: int) -> ViewBatch:
+        """Returns the batch of a step without the clips that are lost, and counts these."""
         lost = (-1 - batch.clips[batch.clips < 0]).tolist()
         if not lost or not isinstance(self.dataset, ViewDataset) or not isinstance(self.order, BatchOrder):
             return batch
-        epoch, per_epoch = self.consumed // self.order.batches_per_epoch, self.order.batches_per_epoch
+        epoch, per_epoch = step // self.order.batches_per_epoch, self.order.batches_per_epoch
         for clip in lost:
             self.lost_clips.add(epoch, *self.dataset.why_lost(clip))
             if self.order.ranks == 1:  # several count together: `LostOfAllRanks`
@@ -231,8 +240,8 @@ class ViewLoader:
 
 
 def default_workers() -> int:
-    """Returns one data process a spare core, at least 1 and at most 8."""
-    return max(1, min(8, usable_cores() - 1))
+    """Returns one data process a spare core, at least 1 and at most 16."""
+    return max(1, min(16, usable_cores() - 1))
 
 
 def _start_worker(worker: int) -> None:

@@ -67,7 +67,9 @@ class ContrastiveModule(pl.LightningModule):
 
     def train_dataloader(self) -> ViewLoader:
         """Returns this rank's batches."""
-        return self.make_loader(self.trainer.global_rank, self.trainer.world_size)
+        loader = self.make_loader(self.trainer.global_rank, self.trainer.world_size)
+        loader.device = self.device
+        return loader
 
     def training_step(self, batch: ViewBatch, batch_idx: int) -> Tensor | None:
         """Returns the loss of a batch, None where the step is skipped; what is displayed stays in `latest`.

@@ -89,7 +89,7 @@ class PretrainSettings(ViewSettings):
         MAX_LOST, ge=0, le=1, description="share of an epoch's clips that may turn out unreadable before the run ends"
     )
     shuffle_buffer: int = Field(4096, ge=1, description="with tars: clips in memory that are shuffled together")
-    workers: int | None = Field(None, ge=0, description="data processes; null for one a spare core, at most 8")
+    workers: int | None = Field(None, ge=0, description="data processes; null for one a spare core, at most 16")
     devices: Annotated[int, Field(ge=1)] | Literal["auto"] = Field("auto", description="on each machine")
     num_nodes: int = Field(1, ge=1, description="machines")
     accelerator: Accelerator = "auto"

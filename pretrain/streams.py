@@ -159,11 +159,12 @@ class StreamLoader(ViewLoader):
         self.stream = order
         self.lost = self.lost_clips.reasons
 
-    def __iter__(self) -> Iterator[ViewBatch]:
+    def batches(self) -> Iterator[ViewBatch]:
+        """Yields the batches that are left; see `ViewLoader`."""
         named = _Named(self.stream)
         self.order = named
         per_epoch = self.stream.batches_per_epoch * self.stream.batch_size
-        for batch in super().__iter__():
+        for batch in super().batches():
             names = named.handed_out.popleft()
             for place in (batch.clips == LOST).nonzero()[:, 0].tolist():
                 epoch, name, problem = names[place]
