@@ -103,15 +103,15 @@ def workers_part(loops: "Loops", backbone: str) -> None:
 
 
 def gpu_part(loops: "Loops", backbone: str) -> None:
+    if backbone == loops.settings.backbones[0]:
+        from benchmarks.gpu import profile, spectrograms
+
+        print(spectrograms(loops.settings.spectrogram, loops.settings.crop_s, loops.device), flush=True)
+        print(profile(loops, backbone), flush=True)
     rates = loops.take_turns(
         {"from files": lambda: loops.ours(backbone, loops.files()), "alone": lambda: loops.alone(backbone)}
     )
     print(f"{backbone} ({loops.precision(backbone)}): {rates.of('from files', 'alone')}", flush=True)
-    if backbone == loops.settings.backbones[-1]:
-        from benchmarks.gpu import profile, spectrograms
-
-        print(spectrograms(loops.settings.spectrogram, loops.settings.crop_s, loops.device))
-        print(profile(loops, loops.settings.backbones[0]))
 
 
 PARTS = {"files": files_part, "plain": plain_part, "format": format_part, "workers": workers_part, "gpu": gpu_part}
