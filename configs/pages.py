@@ -1,6 +1,7 @@
 """What the HTML reports of all commands share: their look, and pictures and sounds inside the page."""
 
 import base64
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,11 +48,15 @@ def figure_style(theme: Theme) -> Any:
 
 
 def render_page(template: Path, **content: Any) -> str:
-    """Returns a page made of a Jinja template; what is filled in is escaped, but for `style`, the common look."""
+    """Returns a page made of a Jinja template; what is filled in is escaped, but for `style`, the common look.
+
+    The filter `prose` shows what stands between backticks as code.
+    """
     from jinja2 import Environment
-    from markupsafe import Markup
+    from markupsafe import Markup, escape
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["prose"] = lambda text: Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
     page = environment.from_string(template.read_text(encoding="utf-8"))
     return page.render(style=Markup(STYLE.read_text(encoding="utf-8").rstrip()), **content)
 

@@ -21,7 +21,7 @@ EGEMAPS = "eGeMAPS"
 N_FUNCTIONALS = 88
 NOTE = "openSMILE eGeMAPSv02, 88 functionals"
 MISSING = (
-    "The baseline eGeMAPS is missing: `pip install 'emoclr[baselines]'` adds its row. It is openSMILE's, which the "
+    "The baseline eGeMAPS is missing: `pip install opensmile` adds its row. It is openSMILE's, which the "
     "audEERING Research License Agreement gives free of charge for private use, research and education only."
 )
 """Said in a report where openSMILE is not installed."""
