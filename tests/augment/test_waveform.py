@@ -186,7 +186,7 @@ def test_a_transform_that_is_none_is_told():
 
 @pytest.mark.parametrize("name", ["Equalizer", "LowShelfFilter", "HighShelfFilter", "PeakingFilter"])
 def test_what_a_filter_rings_on_with_in_silence_ends_in_zeros(name, voice):
-    """Numbers too small for a processor to be quick at cost twenty times the filter itself."""
+    """Numbers too small for a processor to be quick at cost forty times the filter itself."""
     sound = np.concatenate([voice(145), np.zeros(5 * RATE, np.float32)])
     filtered = chain({"name": name, "p": 1})(sound, seeds(0))
     smallest = np.finfo(np.float32).tiny
