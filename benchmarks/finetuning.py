@@ -20,7 +20,6 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).parents[1])
 
 import numpy as np
-import torch
 
 from configs.settings import load_settings
 from corpus.labels import LabelTable, read_labels
@@ -145,5 +144,4 @@ def written(found: Measure, sign: str) -> str:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(2)
     main()
