@@ -39,6 +39,8 @@ def _preview(arguments: argparse.Namespace) -> None:
 
     if not 1 <= arguments.views <= 12:
         raise ConfigError(f"--views {arguments.views}: between 1 and 12 can be drawn")
+    if not arguments.file.is_file():
+        raise ConfigError(f"{arguments.file}: no such file")
     settings = load_view_settings(arguments.config, arguments.overrides)
     waveform = read_waveform(arguments.file)
     out = arguments.out or Path(f"{arguments.file.stem}-views.png")

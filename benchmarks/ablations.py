@@ -28,10 +28,10 @@ from corpus.labels import LabelTable, read_labels
 from corpus.splits import speaker_folds
 from corpus.waveforms import WaveformStore, clips_of, open_waveforms
 from pretrain.checkpoint import load_encoder, untrained_encoder
+from pretrain.devices import choose_device
 from pretrain.encoder import Encoder
 from pretrain.run import pretrain
 from pretrain.settings import PretrainSettings
-from pretrain.trainer import device_of
 from probe.embed import embed_clips
 from probe.linear import LinearProbe
 from probe.metrics import POSITIVE_SHARE
@@ -65,7 +65,9 @@ def main() -> None:
             (folder,) = pretrain(settings)
             minutes = (time.monotonic() - began) / 60
             encoder, card = load_encoder(folder)
-            score = partial(scored, window_s=settings.crop_s, store=store, table=table, device=device_of(settings))
+            score = partial(
+                scored, window_s=settings.crop_s, store=store, table=table, device=choose_device(settings.accelerator)
+            )
             if place == 0:
                 print(f"| untrained | 0 | | {score(untrained_encoder(card, SEED))} | 0 |", flush=True)
             found = score(encoder)

@@ -17,6 +17,7 @@ from corpus.synthetic import make_demo_corpus
 from corpus.waveforms import clips_from, open_waveforms
 from pretrain.callbacks import Progress, Saver
 from pretrain.data import VIEWS, BatchOrder, ViewBatch, ViewDataset, ViewLoader, default_workers
+from pretrain.devices import choose_device
 from pretrain.encoder import Encoder, EncoderSettings, pool
 from pretrain.module import ContrastiveModule
 from pretrain.objectives import make_loss
@@ -87,8 +88,7 @@ class Loops:
         self.store = open_waveforms(
             clips_from([Path(place) for place in settings.data], settings.splits), settings.cache
         )
-        cuda = settings.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-        self.device = torch.device("cuda" if cuda else "cpu")
+        self.device = torch.device(choose_device(settings.accelerator))
         print(f"{len(self.store)} clips, batches of {settings.batch_size}, {settings.crop_s:g} s, on {self.device}")
 
     def take_turns(self, loops: dict[str, Callable[[], float]]) -> Rates:

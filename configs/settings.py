@@ -105,7 +105,17 @@ def load_settings(model: type[S], name: str | None, overrides: list[str], *, par
 
 
 def validate(model: type[S], content: dict[str, Any], source: str, sources: dict[str, str] | None = None) -> S:
-    """Returns `content` as settings; errors name `source` (or the key's own, from `sources`)."""
+    """Returns `content` as settings.
+
+    Args:
+        model: the settings to fill.
+        content: by key.
+        source: what an error names.
+        sources: where the value of a key comes from otherwise; None where no command gives any.
+
+    Raises:
+        ConfigError: a line for each problem.
+    """
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -113,7 +123,9 @@ def validate(model: type[S], content: dict[str, Any], source: str, sources: dict
         for problem in error.errors():
             key = ".".join(str(part) for part in problem["loc"])
             where = _blame(key, source, sources or {})
-            if problem["type"] == "extra_forbidden":
+            if problem["type"] == "missing" and sources is not None:
+                lines.append(f"{key}: is not given; add {key}=... to the command, or {key}: ... to the config")
+            elif problem["type"] == "extra_forbidden":
                 known = _known_keys(model, problem["loc"][:-1])
                 last = str(problem["loc"][-1])
                 meant = model.elsewhere.get(key)

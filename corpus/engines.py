@@ -88,7 +88,7 @@ class RayEngine:
         try:
             import ray
         except ImportError as error:
-            raise ConfigError("--engine ray needs Ray: install emoclr[cluster]") from error
+            raise ConfigError("--engine ray needs Ray: pip install ray") from error
         self._ray: Any = ray
         self._address = address
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from configs.errors import EmoclrError
+from configs.errors import ConfigError, EmoclrError
 
 
 class LabelsError(EmoclrError):
@@ -39,12 +39,15 @@ def read_table(path: Path) -> TextTable:
     """Returns the cells of a CSV, without the blanks around them; empty lines are skipped.
 
     Raises:
+        ConfigError: there is no such file.
         LabelsError: the file cannot be read or is no UTF-8, has no header, two columns of one name, a row
             with too few or too many values, or no row at all.
     """
     try:
         # Surrogates keep the bytes of a file name that is no UTF-8; they are refused in every other column.
         text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file") from error
     except OSError as error:
         raise LabelsError(path, f"cannot be read: {error.strerror or error}") from error
     reader = csv.reader(io.StringIO(text, newline=""))

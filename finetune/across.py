@@ -15,7 +15,7 @@ from finetune.labelled import Labelled
 from finetune.members import Members
 from finetune.model import combine
 from finetune.settings import FinetuneSettings
-from pretrain.trainer import device_of
+from pretrain.devices import choose_device
 from probe.across import Crossing, cross
 from probe.baselines import chance_probabilities
 from probe.cells import json_measure, json_metrics
@@ -98,7 +98,9 @@ def across_corpora(
     names = list(members)
     folds = len(together)
     every = [member for name in names for member in members[name]]
-    answers = answers_of(every, other.store, other.table.source.stem, device_of(settings))[:, :, other.columns]
+    answers = answers_of(every, other.store, other.table.source.stem, choose_device(settings.accelerator))[
+        :, :, other.columns
+    ]
     thresholds = np.array([member.card.thresholds for member in every])[:, other.columns]
     weights = np.stack([fold.weights for fold in together], axis=1).ravel() / folds
     single = table.single_label and own.truth.single_label

@@ -7,7 +7,7 @@ from functools import partial
 from finetune.labelled import Labelled
 from finetune.settings import FinetuneSettings
 from finetune.starts import SCRATCH, Start
-from pretrain.trainer import device_of
+from pretrain.devices import choose_device
 from probe.division import Division
 from probe.embed import Embeddings, embed_clips
 from probe.features import UNTRAINED, Features, features_of
@@ -57,7 +57,7 @@ def _untrained(start: Start, labelled: Labelled, settings: FinetuneSettings) -> 
         window_s=crop_s,
         hop_s=min(settings.hop_s or crop_s / 2, crop_s),
         description=f"embedding: {name}",
-        device=device_of(settings),
+        device=choose_device(settings.accelerator),
         short=settings.augment.short,
     )
     return Features(name, describe)

@@ -115,17 +115,18 @@ def load_ensemble(run: Path) -> tuple[Ensemble, EnsembleCard]:
     """Returns the ensemble of a run folder, or one backbone's model as an ensemble of one, in eval mode.
 
     Raises:
-        CheckpointError: there is none, a member is missing or damaged, or members name different emotions.
+        ConfigError: there is no such folder.
+        CheckpointError: it holds none, a member is missing or damaged, or members name different emotions.
     """
     if (run / ENSEMBLE_CARD).is_file():
         card = load_card(run / ENSEMBLE_CARD, EnsembleCard)
         members = [load_model(run / member) for member in card.members]
     else:
+        give = "give the --out folder of a finished `finetune`, or one backbone's folder in it"
+        if not run.is_dir():
+            raise ConfigError(f"{run}: no such folder; {give}")
         if not (run / CARD).is_file():
-            raise CheckpointError(
-                f"{run}: holds neither {ENSEMBLE_CARD} nor {CARD}; give the --out folder of a finished `finetune`, or "
-                "one backbone's folder in it"
-            )
+            raise CheckpointError(f"{run}: holds neither {ENSEMBLE_CARD} nor {CARD}; {give}")
         members = [load_model(run)]
         only = members[0][1]
         card = EnsembleCard(

@@ -12,7 +12,7 @@ from finetune.evidence import model_rows
 from finetune.members import Members
 from finetune.settings import FinetuneSettings
 from finetune.train import Member, Task
-from pretrain.trainer import device_of
+from pretrain.devices import choose_device
 from probe.scores import Prediction, Truth
 from probe.sections import Section
 from probe.stress import stress_section, tell_cost
@@ -45,7 +45,9 @@ def _stressed(members: Members, tasks: Sequence[Task], condition: Condition, set
     for fold, task in enumerate(tasks):
         of_fold = [folds[fold] for folds in members.values()]
         store = StressedStore(task.store, task.test, condition, settings.seed)
-        said = answers_of(of_fold, store, condition.label, device_of(settings))  # (members, clips, emotions)
+        said = answers_of(
+            of_fold, store, condition.label, choose_device(settings.accelerator)
+        )  # (members, clips, emotions)
         for name, member, test in zip(members, of_fold, said, strict=True):
             found[name].append(replace(member, test=test))
     return found

@@ -24,9 +24,10 @@ from finetune.statistics import settle_statistics
 from pretrain.callbacks import Progress
 from pretrain.checkpoint import save_tensors
 from pretrain.data import BatchOrder, ViewDataset, ViewLoader, default_workers
+from pretrain.devices import choose_device
 from pretrain.encoder import Encoder
 from pretrain.lost import LostClips
-from pretrain.trainer import device_of, fit, make_trainer
+from pretrain.trainer import fit, make_trainer
 from probe.embed import Embeddings, embed_clips
 from probe.metrics import tune_thresholds
 from probe.speakers import VoiceTask, voice_hits
@@ -115,7 +116,7 @@ def train_member(
         store=task.store,
         window_s=crop_s,
         hop_s=hop_s,
-        device=device_of(settings),
+        device=choose_device(settings.accelerator),
         short=settings.augment.short,
     )
     if settings.freeze == "none" and not heard_before:

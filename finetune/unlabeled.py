@@ -24,7 +24,7 @@ from finetune.pool import Pool, open_pool, with_pool
 from finetune.resume import finished_member
 from finetune.settings import FinetuneSettings
 from finetune.train import Member, Task
-from pretrain.trainer import device_of
+from pretrain.devices import choose_device
 from probe.metrics import emotion_metrics
 from probe.recordings import opener
 
@@ -163,7 +163,7 @@ def _accept(
     single, wanted = task.single_label, settings.confidence
     levels = confidence_levels(positive, validation, wanted, single)
     asked, right = held_out_hits(positive, validation, codes[task.validation], wanted, single)
-    answers = answers_of(members, pool.store, "unlabeled clips", device_of(settings)).mean(axis=0)
+    answers = answers_of(members, pool.store, "unlabeled clips", choose_device(settings.accelerator)).mean(axis=0)
     sure = surely(answers, levels, single)
     rows = np.flatnonzero(sure.any(axis=1))
     say(f"unlabeled: sure of {len(rows):,} of {len(answers):,} clips")

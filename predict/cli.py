@@ -28,8 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _predict(arguments: argparse.Namespace) -> int:
     from corpus.wording import count_of
     from finetune.checkpoint import load_ensemble
-    from predict.run import choose_device, predict
+    from predict.run import predict
     from predict.tables import errors_path, write_predictions
+    from pretrain.devices import choose_device
 
     ensemble, card = load_ensemble(arguments.source)
     for note in card.notes:

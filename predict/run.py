@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from configs.errors import ConfigError
 from corpus.audio import SAMPLE_RATE
@@ -129,8 +128,3 @@ def named(probabilities: Array, card: EnsembleCard) -> list[str]:
     if card.single_label:
         return [card.emotions[int(probabilities.argmax())]]
     return [name for name, p, least in zip(card.emotions, probabilities, card.thresholds, strict=True) if p >= least]
-
-
-def choose_device() -> str:
-    """Returns "cuda" where torch finds a GPU, else "cpu"."""
-    return "cuda" if torch.cuda.is_available() else "cpu"

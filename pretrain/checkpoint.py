@@ -135,14 +135,17 @@ def backbone_folders(run: Path, card: str = CARD) -> list[Path]:
         card: the file that makes a folder a backbone's: `encoder.yaml` or `model.yaml`.
 
     Raises:
-        CheckpointError: there is none.
+        ConfigError: there is no such folder.
+        CheckpointError: it holds none.
     """
     if (run / card).is_file():
         return [run]
     folders = sorted(path.parent for path in run.glob(f"*/{card}"))
     if not folders:
-        problem = "no such folder" if not run.is_dir() else f"no {card} in it, nor in a folder below it"
-        raise CheckpointError(f"{run}: {problem}; give a run folder or one backbone's folder")
+        give = "give a run folder or one backbone's folder"
+        if not run.is_dir():
+            raise ConfigError(f"{run}: no such folder; {give}")
+        raise CheckpointError(f"{run}: no {card} in it, nor in a folder below it; {give}")
     return folders
 
 

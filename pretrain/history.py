@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from configs.errors import ConfigError
 from pretrain.callbacks import METRICS
 from pretrain.card import RUN, RunCard
 from pretrain.checkpoint import CARD, CheckpointError, EncoderCard, load_card
@@ -81,10 +82,13 @@ def read_run(folder: Path) -> RunState:
     """Returns the state of a run; another process may be training it.
 
     Raises:
-        CheckpointError: there is no run, or its cards are damaged.
+        ConfigError: there is no such folder.
+        CheckpointError: it holds no run, or its cards are damaged.
     """
     if not (folder / RUN).is_file():
-        raise CheckpointError(f"{folder}: is no run folder: {'it holds no ' + RUN if folder.is_dir() else 'not there'}")
+        if not folder.is_dir():
+            raise ConfigError(f"{folder}: no such folder; give the out= of a run")
+        raise CheckpointError(f"{folder}: is no run folder: it holds no {RUN}")
     card = load_card(folder / RUN, RunCard)
     # A run may go on with fewer backbones than it began with; those that were trained stay in sight.
     names = dict.fromkeys([*card.settings.backbones, *card.steps])

@@ -8,6 +8,7 @@ from typing import Any
 
 from configs.files import write_text
 from configs.pages import render_page
+from pretrain.card import Change, RunCard
 from pretrain.figures import CHANNELS, curve_figures, emotion_colours, map_figures, view_pictures
 from pretrain.history import RunState
 from pretrain.seen import SEEN
@@ -87,6 +88,7 @@ def report_html(run: RunState, now: datetime) -> str:
         maps=maps,
         views=_views(run.folder / SEEN),
         channels=CHANNELS,
+        changes=list(changes(run.card)),
         settings=run.card.settings.flat(),
         made=now.strftime("%Y-%m-%d %H:%M UTC"),
     )
@@ -108,6 +110,22 @@ def warnings(run: RunState) -> Iterator[str]:
     """Yields what a reader should know before trusting the run."""
     yield from run.card.warnings
     yield from (f"{state.name}: {warning}" for state in run.backbones for warning in state.warnings)
+
+
+def changes(card: RunCard) -> Iterator[tuple[str, list[str]]]:
+    """Yields, for each time a run went on otherwise than before, after which steps, and what was new."""
+    before: Change | RunCard = card
+    for change in card.history:
+        steps = ", ".join(f"{name} after step {step:,}" for name, step in change.steps.items())
+        words = [f"{key} {now}, was {then}" for key, (then, now) in change.differences.items()]
+        for package in sorted(change.versions.keys() | before.versions.keys()):
+            then, now = (some.versions.get(package, "none") for some in (before, change))
+            if then != now:
+                words.append(f"{package} {now}, was {then}")
+        if change.commit != before.commit:
+            words.append(f"commit {change.commit or 'unknown'}, was {before.commit or 'unknown'}")
+        yield steps or "before the first step", words
+        before = change
 
 
 def table_rows(run: RunState) -> list[list[str]]:

@@ -17,6 +17,7 @@ from torch import nn
 from configs.errors import ConfigError, EmoclrError
 from pretrain.callbacks import AtomicCheckpointIO, Progress, writing_into
 from pretrain.chunks import BatchNorm
+from pretrain.devices import choose_device
 from pretrain.precision import choose_precision
 from pretrain.ranks import devices_and_nodes, launched
 
@@ -48,7 +49,7 @@ def make_trainer(folder: Path, backbone: nn.Module, settings: TrainerSettings, c
         ConfigError: there are no such devices, or not as many as processes that were started.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    kind = device_of(settings)
+    kind = choose_device(settings.accelerator)
     return _trainer(
         settings,
         default_root_dir=folder,
@@ -61,11 +62,6 @@ def make_trainer(folder: Path, backbone: nn.Module, settings: TrainerSettings, c
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-
-
-def device_of(settings: TrainerSettings) -> Literal["cuda", "cpu"]:
-    """Returns where what belongs to a training and is none, such as embedding, is done: on its GPU, else the CPU."""
-    return "cuda" if settings.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available() else "cpu"
 
 
 def count_ranks(settings: TrainerSettings) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from configs.errors import EmoclrError
+from configs.errors import ConfigError, EmoclrError
 from probe.answers import ANSWERS, read_answers
 from probe.cells import best_rows, interval, number, table_metrics
 from probe.figures import METRIC_LABELS
@@ -130,7 +130,7 @@ def _report_folder(place: Path) -> Path:
     for folder in (place, place / "report"):
         if (folder / REPORT_JSON).is_file():
             return folder
-    raise EmoclrError(
+    raise (EmoclrError if place.exists() else ConfigError)(
         f"{place}: no report is there; give the --out folder of probe or finetune, or the path of a {REPORT_JSON}"
     )
 

@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import torch
-
 from configs.errors import ConfigError
 from corpus.waveforms import Waveforms
 from pretrain.checkpoint import EncoderCard, untrained_encoder
+from pretrain.devices import choose_device
 from pretrain.encoder import Encoder
 from probe.baselines import logmel_statistics
 from probe.egemaps import EGEMAPS, MISSING, NOTE, egemaps, egemaps_installed
@@ -38,7 +37,9 @@ class Features:
 
 def features_of(encoders: dict[str, tuple[Encoder, EncoderCard]], settings: ProbeSettings) -> list[Features]:
     """Returns each encoder, each followed by its untrained twin, then what takes no encoder."""
-    device = _device(settings.device)
+    device = choose_device(settings.device)
+    if settings.device == "cuda" != device:
+        raise ConfigError("device: cuda: torch finds no GPU on this machine; device=cpu works everywhere")
     found = []
     for name, (encoder, card) in encoders.items():
         window_s = settings.window_s or card.crop_s
@@ -70,14 +71,6 @@ def missing_features(settings: ProbeSettings) -> list[str]:
 def twins_of(features: Sequence[Features]) -> list[Features]:
     """Returns the untrained encoders among them."""
     return [described for described in features if described.name.startswith(f"{UNTRAINED} ")]
-
-
-def _device(setting: str) -> str:
-    if setting == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if setting == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device: cuda: torch finds no GPU on this machine; device=cpu works everywhere")
-    return setting
 
 
 def _size_note(encoder: Encoder) -> str:

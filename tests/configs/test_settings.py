@@ -103,7 +103,7 @@ def test_a_missing_key_is_told():
     class Needy(Settings):
         out: Path
 
-    with pytest.raises(ConfigError, match="defaults: out: field required"):
+    with pytest.raises(ConfigError, match=r"^out: is not given; add out=\.\.\. to the command"):
         load_settings(Needy, None, [])
 
 

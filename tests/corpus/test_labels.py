@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from configs.errors import ConfigError
 from corpus.labels import LabelsError, read_clips, read_labels, write_labels
 
 HEADER = "path,joy,anger,speaker,split,start_s,end_s,sex"
@@ -108,7 +109,7 @@ def test_a_mistake_is_named_with_row_and_column(write_csv, lines, row, column, p
 
 
 def test_a_file_that_is_missing_or_no_text_is_an_error(tmp_path):
-    with pytest.raises(LabelsError, match="No such file"):
+    with pytest.raises(ConfigError, match=r"none\.csv: no such file"):
         read_labels(tmp_path / "none.csv")
     (tmp_path / "latin.csv").write_bytes("path,joy,place\na.wav,1,Köln\n".encode("latin-1"))
     with pytest.raises(LabelsError, match="row 2, column 'place': is not UTF-8"):

@@ -90,10 +90,13 @@ def test_a_missing_source_is_two_and_nothing_is_written(run: Run, emotions: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_an_ensemble_it_is_one_and_says_what_to_give(run: Run, recordings: Path, tmp_path: Path) -> None:
+def test_without_an_ensemble_it_says_what_to_give(run: Run, recordings: Path, tmp_path: Path) -> None:
     ran = run("--from", tmp_path / "nowhere", recordings, "--out", tmp_path / "out.csv")
+    assert ran.code == 2
+    assert ran.told.startswith(f"error: {tmp_path / 'nowhere'}: no such folder; give the --out folder of")
+    ran = run("--from", tmp_path, recordings, "--out", tmp_path / "out.csv")
     assert ran.code == 1
-    assert ran.told.startswith(f"error: {tmp_path / 'nowhere'}: holds neither ensemble.yaml nor model.yaml")
+    assert ran.told.startswith(f"error: {tmp_path}: holds neither ensemble.yaml nor model.yaml")
     assert "give the --out folder of a finished `finetune`" in ran.told
 
 

@@ -17,7 +17,7 @@ from corpus.labels import read_labels
 from finetune.checkpoint import EnsembleCard, load_ensemble, load_model
 from finetune.model import Ensemble
 from finetune.train import ANSWERS
-from predict.run import Answer, choose_device, named, predict
+from predict.run import Answer, named, predict
 from probe.embed import window_starts
 
 WINDOW, HOP = 8_000, 4_800
@@ -217,9 +217,3 @@ def test_trained_on_one_label_a_clip_it_names_exactly_one(
     assert len(found.answers) >= 4
     for answer in found.answers:
         assert answer.emotions == [found.emotions[int(answer.probabilities.argmax())]]
-
-
-def test_a_gpu_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    for there, device in ((True, "cuda"), (False, "cpu")):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
-        assert choose_device() == device

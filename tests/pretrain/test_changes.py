@@ -53,6 +53,8 @@ def test_what_is_told_that_it_may_change_changes_and_nothing_else_may(stopped_co
     (change,) = card["history"]
     assert change["steps"] == {"test_resnet": 2} and change["versions"] == card["versions"]
     assert change["differences"] == {"temperature": [0.15, 0.3], "learning_rate": [0.001, 0.0005]}
+    page = (stopped_copy / "report.html").read_text()
+    assert "test_resnet after step 2</strong>: temperature 0.3, was 0.15; learning_rate 0.0005, was 0.001" in page
     # It is the settings of the last start that the next one is compared with.
     assert run(stopped_copy, "--resume", *words[2:4]).code == 0
     assert yaml.safe_load((stopped_copy / RUN).read_text()) == card

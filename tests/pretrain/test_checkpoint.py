@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from configs.errors import EmoclrError
+from configs.errors import ConfigError, EmoclrError
 from pretrain import checkpoint
 from pretrain.checkpoint import (
     CARD,
@@ -244,7 +244,7 @@ def test_a_run_folder_gives_its_backbones_and_a_backbones_folder_itself(folder, 
     assert backbone_folders(folder) == [folder]
     with pytest.raises(CheckpointError, match=r"logs: no encoder\.yaml in it"):
         backbone_folders(run / "logs")
-    with pytest.raises(CheckpointError, match="nowhere: no such folder"):
+    with pytest.raises(ConfigError, match="nowhere: no such folder"):
         backbone_folders(tmp_path / "nowhere")
 
 

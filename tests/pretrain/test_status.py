@@ -2,10 +2,11 @@ import re
 
 import pytest
 
-from pretrain.card import RUN
+from pretrain.card import RUN, Change
 from pretrain.cli import main
 from pretrain.figures import curve_figures
-from pretrain.history import BackboneState
+from pretrain.history import BackboneState, read_run
+from pretrain.report import changes
 
 
 @pytest.fixture
@@ -37,6 +38,21 @@ def test_curves_whose_zero_means_something_begin_there():
     assert ticks["Loss"][0] > 1.9
 
 
+def test_how_a_run_went_on_is_told_against_what_it_was_before(finished):
+    card = read_run(finished.out).card
+    assert "How it went on" not in (finished.out / "report.html").read_text()
+    first, second = {"torch": "2.11", "timm": "1.0"}, {"torch": "2.12", "timm": "1.0", "gone": "3"}
+    began = card.model_copy(update={"versions": first, "commit": "a"})
+    history = [
+        Change(steps={"r": 20}, differences={"epochs": [5, 9]}, versions=second, commit="b"),
+        Change(versions=second | {"torch": "2.13"}, commit="b"),
+    ]
+    assert list(changes(began.model_copy(update={"history": history}))) == [
+        ("r after step 20", ["epochs 9, was 5", "gone 3, was none", "torch 2.12, was 2.11", "commit b, was a"]),
+        ("before the first step", ["torch 2.13, was 2.12"]),
+    ]
+
+
 def test_a_run_that_has_just_begun_has_a_status(finished, status, tmp_path):
     (tmp_path / RUN).write_bytes((finished.out / RUN).read_bytes())
     ran = status(tmp_path)
@@ -49,10 +65,11 @@ def test_a_stopped_run_has_a_report_and_says_how_far_it_came(stopped, status):
     assert re.search(r"test_resnet +2 of 6 ", status(stopped.out).told)
 
 
-def test_a_folder_without_a_run_is_one_and_status_takes_no_settings(status, tmp_path):
+def test_a_folder_without_a_run_is_one_no_folder_two_and_status_takes_no_settings(status, tmp_path):
     ran = status(tmp_path / "nothing")
-    assert ran.code == 1 and f"error: {tmp_path / 'nothing'}: is no run folder: not there" in ran.told
-    assert f"error: {tmp_path}: is no run folder: it holds no {RUN}" in status(tmp_path).told
+    assert ran.code == 2 and f"error: {tmp_path / 'nothing'}: no such folder" in ran.told
+    ran = status(tmp_path)
+    assert ran.code == 1 and f"error: {tmp_path}: is no run folder: it holds no {RUN}" in ran.told
     assert not (tmp_path / "nothing").exists()
     with pytest.raises(SystemExit) as ended:
         status(tmp_path, "epochs=3")

@@ -149,8 +149,8 @@ def test_compare_prints_headlines_and_where_the_pages_are(
     [
         (["fold=3"], 2, "perhaps 'folds'?"),
         (["folds=1"], 2, "folds"),
-        (["--data", "nowhere.csv"], 1, "nowhere.csv"),
-        (["--from", "nowhere"], 1, "no such folder"),
+        (["--data", "nowhere.csv"], 2, "nowhere.csv: no such file"),
+        (["--from", "nowhere"], 2, "no such folder"),
         (["emotions=[joy]"], 1, "joy"),
     ],
 )
