@@ -36,6 +36,7 @@ from probe.scores import (
     weighted_of,
 )
 from probe.sections import Section, Table
+from probe.words import by_reason
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def _section(other: OtherCorpus, scores: Scores, before: Scores, drop: Metrics) 
     metrics, own = scores.models[0].metrics, before.models[0].metrics
     speakers = len(set(scores.truth.speakers))
     unit = "speakers" if other.table.speakers is not None else "recordings"
-    only = "".join(f" {emotion}: {why}." for emotion, why in other.crossing.left_out.items())
+    only = "".join(f" {', '.join(names)}: {why}." for why, names in by_reason(other.crossing.left_out).items())
     headline = Table(
         ["", f"on {here}", f"on {there}", "difference"],
         [[METRIC_LABELS[name], own[name], metrics[name], drop.get(name, "–")] for name in metrics],

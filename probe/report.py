@@ -17,6 +17,7 @@ from probe.figures import METRIC_LABELS, report_figures
 from probe.markdown import report_markdown
 from probe.scores import Scores, SpeakerProbe
 from probe.sections import Section
+from probe.words import by_reason
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 GLOSSARY = {
@@ -98,10 +99,7 @@ class Report:
     @property
     def reasons(self) -> dict[str, list[str]]:
         """The emotions left out, by reason."""
-        found: dict[str, list[str]] = {}
-        for emotion, reason in self.left_out.items():
-            found.setdefault(reason, []).append(emotion)
-        return found
+        return by_reason(self.left_out)
 
 
 def write_report(report: Report, folder: Path) -> Path:

@@ -25,13 +25,13 @@ CLIPS = 12
 
 @pytest.fixture(scope="module")
 def other(write_noise: Callable[..., Path], write_table: Callable[..., Path], tmp_path_factory: Any) -> Path:
-    """Clips of three strangers: angry where loud, and awe that the models do not know."""
+    """Clips of three strangers: angry where loud, and awe and calm that the models do not know."""
     folder = tmp_path_factory.mktemp("other")
     rows = []
     for clip in range(CLIPS):
         write_noise(folder / f"{clip:02}.wav", 0.7, bool(clip % 2), bool(clip // 2 % 2), seed=300 + clip)
-        rows.append([f"{clip:02}.wav", clip % 2, clip // 2 % 2, f"stranger-{clip // 4}"])
-    return write_table(folder / "other.csv", ["path", "angry", "awe", "speaker"], rows)
+        rows.append([f"{clip:02}.wav", clip % 2, clip // 2 % 2, 1 - clip % 2, f"stranger-{clip // 4}"])
+    return write_table(folder / "other.csv", ["path", "angry", "awe", "calm", "speaker"], rows)
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +56,10 @@ def test_the_ensemble_is_scored_as_predict_would_answer(ran: Any, section: dict[
     assert section["metrics"]["macro_auroc"]["value"] == pytest.approx(expected, abs=1e-6)
 
 
-def test_shared_emotions_are_matched_and_the_others_named(section: dict[str, Any]) -> None:
+def test_shared_emotions_are_matched_and_the_others_named(ran: Any, section: dict[str, Any]) -> None:
     assert section["emotions"] == [{"fitted": "anger", "scored": "angry"}]
-    assert set(section["left_out"]) == {"sadness", "awe"}
+    assert set(section["left_out"]) == {"sadness", "awe", "calm"}
+    assert "awe, calm: only other.csv has it." in (ran.out / "report/report.md").read_text()
     assert (section["clips"], section["speakers"]) == (CLIPS, 3)
 
 
