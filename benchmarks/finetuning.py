@@ -6,13 +6,15 @@ Every variant is trained on four fifths of the training speakers; the moment to 
 chosen on the other fifth, and the scores are those of the labels' validation speakers. Test speakers take no part, so
 what is settled here can be reported on them. Prints a Markdown table, one row as soon as it is known: the mean over
 seeds of each metric, and by how much it lies above the first variant's, with 95 % intervals over the same resamples of
-speakers.
+speakers. `--pairs` scores recordings that hold two emotions, too: each validation clip with another one of its speaker
+behind it, each emotion as strong as in the clip where it is stronger.
 """
 
 import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,19 +22,24 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).parents[1])
 
 import numpy as np
+from numpy.typing import NDArray
 
 from configs.settings import load_settings
 from corpus.labels import LabelTable, read_labels
 from corpus.splits import speaker_codes, speaker_folds
-from corpus.waveforms import clips_of, open_waveforms
+from corpus.waveforms import Waveforms, clips_of, open_waveforms
+from finetune.checkpoint import load_model
+from finetune.model import calibrate
 from finetune.settings import FinetuneSettings
 from finetune.starts import find_starts
-from finetune.train import Task, train_member
+from finetune.train import Member, Task, train_member
 from probe.division import learnable, three_parts
+from probe.embed import embed_clips
 from probe.measures import Measure, measure
 from probe.metrics import Array, Weighted, weighted_metrics
 
 HELD_OUT = 5
+PAIRS = "two clips: "
 SPLIT_SEED = 0
 
 
@@ -56,11 +63,13 @@ def main() -> None:
     parser.add_argument("--config", default="finetune.yaml")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--pairs", action="store_true", help="score two clips in one recording, too")
     arguments = parser.parse_args()
     task, table = task_of(arguments)
     scored = table.select(table.rows_of("test"))
     speakers = [str(code) for code in speaker_codes(scored)]
-    names = ("uar", "wa") if task.single_label else ("macro_auroc", "map")
+    names = ["uar", "wa"] if task.single_label else ["macro_auroc", "map"]
+    names += [f"{PAIRS}{name}" for name in ("macro_auroc", "map") if arguments.pairs]
 
     def cells(weighted: Weighted, sign: str) -> str:
         found = measure(weighted, speakers, arguments.resamples, SPLIT_SEED)
@@ -68,12 +77,12 @@ def main() -> None:
 
     differences = " | ".join(f"difference of {name}" for name in names)
     print(f"| variant | best epoch | {' | '.join(names)} | {differences} | minutes |", flush=True)
-    print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    print(f"|{' --- |' * (3 + 2 * len(names))}", flush=True)
     first: Trained | None = None
     for variant in arguments.variant:
         title, _, overrides = variant.partition(":")
         trained = train(arguments, task, overrides.split())
-        against = cells(difference(trained.metrics, first.metrics), "+") if first else " | "
+        against = cells(difference(trained.metrics, first.metrics), "+") if first else " | " * (len(names) - 1)
         first = first or trained
         epochs = ", ".join(map(str, trained.best_epochs))
         row = f"{title.strip()} | {epochs} | {cells(trained.metrics, '')} | {against} | {trained.minutes:.0f}"
@@ -114,12 +123,12 @@ def train(arguments: argparse.Namespace, task: Task, overrides: list[str]) -> Tr
             member = train_member(
                 Path(folder) / start.name, encoder, task, settings, crop_s, origin, heard_before=heard_before
             )
+            both = score_pairs(member, task, settings) if arguments.pairs else None
         thresholds = np.array(member.card.thresholds)
-        each.append(
-            weighted_metrics(
-                task.targets[task.test], member.test, thresholds, task.single_label, settings.positive_share
-            )
+        alone = weighted_metrics(
+            task.targets[task.test], member.test, thresholds, task.single_label, settings.positive_share
         )
+        each.append(joined(alone, both) if both else alone)
         best_epochs.append(int(member.card.metrics["best_epoch"]))
 
     def mean(weights: Array) -> dict[str, Array]:
@@ -127,6 +136,50 @@ def train(arguments: argparse.Namespace, task: Task, overrides: list[str]) -> Tr
         return {name: np.mean([one[name] for one in found], axis=0) for name in found[0]}
 
     return Trained(mean, best_epochs, (time.monotonic() - began) / 60)
+
+
+class TwoInOne:
+    """Recordings that are a clip of a store and another one behind it."""
+
+    def __init__(self, store: Waveforms, pairs: Sequence[tuple[int, int]]) -> None:
+        self.store, self.pairs = store, pairs
+        self.samples = np.array([store.samples[first] + store.samples[second] for first, second in pairs])
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def waveform(self, clip: int) -> NDArray[np.float32]:
+        """Returns a recording whole."""
+        return np.concatenate([self.store.waveform(part) for part in self.pairs[clip]])
+
+    def crop(self, clip: int, start_sample: int, n_samples: int) -> NDArray[np.float32]:
+        """Returns a part of a recording."""
+        return self.waveform(clip)[start_sample : start_sample + n_samples]
+
+
+def score_pairs(member: Member, task: Task, settings: FinetuneSettings) -> Weighted:
+    """Returns metrics of weights of the scored clips, each of which begins a recording of two."""
+    drawn = np.random.default_rng(SPLIT_SEED)
+    speakers = task.store.speakers[task.test]
+    second = [
+        int(drawn.choice(task.test[(speakers == who) & (task.test != clip)]))
+        for clip, who in zip(task.test, speakers, strict=True)
+    ]
+    pairs = TwoInOne(task.store, list(zip(task.test.tolist(), second, strict=True)))
+    model, card = load_model(member.folder)
+    logits = embed_clips(model, pairs, card.window_s, card.hop_s, short=card.short, joined=card.windows)
+    said = calibrate(logits.astype(np.float64), np.array(card.temperatures))
+    targets = np.maximum(task.targets[task.test], task.targets[second])
+    return weighted_metrics(targets, said, np.array(card.thresholds), False, settings.positive_share)
+
+
+def joined(alone: Weighted, both: Weighted) -> Weighted:
+    """Returns the metrics of clips and, under names of their own, of pairs."""
+
+    def weighted(weights: Array) -> dict[str, Array]:
+        return {**alone(weights), **{f"{PAIRS}{name}": found for name, found in both(weights).items()}}
+
+    return weighted
 
 
 def difference(first: Weighted, second: Weighted) -> Weighted:
