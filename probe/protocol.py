@@ -7,7 +7,7 @@ import numpy as np
 from corpus.labels import LabelTable
 from corpus.splits import speaker_codes
 from probe.division import Division
-from probe.groups import broken_down
+from probe.groups import broken_down, says_the_label
 from probe.metrics import Array
 from probe.report import Protocol
 from probe.scores import Prediction, Truth
@@ -16,11 +16,17 @@ from probe.scores import Prediction, Truth
 def truth_of(table: LabelTable, division: Division, positive_share: float, n_resamples: int, seed: int) -> Truth:
     """Returns what is true of the scored clips, in the order in which folds score them."""
     scored = table.select(division.scored)
+    labels = scored.targets.argmax(axis=1).tolist()
+    columns = {
+        name: values
+        for name, values in scored.groups.items()
+        if not (table.single_label and says_the_label(values, labels))
+    }
     return Truth(
         emotions=table.emotions,
         targets=scored.targets.astype(np.float64),
         speakers=[str(code) for code in speaker_codes(table)[division.scored]],
-        groups=broken_down(scored.groups)[0],
+        groups=broken_down(columns)[0],
         single_label=table.single_label,
         positive_share=positive_share,
         n_resamples=n_resamples,

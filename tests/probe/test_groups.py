@@ -63,3 +63,13 @@ def test_a_column_that_is_not_broken_down_is_noted(make_table: Callable[..., Lab
     division = divide(table, 5, 0)
     assert set(truth_of(table, division, 0.25, 20, 0).groups) == {"age"}
     assert "Not broken down by take: 47 values." in score_notes(table, division, 0.25)
+
+
+def test_a_column_that_says_the_label_again_is_not_broken_down(make_table: Callable[..., LabelTable]) -> None:
+    targets = np.tile([[1.0, 0.0], [0.0, 1.0]], (40, 1))
+    speakers = [f"s{clip // 8}" for clip in range(80)]
+    sexes = ["f" if clip < 40 else "m" for clip in range(80)]
+    table = make_table(targets, speakers, None, original=["Wut", "Freude"] * 40, sex=sexes, rate=["44100"] * 80)
+    assert set(truth_of(table, divide(table, 5, 0), 0.25, 20, 0).groups) == {"sex", "rate"}
+    several = make_table(targets * 0.6 + 0.2, speakers, None, original=["Wut", "Freude"] * 40, sex=sexes)
+    assert set(truth_of(several, divide(several, 5, 0), 0.25, 20, 0).groups) == {"original", "sex"}
