@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from augment.views import ViewMaker
+from augment.waveform import generators_put_back
 from configs.errors import EmoclrError
 from corpus.audio import AudioError
 from corpus.grouping import shuffled_groups
@@ -55,6 +56,11 @@ class ViewDataset(Dataset[ViewBatch]):
         views = [self.maker.make(crop, epoch, clip, view) for view, crop in enumerate(crops)]
         waveforms, masks = (torch.from_numpy(np.stack(parts)) for parts in zip(*views, strict=True))
         return ViewBatch(waveforms, masks, torch.tensor(number))
+
+    def __getitems__(self, keys: list[tuple[int, int]]) -> list[ViewBatch]:
+        """Returns the views of each clip of a batch; it is what a DataLoader asks for."""
+        with generators_put_back():
+            return [self[key] for key in keys]
 
     def why_lost(self, clip: int) -> tuple[str, str]:
         """Returns the recording of a lost clip, and what is wrong with it."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from augment.safety import SAFE
 from augment.settings import TransformSettings, load_view_settings
-from augment.waveform import WaveformAugmentation
+from augment.waveform import WaveformAugmentation, generators_put_back
 from configs.errors import ConfigError
 from configs.settings import SHIPPED
 
@@ -143,6 +143,20 @@ def test_the_global_generators_are_put_back_even_after_an_error():
         chain({"name": "RoomResponse", "p": 1})(np.zeros((2, 800), np.float32), seeds(0))
     assert random.getstate() == python
     np.testing.assert_array_equal(np.random.get_state()[1], numpy[1])
+
+
+def test_around_several_the_global_generators_are_put_back_at_the_end_and_the_next_time_again():
+    for _ in range(2):
+        random.seed(1)
+        np.random.seed(1)
+        expected = random.random(), np.random.random()
+        random.seed(1)
+        np.random.seed(1)
+        with pytest.raises(RuntimeError), generators_put_back():
+            for number in range(2):
+                EVERYTHING(np.ones(800, np.float32), seeds(number))
+            raise RuntimeError
+        assert (random.random(), np.random.random()) == expected
 
 
 def test_the_input_is_left_as_it_is(voice):

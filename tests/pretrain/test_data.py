@@ -1,3 +1,4 @@
+import random
 from itertools import chain, groupby
 
 import numpy as np
@@ -123,6 +124,18 @@ def test_a_batch_holds_two_views_of_each_clip(make_loader, store):
     assert batch.clips.shape == (8,)
     # 24 clips in batches of 8: two views of the same clip are more alike than views of others are.
     assert all(not torch.equal(first, second) for first, second in batch.waveforms)
+
+
+def test_a_batch_is_its_clips_one_by_one_and_leaves_the_global_generators_as_they_were(make_loader):
+    dataset = make_loader(0).dataset
+    keys = [(epoch, clip) for epoch in (0, 1) for clip in (3, 1, 2)]
+    one_by_one = contents([dataset[key] for key in keys])
+    random.seed(1)
+    np.random.seed(1)
+    python, numpy = random.getstate(), np.random.get_state()
+    assert contents(dataset.__getitems__(keys)) == one_by_one
+    assert random.getstate() == python and np.random.get_state()[2:] == numpy[2:]
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy[1])
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
