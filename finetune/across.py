@@ -99,9 +99,8 @@ def across_corpora(
     names = list(members)
     folds = len(together)
     every = [member for name in names for member in members[name]]
-    answers = answers_of(every, other.store, other.table.source.stem, choose_device(settings.accelerator))[
-        :, :, other.columns
-    ]
+    answers = answers_of(every, other.store, other.table.source.stem, choose_device(settings.accelerator))
+    answers = answers[:, :, other.columns]
     thresholds = np.array([member.card.thresholds for member in every])[:, other.columns]
     weights = np.stack([fold.weights for fold in together], axis=1).ravel() / folds
     single = table.single_label and own.truth.single_label

@@ -45,9 +45,8 @@ def _stressed(members: Members, tasks: Sequence[Task], condition: Condition, set
     for fold, task in enumerate(tasks):
         of_fold = [folds[fold] for folds in members.values()]
         store = StressedStore(task.store, task.test, condition, settings.seed)
-        said = answers_of(
-            of_fold, store, condition.label, choose_device(settings.accelerator)
-        )  # (members, clips, emotions)
+        # (members, clips, emotions)
+        said = answers_of(of_fold, store, condition.label, choose_device(settings.accelerator))
         for name, member, test in zip(members, of_fold, said, strict=True):
             found[name].append(replace(member, test=test))
     return found
