@@ -13,6 +13,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 from scipy.special import expit
 
+from configs.errors import ConfigError
 from finetune.checkpoint import CARD, ENSEMBLE_CARD, WEIGHTS, EnsembleCard, load_ensemble, load_model, save_model
 from finetune.model import EmotionModel
 from pretrain.checkpoint import CheckpointError
@@ -218,5 +219,7 @@ def test_members_of_different_emotions_are_refused(run: Path, emotions: list[str
 
 
 def test_a_folder_without_an_ensemble_says_what_to_give(pretrained: Path, tmp_path: Path) -> None:
-    for folder in (pretrained, pretrained / "test_resnet", tmp_path / "nowhere"):
+    for folder in (pretrained, pretrained / "test_resnet"):
         assert "give the --out folder of a finished `finetune`" in told(folder, load_ensemble, folder)
+    with pytest.raises(ConfigError, match="nowhere: no such folder; give the --out folder of a finished `finetune`"):
+        load_ensemble(tmp_path / "nowhere")
