@@ -93,12 +93,12 @@ def test_what_is_unsafe_is_warned_of(recording, tmp_path, capsys):
     assert "warning: unsafe augmentation: Reverse: sound is serial" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no recording at all"])
-def test_a_file_that_is_no_recording_is_one_and_named(tmp_path, content, capsys):
+@pytest.mark.parametrize(("content", "code"), [(None, 2), (b"", 1), (b"no recording at all", 1)])
+def test_a_file_that_is_no_recording_is_named(tmp_path, content, code, capsys):
     path = tmp_path / "wrong.wav"
     if content is not None:
         path.write_bytes(content)
-    assert preview(path, "--out", tmp_path / "a.png") == 1
+    assert preview(path, "--out", tmp_path / "a.png") == code
     assert capsys.readouterr().err.startswith(f"error: {path}: ")
     assert not (tmp_path / "a.png").exists()
 
