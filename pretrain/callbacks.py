@@ -38,8 +38,11 @@ def writing_into(folder: Path) -> Iterator[None]:
             raise EmoclrError(f"{folder}: the folder was removed while the run was writing into it")
         yield
     except (EmoclrError, OSError) as error:
+        told = str(error)
+        if isinstance(error, OSError):  # TensorBoard's writer names no file
+            told = f"{error.filename or folder}: cannot be written: {error.strerror or error}"
         raise EmoclrError(
-            f"{error}\nthe checkpoint saved before it is untouched: free some space or "
+            f"{told}\nthe checkpoint saved before it is untouched: free some space or "
             "mend the permissions, then go on with --resume"
         ) from error
 

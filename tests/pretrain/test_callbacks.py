@@ -1,4 +1,5 @@
 import csv
+import errno
 import io
 import pickle
 import re
@@ -14,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from configs.errors import EmoclrError
 from pretrain import callbacks
-from pretrain.callbacks import METRICS, RESUME, AtomicCheckpointIO, Progress, Saver
+from pretrain.callbacks import METRICS, RESUME, AtomicCheckpointIO, Progress, Saver, writing_into
 from pretrain.checkpoint import CheckpointError, load_encoder
 
 CHECKPOINT = {"weights": torch.arange(20_000.0), "step": 3}
@@ -23,6 +24,17 @@ CHECKPOINT = {"weights": torch.arange(20_000.0), "step": 3}
 def rows_of(folder):
     with (folder / METRICS).open(newline="") as lines:
         return list(csv.DictReader(lines))
+
+
+@pytest.mark.parametrize(("named", "place"), [(None, "run"), ("run/events", "run/events")])
+def test_an_error_of_the_system_names_the_file_or_else_the_folder(tmp_path, named, place):
+    (tmp_path / "run").mkdir()
+    given = (errno.EFBIG, "File too large", *([str(tmp_path / named)] if named else []))
+    with pytest.raises(EmoclrError) as caught, writing_into(tmp_path / "run"):
+        raise OSError(*given)
+    first, second = str(caught.value).splitlines()
+    assert first == f"{tmp_path / place}: cannot be written: File too large"
+    assert second.startswith("the checkpoint saved before it is untouched")
 
 
 def test_a_resume_file_is_replaced_whole_and_reads_the_same(tmp_path):
