@@ -4,7 +4,8 @@
 
 Every variant pretrains the backbone on the training rows of all CSVs for the same number of views, then a linear probe
 of the frozen encoder is fitted to the first CSV's training speakers and scored on its validation speakers. Test
-speakers take no part. Prints a Markdown table, one row as soon as it is known. `untrained` is always the first row.
+speakers take no part. Prints a Markdown table, one row as soon as it is known; of several seeds, their mean and spread
+at the end. `untrained` is always the first row of a seed.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,13 +22,13 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).parents[1])
 
 import numpy as np
-import torch
 from sklearn.metrics import roc_auc_score
 
+from augment.stress import CONDITIONS, Condition, StressedStore
 from configs.settings import load_settings
 from corpus.labels import LabelTable, read_labels
 from corpus.splits import speaker_folds
-from corpus.waveforms import WaveformStore, clips_of, open_waveforms
+from corpus.waveforms import Waveforms, WaveformStore, clips_of, open_waveforms
 from pretrain.checkpoint import load_encoder, untrained_encoder
 from pretrain.devices import choose_device
 from pretrain.encoder import Encoder
@@ -34,10 +36,15 @@ from pretrain.run import pretrain
 from pretrain.settings import PretrainSettings
 from probe.embed import embed_clips
 from probe.linear import LinearProbe
-from probe.metrics import POSITIVE_SHARE
+from probe.metrics import POSITIVE_SHARE, Array
 from probe.speakers import voice_hits, voice_task
 
 SEED = 0
+"""Of the folds, the speaker probe and the conditions: the same for every run."""
+AUROC = "macro AUROC"
+UNTRAINED = "untrained"
+
+Row = dict[str, float]
 
 
 def main() -> None:
@@ -47,32 +54,73 @@ def main() -> None:
     parser.add_argument("--config", default="simclr-small.yaml")
     parser.add_argument("--backbone", default="mobilenetv3_small_100")
     parser.add_argument("--views", type=int, default=80_000)
+    parser.add_argument("--seeds", type=int, default=1, help="runs of each variant (default: %(default)s)")
+    parser.add_argument("--stress", nargs="*", default=[], choices=[condition.name for condition in CONDITIONS])
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--keep", type=Path, help="folder the runs stay in")
     arguments = parser.parse_args()
+    conditions = [condition for condition in CONDITIONS if condition.name in arguments.stress]
+    columns = ["steps", "contrastive accuracy", AUROC, *(condition.label for condition in conditions)]
+    columns += ["speaker probe", "minutes"]
     with tempfile.TemporaryDirectory() as name:
         runs = arguments.keep or Path(name)
         table = read_labels(arguments.labels[0], None)
         table = table.select(np.sort(np.concatenate([table.rows_of("train"), table.rows_of("validation")])))
         store = open_waveforms(clips_of(table), arguments.cache)
         table = table.select(store.source_rows)
-        print("| variant | steps | contrastive accuracy | macro AUROC | speaker probe | minutes |", flush=True)
-        print("| --- | --- | --- | --- | --- | --- |", flush=True)
-        for place, variant in enumerate(arguments.variant):
-            title, _, overrides = variant.partition(":")
-            began = time.monotonic()
-            settings = settings_of(arguments, runs / title.strip(), overrides.split())
-            (folder,) = pretrain(settings)
-            minutes = (time.monotonic() - began) / 60
-            encoder, card = load_encoder(folder)
-            score = partial(
-                scored, window_s=settings.crop_s, store=store, table=table, device=choose_device(settings.accelerator)
-            )
-            if place == 0:
-                print(f"| untrained | 0 | | {score(untrained_encoder(card, SEED))} | 0 |", flush=True)
-            found = score(encoder)
-            accuracy = latest_accuracy(folder)
-            print(f"| {title} | {card.step:,} | {accuracy:.2f} | {found} | {minutes:.0f} |", flush=True)
+        found: dict[str, list[Row]] = {}
+        print_head(["variant", "seed", *columns])
+        # Seeds outermost: whenever it ends, every variant has had as many.
+        for seed in range(arguments.seeds):
+            for place, variant in enumerate(arguments.variant):
+                title, _, overrides = variant.partition(":")
+                title = title.strip()
+                began = time.monotonic()
+                settings = settings_of(arguments, runs / f"{title}-{seed}", [f"seed={seed}", *overrides.split()])
+                (folder,) = pretrain(settings)
+                minutes = (time.monotonic() - began) / 60
+                encoder, card = load_encoder(folder)
+                score = partial(
+                    scores,
+                    window_s=settings.crop_s,
+                    store=store,
+                    table=table,
+                    conditions=conditions,
+                    device=choose_device(settings.accelerator),
+                )
+                rows = {title: {"steps": float(card.step), "contrastive accuracy": latest_accuracy(folder)}}
+                rows[title] |= {"minutes": minutes} | score(encoder)
+                if place == 0:
+                    rows = {UNTRAINED: score(untrained_encoder(card, seed))} | rows
+                for label, row in rows.items():
+                    found.setdefault(label, []).append(row)
+                    print_row([label, str(seed), *(cell(column, [row]) for column in columns)])
+        if arguments.seeds > 1:
+            print()
+            print_head(["variant", *columns])
+            for label, rows_of_seeds in found.items():
+                print_row([label, *(cell(column, rows_of_seeds) for column in columns)])
+
+
+def print_head(names: Sequence[str]) -> None:
+    print_row(names)
+    print_row(["---"] * len(names))
+
+
+def print_row(cells: Sequence[str]) -> None:
+    print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def cell(column: str, rows: Sequence[Row]) -> str:
+    """Returns the mean of a column over seeds, with the least and the greatest where there are several."""
+    values = [row[column] for row in rows if column in row]
+    if not values:
+        return ""
+    digits = {"steps": 0, "minutes": 0, "contrastive accuracy": 2}.get(column, 4)
+    mean = f"{statistics.mean(values):.{digits}f}"
+    if len(values) == 1 or not digits:
+        return mean
+    return f"{mean} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
 def settings_of(arguments: argparse.Namespace, out: Path, overrides: list[str]) -> PretrainSettings:
@@ -91,17 +139,37 @@ def settings_of(arguments: argparse.Namespace, out: Path, overrides: list[str]) 
     return load_settings(PretrainSettings, arguments.config, [*given, f"epochs={epochs}", *overrides])
 
 
-def scored(encoder: Encoder, window_s: float, store: WaveformStore, table: LabelTable, device: str) -> str:
-    """Returns the macro AUROC on validation speakers and the accuracy of the speaker probe, as two cells."""
-    features = embed_clips(encoder, store, window_s, window_s / 2, device=device).astype(np.float64)
+def scores(
+    encoder: Encoder,
+    window_s: float,
+    store: WaveformStore,
+    table: LabelTable,
+    conditions: Sequence[Condition],
+    device: str,
+) -> Row:
+    """Returns the macro AUROC on validation speakers, as recorded and under conditions, and how many voices are named.
+
+    The probe hears clips as they were recorded, and is asked about them under each condition.
+    """
+
+    def describe(clips: Waveforms) -> Array:
+        return embed_clips(encoder, clips, window_s, window_s / 2, device=device).astype(np.float64)
+
+    features = describe(store)
     fitted, held_out = table.rows_of("train"), table.rows_of("validation")
     folds = speaker_folds(table.select(fitted), 5, SEED)
     probe = LinearProbe(single_label=False).fit(features[fitted], table.targets[fitted], folds)
-    answers = probe.predict_proba(features[held_out])
-    auroc = roc_auc_score(table.targets[held_out] >= POSITIVE_SHARE, answers, average="macro")
-    task = voice_task(table, SEED)
-    voices = f"{voice_hits(features, task, SEED).mean():.3f}" if task else "no voices"
-    return f"{auroc:.4f} | {voices}"
+    heard = table.targets[held_out] >= POSITIVE_SHARE
+
+    def auroc(asked: Array) -> float:
+        return float(roc_auc_score(heard, probe.predict_proba(asked), average="macro"))
+
+    row = {AUROC: auroc(features[held_out])}
+    for condition in conditions:
+        row[condition.label] = auroc(describe(StressedStore(store, held_out, condition, SEED)))
+    if task := voice_task(table, SEED):
+        row["speaker probe"] = float(voice_hits(features, task, SEED).mean())
+    return row
 
 
 def latest_accuracy(folder: Path) -> float:
@@ -112,5 +180,4 @@ def latest_accuracy(folder: Path) -> float:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(2)
     main()
