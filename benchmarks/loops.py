@@ -39,14 +39,27 @@ class ReadyLoader(ViewLoader):
         return (self.ready[step % len(self.ready)] for step in range(self.steps))
 
 
-class Clock(pl.Callback):
-    """When each step ended."""
+class Stopwatch(pl.Callback):
+    """Takes the time after the warm-up and after the last step.
 
-    def __init__(self) -> None:
-        self.ends: list[float] = []
+    In between, a GPU computes one step while Python prepares the next, as in training: waiting for it after each of
+    them would count Python's time as its own.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.last = WARM + steps
+        self.done = 0
+        self.began = self.ended = 0.0
 
     def on_train_batch_end(self, *arguments: Any) -> None:
-        self.ends.append(now())
+        self.step_over()
+
+    def step_over(self) -> None:
+        self.done += 1
+        if self.done == WARM:
+            self.began = now()
+        if self.done == self.last:
+            self.ended = now()
 
 
 class Rates:
@@ -121,7 +134,7 @@ class Loops:
 
     def ours(self, backbone: str, loader: ViewLoader) -> float:
         """Returns views/s of the loop that `pretrain` runs, with its metrics and its watch over signals."""
-        settings, clock = self.settings, Clock()
+        settings, watch = self.settings, Stopwatch(self.steps)
         encoder, steps, folder = self._encoder(backbone), WARM + self.steps, settings.out / backbone
         module = ContrastiveModule(encoder, settings, steps, lambda rank, ranks: loader)
         trainer = make_trainer(folder, encoder.backbone, settings, settings.crop_s)
@@ -130,8 +143,8 @@ class Loops:
             Progress(folder, settings.log_every_steps, views, module.metrics),
             Saver(folder, 10**9, lambda _: None),
         ]
-        fit(trainer, module, steps, [clock, *callbacks])
-        return self._rate(clock.ends)
+        fit(trainer, module, steps, [watch, *callbacks])
+        return self._rate(watch)
 
     def by_hand(self, backbone: str, loader: ViewLoader, *, naive: bool = False) -> float:
         """Returns views/s of a plain loop.
@@ -141,7 +154,7 @@ class Loops:
             loader: of batches.
             naive: in single precision, with images and weights in PyTorch's usual order of axes.
         """
-        ends: list[float] = []
+        watch = Stopwatch(self.steps)
         step = self.plain_step(backbone, naive=naive)
         for batch in loader:
             waveforms, masks = (
@@ -149,12 +162,12 @@ class Loops:
                 for part in (batch.waveforms, batch.masks)
             )
             step(waveforms, masks)
-            ends.append(now())
-        return self._rate(ends)
+            watch.step_over()
+        return self._rate(watch)
 
     def alone(self, backbone: str) -> float:
         """Returns views/s of the network, its head, loss and optimiser on random images that are on the device."""
-        settings, ends = self.settings, list[float]()
+        settings, watch = self.settings, Stopwatch(self.steps)
         encoder = self._encoder(backbone)
         rows = VIEWS * settings.batch_size
         silence = torch.zeros(1, round(settings.crop_s * settings.spectrogram.sample_rate), device=self.device)
@@ -163,8 +176,8 @@ class Loops:
         step = self.plain_step(backbone, images_only=True)
         for _ in range(WARM + self.steps):
             step(images, None)
-            ends.append(now())
-        return self._rate(ends)
+            watch.step_over()
+        return self._rate(watch)
 
     def plain_step(
         self, backbone: str, *, naive: bool = False, images_only: bool = False
@@ -203,8 +216,8 @@ class Loops:
         masks = settings.augment.masks.time_masks
         return Encoder(EncoderSettings(backbone=backbone, spectrogram=settings.spectrogram, time_masks=masks))
 
-    def _rate(self, ends: list[float]) -> float:
-        return VIEWS * self.settings.batch_size * (len(ends) - WARM) / (ends[-1] - ends[WARM - 1])
+    def _rate(self, watch: Stopwatch) -> float:
+        return VIEWS * self.settings.batch_size * self.steps / (watch.ended - watch.began)
 
 
 def now() -> float:

@@ -55,6 +55,19 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
+def append_text(path: Path, text: str) -> None:
+    """Adds UTF-8 text at the end of a file; killed in between, it may hold a part of it.
+
+    Raises:
+        EmoclrError: the file cannot be written to, or the disk is full.
+    """
+    try:
+        with path.open("a", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        raise EmoclrError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
 class _Loader(yaml.SafeLoader):
     """YAML that does not drop a key that comes twice."""
 

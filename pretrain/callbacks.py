@@ -18,7 +18,7 @@ from configs.console import console, say
 from configs.errors import EmoclrError
 from configs.files import write_atomically
 from pretrain.checkpoint import CheckpointError
-from pretrain.tables import read_rows, write_rows
+from pretrain.tables import RowLog
 
 RESUME = "resume.ckpt"
 METRICS = "metrics.csv"
@@ -98,19 +98,19 @@ class Progress(pl.Callback):
     ) -> None:
         self.metrics = metrics
         self.tell = tell
-        self.path = folder / METRICS
+        self.records = RowLog(folder / METRICS)
         self.name = folder.name
         self.every = every
         self.views_per_step = views_per_step
-        self.rows: list[dict[str, float]] = []
         self.bar: Any = None
         self.begun = self.left = 0.0
         self.closing = StepOver(self)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes over the rows of the run that is continued, and opens the bar."""
-        if trainer.global_step > 0:
-            self.rows = [row for row in read_rows(self.path) if row["step"] <= trainer.global_step]
+        if trainer.global_step > 0 and trainer.is_global_zero:
+            with writing_into(self.records.path.parent):
+                self.records.take_over(trainer.global_step)
         self.since_step, self.trained_s, self.waited_s = trainer.global_step, 0.0, 0.0
         if sys.stderr.isatty() and trainer.is_global_zero:
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -151,9 +151,8 @@ class Progress(pl.Callback):
         if not found or not trainer.is_global_zero:
             return
         metrics = {"step": step, **found, **speed}
-        self.rows.append(metrics)
-        with writing_into(self.path.parent):
-            write_rows(self.path, self.rows)
+        with writing_into(self.records.path.parent):
+            self.records.append(metrics)
             for logger in trainer.loggers:
                 logger.log_metrics({key: value for key, value in metrics.items() if key != "step"}, step=step)
         told = f"loss {metrics['loss']:.3f}  {self.tell(metrics)}{rate:.0f} views/s"

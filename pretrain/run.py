@@ -152,7 +152,7 @@ def _train(
     )
 
     def save(step: int) -> None:
-        latest = progress.rows[-1] if progress.rows else {}
+        latest = progress.records.recent[-1] if progress.records.recent else {}
         save_encoder(
             folder,
             encoder,
@@ -166,7 +166,7 @@ def _train(
     saver = Saver(folder, settings.save_every_steps, save)
     say(f"{name}: {steps} steps of {settings.batch_size} clips, {settings.epochs} epochs, {trainer.precision}")
     after_warmup = round(settings.warmup * steps)
-    alarm = CollapseAlarm(name, after_warmup, settings.stop_on_collapse, lambda: progress.rows)
+    alarm = CollapseAlarm(name, after_warmup, settings.stop_on_collapse, lambda: list(progress.records.recent))
     clips_per_epoch = steps_per_epoch * settings.batch_size * trainer.world_size
     callbacks: list[Callback] = [progress, SeenViews(settings.out / SEEN, encoder, settings), saver, alarm]
     callbacks.append(LostOfAllRanks(steps_per_epoch, clips_per_epoch))

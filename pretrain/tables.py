@@ -2,24 +2,78 @@
 
 import csv
 import io
+from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
-from configs.files import write_text
+from configs.files import append_text, write_text
+
+RECENT = 16
+"""Rows that stay in memory of a log."""
+
+Row = dict[str, float]
 
 
-def read_rows(path: Path) -> list[dict[str, float]]:
-    """Returns the rows of a CSV of numbers, none where there is no such file."""
+class RowLog:
+    """A CSV of numbers that grows by one row at a time; the thousandth costs no more than the first.
+
+    Rows are not flushed to disk one by one, which may take longer than a training step: a power cut can take the last.
+
+    Attributes:
+        recent: the latest rows, the newest last.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recent: deque[Row] = deque(maxlen=RECENT)
+        self._names: list[str] = []
+
+    def take_over(self, step: int) -> None:
+        """Goes on after the rows of a run up to `step`; those behind it are of steps that are trained once more."""
+        rows = [row for row in read_rows(self.path) if row["step"] <= step]
+        self._rewrite(rows)
+
+    def append(self, row: Row) -> None:
+        """Adds a row, at first in place of a file that is there; a column that is new is NaN in the rows before."""
+        if self._names and row.keys() <= set(self._names) and self.path.is_file():
+            append_text(self.path, _lines(self._names, [row]))
+            self.recent.append(row)
+        else:
+            self._rewrite([*(read_rows(self.path) if self._names else []), row])
+
+    def _rewrite(self, rows: Sequence[Row]) -> None:
+        self._names = _names(rows)
+        self.recent.clear()
+        self.recent.extend(rows)
+        write_rows(self.path, rows)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Returns the rows of a CSV of numbers, none where there is no such file; not a row that is half written."""
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as lines:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(lines)]
+        whole = (line for line in lines if line.endswith("\n"))
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(whole)]
 
 
-def write_rows(path: Path, rows: list[dict[str, float]]) -> None:
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
     """Writes rows as a CSV, atomically; a value that a row lacks is NaN."""
+    names = _names(rows)
+    write_text(path, ",".join(names) + "\n" + _lines(names, rows))
+
+
+def _names(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _lines(names: Sequence[str], rows: Sequence[Row]) -> str:
     text = io.StringIO(newline="")
-    names = dict.fromkeys(name for row in rows for name in row)
-    writer = csv.DictWriter(text, fieldnames=list(names), restval="nan", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in rows)
-    write_text(path, text.getvalue())
+    writer = csv.DictWriter(text, fieldnames=names, restval="nan", lineterminator="\n")
+    writer.writerows({key: _told(value) for key, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def _told(value: float) -> str:
+    """Returns a number in six digits, a whole one in all of them: steps go into millions."""
+    return str(int(value)) if float(value).is_integer() else f"{value:.6g}"

@@ -36,7 +36,8 @@ def effective_rank(projections: Tensor) -> Tensor:
 
     The exponential of the entropy of the singular values' distribution (Roy & Vetterli 2007, eq. 4).
     """
-    sizes = torch.linalg.svdvals(nn.functional.normalize(projections, dim=1).double())
+    # On a CPU whatever the device: a GPU takes longer for a small matrix (pytorch/pytorch#41306, #86234).
+    sizes = torch.linalg.svdvals(nn.functional.normalize(projections, dim=1).double().cpu())
     shares = sizes / sizes.sum().clamp_min(1e-12)
     rank: Tensor = torch.special.entr(shares).sum().exp()
     return rank

@@ -159,8 +159,8 @@ def test_speed_and_waiting_are_those_of_the_steps_since_the_record_before(tmp_pa
         progress.on_train_batch_end(trainer, None, None, None, step - 1)
         clock[0] += 1_000  # of other callbacks
         progress.closing.on_train_batch_end(trainer, None, None, None, step - 1)
-    assert [row["waiting_share"] for row in progress.rows] == pytest.approx([3 / 9, 7 / 13])
-    assert [row["views_per_s"] for row in progress.rows] == pytest.approx([60 / 9, 60 / 13])
+    assert [row["waiting_share"] for row in progress.records.recent] == pytest.approx([3 / 9, 7 / 13])
+    assert [row["views_per_s"] for row in progress.records.recent] == pytest.approx([60 / 9, 60 / 13])
 
 
 def test_metrics_are_told_as_seldom_as_asked_and_at_the_end(run, tmp_path):
