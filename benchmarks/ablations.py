@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--config", default="simclr-small.yaml")
     parser.add_argument("--backbone", default="mobilenetv3_small_100")
     parser.add_argument("--views", type=int, default=80_000)
-    parser.add_argument("--seeds", type=int, default=1, help="runs of each variant (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="a run of each variant for each (default: 0)")
     parser.add_argument("--stress", nargs="*", default=[], choices=[condition.name for condition in CONDITIONS])
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--keep", type=Path, help="folder the runs stay in")
@@ -71,7 +71,7 @@ def main() -> None:
         found: dict[str, list[Row]] = {}
         print_head(["variant", "seed", *columns])
         # Seeds outermost: whenever it ends, every variant has had as many.
-        for seed in range(arguments.seeds):
+        for seed in arguments.seeds:
             for place, variant in enumerate(arguments.variant):
                 title, _, overrides = variant.partition(":")
                 title = title.strip()
@@ -95,7 +95,7 @@ def main() -> None:
                 for label, row in rows.items():
                     found.setdefault(label, []).append(row)
                     print_row([label, str(seed), *(cell(column, [row]) for column in columns)])
-        if arguments.seeds > 1:
+        if len(arguments.seeds) > 1:
             print()
             print_head(["variant", *columns])
             for label, rows_of_seeds in found.items():
