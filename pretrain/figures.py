@@ -66,7 +66,12 @@ CURVES = (
         from_zero=True,
     ),
     Curve("learning_rate", "Learning rate", "As the optimiser had it."),
-    Curve("views_per_s", "Views a second", "Probes and saving included.", from_zero=True),
+    Curve(
+        "views_per_s",
+        "Views a second",
+        "Of all ranks; looks of the monitor and saves are left out.",
+        from_zero=True,
+    ),
 )
 MONITOR_CURVES = (
     Curve(
@@ -167,6 +172,8 @@ def _draw_curve(
     curve: Curve,
     axes: "Axes",
 ) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     for place, (steps, values) in enumerate(lines):
         colour = COLOURS[place % len(COLOURS)]
         style = "-" if place < len(COLOURS) else "--"
@@ -179,6 +186,7 @@ def _draw_curve(
     axes.set_xlabel("step")
     axes.grid(visible=True)
     axes.tick_params(length=0, labelcolor=LIGHT.muted)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
     axes.margins(x=0.02, y=0.08)
     if curve.from_zero:
         axes.set_ylim(bottom=0)

@@ -1,7 +1,6 @@
 """A run as its folder tells of it, while it trains and afterwards."""
 
 import csv
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,11 +55,6 @@ class BackboneState:
     def step(self) -> int:
         """The latest step of which there is a record."""
         return int(self.rows[-1]["step"]) if self.rows else 0
-
-    @property
-    def saved(self) -> str:
-        """How long ago its encoder was saved."""
-        return "not yet" if self.saved_at is None else ago(time.time() - self.saved_at)
 
 
 @dataclass(frozen=True)
@@ -140,11 +134,3 @@ def _read_map(path: Path) -> list[MapPoint]:
         return [
             MapPoint(float(row["x"]), float(row["y"]), row["emotion"], row["speaker"]) for row in csv.DictReader(lines)
         ]
-
-
-def ago(seconds: float) -> str:
-    """Returns a time that has passed, in the unit that suits it."""
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.0f} {unit} ago"
-    return f"{max(0, seconds):.0f} s ago"

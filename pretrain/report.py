@@ -1,7 +1,8 @@
 """What one sees of a run: a table on the screen, and one HTML page that needs no network."""
 
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def print_status(run: RunState) -> None:
     if not screen.is_terminal:
         screen.width = PLAIN_WIDTH
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    head, *rows = table_rows(run)
+    head, *rows = table_rows(run, ago)
     table.add_column(head[0], overflow="fold")
     for name in head[1:]:
         table.add_column(name, justify="right")
@@ -73,7 +74,8 @@ def write_report(run: RunState) -> Path:
 def report_html(run: RunState, now: datetime) -> str:
     """Returns the report as one HTML page that needs nothing beside it."""
     maps = [(state.name, _legend(state.points), map_figures(state.points)) for state in run.backbones if state.points]
-    head, *rows = table_rows(run)
+    # The page is read whenever: on it stands the time itself.
+    head, *rows = table_rows(run, lambda saved_at: _told(datetime.fromtimestamp(saved_at, UTC)))
     return render_page(
         TEMPLATE,
         run=run,
@@ -90,7 +92,7 @@ def report_html(run: RunState, now: datetime) -> str:
         channels=CHANNELS,
         changes=list(changes(run.card)),
         settings=run.card.settings.flat(),
-        made=now.strftime("%Y-%m-%d %H:%M UTC"),
+        made=_told(now),
     )
 
 
@@ -128,16 +130,34 @@ def changes(card: RunCard) -> Iterator[tuple[str, list[str]]]:
         before = change
 
 
-def table_rows(run: RunState) -> list[list[str]]:
-    """Returns a head and a row for each backbone; columns that none has anything in are left out."""
+def table_rows(run: RunState, when: Callable[[float], str]) -> list[list[str]]:
+    """Returns a head and a row for each backbone; columns that none has anything in are left out.
+
+    Args:
+        run: the run.
+        when: puts the time of a save, in seconds since 1970, into words.
+    """
     latest = [state.latest for state in run.backbones]
     shown = [column for column in COLUMNS if any(math.isfinite(found.get(column, math.nan)) for found in latest)]
     rows = [["backbone", "step", *(COLUMNS[column][0] for column in shown), "saved"]]
     for state, found in zip(run.backbones, latest, strict=True):
         step = f"{state.step:,}" + (f" of {state.steps:,}" if state.steps else "")
         numbers = [_number(found.get(column, math.nan), COLUMNS[column][1]) for column in shown]
-        rows.append([state.name, step, *numbers, state.saved])
+        rows.append([state.name, step, *numbers, "not yet" if state.saved_at is None else when(state.saved_at)])
     return rows
+
+
+def ago(moment: float) -> str:
+    """Returns how long ago a moment was, in seconds since 1970, in the unit that suits it."""
+    seconds = time.time() - moment
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return f"{max(0, seconds):.0f} s ago"
+
+
+def _told(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _number(value: float, form: str) -> str:

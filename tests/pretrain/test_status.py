@@ -1,8 +1,12 @@
+import os
 import re
+import shutil
+from datetime import UTC, datetime
 
 import pytest
 
 from pretrain.card import RUN, Change
+from pretrain.checkpoint import CARD
 from pretrain.cli import main
 from pretrain.figures import curve_figures
 from pretrain.history import BackboneState, read_run
@@ -36,6 +40,24 @@ def test_curves_whose_zero_means_something_begin_there():
     }
     assert ticks["Spread"][0] == 0.0 and ticks["Spread"][-1] >= 1.0
     assert ticks["Loss"][0] > 1.9
+
+
+@pytest.mark.parametrize("steps", [[8], [1, 2, 3], [100, 200]])
+def test_there_is_no_half_a_step(steps):
+    rows = [{"step": float(step), "loss": 2.5} for step in steps]
+    (figure,) = curve_figures([BackboneState("resnet10t", 70, rows)])
+    below = figure.svg[: figure.svg.index('id="matplotlib.axis_2"')]
+    ticks = [float(tick) for tick in re.findall(r">([\d.,]+)</text>", below)]
+    assert ticks and all(tick.is_integer() for tick in ticks) and min(steps) in ticks
+
+
+def test_the_page_says_when_a_backbone_was_saved_and_the_screen_how_long_ago(finished, status, tmp_path):
+    out = shutil.copytree(finished.out, tmp_path / "run")
+    day_before_noon = datetime(2025, 3, 9, 11, 59, tzinfo=UTC).timestamp()
+    os.utime(out / "test_resnet" / CARD, (day_before_noon, day_before_noon))
+    assert re.search(r"test_resnet .* \d+ d ago", status(out).told)
+    page = (out / "report.html").read_text()
+    assert "2025-03-09 11:59 UTC" in page and " ago" not in page
 
 
 def test_how_a_run_went_on_is_told_against_what_it_was_before(finished):
