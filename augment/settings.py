@@ -1,11 +1,12 @@
 """The settings of spectrograms, masks and waveform augmentations."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from augment.safety import refusal
 from configs.settings import Settings, load_settings
+from corpus.audio import SAMPLE_RATE
 from corpus.lengths import Short
 
 
@@ -25,6 +26,16 @@ class SpectrogramSettings(Settings):
         if self.bands > self.n_fft // 4:
             raise ValueError(f"bands {self.bands} is more than n_fft / 4: some mel bands would be empty")
         return self
+
+
+def _of_decoded_audio(settings: SpectrogramSettings) -> SpectrogramSettings:
+    if settings.sample_rate != SAMPLE_RATE:
+        raise ValueError(f"sample_rate {settings.sample_rate}: all audio is decoded to {SAMPLE_RATE} Hz")
+    return settings
+
+
+CorpusSpectrogram = Annotated[SpectrogramSettings, AfterValidator(_of_decoded_audio)]
+"""Of recordings as they are decoded; the module itself takes any rate."""
 
 
 class MaskSettings(Settings):
@@ -96,7 +107,7 @@ class ViewSettings(Settings):
     """Everything that says what a view looks like; the settings of pretraining extend it."""
 
     crop_s: float = Field(5.0, gt=0, description="length of a view in s")
-    spectrogram: SpectrogramSettings = SpectrogramSettings()
+    spectrogram: CorpusSpectrogram = SpectrogramSettings()
     augment: AugmentSettings = AugmentSettings()
 
 

@@ -55,6 +55,7 @@ class FinetuneModule(pl.LightningModule):
         self.steps = steps
         self.loader = loader
         self.latest = torch.zeros(())
+        self.rate = float("nan")
 
     def train(self, mode: bool = True) -> "FinetuneModule":
         """Sets training mode, but for the statistics that are kept."""
@@ -83,9 +84,12 @@ class FinetuneModule(pl.LightningModule):
         return loss
 
     def metrics(self) -> dict[str, float]:
-        """Returns the loss of the latest step and the head's learning rate."""
-        rates = [group["lr"] for group in self.optimizers().param_groups]  # type: ignore[union-attr]
-        return {"loss": float(self.latest), "learning_rate": max(rates)}
+        """Returns the loss of the latest step and the head's learning rate in it."""
+        return {"loss": float(self.latest), "learning_rate": self.rate}
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Keeps the learning rate of the step: the schedule has gone on before a callback could ask."""
+        self.rate = max(group["lr"] for group in optimizer.param_groups)
 
     def configure_optimizers(self) -> Any:
         """Returns AdamW with a lower rate for each earlier layer group, under warm-up and cosine decay."""

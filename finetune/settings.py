@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from augment.settings import AugmentSettings, SpectrogramSettings
+from augment.settings import AugmentSettings, CorpusSpectrogram, SpectrogramSettings
 from configs.settings import Settings
 from corpus.lengths import Joined
 from pretrain.lost import MAX_LOST
@@ -57,7 +57,7 @@ class FinetuneSettings(Settings):
         None, description="with --from: those of the run to use; without: timm names to train without pretraining"
     )
     pretrained: bool = Field(False, description="without --from: start from ImageNet weights (downloaded by timm)")
-    spectrogram: SpectrogramSettings = Field(SpectrogramSettings(), description="without --from")
+    spectrogram: CorpusSpectrogram = Field(SpectrogramSettings(), description="without --from")
     crop_s: float | None = Field(None, gt=0, description="s of a clip seen at once; None: as pretrained, or 5")
     hop_s: float | None = Field(None, gt=0, description="s between windows in evaluation; None: half a crop")
     windows: Joined = Field("mean", description="how the windows of a recording become one answer")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import ConfigError
+from pretrain.objectives import OBJECTIVES
 from pretrain.settings import PretrainSettings
 
 # Another place to write to, or another way to the end, changes nothing of what is learned.
@@ -42,12 +43,15 @@ def check_changes(then: PretrainSettings, now: PretrainSettings, allowed: Sequen
     before, after = then.flat(), now.flat()
     for key in allowed:
         _check_key(key, [*before, *after])
+    never = dict(BOUND)
+    if OBJECTIVES[then.objective].head is not OBJECTIVES[now.objective].head:
+        never["objective"] = "the projection head that was trained is of another kind"
     changed = [key for key in differences(then, now) if _top(key) not in FREE_TO_CHANGE]
-    refused = [key for key in changed if _top(key) in BOUND or not any(_within(key, of) for of in allowed)]
+    refused = [key for key in changed if _top(key) in never or not any(_within(key, of) for of in allowed)]
     if not refused:
         return
     told = [f"{key}: {before.get(key)!r} then, {after.get(key)!r} now" for key in refused]
-    bound = [f"{key} cannot change ({BOUND[_top(key)]})" for key in refused if _top(key) in BOUND]
+    bound = [f"{key} cannot change ({never[_top(key)]})" for key in refused if _top(key) in never]
     if bound:
         way = f"{'; '.join(bound)}: start a new run with another out="
     else:

@@ -62,7 +62,7 @@ CURVES = (
     Curve(
         "effective_rank",
         "Effective rank",
-        "How many directions the projections use; under 2 is collapse.",
+        "How many directions the projections use; under 1.5 is collapse.",
         from_zero=True,
     ),
     Curve("learning_rate", "Learning rate", "As the optimiser had it."),

@@ -8,7 +8,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from lightly.utils.lars import LARS
-from lightly.utils.scheduler import CosineWarmupScheduler
+from lightly.utils.scheduler import CosineWarmupScheduler, cosine_warmup_schedule
 from safetensors.torch import save_file
 from timm.optim import param_groups_weight_decay
 from torch import Tensor, nn
@@ -19,13 +19,16 @@ from configs.errors import EmoclrError
 from configs.files import write_atomically
 from pretrain.callbacks import GONE_ASTRAY, writing_into
 from pretrain.checkpoint import CheckpointError
-from pretrain.chunks import in_chunks
+from pretrain.chunks import BatchNorm, in_chunks
 from pretrain.data import VIEWS, ViewBatch, ViewLoader
 from pretrain.encoder import Encoder
 from pretrain.objectives import OBJECTIVES, contrastive_accuracy, make_loss
 from pretrain.settings import PretrainSettings
 from pretrain.supervised import supervised_contrast
 from pretrain.watch import alignment, effective_rank, embedding_std, uniformity
+
+END = 0.001
+"""Share of the learning rate that the cosine ends with."""
 
 
 class ContrastiveModule(pl.LightningModule):
@@ -59,6 +62,7 @@ class ContrastiveModule(pl.LightningModule):
         self.register_buffer("labels", labels, persistent=False)
         self.loss: nn.Module | None = None
         self.latest: dict[str, Tensor] = {}
+        self.rate = float("nan")
         self.bad_steps = 0
 
     def setup(self, stage: str) -> None:
@@ -82,6 +86,7 @@ class ContrastiveModule(pl.LightningModule):
         background = self.settings.augment.background
         mixed = batch_backgrounds(batch.waveforms, background, (self.settings.seed, batch_idx, self.global_rank))
         batch = batch._replace(waveforms=mixed)
+        averages = self._running_averages() if self.settings.max_bad_steps else {}
         first, second = self.project(batch)
         assert self.loss is not None
         # Autocast would round similarities to bf16, eight bits of which have to tell one negative from another.
@@ -92,6 +97,10 @@ class ContrastiveModule(pl.LightningModule):
                 loss = loss + weight * supervised_contrast(first, second, self.labels[batch.clips], temperature)
         if not torch.isfinite(loss):
             self._set_aside(batch, batch_idx, loss.item())
+            # Batch norms have taken the values that are no numbers into their averages.
+            for buffer, before in averages.items():
+                buffer.copy_(before)
+            self.latest = {}
             return None
         self.latest = {"loss": loss.detach(), "first": first.detach(), "second": second.detach()}
         return loss
@@ -105,6 +114,15 @@ class ContrastiveModule(pl.LightningModule):
         # The head is small enough for the whole batch, and its batch norms want it.
         first, second = self.projection(embeddings).float().chunk(2)  # (B, D) each
         return first, second
+
+    def _running_averages(self) -> dict[Tensor, Tensor]:
+        """Returns copies of what the batch norms have averaged so far, by the buffer."""
+        norms = [part for part in self.modules() if isinstance(part, BatchNorm)]
+        return {buffer: buffer.clone() for norm in norms for buffer in norm.buffers()}
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Keeps the learning rate of the step: the schedule has gone on before a callback could ask."""
+        self.rate = optimizer.param_groups[0]["lr"]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the schedule of these settings: a run may go on towards another end, or with another learning rate.
@@ -121,15 +139,17 @@ class ContrastiveModule(pl.LightningModule):
                 f"{self.trainer.ckpt_path}: was saved by another network than {self.encoder.settings.backbone}; put "
                 "its own file back, or remove this one: without it, --resume starts this backbone anew"
             )
+        # Saved after its last batch, a run would otherwise be taken for done, however many steps are asked for now.
+        checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"] = False
         # Otherwise Lightning restores those that were saved, and the ones asked for would be ignored.
         rate = self.settings.learning_rate
         decays = [group["weight_decay"] for group in param_groups_weight_decay(self, self.settings.weight_decay)]
-        for optimizer in checkpoint["optimizer_states"]:
-            for group, decay in zip(optimizer["param_groups"], decays, strict=True):
-                group.update(lr=group["lr"] * (rate / group["initial_lr"]), initial_lr=rate, weight_decay=decay)
-        ends = {"max_epochs": self.steps, "warmup_epochs": round(self.settings.warmup * self.steps)}
-        for schedule in checkpoint["lr_schedulers"]:
-            schedule.update(ends, base_lrs=[rate] * len(decays))
+        warmup = round(self.settings.warmup * self.steps)
+        (optimizer,), (schedule,) = checkpoint["optimizer_states"], checkpoint["lr_schedulers"]
+        now = rate * cosine_warmup_schedule(schedule["last_epoch"], self.steps, 1.0, END, warmup, 0.0)
+        for group, decay in zip(optimizer["param_groups"], decays, strict=True):
+            group.update(lr=now, initial_lr=rate, weight_decay=decay)
+        schedule.update(max_epochs=self.steps, warmup_epochs=warmup, base_lrs=[rate] * len(decays))
 
     def _set_aside(self, batch: ViewBatch, batch_idx: int, loss: float) -> None:
         """Saves a batch whose loss is no number, and ends the run where there were too many of them."""
@@ -147,7 +167,7 @@ class ContrastiveModule(pl.LightningModule):
         say(f"warning: {told}. Skipped, {self.bad_steps} of at most {self.settings.max_bad_steps}")
 
     def metrics(self) -> dict[str, float]:
-        """Returns the metrics of the latest step that was not skipped; `pretrain.watch` says what they mean."""
+        """Returns the metrics of the latest step, none where it was skipped; `pretrain.watch` says what they mean."""
         if not self.latest:
             return {}
         loss, first, second = (self.latest[name] for name in ("loss", "first", "second"))
@@ -158,7 +178,7 @@ class ContrastiveModule(pl.LightningModule):
             "uniformity": uniformity(first).item(),
             "embedding_std": embedding_std(first).item(),
             "effective_rank": effective_rank(first).item(),
-            "learning_rate": self.optimizers().param_groups[0]["lr"],  # type: ignore[union-attr]
+            "learning_rate": self.rate,
         }
 
     def configure_optimizers(self) -> Any:
@@ -173,5 +193,5 @@ class ContrastiveModule(pl.LightningModule):
         else:
             optimizer = LARS(groups, lr=settings.learning_rate, momentum=0.9)
         warmup = round(settings.warmup * self.steps)
-        schedule = CosineWarmupScheduler(optimizer, warmup_epochs=warmup, max_epochs=self.steps)
+        schedule = CosineWarmupScheduler(optimizer, warmup_epochs=warmup, max_epochs=self.steps, end_value=END)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

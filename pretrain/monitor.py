@@ -51,7 +51,7 @@ class Monitored:
     score_rows: Rows
 
 
-def open_monitored(source: Path, most: int, seed: int, cache: Path | None) -> Monitored:
+def open_monitored(source: Path, most: int, seed: int, cache: Path | None, cache_gb: float | None = None) -> Monitored:
     """Returns the clips of a labels.csv that an encoder is tried on.
 
     Fitted to are rows of its training split and scored those of its validation split; without either, its clips are
@@ -62,6 +62,7 @@ def open_monitored(source: Path, most: int, seed: int, cache: Path | None) -> Mo
         most: clips on either side; of more, so many are drawn.
         seed: of the draw and of the division.
         cache: folder of decoded audio, None for the usual one.
+        cache_gb: how much may be kept there, None for the usual share.
 
     Raises:
         ConfigError: a side has fewer than ten clips.
@@ -73,7 +74,7 @@ def open_monitored(source: Path, most: int, seed: int, cache: Path | None) -> Mo
     table = table.select(np.concatenate(sides))
     fitted = np.arange(len(table)) < len(sides[0])
     if min(map(len, sides)) >= FEWEST_CLIPS:
-        store = open_waveforms(clips_of(table), cache)
+        store = open_waveforms(clips_of(table), cache, cache_gb=cache_gb)
         table, fitted = table.select(store.source_rows), fitted[store.source_rows]
     fit_rows, score_rows = np.flatnonzero(fitted), np.flatnonzero(~fitted)
     for rows, purpose in ((fit_rows, "fit to"), (score_rows, "score on")):

@@ -179,6 +179,8 @@ def _train(
         raise Interrupted(
             f"{name}: saved at step {trainer.global_step} of {steps}; go on with the same command and --resume"
         )
+    if trainer.global_step < steps:
+        raise EmoclrError(f"{name}: training ended at step {trainer.global_step} of {steps} without a reason")
     return folder
 
 
@@ -208,7 +210,7 @@ def _write_set_aside(out: Path, source: Source) -> None:
 def _open_monitored(settings: PretrainSettings) -> Monitored | None:
     if settings.monitor is None:
         return None
-    return open_monitored(settings.monitor, settings.monitor_clips, settings.seed, settings.cache)
+    return open_monitored(settings.monitor, settings.monitor_clips, settings.seed, settings.cache, settings.cache_gb)
 
 
 def _resume_file(folder: Path) -> Path | None:

@@ -13,8 +13,10 @@ from configs.console import say
 from configs.errors import EmoclrError
 
 LEAST_SPREAD = 0.1
-LEAST_RANK = 2.0
-"""A healthy run has a spread near 1 and a rank of tens; below either of these, little but a point or a line is left."""
+LEAST_RANK = 1.5
+"""A healthy run has a spread near 1 and a rank of tens; below either of these, little but a point or a line is left.
+
+Two clips, or projections of two dimensions, have a rank of 2 at most."""
 RECORDS_BEFORE_ALARM = 3
 ADVICE = (
     "try a lower learning_rate, a longer warmup, a lower weight_decay or a larger batch_size; for nt_xent and dcl a "

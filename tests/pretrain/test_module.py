@@ -129,12 +129,12 @@ def test_the_learning_rate_warms_up_to_its_value_and_falls_to_nothing(make_modul
     assert rates[-1] < 0.02 / 50
 
 
-def test_metrics_are_those_of_the_latest_step(make_module, batch, monkeypatch):
+def test_metrics_are_those_of_the_latest_step(make_module, batch):
     module = make_module().train()
     loss = module.training_step(batch, 0)
     first, second = module.latest["first"], module.latest["second"]
     optimizer = torch.optim.SGD(module.parameters(), lr=0.125)
-    monkeypatch.setattr(module, "optimizers", lambda: optimizer)
+    module.on_before_optimizer_step(optimizer)
     assert module.metrics() == pytest.approx(
         {
             "loss": loss.item(),
@@ -186,6 +186,17 @@ def test_as_many_bad_steps_are_skipped_as_allowed(make_module, batch, tmp_path, 
     assert "Skipped, 1 of at most 1" in capsys.readouterr().err
     with pytest.raises(EmoclrError, match="the loss of step 2"):
         module.training_step(broken, 1)
+
+
+def test_a_skipped_step_leaves_the_running_averages_and_has_no_metrics(make_module, batch, tmp_path):
+    module = make_module(max_bad_steps=1).train()
+    module.trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, default_root_dir=tmp_path)
+    module.training_step(batch, 0)
+    before = {name: buffer.clone() for name, buffer in module.named_buffers() if "running" in name}
+    assert before
+    assert module.training_step(batch._replace(waveforms=batch.waveforms * torch.nan), 1) is None
+    assert all(torch.equal(buffer, before[name]) for name, buffer in module.named_buffers() if name in before)
+    assert module.metrics() == {}
 
 
 def test_stochastic_layers_draw_from_the_seed_and_the_place_in_the_run(make_module, batch):

@@ -94,6 +94,16 @@ def test_only_training_and_validation_rows_are_opened_and_speakers_are_apart(lab
     assert not monitored.store.failures
 
 
+def test_what_the_cache_has_no_room_for_is_not_kept_there(labels, tmp_path):
+    sizes = {}
+    for cache_gb in (0, None):
+        cache = tmp_path / str(cache_gb)
+        monitored = open_monitored(labels, 600, seed=0, cache=cache, cache_gb=cache_gb)
+        assert monitored.store.crop(0, 0, 1_000).any()
+        sizes[cache_gb] = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file())
+    assert sizes[0] < 0.1 * sizes[None]
+
+
 def test_without_a_split_column_clips_are_divided_by_speaker(corpus, write_table):
     rows = [[f"{clip:02}.wav", f"s{clip % 6}", clip % 2] for clip in range(24)] * 2
     path = write_table(corpus.parent / "unsplit.csv", ["path", "speaker", "loud"], rows)

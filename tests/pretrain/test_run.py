@@ -7,10 +7,12 @@ import pytest
 import timm
 import torch
 import yaml
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from pretrain.callbacks import METRICS, RESUME
 from pretrain.card import RUN
 from pretrain.checkpoint import CARD, WEIGHTS, load_encoder
+from pretrain.module import ContrastiveModule
 
 
 def rows_of(folder):
@@ -127,6 +129,47 @@ def test_a_run_may_go_on_towards_a_nearer_end(stopped_copy, run):
     assert ran.code == 0
     card = load_encoder(stopped_copy / "test_resnet")[1]
     assert (card.step, card.steps) == (3, 3)
+
+
+def test_a_run_that_has_ended_may_go_on_towards_a_later_end(finished, run, tmp_path):
+    out = shutil.copytree(finished.out, tmp_path / "run")
+    before = weights_of(out)
+    ran = run(out, "--resume", "epochs=4", "backbones=test_resnet")
+    assert ran.code == 0, ran.told
+    card = load_encoder(out / "test_resnet")[1]
+    assert (card.step, card.steps) == (12, 12)
+    rows = rows_of(out / "test_resnet")
+    assert [int(row["step"]) for row in rows] == list(range(1, 13))
+    # Where the cosine of the longer schedule is by then, not at its end.
+    assert float(rows[6]["learning_rate"]) > 0.5e-3 > 1e-5 > float(rows[-1]["learning_rate"])
+    assert weights_of(out) != before
+
+
+def test_the_learning_rate_of_a_record_is_the_one_of_its_step(run, tmp_path):
+    used = []
+    hook = register_optimizer_step_pre_hook(lambda optimizer, *_: used.append(optimizer.param_groups[0]["lr"]))
+    try:
+        ran = run(tmp_path / "run")
+    finally:
+        hook.remove()
+    assert ran.code == 0 and len(set(used)) > 3
+    assert [float(row["learning_rate"]) for row in rows_of(ran.out / "test_resnet")] == pytest.approx(used, rel=1e-4)
+
+
+def test_a_step_whose_views_are_no_numbers_is_skipped_and_leaves_no_trace(run, tmp_path, monkeypatch):
+    step = ContrastiveModule.training_step
+
+    def broken(module, batch, batch_idx):
+        waveforms = batch.waveforms * torch.nan if batch_idx == 2 else batch.waveforms
+        return step(module, batch._replace(waveforms=waveforms), batch_idx)
+
+    monkeypatch.setattr(ContrastiveModule, "training_step", broken)
+    ran = run(tmp_path / "run", "max_bad_steps=1", "save_every_steps=1")
+    assert ran.code == 0, ran.told
+    assert "the loss of step 3 is nan" in ran.told and "Skipped, 1 of at most 1" in ran.told
+    assert load_encoder(ran.out / "test_resnet")[1].finished
+    losses = [float(row["loss"]) for row in rows_of(ran.out / "test_resnet")]
+    assert len(losses) == len(set(losses)) == 5
 
 
 def test_finished_backbones_are_left_as_they_are_and_new_ones_trained(finished, run, tmp_path):

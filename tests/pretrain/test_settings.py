@@ -34,6 +34,7 @@ def test_test_speakers_stay_out_unless_asked_for():
         ({"temperature": 0}, "temperature: "),
         ({"splits": "dev"}, "splits"),
         ({"warmup": 1.0}, "warmup: "),
+        ({"spectrogram": {"sample_rate": 8_000}}, "spectrogram: sample_rate 8000: all audio is decoded to 16000 Hz"),
         ({"temprature": 0.1}, r"unknown key 'temprature' \(perhaps 'temperature'\?\)"),
         ({"augment": {"transforms": [{"name": "PitchShift"}]}}, "PitchShift is refused: it moves the fundamental"),
     ],

@@ -16,6 +16,9 @@ def test_projections_that_fill_the_sphere_look_healthy():
     assert embedding_std(projections).item() == pytest.approx(1, abs=0.02)
     assert effective_rank(projections).item() == pytest.approx(16, abs=0.1)
     assert not has_collapsed({"embedding_std": 1.0, "effective_rank": 16.0})
+    two_clips = torch.eye(16)[:2]
+    assert effective_rank(two_clips).item() == pytest.approx(2)
+    assert not has_collapsed({"embedding_std": 1.0, "effective_rank": 1.999})
 
 
 def test_a_point_and_a_line_look_collapsed():
