@@ -1,5 +1,6 @@
 """The settings of spectrograms, masks and waveform augmentations."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
@@ -61,6 +62,11 @@ class BackgroundSettings(Settings):
         return self
 
 
+def _number(value: object) -> object:
+    scientific = isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value)
+    return float(value) if scientific else value  # type: ignore[arg-type]
+
+
 class TransformSettings(Settings):
     """One waveform augmentation: a class of audiomentations or of `augment.transforms`, and its parameters.
 
@@ -74,8 +80,8 @@ class TransformSettings(Settings):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters that go to the class."""
-        return dict(self.model_extra or {})
+        """The parameters that go to the class; YAML takes 1e-1 for a word, which here it is not."""
+        return {name: _number(value) for name, value in (self.model_extra or {}).items()}
 
 
 class AugmentSettings(Settings):

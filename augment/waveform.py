@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import random
+import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from augment.settings import TransformSettings
 from augment.transforms import OWN
-from configs.errors import ConfigError
+from configs.errors import ConfigError, EmoclrError
 from configs.settings import perhaps
 
 _put_back_later = False
@@ -33,6 +34,9 @@ class WaveformAugmentation:
 
         audiomentations draws from the global generators of Python and NumPy; they are seeded for this one call and
         put back afterwards, so that nothing else in the process notices.
+
+        Raises:
+            EmoclrError: a transform fails, such as one that draws a file which is no recording.
         """
         if not self.chain.transforms:
             return waveform
@@ -40,10 +44,23 @@ class WaveformAugmentation:
             first, second = seeds.generate_state(2)
             random.seed(int(first))
             np.random.seed(int(second))
-            augmented: NDArray[np.float32] = self.chain(samples=waveform, sample_rate=self.sample_rate)
+            try:
+                augmented: NDArray[np.float32] = self.chain(samples=waveform, sample_rate=self.sample_rate)
+            except Exception as error:
+                raise EmoclrError(f"augment.transforms: {self._told(error)}") from error
         if len(augmented) != len(waveform):
             augmented = np.resize(augmented, waveform.shape)
         return np.ascontiguousarray(augmented)
+
+    def _told(self, error: Exception) -> str:
+        """Returns an error in words, with the transform that raised it and the file that it had drawn."""
+        told = f"{type(error).__name__}{f': {error}' if str(error) else ''}"
+        frames = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__)]
+        for transform in self.chain.transforms:
+            if any(of is transform for of in frames):
+                drawn = [str(value) for name, value in transform.parameters.items() if name.endswith("_path")]
+                return ": ".join([type(transform).__name__, *drawn, told])
+        return told
 
 
 @contextlib.contextmanager

@@ -1,10 +1,12 @@
 """A pretraining run: the corpus once, then every backbone in turn."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Callback
+from torch import Tensor
 
 from augment.waveform import WaveformAugmentation
 from configs.console import say, track
@@ -53,7 +55,9 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
     """
     out = settings.out
     _check_at_once(settings)
-    earlier = earlier_encoders(settings)
+    begun = [name for name in settings.backbones if resume and _resume_file(out / name)]
+    # Past its start, a backbone needs no first weights any more: they may be gone by now, or have trained on.
+    earlier = earlier_encoders(settings, [name for name in settings.backbones if name not in begun])
     ranks = count_ranks(settings)
     if ranks > 1 and settings.max_bad_steps:
         raise ConfigError(
@@ -87,15 +91,20 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
         now = previous.model_copy(update={**update, **_of_corpus(source)})
         check_learned_from(previous, now, allow_change, out / RUN)
         run = went_on(previous, now, _saved_steps(out, settings))
+    # Labels and first weights come before the card: what fails here has begun no run.
+    labels = source.labels()
+    encoders: Iterator[Encoder] = (
+        starting_encoder(name, settings, run.normalisation, earlier, begun=name in begun) for name in settings.backbones
+    )
+    encoders = itertools.chain([next(encoders)], encoders)
     if first:
         for folder in (out, *(out / name for name in settings.backbones)):
             sweep(folder)
             settle(folder)
         write_yaml(out / RUN, run.model_dump(mode="json"))
         _write_set_aside(out, source)
-    encoders = (starting_encoder(name, settings, run.normalisation, earlier) for name in settings.backbones)
     try:
-        return [_train(encoder, settings, run, source, monitored, resume) for encoder in encoders]
+        return [_train(encoder, settings, run, source, labels, monitored, resume) for encoder in encoders]
     finally:
         # Where the folder is gone, the run has ended because of that.
         if first and source.lost and out.is_dir():
@@ -118,6 +127,7 @@ def _train(
     settings: PretrainSettings,
     run: RunCard,
     source: Source,
+    labels: Tensor | None,
     monitored: Monitored | None,
     resume: bool,
 ) -> Path:
@@ -132,9 +142,7 @@ def _train(
     if resume and (folder / CARD).is_file() and load_card(folder / CARD, EncoderCard).step >= steps:
         say(f"{name}: finished before")
         return folder
-    module = ContrastiveModule(
-        encoder, settings, steps, lambda rank, ranks: source.loader(rank, ranks, steps), source.labels()
-    )
+    module = ContrastiveModule(encoder, settings, steps, lambda rank, ranks: source.loader(rank, ranks, steps), labels)
     warning = unsynchronised(trainer, module, settings.batch_size)
     if warning and warning not in run.warnings:
         say(f"warning: {warning}")

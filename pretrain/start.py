@@ -1,5 +1,6 @@
 """Where weights start from: at random, from ImageNet, or from an earlier run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -10,8 +11,8 @@ from pretrain.encoder import Encoder, EncoderSettings, Normalisation
 from pretrain.settings import PretrainSettings
 
 
-def earlier_encoders(settings: PretrainSettings) -> dict[str, Path]:
-    """Returns the folder that each backbone starts from; empty where `start_from` is not set.
+def earlier_encoders(settings: PretrainSettings, names: Sequence[str]) -> dict[str, Path]:
+    """Returns the folder that each of these backbones starts from; empty where `start_from` is not set.
 
     Raises:
         ConfigError: the earlier run lacks a backbone, or its spectrograms are others.
@@ -20,7 +21,7 @@ def earlier_encoders(settings: PretrainSettings) -> dict[str, Path]:
     if settings.start_from is None:
         return {}
     found = {}
-    for name in settings.backbones:
+    for name in names:
         beside = [settings.start_from / name, settings.start_from]
         folder = next((path for path in beside if (path / CARD).is_file()), None)
         if folder is None:
@@ -52,9 +53,16 @@ def starting_normalisation(earlier: dict[str, Path]) -> Normalisation | None:
 
 
 def starting_encoder(
-    name: str, settings: PretrainSettings, normalisation: Normalisation, earlier: dict[str, Path]
+    name: str, settings: PretrainSettings, normalisation: Normalisation, earlier: dict[str, Path], *, begun: bool
 ) -> Encoder:
     """Returns the encoder of one backbone as training begins; random weights follow from the seed.
+
+    Args:
+        name: of the backbone.
+        settings: of the run.
+        normalisation: of its spectrograms.
+        earlier: folders of the encoders whose weights are the start, by backbone.
+        begun: its weights come from a resume file, and are not fetched.
 
     Raises:
         ConfigError: timm has no such backbone, or its ImageNet weights cannot be downloaded.
@@ -69,7 +77,7 @@ def starting_encoder(
             short=settings.augment.short,
             time_masks=settings.augment.masks.time_masks,
         ),
-        pretrained=settings.pretrained,
+        pretrained=settings.pretrained and not begun,
     )
     if name in earlier:
         encoder.load_state_dict(load_encoder(earlier[name])[0].state_dict())

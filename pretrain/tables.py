@@ -27,6 +27,7 @@ class RowLog:
         self.path = path
         self.recent: deque[Row] = deque(maxlen=RECENT)
         self._names: list[str] = []
+        self._size = 0
 
     def take_over(self, step: int) -> None:
         """Goes on after the rows of a run up to `step`; those behind it are of steps that are trained once more."""
@@ -34,27 +35,42 @@ class RowLog:
         self._rewrite(rows)
 
     def append(self, row: Row) -> None:
-        """Adds a row, at first in place of a file that is there; a column that is new is NaN in the rows before."""
-        if self._names and row.keys() <= set(self._names) and self.path.is_file():
+        """Adds a row, at first in place of a file that is there; a column that is new is NaN in the rows before.
+
+        Where somebody else has changed the file, what can be read of it is kept, or else what is `recent`.
+        """
+        untouched = self.path.is_file() and self.path.stat().st_size == self._size
+        if self._names and untouched and row.keys() <= set(self._names):
             append_text(self.path, _lines(self._names, [row]))
             self.recent.append(row)
+            self._size = self.path.stat().st_size
         else:
-            self._rewrite([*(read_rows(self.path) if self._names else []), row])
+            self._rewrite([*((read_rows(self.path) or self.recent) if self._names else []), row])
 
     def _rewrite(self, rows: Sequence[Row]) -> None:
         self._names = _names(rows)
         self.recent.clear()
         self.recent.extend(rows)
         write_rows(self.path, rows)
+        self._size = self.path.stat().st_size
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Returns the rows of a CSV of numbers, none where there is no such file; not a row that is half written."""
+    """Returns the rows of a CSV of numbers with a `step`, none where there is no such file.
+
+    A row that is half written, or damaged, is left out: what it told is no part of what was learned.
+    """
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as lines:
+    rows = []
+    with path.open(encoding="utf-8", errors="replace", newline="") as lines:
         whole = (line for line in lines if line.endswith("\n"))
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(whole)]
+        for row in csv.DictReader(whole):
+            try:
+                rows.append({key: float(value) for key, value in row.items()})
+            except (TypeError, ValueError):  # too short, too long, or no number
+                continue
+    return [row for row in rows if "step" in row]
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:

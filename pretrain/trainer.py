@@ -128,7 +128,7 @@ def fit(
 
     Raises:
         KeyboardInterrupt: the training was told to stop at once.
-        EmoclrError: another rank is gone.
+        EmoclrError: another rank or a data process is gone, or there is not enough memory.
     """
     # It follows from the number of ranks, which only the Trainer knows.
     trainer.fit_loop.epoch_loop.max_steps = steps
@@ -144,7 +144,18 @@ def fit(
         with writing_into(Path(trainer.default_root_dir)):
             raise
     except RuntimeError as error:
-        if "closed by peer" not in str(error) and not isinstance(error, torch.distributed.DistError):
+        told = str(error).split("\n")[0]
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in told:
+            raise EmoclrError(
+                f"out of memory: {told}\na smaller batch_size takes less, or in pretraining chunk_size; the last "
+                "checkpoint is kept"
+            ) from error
+        if "DataLoader worker" in told:
+            raise EmoclrError(
+                f"a data process has ended, which happens where memory runs out: {told}\nfewer workers take less; the "
+                "last checkpoint is kept, and --resume goes on from it"
+            ) from error
+        if "closed by peer" not in told and not isinstance(error, torch.distributed.DistError):
             raise
         raise EmoclrError(f"rank {trainer.global_rank}: another rank has ended, and will have said why") from error
     finally:

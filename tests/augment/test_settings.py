@@ -3,7 +3,7 @@ import pytest
 from audiomentations.core.transforms_interface import BaseWaveformTransform
 
 from augment.safety import SAFE, UNSAFE, refusal
-from augment.settings import AugmentSettings, SpectrogramSettings, ViewSettings, load_view_settings
+from augment.settings import AugmentSettings, SpectrogramSettings, TransformSettings, ViewSettings, load_view_settings
 from augment.transforms import OWN
 from configs.errors import ConfigError
 from configs.settings import validate
@@ -13,6 +13,11 @@ def refused(model, content):
     with pytest.raises(ConfigError) as caught:
         validate(model, content, "mine.yaml")
     return str(caught.value)
+
+
+def test_a_number_that_yaml_takes_for_a_word_is_a_number():
+    made = TransformSettings.model_validate({"name": "Gain", "min_gain_db": "-1e1", "max_gain_db": 3, "of": "1e1x"})
+    assert made.parameters == {"min_gain_db": -10.0, "max_gain_db": 3, "of": "1e1x"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import csv
+import multiprocessing
 import re
 import shutil
 import signal
@@ -170,6 +171,39 @@ def test_a_step_whose_views_are_no_numbers_is_skipped_and_leaves_no_trace(run, t
     assert load_encoder(ran.out / "test_resnet")[1].finished
     losses = [float(row["loss"]) for row in rows_of(ran.out / "test_resnet")]
     assert len(losses) == len(set(losses)) == 5
+
+
+def test_a_data_process_that_is_killed_is_told_and_the_run_goes_on_from_its_checkpoint(run, at_step, tmp_path):
+    words = (tmp_path / "run", "workers=1", "save_every_steps=1")
+    with at_step(2, lambda: [child.kill() for child in multiprocessing.active_children()]):
+        ran = run(*words, "epochs=30")
+    assert ran.code == 1 and "Traceback" not in ran.told
+    assert "error: a data process has ended, which happens where memory runs out: DataLoader worker" in ran.told
+    assert "--resume goes on from it" in ran.told and (ran.out / "report.html").is_file()
+    assert run(*words, "--resume").code == 0
+
+
+def test_too_little_memory_is_told_with_what_takes_less(run, at_step, tmp_path):
+    def run_out():
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3 GiB.\nAnd much more.")
+
+    with at_step(2, run_out):
+        ran = run(tmp_path / "run")
+    assert ran.code == 1 and "Traceback" not in ran.told and "And much more" not in ran.told
+    assert "out of memory: CUDA out of memory. Tried to allocate 3 GiB." in ran.told and "chunk_size" in ran.told
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_noise_that_is_no_recording_is_named(run, tmp_path, workers):
+    noises = tmp_path / "noises"
+    noises.mkdir()
+    (noises / "text.wav").write_text("no recording")
+    noise = f"[{{name: AddBackgroundNoise, p: 1.0, sounds_path: {noises}}}]"
+    ran = run(tmp_path / "run", f"augment.transforms={noise}", f"workers={workers}")
+    assert ran.code == 1, ran.told
+    told = ran.told.splitlines()[-1]
+    assert told.startswith(f"error: augment.transforms: AddBackgroundNoise: {noises / 'text.wav'}: ")
+    assert "Traceback" not in ran.told and "Caught" not in ran.told
 
 
 def test_finished_backbones_are_left_as_they_are_and_new_ones_trained(finished, run, tmp_path):

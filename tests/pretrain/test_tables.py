@@ -64,6 +64,32 @@ def test_a_new_column_is_nan_in_the_rows_before_and_one_that_lacks_is_nan_too(lo
     assert found["probe"].isna().tolist() == [True] * len(ROWS) + [False, True]
 
 
+@pytest.mark.parametrize("damage", ["emptied", "deleted", "header gone", "bytes", "short row", "long row"])
+def test_a_file_that_somebody_has_damaged_is_read_as_far_as_it_goes_and_written_on(log, damage):
+    lines = log.path.read_text().splitlines(keepends=True)
+    content = {
+        "emptied": b"",
+        "header gone": "".join(lines[1:]).encode(),
+        "bytes": "".join(lines[:-2]).encode() + b"\0\xff\n" + lines[-1].encode(),
+        "short row": "".join([*lines[:-2], "7\n", lines[-1]]).encode(),
+        "long row": "".join([*lines[:-2], "7,7,7,7,7\n", lines[-1]]).encode(),
+    }
+    if damage == "deleted":
+        log.path.unlink()
+    else:
+        log.path.write_bytes(content[damage])
+    intact = damage not in ("emptied", "deleted", "header gone")
+    assert len(read_rows(log.path)) == (len(ROWS) - 1 if intact else 0)
+    for step in (999, 1009):
+        log.append({"step": step, "loss": 0.5, "rate": 1})
+    found = pd.read_csv(log.path)
+    assert found["step"].tolist()[-3:] == [ROWS[-1]["step"], 999, 1009]
+    assert len(found) == (len(ROWS) + 1 if intact else RECENT + 2)
+    later = RowLog(log.path)
+    later.take_over(1e9)
+    assert len(later.recent) == RECENT
+
+
 def test_a_full_disk_names_the_table(log):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (log.path.stat().st_size, limits[1]))
