@@ -83,6 +83,13 @@ class TransformSettings(Settings):
         """The parameters that go to the class; YAML takes 1e-1 for a word, which here it is not."""
         return {name: _number(value) for name, value in (self.model_extra or {}).items()}
 
+    @property
+    def places(self) -> dict[str, str]:
+        """The parameters that name a file or folder of recordings, such as `sounds_path`."""
+        return {
+            name: value for name, value in self.parameters.items() if name.endswith("_path") and isinstance(value, str)
+        }
+
 
 class AugmentSettings(Settings):
     """How two views of a clip are made."""

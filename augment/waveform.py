@@ -5,6 +5,7 @@ import inspect
 import random
 import traceback
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import audiomentations
@@ -114,6 +115,9 @@ def _build(settings: TransformSettings) -> Any:
         raise ConfigError(
             f"{where}: unknown key '{unknown[0]}'{perhaps(unknown[0], known)}; known are {', '.join(known)}"
         )
+    for name, value in settings.places.items():
+        if not Path(value).exists():
+            raise ConfigError(f"{where}: {name}: {value}: no such file or folder")
     given = ", ".join(f"{name}: {value}" for name, value in settings.parameters.items())
     try:
         return kind(p=settings.p, **settings.parameters)

@@ -1,5 +1,6 @@
 """What a run's folder says of the run: enough to repeat it, and what was changed on its way."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from pretrain.encoder import Normalisation
 from pretrain.settings import PretrainSettings
 
 RUN = "run.yaml"
+DRAWN = "augment.transforms"
+"""Key of the digest of files that transforms draw from."""
 PLACES = ("cache", "supervised", "monitor", "start_from")
 
 
@@ -36,7 +39,7 @@ class RunCard(Settings):
     speakers: int = 0
     set_aside: int
     digests: dict[str, str] = Field(
-        {}, description="SHA-256 of labels for joint training and of weights it starts from"
+        {}, description="SHA-256 of labels for joint training, of weights it starts from, of a list of noises"
     )
     ranks: int | None = Field(None, description="processes that train together")
     steps: dict[str, int] = Field({}, description="of each backbone that was begun")
@@ -57,6 +60,8 @@ def placed(settings: PretrainSettings) -> PretrainSettings:
 def digests_of(settings: PretrainSettings, earlier: dict[str, str]) -> dict[str, str]:
     """Returns the SHA-256 of what is learned from beside the recordings.
 
+    Of the files that transforms draw from, such as noises, it is that of their names and sizes.
+
     Args:
         settings: of the run.
         earlier: digest of the weights that each backbone starts from.
@@ -72,7 +77,20 @@ def digests_of(settings: PretrainSettings, earlier: dict[str, str]) -> dict[str,
             raise ConfigError(
                 f"supervised: {settings.supervised}: cannot be read: {error.strerror or error}"
             ) from error
+    places = [Path(place) for transform in settings.augment.transforms for place in transform.places.values()]
+    if places:
+        labels[DRAWN] = _listing_sha256(places)
     return labels | {f"start_from.{name}": digest for name, digest in earlier.items()}
+
+
+def _listing_sha256(places: Sequence[Path]) -> str:
+    """Returns the SHA-256 of the names and sizes of all files in some places, in order."""
+    listing = hashlib.sha256()
+    for place in places:
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.is_file():
+                listing.update(f"{path.relative_to(place)}\0{path.stat().st_size}\n".encode(errors="surrogateescape"))
+    return listing.hexdigest()
 
 
 def check_learned_from(then: RunCard, now: RunCard, allowed: Sequence[str], path: Path) -> None:
@@ -93,14 +111,15 @@ def check_learned_from(then: RunCard, now: RunCard, allowed: Sequence[str], path
             "changed files); --allow-change data goes on with these, another out= starts a new run"
         )
     for key in _other_digests(then, now):
-        if key != "supervised":
+        if key.startswith("start_from"):
             raise ConfigError(
                 f"{path}: {key}: these are not the weights the run began with (SHA-256 differs): put them back, or "
                 "start a new run with another out="
             )
-        if key not in allowed:
+        if not any(key == of or key.startswith(f"{of}.") for of in allowed):
+            what, how = ("files", "names or sizes differ") if key == DRAWN else ("labels", "SHA-256 differs")
             raise ConfigError(
-                f"{path}: {key}: these are not the labels the run began with (SHA-256 differs); --allow-change {key} "
+                f"{path}: {key}: these are not the {what} the run began with ({how}); --allow-change {key} "
                 "goes on with them, another out= starts a new run"
             )
     if then.ranks not in (None, now.ranks) and "devices" not in allowed:

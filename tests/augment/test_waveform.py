@@ -184,7 +184,7 @@ def test_no_transforms_no_change(voice):
         ),
         ({"name": "HighShelfFilter", "min_center_freq": "low"}, " does not take {min_center_freq: low}"),
         ({"name": "AddBackgroundNoise"}, " does not take {}: .*sounds_path"),
-        ({"name": "AddBackgroundNoise", "sounds_path": "/nowhere"}, " does not take {sounds_path: /nowhere}"),
+        ({"name": "AddBackgroundNoise", "sounds_path": "/nowhere"}, ": sounds_path: /nowhere: no such file or folder"),
         ({"name": "RoomResponse", "min_rt60_s": 2, "max_rt60_s": 1}, " does not take {.*}: min_rt60_s"),
     ],
 )

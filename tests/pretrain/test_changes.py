@@ -1,3 +1,5 @@
+import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,30 @@ def test_a_run_does_not_go_on_with_other_recordings_unless_told_so(stopped_copy,
     assert ran.code == 0, ran.told
     assert load_encoder(stopped_copy / "test_resnet")[1].corpus_fingerprint == store.fingerprint
     assert yaml.safe_load((stopped_copy / RUN).read_text())["corpus_fingerprint"] == store.fingerprint
+
+
+def test_a_run_does_not_go_on_with_other_noises_unless_told_so(run, at_step, tmp_path, corpus):
+    noises = tmp_path / "noises"
+    (noises / "street").mkdir(parents=True)
+    shutil.copy(corpus.parent / "00.wav", noises / "street" / "a.wav")
+    noise = f"augment.transforms=[{{name: AddBackgroundNoise, p: 0.5, sounds_path: {noises}}}]"
+    with at_step(2, lambda: signal.raise_signal(signal.SIGINT)):
+        assert run(tmp_path / "run", noise).code == 130
+    shutil.copy(corpus.parent / "01.wav", noises / "street" / "b.wav")
+    ran = run(tmp_path / "run", noise, "--resume")
+    assert ran.code == 2 and "augment.transforms: these are not the files the run began with (names or" in ran.told
+    (noises / "street" / "b.wav").unlink()
+    assert run(tmp_path / "run", noise, "--resume", "epochs=1").code == 0
+    shutil.copy(corpus.parent / "01.wav", noises / "street" / "b.wav")
+    ran = run(tmp_path / "run", noise, "--resume", "--allow-change", "augment")
+    assert ran.code == 0, ran.told
+    assert "digests.augment.transforms" in yaml.safe_load((ran.out / RUN).read_text())["history"][-1]["differences"]
+
+
+def test_a_folder_of_noises_that_is_not_there_is_named_before_anything_is_made(run, tmp_path):
+    ran = run(tmp_path / "run", "augment.transforms=[{name: AddBackgroundNoise, sounds_path: nowhere}]")
+    assert ran.code == 2 and "AddBackgroundNoise: sounds_path: nowhere: no such file or folder" in ran.told
+    assert not ran.out.exists()
 
 
 def settings(**changes):
