@@ -11,6 +11,7 @@ from typing import Any
 import audiomentations
 import numpy as np
 import torch
+from audiomentations.core.utils import find_audio_files_in_paths
 from numpy.typing import NDArray
 
 from augment.settings import TransformSettings
@@ -115,11 +116,16 @@ def _build(settings: TransformSettings) -> Any:
         raise ConfigError(
             f"{where}: unknown key '{unknown[0]}'{perhaps(unknown[0], known)}; known are {', '.join(known)}"
         )
+    files: dict[str, list[Path]] = {}
     for name, value in settings.places.items():
         if not Path(value).exists():
             raise ConfigError(f"{where}: {name}: {value}: no such file or folder")
+        # It would take subfolders in the order of the disk, and a copy of them would give other views.
+        files[name] = sorted(find_audio_files_in_paths(value))
+        if not files[name]:
+            raise ConfigError(f"{where}: {name}: {value}: holds no audio files")
     given = ", ".join(f"{name}: {value}" for name, value in settings.parameters.items())
     try:
-        return kind(p=settings.p, **settings.parameters)
+        return kind(p=settings.p, **settings.parameters | files)
     except (TypeError, ValueError, AssertionError, OSError, ImportError) as error:
         raise ConfigError(f"{where} does not take {{{given}}}{f': {error}' if str(error) else ''}") from error

@@ -212,3 +212,19 @@ def test_what_a_filter_rings_on_with_in_silence_ends_in_zeros(name, voice):
 def test_the_process_computes_with_small_numbers_as_before():
     chain({"name": "Equalizer", "p": 1})(np.ones(RATE, np.float32), seeds(0))
     assert np.float64(5e-324) * np.float64(1.0) != 0
+
+
+def test_files_to_draw_from_come_in_the_order_of_their_names(tmp_path):
+    names = [f"{folder}/{file}.wav" for folder in "hbgaecfd" for file in "ba"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    made = TransformSettings.model_validate({"name": "AddBackgroundNoise", "sounds_path": str(tmp_path)})
+    (transform,) = WaveformAugmentation([made], RATE).chain.transforms
+    assert transform.sound_file_paths == [str(tmp_path / name) for name in sorted(names)]
+
+
+def test_a_folder_without_audio_is_named(tmp_path):
+    made = TransformSettings.model_validate({"name": "ApplyImpulseResponse", "ir_path": str(tmp_path)})
+    with pytest.raises(ConfigError, match=r"ApplyImpulseResponse: ir_path: .* holds no audio files"):
+        WaveformAugmentation([made], RATE)
