@@ -63,8 +63,9 @@ class BackgroundSettings(Settings):
 
 
 def _number(value: object) -> object:
-    scientific = isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value)
-    return float(value) if scientific else value  # type: ignore[arg-type]
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
+        return float(value)
+    return value
 
 
 class TransformSettings(Settings):

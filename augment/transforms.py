@@ -19,6 +19,7 @@ Waveform = NDArray[np.float32]
 BANK_SAMPLES = 1 << 18
 """Of each bank of noise, 16 s at 16 kHz; where a stretch starts in it, and its sign, are drawn for each view."""
 SHORTEST_RT60_S = 0.001
+"""Shorter than a sample, a tail would be empty."""
 SLOPES_DB_PER_OCTAVE = (-6.0, -4.5, -3.0, -1.5, 0.0, 1.5, 3.0, 4.5, 6.0)
 """Noise that is kept: Brownian (-6), pink (-3), white (0), blue (3), violet (6), and between them."""
 

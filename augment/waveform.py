@@ -101,6 +101,26 @@ def _denormals_as_zero() -> Iterator[None]:
         torch.set_flush_denormal(already)
 
 
+def drawn_files(settings: TransformSettings) -> dict[str, list[Path]]:
+    """Returns the files that a transform draws from, such as noises, by the parameter that names their place.
+
+    They come in the order of their names: audiomentations takes subfolders in that of the disk, and a copy of them
+    would give other views.
+
+    Raises:
+        ConfigError: a place is not there, or holds no audio files.
+    """
+    files = {}
+    for name, value in settings.places.items():
+        where = f"augment.transforms: {settings.name}: {name}: {value}"
+        if not Path(value).exists():
+            raise ConfigError(f"{where}: no such file or folder")
+        files[name] = sorted(find_audio_files_in_paths(value))
+        if not files[name]:
+            raise ConfigError(f"{where}: holds no audio files")
+    return files
+
+
 def _build(settings: TransformSettings) -> Any:
     """Returns the transform that the settings name.
 
@@ -116,14 +136,7 @@ def _build(settings: TransformSettings) -> Any:
         raise ConfigError(
             f"{where}: unknown key '{unknown[0]}'{perhaps(unknown[0], known)}; known are {', '.join(known)}"
         )
-    files: dict[str, list[Path]] = {}
-    for name, value in settings.places.items():
-        if not Path(value).exists():
-            raise ConfigError(f"{where}: {name}: {value}: no such file or folder")
-        # It would take subfolders in the order of the disk, and a copy of them would give other views.
-        files[name] = sorted(find_audio_files_in_paths(value))
-        if not files[name]:
-            raise ConfigError(f"{where}: {name}: {value}: holds no audio files")
+    files = drawn_files(settings)
     given = ", ".join(f"{name}: {value}" for name, value in settings.parameters.items())
     try:
         return kind(p=settings.p, **settings.parameters | files)

@@ -1,12 +1,14 @@
 """What a run's folder says of the run: enough to repeat it, and what was changed on its way."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
+from augment.settings import TransformSettings
 from configs.errors import ConfigError
 from configs.settings import Settings
 from pretrain.changes import differences
@@ -77,19 +79,21 @@ def digests_of(settings: PretrainSettings, earlier: dict[str, str]) -> dict[str,
             raise ConfigError(
                 f"supervised: {settings.supervised}: cannot be read: {error.strerror or error}"
             ) from error
-    places = [Path(place) for transform in settings.augment.transforms for place in transform.places.values()]
-    if places:
-        labels[DRAWN] = _listing_sha256(places)
+    if any(transform.places for transform in settings.augment.transforms):
+        labels[DRAWN] = _drawn_sha256(settings.augment.transforms)
     return labels | {f"start_from.{name}": digest for name, digest in earlier.items()}
 
 
-def _listing_sha256(places: Sequence[Path]) -> str:
-    """Returns the SHA-256 of the names and sizes of all files in some places, in order."""
+def _drawn_sha256(transforms: Sequence[TransformSettings]) -> str:
+    """Returns the SHA-256 of the names and sizes of all files that transforms draw from."""
+    from augment.waveform import drawn_files
+
     listing = hashlib.sha256()
-    for place in places:
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.is_file():
-                listing.update(f"{path.relative_to(place)}\0{path.stat().st_size}\n".encode(errors="surrogateescape"))
+    for transform in transforms:
+        for name, files in drawn_files(transform).items():
+            for path in files:
+                within = os.path.relpath(path, transform.places[name])
+                listing.update(f"{within}\0{path.stat().st_size}\n".encode(errors="surrogateescape"))
     return listing.hexdigest()
 
 

@@ -219,18 +219,14 @@ class ViewLoader:
             prefetch_factor=3 if self.workers else None,
             worker_init_fn=_start_worker,
         )
-        batches = enumerate(loader, self.consumed)
-        while True:
-            try:
-                step, batch = next(batches)
-            except StopIteration:
-                return
-            except EmoclrError as error:
-                if not str(error).startswith("Caught "):
-                    raise
-                # Of a data process comes the whole of its traceback, with the error's own words last.
-                raise type(error)(str(error).rpartition(f"{type(error).__name__}: ")[2].strip()) from error
-            yield self._checked(batch, step)
+        try:
+            for step, batch in enumerate(loader, self.consumed):
+                yield self._checked(batch, step)
+        except EmoclrError as error:
+            if not str(error).startswith("Caught "):
+                raise
+            # Of a data process comes the whole of its traceback, with the error's own words last.
+            raise type(error)(str(error).rpartition(f"{type(error).__name__}: ")[2].strip()) from error
 
     def _checked(self, batch: ViewBatch, step: int) -> ViewBatch:
         """Returns the batch of a step without the clips that are lost, and counts these."""

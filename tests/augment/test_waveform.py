@@ -186,6 +186,7 @@ def test_no_transforms_no_change(voice):
         ({"name": "AddBackgroundNoise"}, " does not take {}: .*sounds_path"),
         ({"name": "AddBackgroundNoise", "sounds_path": "/nowhere"}, ": sounds_path: /nowhere: no such file or folder"),
         ({"name": "RoomResponse", "min_rt60_s": 2, "max_rt60_s": 1}, " does not take {.*}: min_rt60_s"),
+        ({"name": "RoomResponse", "min_rt60_s": 1e-5, "max_rt60_s": 1e-5}, " does not take {.*}: .* at least 0.001"),
     ],
 )
 def test_parameters_that_a_transform_does_not_take_are_told(transform, told):
