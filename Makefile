@@ -23,11 +23,15 @@ test: install
 fuzz: install
 	EMOCLR_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/corpus/test_fuzz.py
 
+# mypy and import-linter find a package by folders: .types holds emoclr/ as it is installed, as links to the folders here.
 lint: install
+	mkdir -p .types/emoclr
+	for folder in configs evaluate corpus augment pretrain probe finetune predict; do ln -sfn ../../$$folder .types/emoclr/$$folder; done
+	ln -sf ../../emoclr/__init__.py ../../emoclr/__init__.pyi ../../emoclr/py.typed .types/emoclr/
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	cd .types && ../$(BIN)/lint-imports --config ../pyproject.toml
 
 demo: install
 	rm -rf $(DEMO)/corpus $(DEMO)/pretrained $(DEMO)/probe $(DEMO)/emotions

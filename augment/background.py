@@ -2,10 +2,9 @@
 
 import numpy as np
 import torch
+from emoclr.augment.settings import BackgroundSettings
 from numpy.typing import NDArray
 from torch import Tensor
-
-from augment.settings import BackgroundSettings
 
 
 def draw_backgrounds(

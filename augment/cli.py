@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from configs.console import make_parser, run_command, say
+from emoclr.configs.console import make_parser, run_command, say
 
 EXAMPLES = """  augment preview clip.wav
   augment preview clip.mp3 --config simclr-small.yaml --views 4 --out views.png
@@ -32,10 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _preview(arguments: argparse.Namespace) -> None:
-    from augment.preview import draw_preview
-    from augment.settings import load_view_settings
-    from configs.errors import ConfigError
-    from corpus.audio import read_waveform
+    from emoclr.augment.preview import draw_preview
+    from emoclr.augment.settings import load_view_settings
+    from emoclr.configs.errors import ConfigError
+    from emoclr.corpus.audio.decoder import read_waveform
 
     if not 1 <= arguments.views <= 12:
         raise ConfigError(f"--views {arguments.views}: between 1 and 12 can be drawn")

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from emoclr.augment.masks import apply_masks
+from emoclr.augment.settings import AugmentSettings, SpectrogramSettings
+from emoclr.augment.spectrogram import Spectrogram
+from emoclr.augment.views import ViewMaker
+from emoclr.configs.files import write_atomically
 from numpy.typing import NDArray
-
-from augment.masks import apply_masks
-from augment.settings import AugmentSettings, SpectrogramSettings
-from augment.spectrogram import Spectrogram
-from augment.views import ViewMaker
-from configs.files import write_atomically
 
 CHANNELS = ("mel", "chroma", "STFT")
 

@@ -3,12 +3,11 @@
 import re
 from typing import Annotated, Any, Literal
 
+from emoclr.augment.safety import refusal
+from emoclr.configs.settings import Settings, load_settings
+from emoclr.corpus.audio.decoder import SAMPLE_RATE
+from emoclr.corpus.audio.padding import Short
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
-
-from augment.safety import refusal
-from configs.settings import Settings, load_settings
-from corpus.audio import SAMPLE_RATE
-from corpus.lengths import Short
 
 
 class SpectrogramSettings(Settings):

@@ -2,9 +2,8 @@
 
 import numpy as np
 import torch
+from emoclr.augment.settings import SpectrogramSettings
 from torch import Tensor, nn
-
-from augment.settings import SpectrogramSettings
 
 
 class Spectrogram(nn.Module):

@@ -3,12 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
+from emoclr.augment.masks import draw_masks
+from emoclr.augment.settings import AugmentSettings
+from emoclr.augment.waveform import WaveformAugmentation
+from emoclr.corpus.audio.padding import fill_to
 from numpy.typing import NDArray
-
-from augment.masks import draw_masks
-from augment.settings import AugmentSettings
-from augment.waveform import WaveformAugmentation
-from corpus.lengths import fill_to
 
 
 class View(NamedTuple):

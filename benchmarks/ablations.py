@@ -11,7 +11,6 @@ at the end. `untrained` is always the first row of a seed.
 import argparse
 import csv
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -19,25 +18,22 @@ from functools import partial
 from pathlib import Path
 
 # The folder of this script would be looked through first, and it holds a file that is called like a package.
-sys.path[0] = str(Path(__file__).parents[1])
-
 import numpy as np
+from emoclr.augment.robustness import CONDITIONS, Condition, StressedStore
+from emoclr.configs.settings import load_settings
+from emoclr.corpus.decoded.waveforms import Waveforms, WaveformStore, clips_of, open_waveforms
+from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.corpus.labels.splits import speaker_folds
+from emoclr.evaluate.linear_probe import LinearProbe
+from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE, Array
+from emoclr.evaluate.speaker_probe import voice_hits, voice_task
+from emoclr.pretrain.encoder.checkpoint import load_encoder, untrained_encoder
+from emoclr.pretrain.encoder.devices import choose_device
+from emoclr.pretrain.encoder.embedding import embed_clips
+from emoclr.pretrain.encoder.encoder import Encoder
+from emoclr.pretrain.run import pretrain
+from emoclr.pretrain.settings import PretrainSettings
 from sklearn.metrics import roc_auc_score
-
-from augment.stress import CONDITIONS, Condition, StressedStore
-from configs.settings import load_settings
-from corpus.labels import LabelTable, read_labels
-from corpus.splits import speaker_folds
-from corpus.waveforms import Waveforms, WaveformStore, clips_of, open_waveforms
-from pretrain.checkpoint import load_encoder, untrained_encoder
-from pretrain.devices import choose_device
-from pretrain.encoder import Encoder
-from pretrain.run import pretrain
-from pretrain.settings import PretrainSettings
-from probe.embed import embed_clips
-from probe.linear import LinearProbe
-from probe.metrics import POSITIVE_SHARE, Array
-from probe.speakers import voice_hits, voice_task
 
 SEED = 0
 """Of the folds, the speaker probe and the conditions: the same for every run."""

@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 import soxr
+from emoclr.configs.console import track
+from emoclr.corpus.audio.decoder import SAMPLE_RATE, read_waveform
+from emoclr.corpus.audit.fingerprints import copies, fingerprint
+from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.corpus.labels.splits import Rows, speaker_codes, speaker_folds
 from numpy.typing import NDArray
-
-from configs.console import track
-from corpus.audio import SAMPLE_RATE, read_waveform
-from corpus.audit.fingerprints import copies, fingerprint
-from corpus.labels import LabelTable, read_labels
-from corpus.splits import Rows, speaker_codes, speaker_folds
 
 Waveform = NDArray[np.float32]
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-
-from corpus.audio import read_waveform
-from corpus.waveforms import clips_from, open_waveforms
+from emoclr.corpus.audio.decoder import read_waveform
+from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms
 
 CLIPS, SECONDS, RATE, CROP_S = 100, 10.0, 48_000, 5.0
 ROUNDS = 5

@@ -11,7 +11,6 @@ behind it, each emotion as strong as in the clip where it is stronger.
 """
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -19,24 +18,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 # The folder of this script would be looked through first, and it holds a file that is called like a package.
-sys.path[0] = str(Path(__file__).parents[1])
-
 import numpy as np
+from emoclr.configs.settings import load_settings
+from emoclr.corpus.decoded.waveforms import Waveforms, clips_of, open_waveforms
+from emoclr.corpus.labels.division import learnable, three_parts
+from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.corpus.labels.splits import speaker_codes, speaker_folds
+from emoclr.evaluate.metrics.intervals import Measure, measure
+from emoclr.evaluate.metrics.multilabel import Array, Weighted, weighted_metrics
+from emoclr.finetune.model.checkpoint import load_model
+from emoclr.finetune.model.model import calibrate
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.training.initial_weights import find_starts
+from emoclr.finetune.training.member import Member, Task, train_member
+from emoclr.pretrain.encoder.embedding import embed_clips
 from numpy.typing import NDArray
-
-from configs.settings import load_settings
-from corpus.labels import LabelTable, read_labels
-from corpus.splits import speaker_codes, speaker_folds
-from corpus.waveforms import Waveforms, clips_of, open_waveforms
-from finetune.checkpoint import load_model
-from finetune.model import calibrate
-from finetune.settings import FinetuneSettings
-from finetune.starts import find_starts
-from finetune.train import Member, Task, train_member
-from probe.division import learnable, three_parts
-from probe.embed import embed_clips
-from probe.measures import Measure, measure
-from probe.metrics import Array, Weighted, weighted_metrics
 
 HELD_OUT = 5
 PAIRS = "two clips: "

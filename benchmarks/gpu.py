@@ -5,11 +5,11 @@ import time
 import librosa
 import numpy as np
 import torch
+from emoclr.augment.settings import SpectrogramSettings
+from emoclr.augment.spectrogram import Spectrogram
+from emoclr.pretrain.data.batches import VIEWS
 
-from augment.settings import SpectrogramSettings
-from augment.spectrogram import Spectrogram
 from benchmarks.loops import Loops, now
-from pretrain.data import VIEWS
 
 BATCH, REPEATS, LIBROSAS, PROFILED, ROWS = 256, 10, 20, 5, 20
 

@@ -16,8 +16,6 @@ from typing import Any
 import numpy as np
 
 # The folder of this script would be looked through first, and it holds a file that is called like a package.
-sys.path[0] = str(Path(__file__).parents[1])
-
 CLIPS, WORKERS, EPOCHS, BATCH = 1_000_000, 8, 6, 500
 SAMPLES = 500
 SHARDS = 300
@@ -48,10 +46,9 @@ def main() -> None:
 def make(folder: Path, clips: int) -> None:
     """Writes an index of recordings that do not exist, a CSV of the same, and a cache that holds their samples."""
     import pyarrow as pa
-
-    from corpus.cache import ENTRIES, ENTRY, FILE, KEY
-    from corpus.cache import SAMPLES as ENDING
-    from corpus.index import Row, table_of, write_index
+    from emoclr.corpus.decoded.cache import ENTRIES, ENTRY, FILE, KEY
+    from emoclr.corpus.decoded.cache import SAMPLES as ENDING
+    from emoclr.corpus.index.index import Row, table_of, write_index
 
     digests = np.random.default_rng(0).bytes(16 * clips)
     tables = []
@@ -81,7 +78,7 @@ def make(folder: Path, clips: int) -> None:
 
 
 def opened(index: Path) -> None:
-    from corpus.waveforms import clips_from, open_waveforms
+    from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms
 
     before, began = memory("VmRSS"), now()
     store = open_waveforms(clips_from([index]), index.parent / "cache", cache_gb=1e6)
@@ -91,7 +88,7 @@ def opened(index: Path) -> None:
 
 
 def listed(index: Path) -> None:
-    from corpus.waveforms import clips_from
+    from emoclr.corpus.decoded.waveforms import clips_from
 
     before, began = memory("VmRSS"), now()
     clips = clips_from([index])
@@ -100,10 +97,9 @@ def listed(index: Path) -> None:
 
 def epochs(index: Path) -> None:
     """Reads a crop of every clip in an order of its own, as training does, and says what the workers hold."""
+    from emoclr.corpus.decoded.waveforms import WaveformStore, clips_from, open_waveforms
+    from emoclr.pretrain.data.batches import BatchOrder
     from torch.utils.data import DataLoader, Dataset
-
-    from corpus.waveforms import WaveformStore, clips_from, open_waveforms
-    from pretrain.data import BatchOrder
 
     class Crops(Dataset[int]):
         def __init__(self, store: WaveformStore) -> None:

@@ -9,21 +9,20 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from emoclr.augment.views import ViewMaker
+from emoclr.configs.settings import load_settings
+from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms
+from emoclr.corpus.demo.demo_corpus import make_demo_corpus
+from emoclr.pretrain.data.batches import VIEWS, BatchOrder, ViewBatch, ViewDataset, ViewLoader, default_workers
+from emoclr.pretrain.encoder.devices import choose_device
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, pool
+from emoclr.pretrain.encoder.precision import choose_precision
+from emoclr.pretrain.settings import PretrainSettings
+from emoclr.pretrain.training.callbacks import Progress, Saver
+from emoclr.pretrain.training.module import ContrastiveModule
+from emoclr.pretrain.training.objectives import make_loss
+from emoclr.pretrain.training.trainer import fit, make_trainer
 from torch import Tensor, nn
-
-from augment.views import ViewMaker
-from configs.settings import load_settings
-from corpus.synthetic import make_demo_corpus
-from corpus.waveforms import clips_from, open_waveforms
-from pretrain.callbacks import Progress, Saver
-from pretrain.data import VIEWS, BatchOrder, ViewBatch, ViewDataset, ViewLoader, default_workers
-from pretrain.devices import choose_device
-from pretrain.encoder import Encoder, EncoderSettings, pool
-from pretrain.module import ContrastiveModule
-from pretrain.objectives import make_loss
-from pretrain.precision import choose_precision
-from pretrain.settings import PretrainSettings
-from pretrain.trainer import fit, make_trainer
 
 WARM, READY = 8, 4
 

@@ -21,8 +21,6 @@ import numpy as np
 import soundfile
 
 # The folder of this script would be looked through first, and it holds a file that is called like a package.
-sys.path[0] = str(Path(__file__).parents[1])
-
 CLIPS, SECONDS, RATE = 12_000, 2.5, 16_000
 MANY = 1_000_000
 ARGUMENTS = ["epochs=1", "backbones=[resnet10t]", "log_every_steps=5", "save_every_steps=20"]
@@ -82,15 +80,14 @@ def simulated(folder: Path, clips: int) -> None:
 def train(index: Path) -> None:
     """Trains for a few steps of each of several epochs, and prints what all processes hold after each."""
     import pytorch_lightning as pl
-
-    from augment.views import ViewMaker
-    from configs.settings import load_settings
-    from corpus.waveforms import clips_from, open_waveforms
-    from pretrain.data import BatchOrder, ViewDataset, ViewLoader
-    from pretrain.encoder import Encoder, EncoderSettings
-    from pretrain.module import ContrastiveModule
-    from pretrain.settings import PretrainSettings
-    from pretrain.trainer import fit, make_trainer
+    from emoclr.augment.views import ViewMaker
+    from emoclr.configs.settings import load_settings
+    from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms
+    from emoclr.pretrain.data.batches import BatchOrder, ViewDataset, ViewLoader
+    from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+    from emoclr.pretrain.settings import PretrainSettings
+    from emoclr.pretrain.training.module import ContrastiveModule
+    from emoclr.pretrain.training.trainer import fit, make_trainer
 
     class FewSteps(BatchOrder):
         """The first batches of each epoch."""

@@ -18,7 +18,6 @@ are in the measured loop.
 """
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from benchmarks.loops import Loops
 
 # The folder of this script would be looked through first, and it holds a file of the package's name.
-sys.path[0] = str(Path(__file__).parents[1])
-
 WORKERS = (1, 2, 4)
 EACH = ("format", "gpu")
 """Parts that measure every backbone of the settings; the others measure the first, unless `backbones=` is given."""
@@ -47,7 +44,7 @@ def main() -> None:
     parts = [word for word in arguments.words if "=" not in word] or list(PARTS)
     if unknown := [part for part in parts if part not in PARTS]:
         parser.error(f"{unknown[0]!r} is no part; parts are {', '.join(PARTS)}")
-    from configs.console import let_waiting_threads_sleep
+    from emoclr.configs.console import let_waiting_threads_sleep
 
     let_waiting_threads_sleep()  # as the command does
     from benchmarks.loops import Loops

@@ -12,9 +12,8 @@ from collections.abc import Callable
 import librosa
 import numpy as np
 import torch
-
-from augment.settings import SpectrogramSettings
-from augment.spectrogram import Spectrogram
+from emoclr.augment.settings import SpectrogramSettings
+from emoclr.augment.spectrogram import Spectrogram
 
 CLIPS, SECONDS, REPEATS = 32, 5, 9
 

@@ -9,27 +9,23 @@ stronger clip.
 """
 
 import argparse
-import sys
 from pathlib import Path
 from typing import get_args
 
 # The folder of this script would be looked through first, and it holds a file that is called like a package.
-sys.path[0] = str(Path(__file__).parents[1])
-
 import numpy as np
 import torch
+from emoclr.corpus.audio.padding import Joined, Short, fill_to
+from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of, open_waveforms
+from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.corpus.labels.splits import speaker_folds
+from emoclr.evaluate.linear_probe import LinearProbe
+from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE
+from emoclr.pretrain.encoder.checkpoint import load_encoder, untrained_encoder
+from emoclr.pretrain.encoder.embedding import join_windows, window_starts
+from emoclr.pretrain.encoder.encoder import Encoder
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
-
-from corpus.labels import LabelTable, read_labels
-from corpus.lengths import Joined, Short, fill_to
-from corpus.splits import speaker_folds
-from corpus.waveforms import WaveformStore, clips_of, open_waveforms
-from pretrain.checkpoint import load_encoder, untrained_encoder
-from pretrain.encoder import Encoder
-from probe.embed import join_windows, window_starts
-from probe.linear import LinearProbe
-from probe.metrics import POSITIVE_SHARE
 
 RATE = 16_000
 SEED = 0

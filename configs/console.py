@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from configs.errors import EmoclrError
+from emoclr.configs.errors import EmoclrError
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
-from configs.errors import ConfigError, EmoclrError
+from emoclr.configs.errors import ConfigError, EmoclrError
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

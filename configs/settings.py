@@ -9,10 +9,9 @@ from types import UnionType
 from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 import yaml
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.files import read_yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
-
-from configs.errors import ConfigError
-from configs.files import read_yaml
 
 SHIPPED = Path(__file__).parent
 

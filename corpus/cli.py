@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from configs.console import make_parser, run_command, say
-from configs.errors import ConfigError
-from corpus.prepare.command import add_prepare
+from emoclr.configs.console import make_parser, run_command, say
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.prepare.command import add_prepare
 
 _EXAMPLES = """\
   corpus scan recordings/ --out index.parquet
@@ -100,8 +100,8 @@ def _positive(text: str) -> int:
 
 
 def _scan(arguments: argparse.Namespace) -> None:
-    from corpus.engines import make_engine
-    from corpus.scan import scan
+    from emoclr.corpus.index.scan import scan
+    from emoclr.corpus.parallel.engines import make_engine
 
     engine = make_engine(arguments.engine, arguments.ray_address)
     for line in scan(arguments.folders, arguments.out, engine):
@@ -110,30 +110,30 @@ def _scan(arguments: argparse.Namespace) -> None:
 
 
 def _stats(arguments: argparse.Namespace) -> None:
-    from corpus.stats import overview_of
-    from corpus.stats_tables import print_overview
+    from emoclr.corpus.index.stats import overview_of
+    from emoclr.corpus.index.stats_tables import print_overview
 
     overview = overview_of(arguments.source, arguments.index)
     print_overview(overview)
     if arguments.out is not None:
-        from corpus.figures import draw_overview
+        from emoclr.corpus.index.stats_figure import draw_overview
 
         draw_overview(overview, arguments.out)
         say(f"wrote {arguments.out}")
 
 
 def _shard(arguments: argparse.Namespace) -> None:
-    from corpus.engines import make_engine
-    from corpus.shards import write_shards
+    from emoclr.corpus.parallel.engines import make_engine
+    from emoclr.corpus.tars.shards import write_shards
 
     engine = make_engine(arguments.engine, arguments.ray_address)
     write_shards(arguments.sources, arguments.out, engine, arguments.format, arguments.shard_mb)
 
 
 def _audit(arguments: argparse.Namespace) -> int:
-    from corpus.audit import audit
-    from corpus.audit.report import print_audit, write_audit
-    from corpus.index import is_index
+    from emoclr.corpus.audit import audit
+    from emoclr.corpus.audit.report import print_audit, write_audit
+    from emoclr.corpus.index.index import is_index
 
     if is_index(arguments.labels):
         raise ConfigError(f"{arguments.labels}: is an index; an audit needs labels (a labels.csv)")
@@ -148,7 +148,14 @@ def _audit(arguments: argparse.Namespace) -> int:
 
 
 def _cache(arguments: argparse.Namespace) -> None:
-    from corpus.cache import allowed_bytes, clear_cache, default_cache_dir, gigabytes, read_entries, used_bytes
+    from emoclr.corpus.decoded.cache import (
+        allowed_bytes,
+        clear_cache,
+        default_cache_dir,
+        gigabytes,
+        read_entries,
+        used_bytes,
+    )
 
     folder = arguments.dir or default_cache_dir()
     if arguments.clear:
@@ -160,7 +167,7 @@ def _cache(arguments: argparse.Namespace) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> None:
-    from corpus.synthetic import make_demo_corpus
+    from emoclr.corpus.demo.demo_corpus import make_demo_corpus
 
     make_demo_corpus(arguments.out, seed=arguments.seed, size=arguments.size)
 

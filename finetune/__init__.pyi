@@ -1,8 +1,8 @@
-from .checkpoint import EnsembleCard as EnsembleCard
-from .checkpoint import ModelCard as ModelCard
-from .checkpoint import load_ensemble as load_ensemble
-from .checkpoint import load_model as load_model
-from .model import EmotionModel as EmotionModel
-from .model import Ensemble as Ensemble
+from .model.checkpoint import EnsembleCard as EnsembleCard
+from .model.checkpoint import ModelCard as ModelCard
+from .model.checkpoint import load_ensemble as load_ensemble
+from .model.checkpoint import load_model as load_model
+from .model.model import EmotionModel as EmotionModel
+from .model.model import Ensemble as Ensemble
 from .run import finetune as finetune
 from .settings import FinetuneSettings as FinetuneSettings

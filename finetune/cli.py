@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from configs.console import make_parser, run_command, say
+from emoclr.configs.console import make_parser, run_command, say
 
 EXAMPLES = """  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/my-emotions
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/head freeze=backbone
@@ -55,16 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _finetune(arguments: argparse.Namespace) -> None:
-    from configs.settings import load_settings
-    from finetune.settings import FinetuneSettings
+    from emoclr.configs.settings import load_settings
+    from emoclr.finetune.settings import FinetuneSettings
 
     flags = {"unlabeled": arguments.unlabeled, "fractions": arguments.fractions, "stress": arguments.stress or None}
     overrides = [f"{key}={value}" for key, value in flags.items() if value is not None]
     settings = load_settings(FinetuneSettings, arguments.config, [*arguments.overrides, *overrides])
     for warning in settings.augment.unsafe:
         say(f"warning: unsafe augmentation: {warning}")
-    from finetune.run import REPORT, finetune
-    from probe.compare import print_results
+    from emoclr.evaluate.report.compare import print_results
+    from emoclr.finetune.run import REPORT, finetune
 
     report = finetune(
         arguments.sources,

@@ -7,41 +7,40 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-
-from augment.waveform import WaveformAugmentation
-from configs.console import say, track
-from configs.errors import ConfigError
-from configs.files import write_yaml
-from corpus.labels import read_labels
-from finetune.across import across_corpora, open_other
-from finetune.baselines import describe_simply
-from finetune.bought import unlabeled_section
-from finetune.checkpoint import ENSEMBLE_CARD, EnsembleCard
-from finetune.differences import ensemble_section
-from finetune.efficiency import announce, label_efficiency, parts_of
-from finetune.ensemble import Together, ensembles_of, prediction_of, thresholds_of
-from finetune.evidence import baseline_rows, calibration_of, from_scratch, model_rows, speaker_rows
-from finetune.kept import heads_alone, training_section
-from finetune.labelled import open_labelled
-from finetune.members import (
+from emoclr.augment.waveform import WaveformAugmentation
+from emoclr.configs.console import say, track
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.files import write_yaml
+from emoclr.corpus.labels.labels import read_labels
+from emoclr.evaluate.report.report import Report, write_report
+from emoclr.evaluate.scores import ENSEMBLE, score_all
+from emoclr.finetune.ensemble.ensemble import Together, ensembles_of, prediction_of, thresholds_of
+from emoclr.finetune.ensemble.report_rows import baseline_rows, calibration_of, from_scratch, model_rows, speaker_rows
+from emoclr.finetune.model.checkpoint import ENSEMBLE_CARD, EnsembleCard
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.studies.baselines import describe_simply
+from emoclr.finetune.studies.best_epochs import heads_alone, training_section
+from emoclr.finetune.studies.cross_corpus import across_corpora, open_other
+from emoclr.finetune.studies.ensemble_comparison import ensemble_section
+from emoclr.finetune.studies.label_efficiency import announce, label_efficiency, parts_of
+from emoclr.finetune.studies.pseudo_label_section import unlabeled_section
+from emoclr.finetune.studies.pseudo_labels import pool_for, second_round
+from emoclr.finetune.studies.robustness import stress_members
+from emoclr.finetune.summary import comparison_notes, summary_of
+from emoclr.finetune.training.initial_weights import SCRATCH, Start, find_starts
+from emoclr.finetune.training.labelled import open_labelled
+from emoclr.finetune.training.members import (
     Members,
     first_seeds,
     train_from_scratch,
     train_members,
     train_seeds_of_best,
 )
-from finetune.resume import RunCard, begin_run, labels_digest, previous_run
-from finetune.settings import FinetuneSettings
-from finetune.starts import SCRATCH, Start, find_starts
-from finetune.stress import stress_members
-from finetune.unlabeled import pool_for, second_round
-from finetune.words import comparison_notes, summary_of
-from pretrain.checkpoint import package_versions
-from probe.mistakes import mistakes_section
-from probe.protocol import protocol_of, truth_of
-from probe.report import Report, write_report
-from probe.scores import ENSEMBLE, score_all
-from probe.words import PRETRAINING, label_notes, score_notes
+from emoclr.finetune.training.resume import RunCard, begin_run, labels_digest, previous_run
+from emoclr.pretrain.encoder.checkpoint import package_versions
+from emoclr.probe.protocol import protocol_of, truth_of
+from emoclr.probe.studies.mistakes import mistakes_section
+from emoclr.probe.summary import PRETRAINING, label_notes, score_notes
 
 REPORT = "report"
 

@@ -3,15 +3,14 @@
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from emoclr.augment.settings import AugmentSettings, CorpusSpectrogram, SpectrogramSettings
+from emoclr.configs.settings import Settings
+from emoclr.corpus.audio.padding import Joined
+from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE
+from emoclr.pretrain.data.unreadable import MAX_LOST
+from emoclr.pretrain.settings import Accelerator
+from emoclr.probe.settings import Fraction
 from pydantic import Field, model_validator
-
-from augment.settings import AugmentSettings, CorpusSpectrogram, SpectrogramSettings
-from configs.settings import Settings
-from corpus.lengths import Joined
-from pretrain.lost import MAX_LOST
-from pretrain.settings import Accelerator
-from probe.metrics import POSITIVE_SHARE
-from probe.settings import Fraction
 
 # What may differ between a run and its resumption without changing what its members learn.
 FREE_TO_CHANGE = frozenset(

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from configs.console import make_parser, run_command, say
+from emoclr.configs.console import make_parser, run_command, say
 
 EXAMPLES = """  predict --from checkpoints/my-emotions recording.mp3 --out predictions.csv
   predict --from checkpoints/my-emotions recordings/ --out timeline.csv --timeline
@@ -26,11 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from corpus.wording import count_of
-    from finetune.checkpoint import load_ensemble
-    from predict.run import predict
-    from predict.tables import errors_path, write_predictions
-    from pretrain.devices import choose_device
+    from emoclr.configs.messages import count_of
+    from emoclr.finetune.model.checkpoint import load_ensemble
+    from emoclr.predict.run import predict
+    from emoclr.predict.tables import errors_path, write_predictions
+    from emoclr.pretrain.encoder.devices import choose_device
 
     ensemble, card = load_ensemble(arguments.source)
     for note in card.notes:

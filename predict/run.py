@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-
-from configs.errors import ConfigError
-from corpus.audio import SAMPLE_RATE
-from corpus.scan import find_audio
-from corpus.waveforms import Clip, Failure, NothingReadable, WaveformStore, open_waveforms
-from finetune.checkpoint import EnsembleCard
-from finetune.model import Array, Ensemble
-from probe.embed import Windows, each_window, join_windows
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.audio.decoder import SAMPLE_RATE
+from emoclr.corpus.decoded.waveforms import Clip, Failure, NothingReadable, WaveformStore, open_waveforms
+from emoclr.corpus.index.scan import find_audio
+from emoclr.finetune.model.checkpoint import EnsembleCard
+from emoclr.finetune.model.model import Array, Ensemble
+from emoclr.pretrain.encoder.embedding import Windows, each_window, join_windows
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def predict(
     """Returns the emotions of recordings.
 
     Args:
-        ensemble: from `finetune.checkpoint.load_ensemble`.
+        ensemble: from `load_ensemble`.
         card: its card; says windows and thresholds.
         sources: files, and folders that are walked.
         timeline: one answer a window in place of one a recording.

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from configs.files import write_text
-from corpus.waveforms import Failure
-from predict.run import Answer, Predictions
+from emoclr.configs.files import write_text
+from emoclr.corpus.decoded.waveforms import Failure
+from emoclr.predict.run import Answer, Predictions
 
 Format = Literal["csv", "jsonl"]
 

@@ -1,7 +1,7 @@
-from .checkpoint import CheckpointError as CheckpointError
-from .checkpoint import EncoderCard as EncoderCard
-from .checkpoint import load_encoder as load_encoder
-from .encoder import Encoder as Encoder
-from .encoder import EncoderSettings as EncoderSettings
+from .encoder.checkpoint import CheckpointError as CheckpointError
+from .encoder.checkpoint import EncoderCard as EncoderCard
+from .encoder.checkpoint import load_encoder as load_encoder
+from .encoder.encoder import Encoder as Encoder
+from .encoder.encoder import EncoderSettings as EncoderSettings
 from .run import pretrain as pretrain
 from .settings import PretrainSettings as PretrainSettings

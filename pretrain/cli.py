@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from configs.console import make_parser, run_command, say
+from emoclr.configs.console import make_parser, run_command, say
 
 EXAMPLES = """  pretrain --config simclr.yaml data=recordings out=checkpoints/my-run
   pretrain --config simclr.yaml data=recordings,labels.csv out=checkpoints/my-run --resume
@@ -31,14 +31,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _pretrain(arguments: argparse.Namespace) -> None:
-    from configs.errors import ConfigError, EmoclrError
-    from configs.settings import load_settings
-    from pretrain.settings import PretrainSettings
+    from emoclr.configs.errors import ConfigError, EmoclrError
+    from emoclr.configs.settings import load_settings
+    from emoclr.pretrain.settings import PretrainSettings
 
     settings = load_settings(PretrainSettings, arguments.config, arguments.overrides)
     for warning in settings.augment.unsafe:
         say(f"warning: unsafe augmentation: {warning}")
-    from pretrain.run import pretrain
+    from emoclr.pretrain.run import pretrain
 
     try:
         allowed = [key.strip() for key in arguments.allow_change.split(",") if key.strip()]
@@ -55,11 +55,11 @@ def _pretrain(arguments: argparse.Namespace) -> None:
 
 def _write_report(out: Path) -> None:
     """Writes a run's report; without it, the run has ended as it has."""
-    from configs.errors import EmoclrError
-    from pretrain.card import RUN
-    from pretrain.history import read_run
-    from pretrain.report import write_report
-    from pretrain.trainer import is_first_rank
+    from emoclr.configs.errors import EmoclrError
+    from emoclr.pretrain.report.report import write_report
+    from emoclr.pretrain.report.run_state import read_run
+    from emoclr.pretrain.resume.run_card import RUN
+    from emoclr.pretrain.training.trainer import is_first_rank
 
     if not is_first_rank() or not (out / RUN).is_file():
         return
@@ -70,8 +70,8 @@ def _write_report(out: Path) -> None:
 
 
 def _status(arguments: argparse.Namespace) -> None:
-    from pretrain.history import read_run
-    from pretrain.report import print_status, write_report
+    from emoclr.pretrain.report.report import print_status, write_report
+    from emoclr.pretrain.report.run_state import read_run
 
     run = read_run(arguments.status)
     print_status(run)

@@ -5,29 +5,41 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from emoclr.augment.waveform import WaveformAugmentation
+from emoclr.configs.console import say, track
+from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.configs.files import sweep, write_text, write_yaml
+from emoclr.corpus.tars.tar import is_tar
+from emoclr.pretrain.data.batches import VIEWS
+from emoclr.pretrain.data.sources import Source, open_source
+from emoclr.pretrain.encoder.checkpoint import (
+    CARD,
+    EncoderCard,
+    git_commit,
+    load_card,
+    package_versions,
+    save_encoder,
+    settle,
+)
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, check_backbone_name, check_view_size
+from emoclr.pretrain.encoder.initial_weights import (
+    earlier_digests,
+    earlier_encoders,
+    starting_encoder,
+    starting_normalisation,
+)
+from emoclr.pretrain.resume.changes import check_changes
+from emoclr.pretrain.resume.run_card import RUN, RunCard, check_learned_from, digests_of, placed, went_on
+from emoclr.pretrain.settings import PretrainSettings
+from emoclr.pretrain.training.callbacks import RESUME, Progress, Saver, tell_of_contrast, writing_into
+from emoclr.pretrain.training.collapse import CollapseAlarm
+from emoclr.pretrain.training.module import ContrastiveModule
+from emoclr.pretrain.training.online_probe import Monitor, Monitored, open_monitored
+from emoclr.pretrain.training.rank_sync import LostOfAllRanks
+from emoclr.pretrain.training.trainer import count_ranks, fit, is_first_rank, make_trainer, unsynchronised
+from emoclr.pretrain.training.training_views import SEEN, SeenViews
 from pytorch_lightning import Callback
 from torch import Tensor
-
-from augment.waveform import WaveformAugmentation
-from configs.console import say, track
-from configs.errors import ConfigError, EmoclrError
-from configs.files import sweep, write_text, write_yaml
-from corpus.tars import is_tar
-from pretrain.callbacks import RESUME, Progress, Saver, tell_of_contrast, writing_into
-from pretrain.card import RUN, RunCard, check_learned_from, digests_of, placed, went_on
-from pretrain.changes import check_changes
-from pretrain.checkpoint import CARD, EncoderCard, git_commit, load_card, package_versions, save_encoder, settle
-from pretrain.data import VIEWS
-from pretrain.encoder import Encoder, EncoderSettings, check_backbone_name, check_view_size
-from pretrain.module import ContrastiveModule
-from pretrain.monitor import Monitor, Monitored, open_monitored
-from pretrain.seen import SEEN, SeenViews
-from pretrain.settings import PretrainSettings
-from pretrain.sources import Source, open_source
-from pretrain.start import earlier_digests, earlier_encoders, starting_encoder, starting_normalisation
-from pretrain.together import LostOfAllRanks
-from pretrain.trainer import count_ranks, fit, is_first_rank, make_trainer, unsynchronised
-from pretrain.watch import CollapseAlarm
 
 SET_ASIDE = "set-aside.txt"
 

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from emoclr.augment.settings import ViewSettings
+from emoclr.pretrain.data.unreadable import MAX_LOST
 from pydantic import BeforeValidator, Field, model_validator
-
-from augment.settings import ViewSettings
-from pretrain.lost import MAX_LOST
 
 Split = Literal["train", "validation", "test"]
 Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"]

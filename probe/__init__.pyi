@@ -1,9 +1,2 @@
-from .linear import LinearProbe as LinearProbe
-from .metrics import bootstrap_intervals as bootstrap_intervals
-from .metrics import emotion_metrics as emotion_metrics
-from .metrics import tune_thresholds as tune_thresholds
-from .report import Report as Report
-from .report import write_report as write_report
-from .scores import Prediction as Prediction
-from .scores import Truth as Truth
-from .scores import score_all as score_all
+from .run import probe as probe
+from .settings import ProbeSettings as ProbeSettings

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from configs.console import make_parser, run_command, say
+from emoclr.configs.console import make_parser, run_command, say
 
 EXAMPLES = """  probe --from checkpoints/my-run --data labels.csv --out reports/probe
   probe --from checkpoints/my-run/resnet10t --data labels.csv --out reports/folds folds=5
@@ -42,15 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _probe(arguments: argparse.Namespace) -> None:
-    from configs.settings import load_settings
-    from probe.settings import ProbeSettings
+    from emoclr.configs.settings import load_settings
+    from emoclr.probe.settings import ProbeSettings
 
     overrides = [*arguments.overrides, *(["stress=true"] if arguments.stress else [])]
     if arguments.fractions is not None:
         overrides.append(f"fractions={arguments.fractions}")
     settings = load_settings(ProbeSettings, arguments.config, overrides)
-    from probe.compare import print_results
-    from probe.run import probe
+    from emoclr.evaluate.report.compare import print_results
+    from emoclr.probe.run import probe
 
     report = probe(arguments.source, arguments.data, arguments.out, settings, arguments.command, arguments.test)
     print_results(report)
@@ -58,7 +58,7 @@ def _probe(arguments: argparse.Namespace) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> None:
-    from probe.compare import print_comparison
+    from emoclr.evaluate.report.compare import print_comparison
 
     print_comparison(arguments.folders)
 

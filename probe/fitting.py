@@ -3,17 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-
-from configs.console import track
-from corpus.labels import LabelTable
-from probe.baselines import chance_probabilities
-from probe.division import Division
-from probe.embed import Embeddings
-from probe.features import UNTRAINED, Features, twins_of
-from probe.linear import LinearProbe
-from probe.metrics import Array, tune_thresholds
-from probe.protocol import joined
-from probe.scores import CHANCE, ENSEMBLE, Prediction
+from emoclr.configs.console import track
+from emoclr.corpus.labels.division import Division
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.linear_probe import LinearProbe
+from emoclr.evaluate.metrics.multilabel import Array, tune_thresholds
+from emoclr.evaluate.scores import CHANCE, ENSEMBLE, Prediction
+from emoclr.pretrain.encoder.embedding import Embeddings
+from emoclr.probe.features.features import UNTRAINED, Features, twins_of
+from emoclr.probe.features.logmel import chance_probabilities
+from emoclr.probe.protocol import joined
 
 Fits = dict[str, list[LinearProbe]]
 """For each features' name its probe of each fold."""

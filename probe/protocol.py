@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-
-from corpus.labels import LabelTable
-from corpus.splits import speaker_codes
-from probe.division import Division
-from probe.groups import broken_down, says_the_label
-from probe.metrics import Array
-from probe.report import Protocol
-from probe.scores import Prediction, Truth
+from emoclr.corpus.labels.division import Division
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.splits import speaker_codes
+from emoclr.evaluate.groups import broken_down, says_the_label
+from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.report.report import Protocol
+from emoclr.evaluate.scores import Prediction, Truth
 
 
 def truth_of(table: LabelTable, division: Division, positive_share: float, n_resamples: int, seed: int) -> Truth:

@@ -8,28 +8,27 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
-from configs.console import say, track
-from configs.errors import ConfigError
-from corpus.labels import LabelTable, read_labels
-from corpus.waveforms import clips_of
-from pretrain.checkpoint import EncoderCard, backbone_folders, load_encoder, package_versions
-from probe.across import across_section, cross, source_names
-from probe.division import learnable, refuse_repeated_sound
-from probe.efficiency import efficiency_section
-from probe.embed import Embeddings
-from probe.features import features_of, missing_features
-from probe.fitting import fit_probes, predictions_of
-from probe.fractions import fractions_text, probe_trials
-from probe.mistakes import mistakes_section
-from probe.protocol import protocol_of, truth_of
-from probe.recordings import opener
-from probe.report import Report, write_report
-from probe.scores import SpeakerProbe, score_all
-from probe.settings import ProbeSettings
-from probe.speakers import speaker_probe, voice_hits, voice_task
-from probe.stress import compared, stress_probes, stress_section
-from probe.words import PRETRAINING, label_notes, score_notes, summary_of
+from emoclr.configs.console import say, track
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.decoded.opener import opener
+from emoclr.corpus.decoded.waveforms import clips_of
+from emoclr.corpus.labels.division import learnable, refuse_repeated_sound
+from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.evaluate.report.report import Report, write_report
+from emoclr.evaluate.scores import SpeakerProbe, score_all
+from emoclr.evaluate.speaker_probe import speaker_probe, voice_hits, voice_task
+from emoclr.evaluate.studies.label_efficiency import efficiency_section
+from emoclr.pretrain.encoder.checkpoint import EncoderCard, backbone_folders, load_encoder, package_versions
+from emoclr.pretrain.encoder.embedding import Embeddings
+from emoclr.probe.features.features import features_of, missing_features
+from emoclr.probe.fitting import fit_probes, predictions_of
+from emoclr.probe.protocol import protocol_of, truth_of
+from emoclr.probe.settings import ProbeSettings
+from emoclr.probe.studies.cross_corpus import across_section, cross, source_names
+from emoclr.probe.studies.label_efficiency import fractions_text, probe_trials
+from emoclr.probe.studies.mistakes import mistakes_section
+from emoclr.probe.studies.robustness import compared, stress_probes, stress_section
+from emoclr.probe.summary import PRETRAINING, label_notes, score_notes, summary_of
 
 
 def probe(

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
+from emoclr.configs.settings import Settings
+from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE
 from pydantic import BeforeValidator, Field
-
-from configs.settings import Settings
-from probe.metrics import POSITIVE_SHARE
 
 
 def _part(value: object) -> float:

@@ -3,11 +3,11 @@
 import csv
 import json
 
-import corpus.cli
-import finetune.cli
-import predict.cli
-import pretrain.cli
-import probe.cli
+import emoclr.corpus.cli
+import emoclr.finetune.cli
+import emoclr.predict.cli
+import emoclr.pretrain.cli
+import emoclr.probe.cli
 
 BACKBONES = "backbones=[test_byobnet,test_efficientnet]"
 QUICK = ("workers=0", "bootstrap_resamples=20")
@@ -21,16 +21,22 @@ def test_from_recordings_to_emotions(call, tmp_path):
 
     demo, run, emotions = (tmp_path / name for name in ("corpus", "pretrained", "emotions"))
     labels, predictions = demo / "labels.csv", tmp_path / "predictions.csv"
-    ran(corpus.cli, "demo", "--out", demo, "--size", "small")
+    ran(emoclr.corpus.cli, "demo", "--out", demo, "--size", "small")
     small = ("epochs=1", "batch_size=16", "workers=0", f"cache={tmp_path / 'cache'}")
     told = ran(
-        pretrain.cli, "--config", "demo.yaml", f"data={demo / 'unlabeled'},{labels}", f"out={run}", BACKBONES, *small
+        emoclr.pretrain.cli,
+        "--config",
+        "demo.yaml",
+        f"data={demo / 'unlabeled'},{labels}",
+        f"out={run}",
+        BACKBONES,
+        *small,
     )
     assert "set aside" in told
-    ran(probe.cli, "--from", run, "--data", labels, "--out", tmp_path / "probe", "bootstrap_resamples=20")
-    ran(finetune.cli, "--from", run, "--data", labels, "--out", emotions, "epochs=1", *QUICK)
-    ran(predict.cli, "--from", emotions, demo / "labeled", "--out", predictions)
-    table = ran(probe.cli, "compare", tmp_path / "probe", emotions / "report")
+    ran(emoclr.probe.cli, "--from", run, "--data", labels, "--out", tmp_path / "probe", "bootstrap_resamples=20")
+    ran(emoclr.finetune.cli, "--from", run, "--data", labels, "--out", emotions, "epochs=1", *QUICK)
+    ran(emoclr.predict.cli, "--from", emotions, demo / "labeled", "--out", predictions)
+    table = ran(emoclr.probe.cli, "compare", tmp_path / "probe", emotions / "report")
 
     for name in ("linear", "untrained", "log-mel", "chance", "ensemble"):
         assert name in table.lower()

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from corpus.audit.findings import POSITIVE_SHARE, Finding, Weight, emotions_of, name_of
-from corpus.audit.fingerprints import copies
-from corpus.audit.recordings import Recording
-from corpus.labels import LabelTable
-from corpus.wording import count_of
+from emoclr.configs.messages import count_of
+from emoclr.corpus.audit.findings import POSITIVE_SHARE, Finding, Weight, emotions_of, name_of
+from emoclr.corpus.audit.fingerprints import copies
+from emoclr.corpus.audit.recordings import Recording
+from emoclr.corpus.labels.labels import LabelTable
 
 _AGREE = f"Their labels agree on which emotions are there (from a share of {POSITIVE_SHARE} on), their shares differ."
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from corpus.labels import LabelTable, portable_path
-from corpus.wording import readable
+from emoclr.configs.messages import readable
+from emoclr.corpus.labels.labels import LabelTable, portable_path
 
 POSITIVE_SHARE = 0.25
 """The share from which an emotion counts as there."""

@@ -8,9 +8,8 @@ a pair and how its clips lie to each other; the part of the bits that differs de
 from collections.abc import Sequence
 
 import numpy as np
+from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from numpy.typing import NDArray
-
-from corpus.audio import SAMPLE_RATE
 
 Words = NDArray[np.uint32]
 """`(frames,)`; 0 stands for a frame that is too quiet to say anything."""

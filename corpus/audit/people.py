@@ -3,12 +3,11 @@
 from collections import Counter
 
 import numpy as np
+from emoclr.configs.messages import count_of
+from emoclr.corpus.audit.findings import POSITIVE_SHARE, Finding, Weight
+from emoclr.corpus.labels.labels import SPLITS, LabelTable
+from emoclr.corpus.labels.splits import speaker_codes
 from numpy.typing import NDArray
-
-from corpus.audit.findings import POSITIVE_SHARE, Finding, Weight
-from corpus.labels import SPLITS, LabelTable
-from corpus.splits import speaker_codes
-from corpus.wording import count_of
 
 USUAL_FOLDS = 5
 """How many folds reports make where nothing else is asked for."""

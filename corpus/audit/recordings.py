@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from emoclr.configs.console import track
+from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, inspect_audio, read_waveform
+from emoclr.corpus.audit.fingerprints import Words, fingerprint
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.parallel.processes import each_in_processes
 from numpy.typing import NDArray
-
-from configs.console import track
-from corpus.audio import SAMPLE_RATE, AudioError, inspect_audio, read_waveform
-from corpus.audit.fingerprints import Words, fingerprint
-from corpus.labels import LabelTable
-from corpus.parallel import each_in_processes
 
 FULL_SCALE = 0.999
 """A sample of this size or more counts as clipped."""

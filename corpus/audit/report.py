@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from configs.files import write_text
-from corpus.audit.findings import POSITIVE_SHARE, Weight
-from corpus.audit.recordings import Recording
-from corpus.audit.run import Audit
-from corpus.audit.shortcuts import CUES, TOGETHER, Shortcut
-from corpus.wording import count_of
+from emoclr.configs.files import write_text
+from emoclr.configs.messages import count_of
+from emoclr.corpus.audit.findings import POSITIVE_SHARE, Weight
+from emoclr.corpus.audit.recordings import Recording
+from emoclr.corpus.audit.run import Audit
+from emoclr.corpus.audit.shortcuts import CUES, TOGETHER, Shortcut
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from corpus.audit.duplicates import duplicate_findings
-from corpus.audit.findings import Finding, Weight
-from corpus.audit.people import table_findings
-from corpus.audit.recordings import Recording, measure_clips
-from corpus.audit.shortcuts import Shortcut, find_shortcuts, shortcut_findings
-from corpus.audit.sound import sound_findings
-from corpus.labels import LabelTable, read_labels
+from emoclr.corpus.audit.duplicates import duplicate_findings
+from emoclr.corpus.audit.findings import Finding, Weight
+from emoclr.corpus.audit.people import table_findings
+from emoclr.corpus.audit.recordings import Recording, measure_clips
+from emoclr.corpus.audit.shortcuts import Shortcut, find_shortcuts, shortcut_findings
+from emoclr.corpus.audit.sound import sound_findings
+from emoclr.corpus.labels.labels import LabelTable, read_labels
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from emoclr.configs.console import track
+from emoclr.configs.messages import count_of
+from emoclr.corpus.audit.findings import POSITIVE_SHARE, Finding, Weight
+from emoclr.corpus.audit.people import USUAL_FOLDS
+from emoclr.corpus.audit.recordings import Recording
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.splits import Rows, speaker_codes, speaker_folds
 from numpy.typing import NDArray
-
-from configs.console import track
-from corpus.audit.findings import POSITIVE_SHARE, Finding, Weight
-from corpus.audit.people import USUAL_FOLDS
-from corpus.audit.recordings import Recording
-from corpus.labels import LabelTable
-from corpus.splits import Rows, speaker_codes, speaker_folds
-from corpus.wording import count_of
 
 TOGETHER = "together"
 """The name of all cues in one model."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from corpus.audit.findings import Finding, Weight, emotions_of, name_of
-from corpus.audit.recordings import FULL_SCALE, LEAST_DB, SILENT_PEAK_DB, Recording
-from corpus.labels import LabelTable
-from corpus.wording import count_of
+from emoclr.configs.messages import count_of
+from emoclr.corpus.audit.findings import Finding, Weight, emotions_of, name_of
+from emoclr.corpus.audit.recordings import FULL_SCALE, LEAST_DB, SILENT_PEAK_DB, Recording
+from emoclr.corpus.labels.labels import LabelTable
 
 CLIPPED_PART = 0.001
 """A clip with a larger part of its samples at full scale is clipped."""

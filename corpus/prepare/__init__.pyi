@@ -1,3 +1,3 @@
 from .recipe import Prepared as Prepared
 from .recipe import Recipe as Recipe
-from .recipes import RECIPES as RECIPES
+from .registry import RECIPES as RECIPES

@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configs.console import say
-from configs.errors import ConfigError
-from corpus.prepare.recipes import RECIPES, listing
+from emoclr.configs.console import say
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.prepare.registry import RECIPES, listing
 
 if TYPE_CHECKING:
-    from corpus.labels import LabelTable
+    from emoclr.corpus.labels.labels import LabelTable
 
 
 def add_prepare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
@@ -35,7 +35,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
         return
     if arguments.folder is None or arguments.out is None:
         raise ConfigError(f"corpus prepare {arguments.name}: needs the corpus's folder and --out labels.csv")
-    from corpus.labels import read_labels, write_labels
+    from emoclr.corpus.labels.labels import read_labels, write_labels
 
     recipe = RECIPES[arguments.name]
     prepared = recipe.prepare(arguments.folder, arguments.labels)
@@ -49,7 +49,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
 
 def _division(table: "LabelTable") -> str:
     """Returns how the clips are divided, or that folds have to."""
-    from corpus.labels import SPLITS
+    from emoclr.corpus.labels.labels import SPLITS
 
     if table.splits is not None:
         return ", ".join(f"{len(table.rows_of(split)):,} {split}" for split in SPLITS)

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from configs.console import track
-from configs.errors import EmoclrError
-from corpus.prepare.wording import some
-from corpus.wording import count_of
+from emoclr.configs.console import track
+from emoclr.configs.errors import EmoclrError
+from emoclr.configs.lists import some
+from emoclr.configs.messages import count_of
 
 _LOSSLESS = (".wav", ".flac", ".aiff", ".aif")
 
@@ -38,7 +38,7 @@ def find_named(
     Raises:
         EmoclrError: none fits.
     """
-    from corpus.scan import find_audio
+    from emoclr.corpus.index.scan import find_audio
 
     found: dict[tuple[str, ...], NamedFile] = {}
     strange: list[str] = []

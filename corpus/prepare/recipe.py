@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configs.errors import ConfigError
-from corpus.prepare.wording import some
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.lists import some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A corpus as `corpus.labels.write_labels` takes it, and what its user should know.
+    """A corpus as `write_labels` takes it, and what its user should know.
 
     Attributes:
         table: one row a clip.

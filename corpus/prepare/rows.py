@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from corpus.prepare.emotions import common_name
-from corpus.prepare.named_files import NamedFile
+from emoclr.corpus.labels.emotion_names import common_name
+from emoclr.corpus.prepare.named_files import NamedFile
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configs.errors import EmoclrError
+from emoclr.configs.errors import EmoclrError
 
 if TYPE_CHECKING:
     import pandas as pd

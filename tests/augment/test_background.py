@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 import torch
-
-from augment.background import batch_backgrounds, draw_backgrounds, mix_backgrounds
-from augment.settings import AugmentSettings, BackgroundSettings
-from configs.errors import ConfigError
-from configs.settings import validate
+from emoclr.augment.background import batch_backgrounds, draw_backgrounds, mix_backgrounds
+from emoclr.augment.settings import AugmentSettings, BackgroundSettings
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.settings import validate
 
 ALWAYS = BackgroundSettings(p=1, min_snr_db=3, max_snr_db=9)
 

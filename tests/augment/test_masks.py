@@ -2,12 +2,11 @@ import librosa
 import numpy as np
 import pytest
 import torch
+from emoclr.augment.masks import apply_masks, draw_masks
+from emoclr.augment.settings import MaskSettings, SpectrogramSettings
+from emoclr.augment.spectrogram import Spectrogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from augment.masks import apply_masks, draw_masks
-from augment.settings import MaskSettings, SpectrogramSettings
-from augment.spectrogram import Spectrogram
 
 SETTINGS = SpectrogramSettings(n_fft=512, hop_length=160, bands=40)
 TOP_MEL = librosa.hz_to_mel(8_000)

@@ -1,12 +1,17 @@
 import audiomentations
 import pytest
 from audiomentations.core.transforms_interface import BaseWaveformTransform
-
-from augment.safety import SAFE, UNSAFE, refusal
-from augment.settings import AugmentSettings, SpectrogramSettings, TransformSettings, ViewSettings, load_view_settings
-from augment.transforms import OWN
-from configs.errors import ConfigError
-from configs.settings import validate
+from emoclr.augment.safety import SAFE, UNSAFE, refusal
+from emoclr.augment.settings import (
+    AugmentSettings,
+    SpectrogramSettings,
+    TransformSettings,
+    ViewSettings,
+    load_view_settings,
+)
+from emoclr.augment.transforms import OWN
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.settings import validate
 
 
 def refused(model, content):

@@ -9,13 +9,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import soundfile as sf
+from emoclr.augment.robustness import CONDITIONS, MP3_KBIT_S, RT60_S, Condition, StressedStore, encode_mp3
+from emoclr.augment.transforms import Waveform
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import correlate, welch
-
-from augment.stress import CONDITIONS, MP3_KBIT_S, RT60_S, Condition, StressedStore, encode_mp3
-from augment.transforms import Waveform
 
 RATE = 16_000
 NAMED = {condition.name: condition for condition in CONDITIONS}
@@ -166,7 +165,7 @@ def test_a_stressed_store_gives_the_clips_asked_for_under_their_own_numbers() ->
 
 @pytest.mark.parametrize("kept", [0, 600, 10_000])
 def test_a_clip_is_stressed_once_for_all_of_its_windows(monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
-    monkeypatch.setattr("augment.stress.KEPT_SAMPLES", kept)
+    monkeypatch.setattr("emoclr.augment.robustness.KEPT_SAMPLES", kept)
     held = Held([white(500, seed=clip) for clip in range(3)])
     stressed = StressedStore(held, np.arange(3), NAMED["mp3"], seed=0)
     first, again = (

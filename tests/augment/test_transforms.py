@@ -3,9 +3,7 @@ import random
 import audiomentations
 import numpy as np
 import pytest
-from scipy.signal import freqz_sos, welch
-
-from augment.transforms import (
+from emoclr.augment.transforms import (
     BANK_SAMPLES,
     SLOPES_DB_PER_OCTAVE,
     AddNoise,
@@ -15,6 +13,7 @@ from augment.transforms import (
     noise_bank,
     stretch_of,
 )
+from scipy.signal import freqz_sos, welch
 
 RATE = 16_000
 

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
+from emoclr.augment.safety import SAFE
+from emoclr.augment.settings import TransformSettings, load_view_settings
+from emoclr.augment.waveform import WaveformAugmentation, generators_put_back
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.settings import SHIPPED
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from augment.safety import SAFE
-from augment.settings import TransformSettings, load_view_settings
-from augment.waveform import WaveformAugmentation, generators_put_back
-from configs.errors import ConfigError
-from configs.settings import SHIPPED
 
 RATE = 16_000
 F0S_HZ = (90, 145, 230, 315, 400)

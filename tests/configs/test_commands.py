@@ -35,7 +35,7 @@ print("imported:", *sorted({heavy} & set(sys.modules)))
 
 def test_there_are_six_commands_one_a_folder():
     assert PROJECT["scripts"] == {
-        name: f"{name}.cli:main" for name in ("augment", "corpus", "finetune", "predict", "pretrain", "probe")
+        name: f"emoclr.{name}.cli:main" for name in ("augment", "corpus", "finetune", "predict", "pretrain", "probe")
     }
 
 

@@ -4,11 +4,10 @@ import os
 import sys
 from types import SimpleNamespace
 
+import emoclr.configs.console
 import pytest
-
-import configs.console
-from configs.console import RANKS, make_parser, run_command, say, track
-from configs.errors import ConfigError, EmoclrError
+from emoclr.configs.console import RANKS, make_parser, run_command, say, track
+from emoclr.configs.errors import ConfigError, EmoclrError
 
 
 def command(result, debug=False):
@@ -73,7 +72,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(configs.console, "time", SimpleNamespace(monotonic=clock.monotonic))
+    monkeypatch.setattr(emoclr.configs.console, "time", SimpleNamespace(monotonic=clock.monotonic))
     return clock
 
 

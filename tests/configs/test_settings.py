@@ -1,15 +1,14 @@
 from pathlib import Path
 from typing import Literal
 
+import emoclr.configs.settings
 import pytest
 import yaml
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.settings import Settings, find_config, load_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError, model_validator
-
-import configs.settings
-from configs.errors import ConfigError
-from configs.settings import Settings, find_config, load_settings
 
 
 class Mask(Settings):
@@ -204,7 +203,7 @@ def shipped(tmp_path, monkeypatch):
     folder = tmp_path / "shipped"
     folder.mkdir()
     (folder / "simclr.yaml").write_text("epochs: 1")
-    monkeypatch.setattr(configs.settings, "SHIPPED", folder)
+    monkeypatch.setattr(emoclr.configs.settings, "SHIPPED", folder)
     monkeypatch.chdir(tmp_path)
     return folder
 

@@ -4,22 +4,21 @@ import importlib
 from fnmatch import fnmatch
 from pathlib import Path
 
+import emoclr.configs.settings
 import pytest
+from emoclr.configs.settings import load_settings
 
-import configs.settings
-from configs.settings import load_settings
-
-PRETRAINING = ("pretrain.settings:PretrainSettings", ["data=recordings", "out=run"])
+PRETRAINING = ("emoclr.pretrain.settings:PretrainSettings", ["data=recordings", "out=run"])
 OWNERS = {
     "simclr*.yaml": PRETRAINING,
     "demo.yaml": PRETRAINING,
-    "probe.yaml": ("probe.settings:ProbeSettings", []),
-    "finetune.yaml": ("finetune.settings:FinetuneSettings", []),
-    "third-place.yaml": ("finetune.settings:FinetuneSettings", []),
+    "probe.yaml": ("emoclr.probe.settings:ProbeSettings", []),
+    "finetune.yaml": ("emoclr.finetune.settings:FinetuneSettings", []),
+    "third-place.yaml": ("emoclr.finetune.settings:FinetuneSettings", []),
 }
 """For each shipped file, or pattern: the settings it fills, and what a user has to add on the command line."""
 
-SHIPPED = sorted(path.name for path in configs.settings.SHIPPED.glob("*.yaml"))
+SHIPPED = sorted(path.name for path in emoclr.configs.settings.SHIPPED.glob("*.yaml"))
 
 
 def owner_of(name):
@@ -42,7 +41,7 @@ def test_a_shipped_config_loads_by_its_bare_name_from_any_folder(name, tmp_path,
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_config_says_at_its_top_how_it_is_used(name):
-    head = (configs.settings.SHIPPED / name).read_text(encoding="utf-8").splitlines()[:8]
+    head = (emoclr.configs.settings.SHIPPED / name).read_text(encoding="utf-8").splitlines()[:8]
     assert head[0].startswith("# ")
     assert any(line.startswith("#   ") and name.removesuffix(".yaml") in line for line in head)
 

@@ -3,19 +3,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import emoclr.corpus.audit.recordings
+import emoclr.corpus.decoded.cache_filling
+import emoclr.corpus.decoded.clip_decoding
+import emoclr.corpus.parallel.engines
 import numpy as np
 import pytest
 import soundfile as sf
+from emoclr.corpus.audio.decoder import read_waveform
+from emoclr.corpus.clips.clips import Clip
+from emoclr.corpus.labels.labels import LabelTable, read_labels, write_labels
+from emoclr.corpus.prepare.registry import RECIPES
 from numpy.typing import NDArray
-
-import corpus.audit.recordings
-import corpus.decoding
-import corpus.engines
-import corpus.filling
-from corpus.audio import read_waveform
-from corpus.clips import Clip
-from corpus.labels import LabelTable, read_labels, write_labels
-from corpus.prepare.recipes import RECIPES
 
 FORMATS = {
     ".wav": ("WAV", "PCM_16"),
@@ -112,7 +111,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     ) -> Iterator[R]:
         return map(work, tasks)
 
-    for module in (corpus.audit.recordings, corpus.engines, corpus.filling):
+    for module in (emoclr.corpus.audit.recordings, emoclr.corpus.parallel.engines, emoclr.corpus.decoded.cache_filling):
         monkeypatch.setattr(module, "each_in_processes", each)
 
 
@@ -125,5 +124,5 @@ def decodings(in_this_process: None, monkeypatch: pytest.MonkeyPatch) -> list[st
         paths.append(path.name)
         return read_waveform(path, start_s, end_s)
 
-    monkeypatch.setattr(corpus.decoding, "read_waveform", counted)
+    monkeypatch.setattr(emoclr.corpus.decoded.clip_decoding, "read_waveform", counted)
     return paths

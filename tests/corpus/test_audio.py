@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 import soxr
-
-from corpus.audio import SAMPLE_RATE, AudioError, inspect_audio, read_waveform
+from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, inspect_audio, read_waveform
 
 
 def measured_tone(waveform: np.ndarray) -> tuple[float, float]:

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-
-from corpus.audio import AudioError, decode_waveform, read_waveform
+from emoclr.corpus.audio.decoder import AudioError, decode_waveform, read_waveform
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.opus", "a.mp3", "a.aiff"])

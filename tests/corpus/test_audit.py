@@ -5,15 +5,14 @@ import numpy as np
 import pytest
 import soundfile as sf
 import soxr
-
-from corpus.audit import audit
-from corpus.audit.fingerprints import MOST_BITS_OFF, copies, fingerprint
-from corpus.audit.recordings import Recording
-from corpus.audit.report import audit_json, audit_markdown
-from corpus.audit.shortcuts import find_shortcuts
-from corpus.cli import main
-from corpus.labels import LabelsError, read_labels
-from corpus.synthetic import make_demo_corpus
+from emoclr.corpus.audit import audit
+from emoclr.corpus.audit.fingerprints import MOST_BITS_OFF, copies, fingerprint
+from emoclr.corpus.audit.recordings import Recording
+from emoclr.corpus.audit.report import audit_json, audit_markdown
+from emoclr.corpus.audit.shortcuts import find_shortcuts
+from emoclr.corpus.cli import main
+from emoclr.corpus.demo.demo_corpus import make_demo_corpus
+from emoclr.corpus.labels.labels import LabelsError, read_labels
 
 RATE = 16_000
 NOTHING = np.zeros(0, dtype=np.float32)

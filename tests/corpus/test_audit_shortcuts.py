@@ -5,13 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+from emoclr.corpus.audit import audit
+from emoclr.corpus.audit.fingerprints import fingerprint
+from emoclr.corpus.audit.recordings import Recording
+from emoclr.corpus.audit.shortcuts import STRONG_AUROC, TOGETHER, find_shortcuts, weighted_aurocs
+from emoclr.corpus.labels.labels import LabelTable
 from sklearn.metrics import roc_auc_score
-
-from corpus.audit import audit
-from corpus.audit.fingerprints import fingerprint
-from corpus.audit.recordings import Recording
-from corpus.audit.shortcuts import STRONG_AUROC, TOGETHER, find_shortcuts, weighted_aurocs
-from corpus.labels import LabelTable
 
 RATE = 16_000
 NOTHING = np.zeros(0, dtype=np.float32)

@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-
-from corpus.audio import SAMPLE_RATE, AudioError, read_waveform, waveform_blocks
-from corpus.cli import main
-from corpus.index import read_index_table
-from corpus.waveforms import clips_from, open_waveforms
+from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, read_waveform, waveform_blocks
+from emoclr.corpus.cli import main
+from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms
+from emoclr.corpus.index.index import read_index_table
 
 DURATION_S = 3.0
 NOT_UTF_8 = os.fsdecode(b"caf\xe9.wav")
@@ -255,7 +254,7 @@ def test_what_may_not_be_read_is_set_aside_and_folders_that_may_not_be_entered_a
 PEAK_OF = """
 import re, sys
 from pathlib import Path
-from corpus.audio import read_waveform, waveform_blocks
+from emoclr.corpus.audio.decoder import read_waveform, waveform_blocks
 import numpy, soxr
 def peak_mib():
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
@@ -285,7 +284,7 @@ def test_three_hours_take_the_memory_of_the_result_and_a_block(tmp_path):
 
 
 def test_what_lasts_longer_than_memory_allows_is_set_aside_but_its_parts_can_be_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("corpus.audio.LONGEST_S", 2.0)
+    monkeypatch.setattr("emoclr.corpus.audio.decoder.LONGEST_S", 2.0)
     write(tmp_path / "a.flac", tone())
     with pytest.raises(AudioError, match=r"longer than .* h; cut it"):
         read_waveform(tmp_path / "a.flac")

@@ -3,20 +3,19 @@ import signal
 import subprocess
 import sys
 
+import emoclr.corpus.decoded.clip_decoding
+import emoclr.corpus.decoded.shard_writer
+import emoclr.corpus.decoded.waveforms
 import numpy as np
 import pytest
-
-import corpus.cache_writing
-import corpus.decoding
-import corpus.waveforms
-from configs.errors import EmoclrError
-from corpus.audio import read_waveform
-from corpus.cache import read_entries, used_bytes
-from corpus.cache_writing import ShardWriter, remove_abandoned
-from corpus.clips import Clip
-from corpus.index import table_of, write_index
-from corpus.measuring import measure_recording
-from corpus.waveforms import clips_from, open_waveforms
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.audio.decoder import read_waveform
+from emoclr.corpus.clips.clips import Clip
+from emoclr.corpus.decoded.cache import read_entries, used_bytes
+from emoclr.corpus.decoded.shard_writer import ShardWriter, remove_abandoned
+from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms
+from emoclr.corpus.index.index import table_of, write_index
+from emoclr.corpus.index.recording import measure_recording
 
 SECOND = 2 * 16_000
 """Bytes."""
@@ -34,7 +33,7 @@ def names(cache):
 
 
 def test_shards_are_filled_one_after_the_other(tones, cache, monkeypatch):
-    monkeypatch.setattr(corpus.cache_writing, "SHARD_BYTES", 2 * SECOND)
+    monkeypatch.setattr(emoclr.corpus.decoded.shard_writer, "SHARD_BYTES", 2 * SECOND)
     store = open_waveforms(tones, cache)
     assert sorted((cache / name).stat().st_size for name in names(cache) if name.endswith(".int16")) == [2 * SECOND] * 3
     assert [name for name in names(cache) if not name.endswith((".int16", ".npz"))] == []
@@ -43,8 +42,8 @@ def test_shards_are_filled_one_after_the_other(tones, cache, monkeypatch):
 
 
 def test_more_shards_than_may_be_open_can_be_read(tones, cache, monkeypatch):
-    monkeypatch.setattr(corpus.cache_writing, "SHARD_BYTES", SECOND)
-    monkeypatch.setattr(corpus.waveforms, "OPEN_SHARDS", 2)
+    monkeypatch.setattr(emoclr.corpus.decoded.shard_writer, "SHARD_BYTES", SECOND)
+    monkeypatch.setattr(emoclr.corpus.decoded.waveforms, "OPEN_SHARDS", 2)
     store = open_waveforms(tones, cache)
     first = [store.waveform(clip) for clip in range(6)]
     assert len(store._maps) == 2
@@ -91,7 +90,7 @@ def test_a_file_that_changes_while_it_is_read_is_set_aside_this_time(tones, cach
         return read_waveform(path, *part)
 
     with monkeypatch.context() as patch:
-        patch.setattr(corpus.decoding, "read_waveform", read_and_touch)
+        patch.setattr(emoclr.corpus.decoded.clip_decoding, "read_waveform", read_and_touch)
         with pytest.raises(EmoclrError, match="changed while it was read"):
             open_waveforms(tones[:1], cache)
     assert len(open_waveforms(tones[:1], cache)) == 1
@@ -127,7 +126,7 @@ def test_a_run_that_is_stopped_keeps_what_it_decoded(tones, cache, monkeypatch, 
         return read_waveform(path, *part)
 
     with monkeypatch.context() as patch:
-        patch.setattr(corpus.decoding, "read_waveform", read_until)
+        patch.setattr(emoclr.corpus.decoded.clip_decoding, "read_waveform", read_until)
         with pytest.raises(KeyboardInterrupt):
             open_waveforms(tones, cache, workers=1)
     assert used_bytes(cache) == 3 * SECOND
@@ -150,18 +149,18 @@ def test_a_full_disk_leaves_nothing_half_done(tones, cache, monkeypatch):
 KILLED = """
 import sys, time
 from pathlib import Path
-import corpus.cache_writing, corpus.decoding
-from corpus.cli import main
-from corpus.clips import Clip
-from corpus.waveforms import open_waveforms
-corpus.cache_writing.SHARD_BYTES = 64_000
-read = corpus.decoding.read_waveform
+import emoclr.corpus.decoded.shard_writer, emoclr.corpus.decoded.clip_decoding
+from emoclr.corpus.cli import main
+from emoclr.corpus.clips.clips import Clip
+from emoclr.corpus.decoded.waveforms import open_waveforms
+emoclr.corpus.decoded.shard_writer.SHARD_BYTES = 64_000
+read = emoclr.corpus.decoded.clip_decoding.read_waveform
 def read_until(path, *part):
     if path.name == "5.flac":
         print("stuck", flush=True)
         time.sleep(600)
     return read(path, *part)
-corpus.decoding.read_waveform = read_until
+emoclr.corpus.decoded.clip_decoding.read_waveform = read_until
 open_waveforms([Clip(Path(p)) for p in sys.argv[2:]], Path(sys.argv[1]), workers=1)
 """
 
@@ -199,15 +198,15 @@ def test_what_a_running_process_writes_is_left_alone(tones, cache, filling):
 SECOND_RUN = """
 import sys
 from pathlib import Path
-import corpus.decoding
-from corpus.cli import main
-from corpus.clips import Clip
-from corpus.waveforms import open_waveforms
-read = corpus.decoding.read_waveform
+import emoclr.corpus.decoded.clip_decoding
+from emoclr.corpus.cli import main
+from emoclr.corpus.clips.clips import Clip
+from emoclr.corpus.decoded.waveforms import open_waveforms
+read = emoclr.corpus.decoded.clip_decoding.read_waveform
 def told(path, *part):
     print(path.name)
     return read(path, *part)
-corpus.decoding.read_waveform = told
+emoclr.corpus.decoded.clip_decoding.read_waveform = told
 print(len(open_waveforms([Clip(Path(p)) for p in sys.argv[2:]], Path(sys.argv[1]), workers=1)))
 """
 

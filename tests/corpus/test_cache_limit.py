@@ -3,12 +3,11 @@ import pickle
 
 import numpy as np
 import pytest
-
-from configs.errors import ConfigError
-from corpus.audio import AudioError, read_waveform
-from corpus.cache import allowed_bytes, clear_cache, used_bytes
-from corpus.cli import main
-from corpus.waveforms import open_waveforms
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.audio.decoder import AudioError, read_waveform
+from emoclr.corpus.cli import main
+from emoclr.corpus.decoded.cache import allowed_bytes, clear_cache, used_bytes
+from emoclr.corpus.decoded.waveforms import open_waveforms
 
 SECOND = 2 * 16_000
 """Bytes."""

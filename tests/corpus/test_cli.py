@@ -5,10 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from corpus.cli import main
-from corpus.index import table_of, write_index
-from corpus.labels import read_labels
+from emoclr.corpus.cli import main
+from emoclr.corpus.index.index import table_of, write_index
+from emoclr.corpus.labels.labels import read_labels
 
 ROOT = Path(__file__).parents[2]
 
@@ -83,7 +82,7 @@ def test_debug_shows_the_error_itself(place, tmp_path):
 def test_a_reader_who_leaves_ends_a_command_without_a_word(unbuffered):
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, *(["-u"] if unbuffered else []), "-m", "corpus.cli", "prepare"]
+    command = [sys.executable, *(["-u"] if unbuffered else []), "-m", "emoclr.corpus.cli", "prepare"]
     ran = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, cwd=ROOT, check=False)
     os.close(writing)
     assert (ran.returncode, ran.stderr) == (141, b"")
@@ -91,5 +90,6 @@ def test_a_reader_who_leaves_ends_a_command_without_a_word(unbuffered):
 
 def test_help_needs_nothing_heavy():
     heavy = "{'numpy', 'pandas', 'pyarrow', 'soundfile', 'soxr', 'sklearn', 'torch', 'rich'}"
-    code = f"import sys, corpus.cli; corpus.cli._parser().format_help(); sys.exit(bool({heavy} & set(sys.modules)))"
+    code = "import sys; from emoclr.corpus.cli import _parser; _parser().format_help(); "
+    code += f"sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

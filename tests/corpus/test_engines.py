@@ -4,13 +4,12 @@ import signal
 import socket
 from pathlib import Path
 
+import emoclr.corpus.parallel.processes
 import pytest
-
-import corpus.parallel
-from configs.errors import ConfigError, EmoclrError
-from corpus.engines import LocalEngine, RayEngine, make_engine
-from corpus.scan import scan
-from corpus.shards import write_shards
+from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.corpus.index.scan import scan
+from emoclr.corpus.parallel.engines import LocalEngine, RayEngine, make_engine
+from emoclr.corpus.tars.shards import write_shards
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: the extra 'cluster' brings it")
 
@@ -29,7 +28,7 @@ def cluster(tmp_path_factory):
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     """Twelve files, which go out in batches of four."""
-    monkeypatch.setattr(corpus.parallel, "_BATCH_FILES", 4)
+    monkeypatch.setattr(emoclr.corpus.parallel.processes, "_BATCH_FILES", 4)
     paths = [tmp_path / f"{number:02}" for number in range(12)]
     for path in paths:
         path.touch()

@@ -12,13 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import emoclr.corpus.parallel.processes
 import numpy as np
 import pytest
 import soundfile as sf
-
-import corpus.parallel
-from corpus.audio import AudioError, inspect_audio, read_waveform
-from corpus.parallel import each_in_processes
+from emoclr.corpus.audio.decoder import AudioError, inspect_audio, read_waveform
+from emoclr.corpus.parallel.processes import each_in_processes
 
 MUTANTS = max(1_000, int(os.environ.get("EMOCLR_FUZZ", "2000")))
 SEED = int(os.environ.get("EMOCLR_FUZZ_SEED", "0"))
@@ -217,7 +216,7 @@ def give_up(mutant: Mutant, reason: str) -> Verdict:
 def test_every_mutant_is_decoded_or_set_aside(tmp_path, monkeypatch):
     # The processes import this file.
     monkeypatch.syspath_prepend(Path(__file__).parents[2])
-    monkeypatch.setattr(corpus.parallel, "LEAST_TIME_S", SECONDS_A_FILE)
+    monkeypatch.setattr(emoclr.corpus.parallel.processes, "LEAST_TIME_S", SECONDS_A_FILE)
     forms = list(FORMS)
     mutants = [Mutant(tmp_path, forms[n % len(forms)], SEED + n) for n in range(MUTANTS)]
     verdicts = list(each_in_processes(decode, mutants, lambda mutant: mutant.path, give_up, workers=2))

@@ -4,9 +4,8 @@ import os
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from configs.errors import ConfigError, EmoclrError
-from corpus.index import Row, is_index, read_index_table, table_of, write_index
+from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.corpus.index.index import Row, is_index, read_index_table, table_of, write_index
 
 ODD_NAMES = [
     b"plain.wav",

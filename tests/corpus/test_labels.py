@@ -3,9 +3,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
-from configs.errors import ConfigError
-from corpus.labels import LabelsError, read_clips, read_labels, write_labels
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.labels.labels import LabelsError, read_clips, read_labels, write_labels
 
 HEADER = "path,joy,anger,speaker,split,start_s,end_s,sex"
 

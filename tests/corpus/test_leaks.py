@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from corpus.labels import LabelsError, LabelTable
-from corpus.leaks import refuse_repeats
+from emoclr.corpus.labels.labels import LabelsError, LabelTable
+from emoclr.corpus.labels.leaks import refuse_repeats
 
 PARTS = {"train": np.array([0, 1, 2]), "test": np.array([3, 4])}
 

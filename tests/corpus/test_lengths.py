@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
+from emoclr.corpus.audio.padding import fill_to
 from hypothesis import given
 from hypothesis import strategies as st
-
-from corpus.lengths import fill_to
 
 THREE = np.array([1, 2, 3], np.float32)
 

@@ -3,11 +3,10 @@ import signal
 import sys
 from pathlib import Path
 
+import emoclr.corpus.parallel.processes
 import pytest
-
-import corpus.parallel
-from configs.errors import EmoclrError
-from corpus.parallel import each_in_processes, time_limit_s
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.parallel.processes import each_in_processes, time_limit_s
 
 MANY = 70
 
@@ -110,8 +109,8 @@ def test_a_file_that_is_not_at_fault_is_done_the_second_time(files):
 
 
 def test_a_file_that_hangs_is_given_up_after_its_time_and_few_results_wait_for_it(files, monkeypatch):
-    monkeypatch.setattr(corpus.parallel, "LEAST_TIME_S", 2.0)
-    monkeypatch.setattr(corpus.parallel, "_BATCH_FILES", 2)
+    monkeypatch.setattr(emoclr.corpus.parallel.processes, "LEAST_TIME_S", 2.0)
+    monkeypatch.setattr(emoclr.corpus.parallel.processes, "_BATCH_FILES", 2)
     paths = files({0: "hang"})
     results = each_in_processes(work_as_told, paths, Path, lose, workers=2)
     assert next(results) == "000 lost: its decoder did not finish in 2 s"

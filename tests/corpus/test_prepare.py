@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-
-from configs.errors import EmoclrError
-from corpus.prepare.recipes import RECIPES
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.prepare.registry import RECIPES
 
 VOTES_HEADER = '"","A","D","F","H","N","S","fileName","numResponses"'
 PEOPLE = ('"ActorID","Age","Sex","Race"', '1001,51,"Male","x"', '1005,21,"Female","x"', '1006,20,"Female","x"')

@@ -1,8 +1,7 @@
 from itertools import product
 
 import pytest
-
-from configs.errors import EmoclrError
+from emoclr.configs.errors import EmoclrError
 
 
 def emotion_of(table):

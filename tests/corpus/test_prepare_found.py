@@ -1,6 +1,5 @@
 import pytest
-
-from configs.errors import EmoclrError
+from emoclr.configs.errors import EmoclrError
 
 HEADER = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime"
 

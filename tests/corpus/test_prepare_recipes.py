@@ -2,11 +2,10 @@ import sys
 
 import numpy as np
 import pytest
-
-from configs.errors import ConfigError, EmoclrError
-from corpus.cli import main
-from corpus.prepare.emotions import SYNONYMS, common_name
-from corpus.prepare.recipes import RECIPES, listing
+from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.corpus.cli import main
+from emoclr.corpus.labels.emotion_names import SYNONYMS, common_name
+from emoclr.corpus.prepare.registry import RECIPES, listing
 
 MSP_CONSENSUS = (
     "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set",

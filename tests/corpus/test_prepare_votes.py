@@ -2,9 +2,8 @@ import json
 
 import numpy as np
 import pytest
-
-from configs.errors import EmoclrError
-from corpus.splits import speaker_folds
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.labels.splits import speaker_folds
 
 
 def shares_of(table):

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-
-from configs.errors import ConfigError
-from corpus.index import read_index_table
-from corpus.measuring import measure_recording
-from corpus.scan import find_audio, scan
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.index.index import read_index_table
+from emoclr.corpus.index.recording import measure_recording
+from emoclr.corpus.index.scan import find_audio, scan
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
 
@@ -247,7 +246,7 @@ def test_a_scan_that_broke_off_goes_on_where_it_was(tmp_path, write_tone, capsys
 _SCAN_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
-from corpus.scan import scan
+from emoclr.corpus.index.scan import scan
 
 class Dying:
     def run(self, work, tasks, path_of, lost):

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 import soundfile as sf
 import webdataset as wds
-
-from configs.errors import ConfigError
-from corpus.audio import read_waveform
-from corpus.decoding import to_int16
-from corpus.engines import LocalEngine
-from corpus.scan import scan
-from corpus.shards import GROUP, write_shards
-from corpus.tars import read_card
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.audio.decoder import read_waveform
+from emoclr.corpus.decoded.clip_decoding import to_int16
+from emoclr.corpus.index.scan import scan
+from emoclr.corpus.parallel.engines import LocalEngine
+from emoclr.corpus.tars.shards import GROUP, write_shards
+from emoclr.corpus.tars.tar import read_card
 
 RATE = 16_000
 

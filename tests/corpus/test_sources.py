@@ -2,14 +2,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from configs.errors import ConfigError
-from corpus.clips import Clip
-from corpus.index import Row, table_of, write_index
-from corpus.labels import LabelsError, read_clips
-from corpus.paths import PathArray
-from corpus.plain_csv import read_plain_clips
-from corpus.sources import clips_from, clips_of, set_aside_by
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.clips.clips import Clip
+from emoclr.corpus.clips.paths import PathArray
+from emoclr.corpus.clips.plain_csv import read_plain_clips
+from emoclr.corpus.clips.sources import clips_from, clips_of, set_aside_by
+from emoclr.corpus.index.index import Row, table_of, write_index
+from emoclr.corpus.labels.labels import LabelsError, read_clips
 
 
 def test_sources_may_be_folders_files_and_tables(tmp_path, write_tone, write_csv):
@@ -99,7 +98,7 @@ def test_a_table_of_clips_can_be_taken_apart_and_joined(write_csv):
 
 @pytest.mark.parametrize("hashed", [hash, lambda name: len(name), lambda name: 0])
 def test_paths_are_told_apart_whatever_their_hashes(monkeypatch, hashed):
-    monkeypatch.setattr("corpus.paths.hash", hashed, raising=False)
+    monkeypatch.setattr("emoclr.corpus.clips.paths.hash", hashed, raising=False)
     names = [f"/{number % 7}{'x' * (number % 3)}.wav" for number in range(200)]
     codes = PathArray.of(map(Path, names)).codes()
     assert set(codes.tolist()) == set(range(21))

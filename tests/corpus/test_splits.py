@@ -2,12 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from emoclr.corpus.labels.labels import LabelsError, LabelTable
+from emoclr.corpus.labels.splits import speaker_folds, split_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold
-
-from corpus.labels import LabelsError, LabelTable
-from corpus.splits import speaker_folds, split_rows
 
 
 def table_of(speakers, strongest, speakers_known=True, splits=None) -> LabelTable:

@@ -3,15 +3,14 @@ import os
 
 import numpy as np
 import pytest
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.cli import main
+from emoclr.corpus.index.index import Row, table_of, write_index
+from emoclr.corpus.index.scan import scan
+from emoclr.corpus.index.stats import overview_of
+from emoclr.corpus.index.stats_figure import draw_overview
+from emoclr.corpus.index.stats_tables import print_overview
 from rich.console import Console
-
-from configs.errors import ConfigError
-from corpus.cli import main
-from corpus.figures import draw_overview
-from corpus.index import Row, table_of, write_index
-from corpus.scan import scan
-from corpus.stats import overview_of
-from corpus.stats_tables import print_overview
 
 
 def good(name, duration_s, rms_db=-20.0, peak_db=-6.0, rate=16_000, channels=1):

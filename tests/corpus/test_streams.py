@@ -3,15 +3,14 @@ import json
 import fsspec
 import numpy as np
 import pytest
+from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.corpus.parallel.engines import LocalEngine
+from emoclr.corpus.tars.shards import write_shards
+from emoclr.corpus.tars.tar import write_tar
+from emoclr.corpus.tars.tar_corpus import expand_tars, open_tars
 from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
-
-from configs.errors import ConfigError, EmoclrError
-from corpus.engines import LocalEngine
-from corpus.shards import write_shards
-from corpus.streams import expand_tars, open_tars
-from corpus.tars import write_tar
 
 COUNTS = (3, 1, 4, 2)
 
@@ -65,7 +64,7 @@ def test_a_stretch_is_those_clips_of_the_tars_one_after_the_other(corpus, order,
 
 
 def test_only_the_tars_of_a_stretch_are_opened(corpus, monkeypatch):
-    import corpus.tars as tars
+    import emoclr.corpus.tars.tar as tars
 
     opened = []
     monkeypatch.setattr(tars, "open_url", lambda url: opened.append(url[-9:]) or open(url, "rb"))  # noqa: PTH123, SIM115

@@ -10,13 +10,12 @@ import librosa
 import numpy as np
 import pytest
 import soundfile as sf
+from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.corpus.demo.demo_corpus import DemoSummary, make_demo_corpus
+from emoclr.corpus.demo.expression import CUES, EMOTIONS, express
+from emoclr.corpus.demo.voice import VOWELS_HZ, Delivery, Voice, draw_voice, speak
 from numpy.typing import NDArray
 from scipy.signal import butter, find_peaks, sosfiltfilt
-
-from configs.errors import ConfigError, EmoclrError
-from corpus.expression import CUES, EMOTIONS, express
-from corpus.synthetic import DemoSummary, make_demo_corpus
-from corpus.voice import VOWELS_HZ, Delivery, Voice, draw_voice, speak
 
 RATE = 16_000
 MAN = Voice("male", f0_hz=120.0, formant_scale=1.0)

@@ -3,9 +3,18 @@ import json
 import tarfile
 
 import pytest
-
-from configs.errors import ConfigError, EmoclrError
-from corpus.tars import BrokenTar, TarCard, card_name, is_tar, open_url, read_card, read_samples, write_card, write_tar
+from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.corpus.tars.tar import (
+    BrokenTar,
+    TarCard,
+    card_name,
+    is_tar,
+    open_url,
+    read_card,
+    read_samples,
+    write_card,
+    write_tar,
+)
 
 
 def members(*keys):

@@ -2,14 +2,13 @@ import os
 import pickle
 import shutil
 
+import emoclr.corpus.decoded.clip_decoding
 import numpy as np
 import pytest
-
-import corpus.decoding
-from configs.errors import EmoclrError
-from corpus.audio import read_waveform
-from corpus.cache import used_bytes
-from corpus.waveforms import Clip, open_waveforms
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.audio.decoder import read_waveform
+from emoclr.corpus.decoded.cache import used_bytes
+from emoclr.corpus.decoded.waveforms import Clip, open_waveforms
 
 ONE_STEP = 1 / 32_768
 
@@ -35,7 +34,7 @@ def forbid_decoding(monkeypatch):
         def refuse(*_):
             raise AssertionError("decoded again")
 
-        monkeypatch.setattr(corpus.decoding, "read_waveform", refuse)
+        monkeypatch.setattr(emoclr.corpus.decoded.clip_decoding, "read_waveform", refuse)
 
     return forbid
 

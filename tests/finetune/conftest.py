@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 import torch
-
-from augment.settings import SpectrogramSettings
-from corpus.labels import LabelTable, read_labels
-from corpus.waveforms import WaveformStore, clips_of, open_waveforms
-from finetune.cli import main
-from finetune.settings import FinetuneSettings
-from finetune.train import Task
-from pretrain.checkpoint import save_encoder
-from pretrain.encoder import Encoder, EncoderSettings, Normalisation
+from emoclr.augment.settings import SpectrogramSettings
+from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of, open_waveforms
+from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.finetune.cli import main
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.training.member import Task
+from emoclr.pretrain.encoder.checkpoint import save_encoder
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
 
 BACKBONES = ("mobilenetv3_small_050", "test_resnet")
 SPLITS = ("train", "train", "train", "validation", "test", "test")

@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from emoclr.corpus.decoded.waveforms import clips_of, open_waveforms
+from emoclr.corpus.labels.labels import read_labels
+from emoclr.evaluate.metrics.multilabel import emotion_metrics
+from emoclr.evaluate.scores import Prediction, Truth
+from emoclr.finetune.model.checkpoint import load_ensemble
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.studies.cross_corpus import corpora_difference, open_other
+from emoclr.finetune.training.labelled import open_labelled
+from emoclr.pretrain.encoder.embedding import embed_clips
 from sklearn.metrics import roc_auc_score
-
-from corpus.labels import read_labels
-from corpus.waveforms import clips_of, open_waveforms
-from finetune.across import corpora_difference, open_other
-from finetune.checkpoint import load_ensemble
-from finetune.labelled import open_labelled
-from finetune.settings import FinetuneSettings
-from probe.embed import embed_clips
-from probe.metrics import emotion_metrics
-from probe.scores import Prediction, Truth
 
 CLIPS = 12
 

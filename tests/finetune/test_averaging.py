@@ -8,19 +8,18 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from emoclr.augment.views import ViewMaker
+from emoclr.finetune.model.model import EmotionModel
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.training.averaging import WeightAverage
+from emoclr.finetune.training.losses import EmotionLoss
+from emoclr.finetune.training.member import Task, train_member
+from emoclr.finetune.training.module import FinetuneModule
+from emoclr.pretrain.data.batches import BatchOrder, ViewDataset, ViewLoader
+from emoclr.pretrain.encoder.checkpoint import load_encoder
+from emoclr.pretrain.training.trainer import fit, make_trainer
 from safetensors.torch import load_file
 from torch import Tensor
-
-from augment.views import ViewMaker
-from finetune.averaging import WeightAverage
-from finetune.losses import EmotionLoss
-from finetune.model import EmotionModel
-from finetune.module import FinetuneModule
-from finetune.settings import FinetuneSettings
-from finetune.train import Task, train_member
-from pretrain.checkpoint import load_encoder
-from pretrain.data import BatchOrder, ViewDataset, ViewLoader
-from pretrain.trainer import fit, make_trainer
 
 BACKBONE = "test_resnet"
 
@@ -90,14 +89,14 @@ def test_a_member_is_validated_and_saved_as_the_average(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given = iter([2.0] * 4)
-    monkeypatch.setattr("finetune.train.macro_auroc", lambda targets, logits: next(given))
+    monkeypatch.setattr("emoclr.finetune.training.member.macro_auroc", lambda targets, logits: next(given))
     averages: list[WeightAverage] = []
 
     def watched(model: EmotionModel, decay: float) -> WeightAverage:
         averages.append(WeightAverage(model, decay))
         return averages[-1]
 
-    monkeypatch.setattr("finetune.train.WeightAverage", watched)
+    monkeypatch.setattr("emoclr.finetune.training.member.WeightAverage", watched)
     encoder, _ = load_encoder(pretrained / BACKBONE)
     chosen = settings(averaging="ema", averaging_decay=0.9, epochs=1, loss="focal", learning_rate=0.01)
     member = train_member(tmp_path / BACKBONE, encoder, task, chosen, 0.5, "it", heard_before=True)

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+from emoclr.finetune.training.temperatures import HIGHEST, LOWEST, tune_shifts, tune_temperatures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, log_expit, logit
 from sklearn.linear_model import LogisticRegression
-
-from finetune.calibration import HIGHEST, LOWEST, tune_shifts, tune_temperatures
 
 
 def cross_entropy(targets: np.ndarray, logits: np.ndarray, temperature: float = 1.0) -> float:

@@ -10,14 +10,21 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from emoclr.configs.errors import ConfigError
+from emoclr.finetune.model.checkpoint import (
+    CARD,
+    ENSEMBLE_CARD,
+    WEIGHTS,
+    EnsembleCard,
+    load_ensemble,
+    load_model,
+    save_model,
+)
+from emoclr.finetune.model.model import EmotionModel
+from emoclr.pretrain.encoder.checkpoint import CheckpointError
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 from safetensors.torch import load_file, save_file
 from scipy.special import expit
-
-from configs.errors import ConfigError
-from finetune.checkpoint import CARD, ENSEMBLE_CARD, WEIGHTS, EnsembleCard, load_ensemble, load_model, save_model
-from finetune.model import EmotionModel
-from pretrain.checkpoint import CheckpointError
-from pretrain.encoder import Encoder, EncoderSettings
 
 EMOTIONS = ["anger", "sadness"]
 ABOUT: dict[str, Any] = {

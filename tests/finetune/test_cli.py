@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from finetune.cli import main
+from emoclr.finetune.cli import main
 
 
 def test_it_ends_with_a_table_of_results_and_where_things_are(finetuned: Any) -> None:
@@ -72,5 +71,5 @@ def test_unsafe_augmentations_that_are_wanted_are_warned_of(run: Callable[..., A
 
 def test_nothing_heavy_is_imported_for_the_command_line() -> None:
     heavy = "{'numpy', 'pandas', 'torch', 'sklearn', 'rich', 'timm', 'pytorch_lightning', 'pydantic'}"
-    code = f"import sys, finetune, finetune.cli; sys.exit(bool({heavy} & set(sys.modules)))"
+    code = f"import sys, emoclr.finetune, emoclr.finetune.cli; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

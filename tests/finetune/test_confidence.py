@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+from emoclr.finetune.studies.confidence_levels import LEAST_CLIPS, confidence_levels, held_out_hits, surely
 from hypothesis import given
 from hypothesis import strategies as st
-
-from finetune.confidence import LEAST_CLIPS, confidence_levels, held_out_hits, surely
 
 
 def drawn(seed: int, n: int = 400) -> tuple[np.ndarray, np.ndarray]:

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-
-from finetune.differences import verdict
-from probe.paired import paired_differences
-from probe.scores import Measure, Prediction, Truth
+from emoclr.evaluate.paired import paired_differences
+from emoclr.evaluate.scores import Measure, Prediction, Truth
+from emoclr.finetune.studies.ensemble_comparison import verdict
 
 
 @pytest.mark.parametrize(

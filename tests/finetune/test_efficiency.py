@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from configs.errors import EmoclrError
-from corpus.splits import speaker_codes
-from finetune.efficiency import more_of_all, parts_of, settings_of
-from finetune.labelled import Labelled, open_labelled
-from finetune.resume import finished_member
-from finetune.settings import FinetuneSettings
-from probe.division import three_parts
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.labels.division import three_parts
+from emoclr.corpus.labels.splits import speaker_codes
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.studies.label_efficiency import more_of_all, parts_of, settings_of
+from emoclr.finetune.training.labelled import Labelled, open_labelled
+from emoclr.finetune.training.resume import finished_member
 
 Settings = Callable[..., FinetuneSettings]
 TWO_EACH = ("train", "train", "validation", "validation", "test", "test")

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from emoclr.evaluate.metrics.multilabel import tune_thresholds
+from emoclr.finetune.ensemble.ensemble import PRIOR_CLIPS, fit_weights, join_members, majority, thresholds_of
+from emoclr.finetune.model.checkpoint import ModelCard
+from emoclr.finetune.training.member import Member
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-
-from finetune.checkpoint import ModelCard
-from finetune.ensemble import PRIOR_CLIPS, fit_weights, join_members, majority, thresholds_of
-from finetune.train import Member
-from probe.metrics import tune_thresholds
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

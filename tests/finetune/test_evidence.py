@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from emoclr.finetune.ensemble.ensemble import ensembles_of
+from emoclr.finetune.model.checkpoint import ModelCard, load_model
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.training.initial_weights import find_starts
+from emoclr.finetune.training.labelled import Labelled, open_labelled
+from emoclr.finetune.training.members import train_members, train_seeds_of_best
+from emoclr.finetune.training.resume import finished_member
 from sklearn.metrics import roc_auc_score
-
-from finetune.checkpoint import ModelCard, load_model
-from finetune.ensemble import ensembles_of
-from finetune.labelled import Labelled, open_labelled
-from finetune.members import train_members, train_seeds_of_best
-from finetune.resume import finished_member
-from finetune.settings import FinetuneSettings
-from finetune.starts import find_starts
 
 BACKBONES = ["mobilenetv3_small_050", "test_resnet"]
 Settings = Callable[..., FinetuneSettings]

@@ -5,16 +5,15 @@ import math
 import numpy as np
 import pytest
 import torch
+from emoclr.finetune.model.model import EmotionHead
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.training.head import STRENGTHS, fit_head, macro_auroc, positive_weights
+from emoclr.finetune.training.losses import EmotionLoss
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-
-from finetune.head import STRENGTHS, fit_head, macro_auroc, positive_weights
-from finetune.losses import EmotionLoss
-from finetune.model import EmotionHead
-from finetune.settings import FinetuneSettings
 
 N_TRAIN, N_VALIDATION, FEATURES, EMOTIONS = 120, 80, 6, 3
 TRAIN, VALIDATION = np.arange(N_TRAIN), np.arange(N_TRAIN, N_TRAIN + N_VALIDATION)
@@ -57,7 +56,7 @@ def test_presence_counts_at_least_once_and_at_most_as_often_as_allowed(shares: l
 def test_on_hard_labels_it_is_scikit_learns_logistic_regression(
     data: Data, strength: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finetune.head.STRENGTHS", (strength,))
+    monkeypatch.setattr("emoclr.finetune.training.head.STRENGTHS", (strength,))
     targets = data[1] > 0.5
     head, _ = fitted(data, targets)
     standard = (data[0][TRAIN] - data[0][TRAIN].mean(0)) / data[0][TRAIN].std(0)
@@ -72,7 +71,7 @@ def test_on_hard_labels_it_is_scikit_learns_logistic_regression(
 def test_on_shares_with_weights_the_gradient_vanishes(
     data: Data, strength: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finetune.head.STRENGTHS", (strength,))
+    monkeypatch.setattr("emoclr.finetune.training.head.STRENGTHS", (strength,))
     weights = np.array([1.0, 2.0, 3.0])
     head, _ = fitted(data, data[1], torch.from_numpy(weights).float())
     standard = ((data[0][TRAIN] - data[0][TRAIN].mean(0)) / data[0][TRAIN].std(0)).astype(np.float64)
@@ -87,7 +86,7 @@ def test_on_shares_with_weights_the_gradient_vanishes(
 def test_the_focal_loss_is_that_of_the_head_alone_too(
     data: Data, strength: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finetune.head.STRENGTHS", (strength,))
+    monkeypatch.setattr("emoclr.finetune.training.head.STRENGTHS", (strength,))
     head, _ = fitted(data, data[1], loss="focal", focal_gamma=2)
     standard = ((data[0][TRAIN] - data[0][TRAIN].mean(0)) / data[0][TRAIN].std(0)).astype(np.float64)
     weight, bias = head.linear.weight.detach().double().numpy(), head.linear.bias.detach().double().numpy()
@@ -116,7 +115,7 @@ def test_the_strength_is_the_one_that_validation_likes_best(monkeypatch: pytest.
 
     best, each = score(), []
     for strength in STRENGTHS:
-        monkeypatch.setattr("finetune.head.STRENGTHS", (strength,))
+        monkeypatch.setattr("emoclr.finetune.training.head.STRENGTHS", (strength,))
         each.append(score())
     assert max(each) - min(each) > 0.01
     assert best == pytest.approx(max(each), abs=0.002)  # others begin where the stronger penalty ended
@@ -161,6 +160,6 @@ def test_without_two_classes_in_validation_the_strongest_penalty_is_taken(
     targets[VALIDATION] = 1.0
     head, score = fitted(data, targets)
     assert math.isnan(score)
-    monkeypatch.setattr("finetune.head.STRENGTHS", (max(STRENGTHS),))
+    monkeypatch.setattr("emoclr.finetune.training.head.STRENGTHS", (max(STRENGTHS),))
     strongest, _ = fitted(data, targets)
     assert torch.equal(head.linear.weight, strongest.linear.weight)

@@ -5,14 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from finetune.checkpoint import ModelCard
-from finetune.differences import ensemble_section
-from finetune.kept import heads_alone, same_networks, training_section
-from finetune.members import Seeds
-from finetune.settings import FinetuneSettings
-from finetune.train import Member, Task
-from probe.scores import Truth
+from emoclr.evaluate.scores import Truth
+from emoclr.finetune.model.checkpoint import ModelCard
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.studies.best_epochs import heads_alone, same_networks, training_section
+from emoclr.finetune.studies.ensemble_comparison import ensemble_section
+from emoclr.finetune.training.member import Member, Task
+from emoclr.finetune.training.members import Seeds
 
 N = 40
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from finetune.cli import main as finetune
-from probe.cli import main as probe
+from emoclr.finetune.cli import main as finetune
+from emoclr.probe.cli import main as probe
 
 COMMANDS = {"probe": probe, "finetune": finetune}
 HEAD = ["path", "anger", "sadness", "speaker", "split"]

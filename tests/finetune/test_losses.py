@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.training.losses import EmotionLoss
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
@@ -12,9 +14,6 @@ from scipy.special import expit
 from timm.loss import AsymmetricLossMultiLabel
 from torch import Tensor
 from torchvision.ops import sigmoid_focal_loss
-
-from finetune.losses import EmotionLoss
-from finetune.settings import FinetuneSettings
 
 WEIGHTS = torch.tensor([1.0, 3.0, 2.0], dtype=torch.float64)
 

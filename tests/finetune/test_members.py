@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from finetune.checkpoint import ModelCard
-from finetune.members import Members, best_backbone, best_member, first_seeds, seeds_of
-from finetune.train import Member
+from emoclr.finetune.model.checkpoint import ModelCard
+from emoclr.finetune.training.member import Member
+from emoclr.finetune.training.members import Members, best_backbone, best_member, first_seeds, seeds_of
 
 
 def member(name: str, score: float) -> Member:

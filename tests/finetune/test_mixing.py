@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.training.mixing import EARLIEST, LATEST, combine_clips, early_energy, join_clips
 from torch import Tensor
-
-from finetune.mixing import EARLIEST, LATEST, combine_clips, early_energy, join_clips
-from finetune.settings import FinetuneSettings
 
 RATE, SAMPLES, CLIPS = 16_000, 8_000, 6
 FADE = 160

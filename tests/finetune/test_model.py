@@ -6,12 +6,11 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from emoclr.finetune.model.model import EmotionHead, EmotionModel, Ensemble, calibrate, combine
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
-
-from finetune.model import EmotionHead, EmotionModel, Ensemble, calibrate, combine
-from pretrain.encoder import Encoder, EncoderSettings
 
 TEMPERATURES = np.array([[0.5, 2.0, 1.0], [1.5, 0.8, 3.0]])
 THRESHOLDS = np.array([[0.5, 0.4, 0.6], [0.3, 0.5, 0.5]])
@@ -106,7 +105,7 @@ def test_each_member_of_an_ensemble_answers_in_its_own_number_format(
     duration_s: float,
     expected: list[bool],
 ) -> None:
-    monkeypatch.setattr("pretrain.precision._cpu_has_amx", lambda: True)
+    monkeypatch.setattr("emoclr.pretrain.encoder.precision._cpu_has_amx", lambda: True)
     torch.manual_seed(0)
     both = [
         EmotionModel(Encoder(encoder_settings(name)), 3).eval() for name in ("test_resnet", "mobilenetv3_small_050")

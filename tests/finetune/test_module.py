@@ -6,19 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from emoclr.augment.views import ViewMaker
+from emoclr.corpus.decoded.waveforms import WaveformStore
+from emoclr.finetune.model.model import EmotionModel
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.training.losses import EmotionLoss
+from emoclr.finetune.training.member import Task
+from emoclr.finetune.training.module import FinetuneModule, KeepBest
+from emoclr.pretrain.data.batches import BatchOrder, ViewBatch, ViewDataset, ViewLoader
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+from emoclr.pretrain.training.trainer import fit, make_trainer
 from scipy.special import expit
 from torch import Tensor
-
-from augment.views import ViewMaker
-from corpus.waveforms import WaveformStore
-from finetune.losses import EmotionLoss
-from finetune.model import EmotionModel
-from finetune.module import FinetuneModule, KeepBest
-from finetune.settings import FinetuneSettings
-from finetune.train import Task
-from pretrain.data import BatchOrder, ViewBatch, ViewDataset, ViewLoader
-from pretrain.encoder import Encoder, EncoderSettings
-from pretrain.trainer import fit, make_trainer
 
 WEIGHTS = torch.tensor([1.0, 3.0])
 MakeModule = Callable[..., FinetuneModule]

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-
-from finetune.module import FinetuneModule
-from pretrain.checkpoint import load_encoder, save_encoder
+from emoclr.finetune.training.module import FinetuneModule
+from emoclr.pretrain.encoder.checkpoint import load_encoder, save_encoder
 
 FIRST, SECOND = "mobilenetv3_small_050", "test_resnet"
 Run = Callable[..., Any]

@@ -11,24 +11,23 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import yaml
+from emoclr.corpus.labels.division import divide, three_parts
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.splits import speaker_codes
+from emoclr.evaluate.metrics.multilabel import tune_thresholds
+from emoclr.evaluate.report.report import Report
+from emoclr.finetune.model.checkpoint import load_ensemble, load_model
+from emoclr.finetune.run import finetune
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.training.member import Task
+from emoclr.pretrain.encoder.embedding import embed_clips
+from emoclr.probe.run import probe
+from emoclr.probe.settings import ProbeSettings
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
-
-from corpus.labels import LabelTable
-from corpus.splits import speaker_codes
-from finetune.checkpoint import load_ensemble, load_model
-from finetune.run import finetune
-from finetune.settings import FinetuneSettings
-from finetune.train import Task
-from probe.division import divide, three_parts
-from probe.embed import embed_clips
-from probe.metrics import tune_thresholds
-from probe.report import Report
-from probe.run import probe
-from probe.settings import ProbeSettings
 
 BACKBONES = ["mobilenetv3_small_050", "test_resnet"]
 METRICS = {"macro_auroc", "map", "macro_f1", "micro_f1", "ece"}

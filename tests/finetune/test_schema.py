@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import emoclr.evaluate.report.report
 import jsonschema
 import pytest
-
-import probe.report
-from finetune.checkpoint import load_model
-from probe.answers import ANSWERS, read_answers
+from emoclr.evaluate.report.predictions_csv import ANSWERS, read_answers
+from emoclr.finetune.model.checkpoint import load_model
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +18,7 @@ def content(finetuned: Any) -> dict[str, Any]:
 
 
 def test_the_report_follows_the_schema(content: dict[str, Any]) -> None:
-    schema = json.loads(Path(probe.report.__file__).with_name("report.schema.json").read_text())
+    schema = json.loads(Path(emoclr.evaluate.report.report.__file__).with_name("report.schema.json").read_text())
     found = jsonschema.Draft202012Validator(schema).iter_errors(content)
     assert [error.message for error in found] == []
 

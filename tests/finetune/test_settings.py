@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import pytest
-
-from configs.errors import ConfigError
-from configs.settings import load_settings
-from finetune.settings import FinetuneSettings
-from probe.recordings import opener
-from probe.settings import ProbeSettings
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.settings import load_settings
+from emoclr.corpus.decoded.opener import opener
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.probe.settings import ProbeSettings
 
 
 @pytest.mark.parametrize(

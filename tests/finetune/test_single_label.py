@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from finetune import confidence
+from emoclr.finetune.studies import confidence_levels as confidence
 
 EACH, SPLITS = 4, ("train", "train", "validation", "validation", "test", "test")
 

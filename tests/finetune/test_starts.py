@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 import timm
 import torch
-
-from configs.errors import ConfigError
-from configs.settings import SHIPPED, load_settings
-from finetune.run import finetune
-from finetune.settings import FinetuneSettings
-from finetune.starts import find_starts
-from pretrain.checkpoint import CheckpointError, save_encoder
-from pretrain.encoder import Encoder, EncoderSettings
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.settings import SHIPPED, load_settings
+from emoclr.finetune.run import finetune
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.training.initial_weights import find_starts
+from emoclr.pretrain.encoder.checkpoint import CheckpointError, save_encoder
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 
 BACKBONES = ["mobilenetv3_small_050", "test_resnet"]
 Settings = Callable[..., FinetuneSettings]

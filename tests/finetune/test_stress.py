@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from augment.stress import Condition
+from emoclr.augment.robustness import Condition
 
 AS_RECORDED = Condition("same", "the same", "nothing is done", lambda waveform, seed: waveform)
 SOFTER = Condition("softer", "softer", "a hundredth of the level", lambda waveform, seed: waveform / 100)
@@ -23,7 +22,7 @@ def content(
     out = tmp_path_factory.mktemp("stress") / "emotions"
     shutil.copytree(finetuned.out, out)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("finetune.stress.CONDITIONS", (AS_RECORDED, SOFTER))
+        patch.setattr("emoclr.finetune.studies.robustness.CONDITIONS", (AS_RECORDED, SOFTER))
         ran = run(out, "--from", str(pretrained), "epochs=2", "--resume", "--stress")
     assert ran.code == 0, ran.told
     assert ran.told.count("finished before") == 2

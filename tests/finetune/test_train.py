@@ -10,20 +10,19 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
+from emoclr.corpus.decoded.waveforms import Clip, open_waveforms
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.speaker_probe import voice_hits, voice_task
+from emoclr.finetune.model.checkpoint import load_model
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.training.head import fit_head
+from emoclr.finetune.training.member import Member, Task, train_member
+from emoclr.pretrain.data.unreadable import TooManyLost
+from emoclr.pretrain.encoder.checkpoint import load_encoder
+from emoclr.pretrain.encoder.embedding import embed_clips
 from safetensors.torch import load_file
 from scipy.special import expit
 from torch import Tensor
-
-from corpus.labels import LabelTable
-from corpus.waveforms import Clip, open_waveforms
-from finetune.checkpoint import load_model
-from finetune.head import fit_head
-from finetune.settings import FinetuneSettings
-from finetune.train import Member, Task, train_member
-from pretrain.checkpoint import load_encoder
-from pretrain.lost import TooManyLost
-from probe.embed import embed_clips
-from probe.speakers import voice_hits, voice_task
 
 Train = Callable[..., tuple[Member, dict[str, Tensor]]]
 BACKBONE = "test_resnet"
@@ -48,7 +47,7 @@ def score_epochs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def script(*scores: float) -> None:
         given = iter(scores)
-        monkeypatch.setattr("finetune.train.macro_auroc", lambda targets, logits: next(given))
+        monkeypatch.setattr("emoclr.finetune.training.member.macro_auroc", lambda targets, logits: next(given))
 
     return script
 
@@ -219,6 +218,6 @@ def test_clips_lost_in_training_end_it_where_they_are_more_than_asked(
         paths[int(task.train[0])].unlink(missing_ok=True)
         return fit_head(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("finetune.train.fit_head", fit_and_lose)
+    monkeypatch.setattr("emoclr.finetune.training.member.fit_head", fit_and_lose)
     with pytest.raises(TooManyLost, match=r"the share of 0\.07 that max_lost allows"):
         train(task=replace(task, store=store), max_lost=0.07)

@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 import soundfile as sf
 import yaml
-
-from corpus.labels import LabelTable
-from corpus.waveforms import WaveformStore
-from finetune.answers import answers_of
-from finetune.checkpoint import load_ensemble
-from finetune.pool import Pool, open_pool, with_pool
-from finetune.resume import finished_member
-from finetune.train import Task
-from finetune.unlabeled import SecondRound
+from emoclr.corpus.decoded.waveforms import WaveformStore
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.finetune.ensemble.member_probabilities import answers_of
+from emoclr.finetune.model.checkpoint import load_ensemble
+from emoclr.finetune.studies.pseudo_labels import SecondRound
+from emoclr.finetune.studies.unlabeled_pool import Pool, open_pool, with_pool
+from emoclr.finetune.training.member import Task
+from emoclr.finetune.training.resume import finished_member
 
 UNLABELED = 14
 
@@ -39,8 +38,8 @@ def unlabeled(recordings: Path, write_noise: Callable[..., Path], tmp_path_facto
 @pytest.fixture(scope="module")
 def ran(labels: Path, call: Callable[..., Any], pretrained: Path, unlabeled: Path, tmp_path_factory: Any) -> Any:
     """Four clips validate, so a level rests on one clip and not on ten."""
-    from finetune import confidence
-    from finetune.cli import main
+    from emoclr.finetune.cli import main
+    from emoclr.finetune.studies import confidence_levels as confidence
 
     out = tmp_path_factory.mktemp("second") / "emotions"
     words = ["--data", labels, "--out", out, "--from", pretrained / "test_resnet", "--unlabeled", unlabeled]
@@ -112,7 +111,7 @@ def test_members_answer_for_other_clips_as_they_did_for_their_own(ran: Any, task
 def test_a_finished_second_round_is_not_trained_again_and_other_recordings_are_refused(
     ran: Any, call: Callable[..., Any], unlabeled: Path, write_noise: Callable[..., Path], tmp_path: Path
 ) -> None:
-    from finetune.cli import main
+    from emoclr.finetune.cli import main
 
     again = call(main, [*ran[1], "confidence=0.6", "--resume"], ran[0].out)
     assert again.code == 0, again.told

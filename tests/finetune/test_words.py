@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import emoclr.probe.features.features
 import pytest
-
-import probe.features
-from corpus.labels import LabelTable
-from finetune.settings import FinetuneSettings
-from finetune.words import comparison_notes, summary_of
-from probe.division import divide, three_parts
+from emoclr.corpus.labels.division import divide, three_parts
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.summary import comparison_notes, summary_of
 
 Settings = Callable[..., FinetuneSettings]
 
@@ -82,13 +81,13 @@ def test_baselines_are_named(table: LabelTable, settings: Settings) -> None:
 
 
 def test_comparisons_that_were_not_made_are_noted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe.features, "egemaps_installed", lambda: False)
-    missing = probe.features.MISSING
+    monkeypatch.setattr(emoclr.probe.features.features, "egemaps_installed", lambda: False)
+    missing = emoclr.probe.features.features.MISSING
     found = comparison_notes(True, settings())
     assert found[0] == missing and "from_scratch=true" in found[1] and len(found) == 2
     assert comparison_notes(True, settings(from_scratch=True)) == comparison_notes(False, settings()) == [missing]
     assert comparison_notes(True, settings(freeze="backbone")) == [missing]
-    monkeypatch.setattr(probe.features, "egemaps_installed", lambda: True)
+    monkeypatch.setattr(emoclr.probe.features.features, "egemaps_installed", lambda: True)
     assert comparison_notes(False, settings()) == []
 
 

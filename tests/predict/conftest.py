@@ -7,11 +7,10 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import soundfile as sf
-
-from augment.settings import SpectrogramSettings
-from finetune.run import finetune
-from finetune.settings import FinetuneSettings
-from predict.cli import main
+from emoclr.augment.settings import SpectrogramSettings
+from emoclr.finetune.run import finetune
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.predict.cli import main
 
 RATE = 16_000
 BACKBONES = ["mobilenetv3_small_050", "test_resnet"]

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from finetune.checkpoint import load_ensemble
-from predict.cli import main
+from emoclr.finetune.model.checkpoint import load_ensemble
+from emoclr.predict.cli import main
 
 Run = Callable[..., Any]
 READABLE = ["below/middle, loud.flac", "exact.wav", "long.wav", "short.wav"]
@@ -121,5 +120,5 @@ def test_a_command_line_that_does_not_parse_is_two(words: list[str]) -> None:
 
 def test_nothing_heavy_is_imported_for_the_command_line() -> None:
     heavy = "{'numpy', 'pandas', 'torch', 'sklearn', 'rich', 'timm', 'pytorch_lightning', 'pydantic'}"
-    code = f"import sys, predict, predict.cli; sys.exit(bool({heavy} & set(sys.modules)))"
+    code = f"import sys, emoclr.predict, emoclr.predict.cli; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.audio.decoder import read_waveform
+from emoclr.corpus.labels.labels import read_labels
+from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble, load_model
+from emoclr.finetune.model.model import Ensemble
+from emoclr.finetune.training.member import ANSWERS
+from emoclr.predict.run import Answer, named, predict
+from emoclr.pretrain.encoder.embedding import window_starts
 from safetensors.torch import load_file
 from scipy.special import expit, logit
-
-from configs.errors import ConfigError
-from corpus.audio import read_waveform
-from corpus.labels import read_labels
-from finetune.checkpoint import EnsembleCard, load_ensemble, load_model
-from finetune.model import Ensemble
-from finetune.train import ANSWERS
-from predict.run import Answer, named, predict
-from probe.embed import window_starts
 
 WINDOW, HOP = 8_000, 4_800
 Loaded = tuple[Ensemble, EnsembleCard]

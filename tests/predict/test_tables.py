@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from corpus.waveforms import Failure
-from predict.run import Answer, Predictions
-from predict.tables import errors_path, write_predictions
+from emoclr.corpus.decoded.waveforms import Failure
+from emoclr.predict.run import Answer, Predictions
+from emoclr.predict.tables import errors_path, write_predictions
 
 ANSWERS = [
     Answer(Path("a.wav"), 0.0, 1.23456, np.array([0.91234567, 0.5]), ["anger", "joy"]),

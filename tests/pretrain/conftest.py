@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-
-from corpus.waveforms import WaveformStore, clips_from, open_waveforms
-from pretrain.cli import main
-from pretrain.encoder import Encoder, EncoderSettings
-from pretrain.module import ContrastiveModule
+from emoclr.corpus.decoded.waveforms import WaveformStore, clips_from, open_waveforms
+from emoclr.pretrain.cli import main
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+from emoclr.pretrain.training.module import ContrastiveModule
 
 TINY = """
 backbones: [test_resnet]

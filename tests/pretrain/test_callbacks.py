@@ -11,12 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from emoclr.configs.errors import EmoclrError
+from emoclr.pretrain.encoder.checkpoint import CheckpointError, load_encoder
+from emoclr.pretrain.training import callbacks
+from emoclr.pretrain.training.callbacks import METRICS, RESUME, AtomicCheckpointIO, Progress, Saver, writing_into
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-from configs.errors import EmoclrError
-from pretrain import callbacks
-from pretrain.callbacks import METRICS, RESUME, AtomicCheckpointIO, Progress, Saver, writing_into
-from pretrain.checkpoint import CheckpointError, load_encoder
 
 CHECKPOINT = {"weights": torch.arange(20_000.0), "step": 3}
 
@@ -170,7 +169,7 @@ def test_metrics_are_told_as_seldom_as_asked_and_at_the_end(run, tmp_path):
 
 
 def test_a_terminal_gets_a_bar(command, tmp_path, monkeypatch):
-    from pretrain.cli import main
+    from emoclr.pretrain.cli import main
 
     class Terminal(io.StringIO):
         def isatty(self):

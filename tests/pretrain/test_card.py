@@ -2,13 +2,12 @@ import hashlib
 from pathlib import Path
 
 import pytest
-
-from configs.errors import ConfigError
-from pretrain.card import RUN, RunCard, check_learned_from, digests_of, placed, went_on
-from pretrain.checkpoint import git_commit, package_versions
-from pretrain.cli import main
-from pretrain.encoder import Normalisation
-from pretrain.settings import PretrainSettings
+from emoclr.configs.errors import ConfigError
+from emoclr.pretrain.cli import main
+from emoclr.pretrain.encoder.checkpoint import git_commit, package_versions
+from emoclr.pretrain.encoder.encoder import Normalisation
+from emoclr.pretrain.resume.run_card import RUN, RunCard, check_learned_from, digests_of, placed, went_on
+from emoclr.pretrain.settings import PretrainSettings
 
 
 def settings(**more):

@@ -5,15 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-
-from configs.errors import ConfigError
-from pretrain.callbacks import METRICS, RESUME
-from pretrain.card import RUN
-from pretrain.changes import check_changes
-from pretrain.checkpoint import WEIGHTS, load_encoder
-from pretrain.cli import main
-from pretrain.settings import PretrainSettings
-from pretrain.tables import read_rows
+from emoclr.configs.errors import ConfigError
+from emoclr.pretrain.cli import main
+from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
+from emoclr.pretrain.resume.changes import check_changes
+from emoclr.pretrain.resume.run_card import RUN
+from emoclr.pretrain.settings import PretrainSettings
+from emoclr.pretrain.training.callbacks import METRICS, RESUME
+from emoclr.pretrain.training.metrics_log import read_rows
 
 
 def weights_of(out):

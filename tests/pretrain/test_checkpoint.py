@@ -6,13 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch import nn
-
-from configs.errors import ConfigError, EmoclrError
-from pretrain import checkpoint
-from pretrain.checkpoint import (
+from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.pretrain.encoder import checkpoint
+from emoclr.pretrain.encoder.checkpoint import (
     CARD,
     NEXT,
     WEIGHTS,
@@ -26,6 +22,9 @@ from pretrain.checkpoint import (
     save_tensors,
     untrained_encoder,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
 
 
 @pytest.fixture

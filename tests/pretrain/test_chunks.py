@@ -1,9 +1,8 @@
 import pytest
 import torch
+from emoclr.pretrain.training.gradient_cache import in_chunks
 from lightly.loss import NTXentLoss, VICRegLoss
 from torch import nn
-
-from pretrain.chunks import in_chunks
 
 
 def network(*more):

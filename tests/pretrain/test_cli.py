@@ -4,14 +4,13 @@ import subprocess
 import sys
 
 import pytest
-
-from pretrain.checkpoint import WEIGHTS
-from pretrain.cli import main
+from emoclr.pretrain.cli import main
+from emoclr.pretrain.encoder.checkpoint import WEIGHTS
 
 # Waits within its second step until it is told to go on, so that the test need not race with it.
 CHILD = """
 import sys
-from pretrain.module import ContrastiveModule
+from emoclr.pretrain.training.module import ContrastiveModule
 step = ContrastiveModule.training_step
 def training_step(module, batch, batch_idx):
     if module.global_step == 1:
@@ -19,7 +18,7 @@ def training_step(module, batch, batch_idx):
         sys.stdin.read()
     return step(module, batch, batch_idx)
 ContrastiveModule.training_step = training_step
-from pretrain.cli import main
+from emoclr.pretrain.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 

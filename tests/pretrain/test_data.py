@@ -4,15 +4,14 @@ from itertools import chain, groupby
 import numpy as np
 import pytest
 import torch
+from emoclr.augment.settings import AugmentSettings
+from emoclr.augment.views import ViewMaker
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.decoded.waveforms import Clip, open_waveforms
+from emoclr.pretrain.data.batches import BatchOrder, ViewDataset, ViewLoader
+from emoclr.pretrain.data.unreadable import LostClips
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-
-from augment.settings import AugmentSettings
-from augment.views import ViewMaker
-from configs.errors import EmoclrError
-from corpus.waveforms import Clip, open_waveforms
-from pretrain.data import BatchOrder, ViewDataset, ViewLoader
-from pretrain.lost import LostClips
 
 speaker_lists = st.lists(st.integers(-1, 5), min_size=1, max_size=80).map(np.array)
 some = settings(deadline=None, max_examples=100)

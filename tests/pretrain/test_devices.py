@@ -1,7 +1,6 @@
 import pytest
 import torch
-
-from pretrain.devices import choose_device
+from emoclr.pretrain.encoder.devices import choose_device
 
 
 @pytest.mark.parametrize(

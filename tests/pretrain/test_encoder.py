@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import timm
 import torch
-
-from configs.errors import ConfigError
-from configs.settings import SHIPPED, load_settings
-from pretrain.encoder import Encoder, EncoderSettings, check_view_size, make_backbone, pool
-from pretrain.settings import PretrainSettings
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.settings import SHIPPED, load_settings
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, check_view_size, make_backbone, pool
+from emoclr.pretrain.settings import PretrainSettings
 
 
 def waveforms(batch, samples=8_000):

@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from corpus.engines import make_engine
-from corpus.shards import write_shards
-from pretrain.callbacks import RESUME, AtomicCheckpointIO
-from pretrain.checkpoint import CARD, NEXT, WEIGHTS, load_encoder
-from pretrain.objectives import OBJECTIVES
+from emoclr.corpus.parallel.engines import make_engine
+from emoclr.corpus.tars.shards import write_shards
+from emoclr.pretrain.encoder.checkpoint import CARD, NEXT, WEIGHTS, load_encoder
+from emoclr.pretrain.training.callbacks import RESUME, AtomicCheckpointIO
+from emoclr.pretrain.training.objectives import OBJECTIVES
 
 KILLS = int(os.environ.get("EMOCLR_KILLS", "3"))
 """How often each run is killed at random moments."""

@@ -1,7 +1,6 @@
 import pytest
-
-from configs.errors import ConfigError
-from pretrain.ranks import Launched, devices_and_nodes, launched
+from emoclr.configs.errors import ConfigError
+from emoclr.pretrain.training.launcher import Launched, devices_and_nodes, launched
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}
 SRUN = {"SLURM_NTASKS": "8", "SLURM_NTASKS_PER_NODE": "4", "SLURM_JOB_NAME": "pretrain"}

@@ -1,7 +1,6 @@
 import pytest
-
-from pretrain.checkpoint import load_encoder
-from pretrain.run import SET_ASIDE
+from emoclr.pretrain.encoder.checkpoint import load_encoder
+from emoclr.pretrain.run import SET_ASIDE
 
 
 @pytest.fixture

@@ -5,16 +5,15 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from emoclr.configs.errors import EmoclrError
+from emoclr.pretrain.data.batches import ViewBatch
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+from emoclr.pretrain.report.run_state import _bad_steps
+from emoclr.pretrain.settings import PretrainSettings
+from emoclr.pretrain.training.collapse import alignment, effective_rank, embedding_std, uniformity
+from emoclr.pretrain.training.module import ContrastiveModule
+from emoclr.pretrain.training.objectives import OBJECTIVES, contrastive_accuracy, make_loss
 from safetensors.torch import load_file
-
-from configs.errors import EmoclrError
-from pretrain.data import ViewBatch
-from pretrain.encoder import Encoder, EncoderSettings
-from pretrain.history import _bad_steps
-from pretrain.module import ContrastiveModule
-from pretrain.objectives import OBJECTIVES, contrastive_accuracy, make_loss
-from pretrain.settings import PretrainSettings
-from pretrain.watch import alignment, effective_rank, embedding_std, uniformity
 
 
 @pytest.fixture

@@ -8,17 +8,16 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 import yaml
+from emoclr.configs.errors import ConfigError
+from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
+from emoclr.pretrain.report.report import report_html, write_report
+from emoclr.pretrain.report.run_state import read_run
+from emoclr.pretrain.resume.run_card import RUN
+from emoclr.pretrain.training.metrics_log import read_rows
+from emoclr.pretrain.training.online_probe import MAP, MONITOR, Monitored, first_windows, open_monitored, probe_scores
+from emoclr.pretrain.training.training_views import SEEN
 from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
-
-from configs.errors import ConfigError
-from pretrain.card import RUN
-from pretrain.checkpoint import WEIGHTS, load_encoder
-from pretrain.history import read_run
-from pretrain.monitor import MAP, MONITOR, Monitored, first_windows, open_monitored, probe_scores
-from pretrain.report import report_html, write_report
-from pretrain.seen import SEEN
-from pretrain.tables import read_rows
 
 SPLITS = ("train", "train", "train", "validation", "validation", "test")
 

@@ -2,12 +2,11 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
-
-from augment.settings import AugmentSettings, SpectrogramSettings
-from augment.spectrogram import Spectrogram
-from augment.views import ViewMaker
-from corpus.waveforms import Clip, open_waveforms
-from pretrain.normalisation import measure_normalisation
+from emoclr.augment.settings import AugmentSettings, SpectrogramSettings
+from emoclr.augment.spectrogram import Spectrogram
+from emoclr.augment.views import ViewMaker
+from emoclr.corpus.decoded.waveforms import Clip, open_waveforms
+from emoclr.pretrain.encoder.normalisation import measure_normalisation
 
 SETTINGS = SpectrogramSettings(n_fft=512, bands=32)
 

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from emoclr.pretrain.training.objectives import OBJECTIVES, contrastive_accuracy, make_loss
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from pretrain.objectives import OBJECTIVES, contrastive_accuracy, make_loss
 
 pytestmark = pytest.mark.filterwarnings("ignore:To copy construct")  # in lightly's DCLW
 

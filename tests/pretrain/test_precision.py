@@ -1,10 +1,9 @@
+import emoclr.pretrain.encoder.precision
 import pytest
 import torch
+from emoclr.pretrain.encoder.encoder import make_backbone
+from emoclr.pretrain.encoder.precision import choose_precision, depthwise_share
 from torch import nn
-
-import pretrain.precision
-from pretrain.encoder import make_backbone
-from pretrain.precision import choose_precision, depthwise_share
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +24,7 @@ def test_what_is_asked_for_is_taken(dense, device):
 
 @pytest.mark.parametrize("native", [True, False])
 def test_auto_on_a_cpu_is_bf16_where_it_is_native_and_the_network_is_dense(dense, depthwise, monkeypatch, native):
-    monkeypatch.setattr(pretrain.precision, "_cpu_has_amx", lambda: native)
+    monkeypatch.setattr(emoclr.pretrain.encoder.precision, "_cpu_has_amx", lambda: native)
     assert choose_precision("auto", dense, "cpu", 2.0) == ("bf16-mixed" if native else "32-true")
     assert choose_precision("auto", depthwise, "cpu", 2.0) == "32-true"
 
@@ -38,8 +37,8 @@ def test_auto_on_a_gpu_is_bf16_where_it_is_native(depthwise, monkeypatch, native
 
 @pytest.mark.parametrize("setting", ["auto", "bf16"])
 def test_windows_too_short_for_a_cpus_bf16_are_fp32(dense, monkeypatch, setting):
-    monkeypatch.setattr(pretrain.precision, "_cpu_has_amx", lambda: True)
-    shortest_s = pretrain.precision.SHORTEST_IN_BF16_S
+    monkeypatch.setattr(emoclr.pretrain.encoder.precision, "_cpu_has_amx", lambda: True)
+    shortest_s = emoclr.pretrain.encoder.precision.SHORTEST_IN_BF16_S
     assert choose_precision(setting, dense, "cpu", shortest_s) == "bf16-mixed"
     assert choose_precision(setting, dense, "cpu", shortest_s - 0.01) == "32-true"
     assert choose_precision("bf16", dense, "cuda", shortest_s - 0.01) == "bf16-mixed"
@@ -57,7 +56,7 @@ def test_the_share_of_depthwise_convolutions_is_counted():
 
 
 def test_short_views_are_fp32_on_a_cpu_whatever_is_asked_for(dense, monkeypatch):
-    monkeypatch.setattr(pretrain.precision, "_cpu_has_amx", lambda: True)
+    monkeypatch.setattr(emoclr.pretrain.encoder.precision, "_cpu_has_amx", lambda: True)
     assert choose_precision("auto", dense, "cpu", 0.5) == "32-true"
     assert choose_precision("bf16", dense, "cpu", 0.5) == "32-true"
     assert choose_precision("bf16", dense, "cuda", 0.5) == "bf16-mixed"

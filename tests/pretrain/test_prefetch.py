@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-
-from pretrain.data import ViewBatch
-from pretrain.prefetch import on_device
+from emoclr.pretrain.data.batches import ViewBatch
+from emoclr.pretrain.data.prefetch import on_device
 
 
 def batches(n, clips=4):

@@ -12,17 +12,16 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from emoclr.pretrain.data.batches import ViewBatch
+from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
+from emoclr.pretrain.report.report import REPORT
+from emoclr.pretrain.resume.run_card import RUN
+from emoclr.pretrain.run import SET_ASIDE
+from emoclr.pretrain.settings import PretrainSettings
+from emoclr.pretrain.training.module import ContrastiveModule
+from emoclr.pretrain.training.objectives import make_loss
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-
-from pretrain.card import RUN
-from pretrain.checkpoint import WEIGHTS, load_encoder
-from pretrain.data import ViewBatch
-from pretrain.module import ContrastiveModule
-from pretrain.objectives import make_loss
-from pretrain.report import REPORT
-from pretrain.run import SET_ASIDE
-from pretrain.settings import PretrainSettings
 
 TWO = ("devices=2", "batch_size=4", "epochs=2", "save_every_steps=2")
 

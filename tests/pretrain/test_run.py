@@ -8,12 +8,11 @@ import pytest
 import timm
 import torch
 import yaml
+from emoclr.pretrain.encoder.checkpoint import CARD, WEIGHTS, load_encoder
+from emoclr.pretrain.resume.run_card import RUN
+from emoclr.pretrain.training.callbacks import METRICS, RESUME
+from emoclr.pretrain.training.module import ContrastiveModule
 from torch.optim.optimizer import register_optimizer_step_pre_hook
-
-from pretrain.callbacks import METRICS, RESUME
-from pretrain.card import RUN
-from pretrain.checkpoint import CARD, WEIGHTS, load_encoder
-from pretrain.module import ContrastiveModule
 
 
 def rows_of(folder):

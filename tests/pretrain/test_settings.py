@@ -1,8 +1,7 @@
 import pytest
-
-from configs.errors import ConfigError
-from configs.settings import load_settings, validate
-from pretrain.settings import PretrainSettings
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.settings import load_settings, validate
+from emoclr.pretrain.settings import PretrainSettings
 
 NEEDED = {"data": "recordings,labels.csv", "out": "run", "backbones": "resnet10t"}
 

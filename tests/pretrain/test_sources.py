@@ -4,14 +4,13 @@ import sys
 
 import pytest
 import yaml
-
-from corpus.engines import LocalEngine
-from corpus.shards import write_shards
-from pretrain.card import RUN
-from pretrain.checkpoint import WEIGHTS, load_encoder
-from pretrain.run import SET_ASIDE
-from pretrain.settings import PretrainSettings
-from pretrain.sources import DecodedSource, TarSource, open_source
+from emoclr.corpus.parallel.engines import LocalEngine
+from emoclr.corpus.tars.shards import write_shards
+from emoclr.pretrain.data.sources import DecodedSource, TarSource, open_source
+from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
+from emoclr.pretrain.resume.run_card import RUN
+from emoclr.pretrain.run import SET_ASIDE
+from emoclr.pretrain.settings import PretrainSettings
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +69,9 @@ def test_a_run_from_tars_goes_on_as_if_it_had_never_stopped(run, at_step, tars, 
 def test_two_processes_train_from_tars_together(command, tars, tmp_path):
     """Lightning starts the second process with the same command."""
     told = command(tmp_path / "run", f"data={tars}", "devices=2")
-    ran = subprocess.run([sys.executable, "-m", "pretrain.cli", *told], capture_output=True, text=True, timeout=300)
+    ran = subprocess.run(
+        [sys.executable, "-m", "emoclr.pretrain.cli", *told], capture_output=True, text=True, timeout=300
+    )
     assert ran.returncode == 0, ran.stderr
     # 24 clips are one batch of 8 on each of two ranks, and 8 that wait for the next of two epochs.
     assert load_encoder(tmp_path / "run/test_resnet")[1].step == 2

@@ -5,9 +5,8 @@ import pytest
 import timm
 import torch
 import yaml
-
-from pretrain.card import RUN
-from pretrain.checkpoint import CARD, WEIGHTS, load_encoder
+from emoclr.pretrain.encoder.checkpoint import CARD, WEIGHTS, load_encoder
+from emoclr.pretrain.resume.run_card import RUN
 
 
 def test_a_run_starts_from_the_weights_and_the_normalisation_of_an_earlier_one(run, finished, tmp_path):

@@ -4,13 +4,12 @@ import shutil
 from datetime import UTC, datetime
 
 import pytest
-
-from pretrain.card import RUN, Change
-from pretrain.checkpoint import CARD
-from pretrain.cli import main
-from pretrain.figures import curve_figures
-from pretrain.history import BackboneState, read_run
-from pretrain.report import changes
+from emoclr.pretrain.cli import main
+from emoclr.pretrain.encoder.checkpoint import CARD
+from emoclr.pretrain.report.figures import curve_figures
+from emoclr.pretrain.report.report import changes
+from emoclr.pretrain.report.run_state import BackboneState, read_run
+from emoclr.pretrain.resume.run_card import RUN, Change
 
 
 @pytest.fixture

@@ -10,16 +10,15 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
-
-from augment.settings import AugmentSettings
-from augment.views import ViewMaker
-from configs.errors import EmoclrError
-from corpus.engines import LocalEngine
-from corpus.shards import write_shards
-from corpus.streams import open_tars
-from corpus.tars import write_tar
-from corpus.waveforms import clips_from, open_waveforms
-from pretrain.streams import LOST, StreamLoader, StreamOrder
+from emoclr.augment.settings import AugmentSettings
+from emoclr.augment.views import ViewMaker
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms
+from emoclr.corpus.parallel.engines import LocalEngine
+from emoclr.corpus.tars.shards import write_shards
+from emoclr.corpus.tars.tar import write_tar
+from emoclr.corpus.tars.tar_corpus import open_tars
+from emoclr.pretrain.data.tar_batches import LOST, StreamLoader, StreamOrder
 
 CLIPS = 23
 AUGMENT = {"nearby_s": 0.2, "transforms": [{"name": "Gain"}, {"name": "AddGaussianSNR"}]}
@@ -193,10 +192,10 @@ import json, sys
 from pathlib import Path
 import torch
 import torch.distributed as dist
-from augment.settings import AugmentSettings
-from augment.views import ViewMaker
-from corpus.streams import open_tars
-from pretrain.streams import StreamLoader, StreamOrder
+from emoclr.augment.settings import AugmentSettings
+from emoclr.augment.views import ViewMaker
+from emoclr.corpus.tars.tar_corpus import open_tars
+from emoclr.pretrain.data.tar_batches import StreamLoader, StreamOrder
 
 folder, rank = Path(sys.argv[1]), int(sys.argv[2])
 dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 import torch
-
-from corpus.clips import Clip, ClipTable
-from pretrain.supervised import labels_of, supervised_contrast
+from emoclr.corpus.clips.clips import Clip, ClipTable
+from emoclr.pretrain.training.supervised import labels_of, supervised_contrast
 
 
 def projections(batch=6, size=5):
@@ -93,7 +92,7 @@ def test_labels_of_other_recordings_are_refused(run, labelled, tmp_path):
 
 
 def test_a_joint_run_learns_other_weights_and_goes_on_to_the_same(run, finished, corpus, tmp_path):
-    from pretrain.checkpoint import WEIGHTS
+    from emoclr.pretrain.encoder.checkpoint import WEIGHTS
 
     names = sorted(path for path in corpus.parent.rglob("*.wav") if path.stat().st_size > 1_000)
     path = tmp_path / "labels.csv"

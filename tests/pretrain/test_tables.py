@@ -3,9 +3,8 @@ import resource
 
 import pandas as pd
 import pytest
-
-from configs.errors import EmoclrError
-from pretrain.tables import RECENT, RowLog, read_rows
+from emoclr.configs.errors import EmoclrError
+from emoclr.pretrain.training.metrics_log import RECENT, RowLog, read_rows
 
 ROWS = [{"step": 10.0 * n, "loss": 1 / (n + 3), "rate": math.inf if n == 2 else 1e-9 * n} for n in range(1, RECENT + 5)]
 

@@ -2,9 +2,15 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
-
-from configs.errors import EmoclrError
-from pretrain.watch import CollapseAlarm, alignment, effective_rank, embedding_std, has_collapsed, uniformity
+from emoclr.configs.errors import EmoclrError
+from emoclr.pretrain.training.collapse import (
+    CollapseAlarm,
+    alignment,
+    effective_rank,
+    embedding_std,
+    has_collapsed,
+    uniformity,
+)
 
 
 def on_the_sphere(n, d, seed=0):

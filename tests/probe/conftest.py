@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from corpus.labels import LabelTable
-from probe.report import Protocol, Report
-from probe.scores import Measure, Prediction, SpeakerProbe, Truth, score_all
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.report.report import Protocol, Report
+from emoclr.evaluate.scores import Measure, Prediction, SpeakerProbe, Truth, score_all
 
 EMOTIONS = ["anger", "disgust", "fear", "happiness", "neutral", "sadness"]
 MakeReport = Callable[..., Report]

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from corpus.labels import LabelsError, LabelTable, read_labels
-from pretrain.checkpoint import save_encoder
-from pretrain.encoder import Encoder, EncoderSettings, Normalisation
-from probe.across import cross, shared_emotions, source_names
-from probe.cli import main
+from emoclr.corpus.labels.labels import LabelsError, LabelTable, read_labels
+from emoclr.pretrain.encoder.checkpoint import save_encoder
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
+from emoclr.probe.cli import main
+from emoclr.probe.studies.cross_corpus import cross, shared_emotions, source_names
 
 QUICK = ["bootstrap_resamples=50", "threads=1", "device=cpu", "egemaps=false"]
 EACH, SPEAKERS = 8, 4

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-
-from probe.calibration import calibration_section
-from probe.floor import calibration_floor
-from probe.metrics import emotion_metrics
-from probe.paired import paired_differences
-from probe.scores import Prediction, Truth
-from probe.sections import Section
+from emoclr.evaluate.metrics.calibration_floor import calibration_floor
+from emoclr.evaluate.metrics.multilabel import emotion_metrics
+from emoclr.evaluate.paired import paired_differences
+from emoclr.evaluate.report.section import Section
+from emoclr.evaluate.scores import Prediction, Truth
+from emoclr.evaluate.studies.calibration import calibration_section
 
 N = 4000
 

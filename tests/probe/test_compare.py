@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from corpus.labels import LabelTable
-from probe.answers import ANSWERS, answers_csv, read_answers
-from probe.cli import main
-from probe.metrics import emotion_metrics
-from probe.report import Report, report_json
-from probe.scores import Prediction, Truth, score_all
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.metrics.multilabel import emotion_metrics
+from emoclr.evaluate.report.predictions_csv import ANSWERS, answers_csv, read_answers
+from emoclr.evaluate.report.report import Report, report_json
+from emoclr.evaluate.scores import Prediction, Truth, score_all
+from emoclr.probe.cli import main
 
 N = 120
 MakeReport = Callable[..., Report]

@@ -4,12 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from emoclr.evaluate.figures.curves import curve_figures, precision_recall_points, roc_points
+from emoclr.evaluate.metrics.multilabel import rank_metrics
+from emoclr.evaluate.report.report import Report
+from emoclr.evaluate.scores import Prediction, Truth, score_all
 from sklearn.metrics import auc
-
-from probe.curves import curve_figures, precision_recall_points, roc_points
-from probe.metrics import rank_metrics
-from probe.report import Report
-from probe.scores import Prediction, Truth, score_all
 
 
 @pytest.fixture(scope="module", params=[0, 1], ids=["distinct", "ties"])

@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-
-from configs.errors import EmoclrError
-from corpus.labels import LabelTable
-from probe.division import divide, learnable, three_parts
-from probe.words import label_notes, score_notes
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.labels.division import divide, learnable, three_parts
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.probe.summary import label_notes, score_notes
 
 MakeTable = Callable[..., LabelTable]
 

@@ -5,11 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.scores import Prediction, Truth
+from emoclr.evaluate.studies.label_efficiency import TooFew, Trial, efficiency_section, label_subset
 from sklearn.metrics import roc_auc_score
-
-from corpus.labels import LabelTable
-from probe.efficiency import TooFew, Trial, efficiency_section, label_subset
-from probe.scores import Prediction, Truth
 
 FRACTIONS = (0.02, 0.05, 0.1, 0.25, 0.6, 1.0)
 N_SPEAKERS = 20

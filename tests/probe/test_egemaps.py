@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-
-from corpus.waveforms import Clip, WaveformStore, open_waveforms
-from probe import egemaps as module
-from probe.egemaps import EGEMAPS, MISSING, N_FUNCTIONALS, egemaps
-from probe.features import features_of, missing_features
-from probe.settings import ProbeSettings
+from emoclr.corpus.decoded.waveforms import Clip, WaveformStore, open_waveforms
+from emoclr.probe.features import egemaps as module
+from emoclr.probe.features.egemaps import EGEMAPS, MISSING, N_FUNCTIONALS, egemaps
+from emoclr.probe.features.features import features_of, missing_features
+from emoclr.probe.settings import ProbeSettings
 
 RATE = 16_000
 PITCHES_HZ = (110.0, 220.0)
@@ -57,12 +56,12 @@ def test_what_was_computed_is_kept_and_half_a_file_is_not_used(
 def test_without_opensmile_the_report_says_how_to_get_it_and_that_it_is_for_research(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("probe.features.egemaps_installed", lambda: False)
+    monkeypatch.setattr("emoclr.probe.features.features.egemaps_installed", lambda: False)
     assert EGEMAPS not in [described.name for described in features_of({}, ProbeSettings())]
     assert missing_features(ProbeSettings()) == [MISSING]
     assert missing_features(ProbeSettings(egemaps=False)) == []
     assert "pip install opensmile" in MISSING and "research" in MISSING
-    monkeypatch.setattr("probe.features.egemaps_installed", lambda: True)
+    monkeypatch.setattr("emoclr.probe.features.features.egemaps_installed", lambda: True)
     assert missing_features(ProbeSettings()) == []
     assert EGEMAPS in [described.name for described in features_of({}, ProbeSettings())]
     assert EGEMAPS not in [described.name for described in features_of({}, ProbeSettings(egemaps=False))]

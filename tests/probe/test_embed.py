@@ -7,14 +7,13 @@ import pytest
 import scipy.special
 import soundfile as sf
 import torch
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.decoded.waveforms import Clip, WaveformStore, open_waveforms
+from emoclr.pretrain.encoder.embedding import embed_clips, join_windows, window_starts
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+from emoclr.probe.features.logmel import chance_probabilities, logmel_statistics
 from hypothesis import given
 from hypothesis import strategies as st
-
-from configs.errors import EmoclrError
-from corpus.waveforms import Clip, WaveformStore, open_waveforms
-from pretrain.encoder import Encoder, EncoderSettings
-from probe.baselines import chance_probabilities, logmel_statistics
-from probe.embed import embed_clips, join_windows, window_starts
 
 RATE = 16_000
 DURATIONS_S = (0.5, 1.0, 1.7, 3.2)
@@ -104,7 +103,7 @@ def test_a_long_clip_in_blocks_has_the_statistics_of_the_whole(
     store: WaveformStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = logmel_statistics(store)
-    monkeypatch.setattr("probe.baselines.BLOCK_S", 1)
+    monkeypatch.setattr("emoclr.probe.features.logmel.BLOCK_S", 1)
     # Blocks differ only in the frames at their edges, which see silence beyond.
     assert logmel_statistics(store) == pytest.approx(whole, abs=0.5)
 

@@ -4,17 +4,16 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-
-from corpus.labels import LabelTable
-from corpus.waveforms import Waveforms
-from probe.division import divide
-from probe.embed import Embeddings
-from probe.features import Features
-from probe.fitting import fit_probes, predictions_of
-from probe.fractions import fractions_text, part_of, probe_trials
-from probe.metrics import emotion_metrics
-from probe.scores import Prediction
-from probe.settings import ProbeSettings
+from emoclr.corpus.decoded.waveforms import Waveforms
+from emoclr.corpus.labels.division import divide
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.metrics.multilabel import emotion_metrics
+from emoclr.evaluate.scores import Prediction
+from emoclr.pretrain.encoder.embedding import Embeddings
+from emoclr.probe.features.features import Features
+from emoclr.probe.fitting import fit_probes, predictions_of
+from emoclr.probe.settings import ProbeSettings
+from emoclr.probe.studies.label_efficiency import fractions_text, part_of, probe_trials
 
 N, SPEAKERS = 400, 20
 

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-
-from probe.metrics import emotion_metrics
-from probe.scores import Gap, Prediction, Truth, group_difference, score_all
+from emoclr.evaluate.metrics.multilabel import emotion_metrics
+from emoclr.evaluate.scores import Gap, Prediction, Truth, group_difference, score_all
 
 EACH = 6
 """Clips of a speaker."""

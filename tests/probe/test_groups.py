@@ -4,14 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from emoclr.corpus.labels.division import divide
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.groups import MOST_RANGES, broken_down, in_order, ranges_of
+from emoclr.probe.protocol import truth_of
+from emoclr.probe.summary import score_notes
 from hypothesis import given
 from hypothesis import strategies as st
-
-from corpus.labels import LabelTable
-from probe.division import divide
-from probe.groups import MOST_RANGES, broken_down, in_order, ranges_of
-from probe.protocol import truth_of
-from probe.words import score_notes
 
 
 def test_ages_come_in_decades() -> None:

@@ -2,12 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.preprocessing import StandardScaler
-
-from probe.linear import (
+from emoclr.evaluate.linear_probe import (
     TAIL,
     Fold,
     LinearProbe,
@@ -17,6 +12,10 @@ from probe.linear import (
     squash,
     untrainable_emotions,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.preprocessing import StandardScaler
 
 
 def folds_of(n: int) -> list[Fold]:

@@ -3,6 +3,15 @@
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
+from emoclr.evaluate.metrics.multilabel import (
+    bootstrap_intervals,
+    emotion_metrics,
+    rank_metrics,
+    reliability,
+    tune_thresholds,
+    weighted_emotions,
+    weighted_metrics,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import (
@@ -12,16 +21,6 @@ from sklearn.metrics import (
     precision_score,
     recall_score,
     roc_auc_score,
-)
-
-from probe.metrics import (
-    bootstrap_intervals,
-    emotion_metrics,
-    rank_metrics,
-    reliability,
-    tune_thresholds,
-    weighted_emotions,
-    weighted_metrics,
 )
 
 
@@ -224,7 +223,7 @@ def test_intervals_do_not_depend_on_the_size_of_a_block(
     generator = np.random.default_rng(0)
     measure = weighted_metrics(generator.random((60, 3)), generator.random((60, 3)), np.full(3, 0.5), False)
     whole = bootstrap_intervals(measure, np.arange(60) // 6, 200)
-    monkeypatch.setattr("probe.metrics.BLOCK_ELEMENTS", 500)
+    monkeypatch.setattr("emoclr.evaluate.metrics.multilabel.BLOCK_ELEMENTS", 500)
     parts = bootstrap_intervals(measure, np.arange(60) // 6, 200)
     for name in whole:
         assert parts[name] == pytest.approx(whole[name])

@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from emoclr.augment.settings import SpectrogramSettings
+from emoclr.augment.spectrogram import Spectrogram
+from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of, open_waveforms
+from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.evaluate.scores import Prediction, Truth
+from emoclr.probe.studies.mistakes import MOST, draw_channels, find_mistakes, mistakes_section
 from PIL import Image
-
-from augment.settings import SpectrogramSettings
-from augment.spectrogram import Spectrogram
-from corpus.labels import LabelTable, read_labels
-from corpus.waveforms import WaveformStore, clips_of, open_waveforms
-from probe.mistakes import MOST, draw_channels, find_mistakes, mistakes_section
-from probe.scores import Prediction, Truth
 
 RATE = 16000
 

@@ -5,11 +5,10 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-
-from probe.markdown import report_markdown
-from probe.report import Report, report_html
-from probe.scores import Measure
-from probe.sections import Example, Section, Table
+from emoclr.evaluate.report.markdown import report_markdown
+from emoclr.evaluate.report.report import Report, report_html
+from emoclr.evaluate.report.section import Example, Section, Table
+from emoclr.evaluate.scores import Measure
 
 MakeReport = Callable[..., Report]
 VOID = ("meta", "img", "link")

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from probe.markdown import report_markdown
-from probe.metrics import emotion_metrics
-from probe.report import Report, report_html, report_json, write_report
-from probe.scores import CHANCE, Prediction, Truth, score_all
+from emoclr.evaluate.metrics.multilabel import emotion_metrics
+from emoclr.evaluate.report.markdown import report_markdown
+from emoclr.evaluate.report.report import Report, report_html, report_json, write_report
+from emoclr.evaluate.scores import CHANCE, Prediction, Truth, score_all
 
 MakeReport = Callable[..., Report]
 

@@ -5,16 +5,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import emoclr.evaluate.report.report
 import jsonschema
 import numpy as np
 import pytest
 import soundfile as sf
-
-import probe.report
-from pretrain.checkpoint import save_encoder
-from pretrain.encoder import Encoder, EncoderSettings, Normalisation
-from probe.answers import ANSWERS, read_answers
-from probe.cli import main
+from emoclr.evaluate.report.predictions_csv import ANSWERS, read_answers
+from emoclr.pretrain.encoder.checkpoint import save_encoder
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
+from emoclr.probe.cli import main
 
 RATE = 16_000
 N_SPEAKERS, EACH = 12, 8
@@ -70,7 +69,7 @@ def test_it_ends_well_and_writes_the_report(done: tuple[int, Path]) -> None:
 
 
 def test_the_report_follows_the_schema(content: dict[str, Any]) -> None:
-    schema = json.loads(Path(probe.report.__file__).with_name("report.schema.json").read_text())
+    schema = json.loads(Path(emoclr.evaluate.report.report.__file__).with_name("report.schema.json").read_text())
     found = jsonschema.Draft202012Validator(schema).iter_errors(content)
     assert [error.message for error in found] == []
 

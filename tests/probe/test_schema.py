@@ -7,16 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import emoclr.evaluate.report.report
 import jsonschema
 import numpy as np
 import pytest
+from emoclr.evaluate.report.report import Report, report_json
+from emoclr.evaluate.scores import Prediction, Truth, score_all
+from emoclr.evaluate.studies.calibration import calibration_section
 
-import probe.report
-from probe.calibration import calibration_section
-from probe.report import Report, report_json
-from probe.scores import Prediction, Truth, score_all
-
-SCHEMA = json.loads(Path(probe.report.__file__).with_name("report.schema.json").read_text())
+SCHEMA = json.loads(Path(emoclr.evaluate.report.report.__file__).with_name("report.schema.json").read_text())
 MakeReport = Callable[..., Report]
 
 

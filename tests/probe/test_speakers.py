@@ -3,9 +3,8 @@
 from collections.abc import Callable
 
 import numpy as np
-
-from corpus.labels import LabelTable
-from probe.speakers import speaker_probe, voice_hits, voice_task
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.speaker_probe import speaker_probe, voice_hits, voice_task
 
 MakeTable = Callable[..., LabelTable]
 

@@ -7,23 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from emoclr.augment.robustness import CONDITIONS, Condition
+from emoclr.corpus.decoded.waveforms import Waveforms
+from emoclr.corpus.labels.division import divide
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.report.cells import json_measure
+from emoclr.evaluate.report.report import Report
+from emoclr.evaluate.scores import CHANCE, Measure, Prediction, Truth
+from emoclr.pretrain.encoder.checkpoint import save_encoder
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
+from emoclr.probe.cli import main
+from emoclr.probe.features.features import Features
+from emoclr.probe.fitting import fit_probes, predictions_of
+from emoclr.probe.protocol import truth_of
+from emoclr.probe.studies.robustness import compared, stress_probes, stress_section
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
-
-from augment.stress import CONDITIONS, Condition
-from corpus.labels import LabelTable
-from corpus.waveforms import Waveforms
-from pretrain.checkpoint import save_encoder
-from pretrain.encoder import Encoder, EncoderSettings, Normalisation
-from probe.cells import json_measure
-from probe.cli import main
-from probe.division import divide
-from probe.features import Features
-from probe.fitting import fit_probes, predictions_of
-from probe.protocol import truth_of
-from probe.report import Report
-from probe.scores import CHANCE, Measure, Prediction, Truth
-from probe.stress import compared, stress_probes, stress_section
 
 EACH, SPEAKERS = 8, 6
 AS_RECORDED = Condition("same", "the same", "nothing is done", lambda waveform, seed: waveform)
@@ -72,7 +71,7 @@ def data_of(make_table: Callable[..., LabelTable], monkeypatch: pytest.MonkeyPat
     """Returns data_of(conditions, folds) -> what report.json says of a probe of loudness under them."""
 
     def run(conditions: list[Condition], folds: int | None) -> dict[str, Any]:
-        monkeypatch.setattr("probe.stress.CONDITIONS", tuple(conditions))
+        monkeypatch.setattr("emoclr.probe.studies.robustness.CONDITIONS", tuple(conditions))
         loud = np.random.default_rng(1).random(EACH * SPEAKERS)
         shares = np.stack([loud, 1 - loud], axis=1)
         speakers = [f"s{clip // EACH}" for clip in range(len(shares))]

@@ -1,0 +1,148 @@
+"""Which clips a corpus has: from folders of audio, audio files, indexes and CSVs with a `path` column."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from emoclr.configs.console import say
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.messages import count_of, readable
+from emoclr.corpus.clips.clips import FINGERPRINT_BYTES, ClipTable
+from emoclr.corpus.clips.memory import release_memory
+from emoclr.corpus.clips.paths import PathArray
+from emoclr.corpus.clips.plain_csv import read_plain_clips
+from emoclr.corpus.index.audio_files import Walk, list_audio
+from emoclr.corpus.index.index import index_batches, is_index
+from emoclr.corpus.labels.labels import SPLITS, LabelTable, read_clips
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_STATE = ("size", "modified")
+
+
+def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None) -> ClipTable:
+    """Returns the clips of folders of audio, audio files, indexes of `corpus scan`, and CSVs with a `path` column.
+
+    With several sources, speakers of a CSV are named after it too: "1" of one corpus is not "1" of another. A
+    clip that two sources name comes once, with its speaker where one of them knows it. An index is believed: what
+    it sets aside is left out, which is said; of a file that changed since, the cache may still hold what it says.
+
+    Args:
+        sources: folders, files, indexes and CSVs.
+        splits: keeps only these rows of a CSV that has a `split` column; None keeps all.
+
+    Raises:
+        ConfigError: a source does not exist, a split is no split, or nothing is left.
+        LabelsError: a CSV is not as it should be.
+        EmoclrError: an index cannot be read.
+    """
+    for split in splits or ():
+        if split not in SPLITS:
+            raise ConfigError(f"{split!r} is no split; splits are {', '.join(SPLITS)}")
+    tables = []
+    for source in map(Path, sources):
+        prefix = f"{source.parent.name}/{source.stem}/" if len(sources) > 1 else ""
+        tables.append(_clips_of_source(source, splits, prefix))
+    if not sum(map(len, tables)):
+        kept = f" in the splits {', '.join(splits)}" if splits else ""
+        raise ConfigError(f"no recordings{kept} in {', '.join(map(str, sources)) or 'no sources'}")
+    release_memory()
+    return ClipTable.joined(tables).without_repeats() if len(tables) > 1 else tables[0]
+
+
+def set_aside_by(sources: Sequence[Path]) -> list[tuple[str, str]]:
+    """Returns what the indexes among some sources set aside: the names of recordings, in one line each, and why.
+
+    Raises:
+        EmoclrError: an index cannot be read.
+    """
+    found: list[tuple[str, str]] = []
+    for source in map(Path, sources):
+        if source.is_file() and is_index(source):
+            for batch in index_batches(source, ["path", "status", "reason"]):
+                aside = batch.filter(_matches(batch["status"], "^set aside$"))
+                names, reasons = aside["path"].to_pylist(), aside["reason"].to_pylist()
+                found += [(readable(os.fsdecode(name)), reason) for name, reason in zip(names, reasons, strict=True)]
+    return found
+
+
+def clips_of(table: LabelTable, prefix: str = "") -> ClipTable:
+    """Returns the clips of a table's rows, in their order; `prefix` goes before the names of speakers."""
+    speakers = [prefix + name if name else None for name in table.speakers] if table.speakers else None
+    return ClipTable.parts(PathArray.of(table.paths), table.start_s, table.end_s, speakers)
+
+
+def _clips_of_source(source: Path, splits: Sequence[str] | None, prefix: str) -> ClipTable:
+    if source.suffix.lower() not in (".csv", ".parquet") or source.is_dir():
+        return _clips_of_files(list_audio([source], Walk()))
+    if not source.exists():
+        raise ConfigError(f"{source}: no such file or folder")
+    if is_index(source):
+        return _clips_of_index(source)
+    plain = read_plain_clips(source, splits, prefix)
+    if plain is None:
+        table = read_clips(source)  # slower, and says what is wrong, and where
+        if splits is not None and table.splits is not None:
+            table = table.select([split in splits for split in table.splits])
+        plain = clips_of(table, prefix)
+    return plain.without_repeats()
+
+
+def _clips_of_files(table: "pa.Table") -> ClipTable:
+    sizes, modified = (np.concatenate([_numbers(chunk) for chunk in table[name].chunks]) for name in _STATE)
+    return ClipTable.whole(PathArray.from_arrow(table["path"].chunks), sizes, modified)
+
+
+def _clips_of_index(source: Path) -> ClipTable:
+    import pyarrow.compute as pc
+
+    sizes, modified, fingerprints = [], [], []
+    listed = 0
+
+    def names() -> Iterator["pa.Array"]:
+        nonlocal listed
+        for batch in index_batches(source, ["path", *_STATE, "fingerprint", "status"]):
+            listed += len(batch)
+            ok = _matches(batch["status"], "^ok$")
+            readable = batch if pc.all(ok, min_count=0).as_py() else batch.filter(ok)
+            sizes.append(_numbers(readable["size"]))
+            modified.append(_numbers(readable["modified"]))
+            fingerprints.append(_digests(readable["fingerprint"]))
+            yield readable["path"]
+            release_memory()
+
+    paths = PathArray.from_arrow(names())
+    if len(paths) < listed:
+        say(f"{listed - len(paths):,} of {count_of(listed, 'recording')} in {source} set aside by the index")
+    if not len(paths):
+        return ClipTable.of([])
+    return ClipTable.whole(paths, np.concatenate(sizes), np.concatenate(modified), np.concatenate(fingerprints))
+
+
+def _matches(column: "pa.Array", pattern: str) -> "pa.Array":
+    """Returns where a text fits; not by comparison: Arrow imports pandas for the scalar, which takes half a second."""
+    import pyarrow.compute as pc
+
+    return pc.match_substring_regex(column, pattern)
+
+
+def _numbers(column: "pa.Array") -> NDArray[np.int64]:
+    import pyarrow.compute as pc
+
+    known = pc.fill_null(column, -1) if column.null_count else column
+    return np.asarray(np.from_dlpack(known), dtype=np.int64)  # to_numpy imports pandas, too
+
+
+def _digests(column: "pa.Array") -> NDArray[np.bytes_]:
+    """Returns 32 hexadecimal digits each as 16 bytes, none where there is something else."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = pc.match_substring_regex(column, f"^[0-9a-f]{{{2 * FINGERPRINT_BYTES}}}$")
+    if column.null_count or not pc.all(known, min_count=0).as_py():
+        column = pc.if_else(pc.fill_null(known, False), column, pa.scalar("0" * 2 * FINGERPRINT_BYTES, column.type))
+    return np.frombuffer(bytes.fromhex("".join(column.to_pylist())), dtype=f"S{FINGERPRINT_BYTES}")

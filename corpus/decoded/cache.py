@@ -1,0 +1,233 @@
+"""Decoded audio that all runs share: 16 kHz mono int16 in shards, found by the content of the recordings.
+
+A shard is two files of one name: `.int16` holds samples, clip after clip, and `.npz` says what they are. The
+second appears when the first is complete; neither changes after that.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from emoclr.configs.errors import ConfigError, EmoclrError
+from numpy.typing import NDArray
+
+SAMPLES = ".int16"
+ENTRIES = ".npz"
+DERIVED = ".npy"
+"""Ends what later stages keep of a corpus beside its samples; small, and removed with them."""
+
+MEASURED = -1
+"""In place of where a clip's samples start: only their number is known, since there was no room for them."""
+
+FAILED = -2
+"""Likewise: it cannot be decoded."""
+
+KEY_BYTES = 16
+KEY = np.dtype(f"S{KEY_BYTES}")
+
+ENTRY = np.dtype([("key", KEY), ("start", np.int64), ("samples", np.int64)])
+"""What a shard says of a clip; see `Entries`."""
+
+FILE = np.dtype([("state", KEY), ("digest", KEY)])
+"""What it says of a file; see `state_key`."""
+
+Keys = NDArray[np.bytes_]
+
+_GB = 1_000_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """What the shards of a cache hold, each key once.
+
+    Attributes:
+        shards: names of the shards.
+        keys: `(entries,)`, see `entry_key` and `failure_key`, in their `sorted_order`.
+        shard: int32 `(entries,)`, positions in `shards`.
+        starts: int64 `(entries,)`, the first sample, or `MEASURED`, or `FAILED`.
+        samples: int64 `(entries,)`, how many; of a failure, its position in `reasons`.
+        reasons: why clips cannot be decoded.
+    """
+
+    shards: list[str]
+    keys: Keys
+    shard: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    samples: NDArray[np.int64]
+    reasons: list[str]
+
+    def find(self, keys: Keys) -> NDArray[np.int64]:
+        """Returns the position of each key, -1 where there is no such entry."""
+        return positions_of(keys, self.keys)
+
+
+def positions_of(wanted: Keys, keys: Keys) -> NDArray[np.int64]:
+    """Returns where each of `wanted` stands first among `keys` in their `sorted_order`, -1 where it does not."""
+    if not len(keys):
+        return np.full(len(wanted), -1)
+    places = np.minimum(np.searchsorted(_heads(keys), _heads(wanted)), len(keys) - 1)
+    places[keys[places] != wanted] = -1
+    return places
+
+
+def sorted_order(keys: Keys) -> NDArray[np.int64]:
+    """Returns the positions of keys in their order; equal ones stay in theirs."""
+    return np.argsort(_heads(keys), kind="stable")
+
+
+def _heads(keys: Keys) -> NDArray[np.uint64]:
+    """Returns half of each key as a number: as good to sort by, and ten times faster than the bytes.
+
+    Two keys of one head come once in 10^7 corpora of a million clips; one of them would then be decoded again.
+    """
+    return keys.view(np.uint64)[::2]
+
+
+def default_cache_dir() -> Path:
+    """Returns where decoded corpora are kept."""
+    return Path(os.environ.get("EMOCLR_CACHE") or Path.home() / ".cache" / "emoclr")
+
+
+def allowed_bytes(folder: Path, cache_gb: float | None) -> int:
+    """Returns how much the cache in `folder` may hold: what was asked for, or half of the disk's free space.
+
+    Args:
+        folder: the cache, whose own samples count as free space.
+        cache_gb: GB; None for `$EMOCLR_CACHE_GB`, where that is set.
+
+    Raises:
+        ConfigError: the environment names no size.
+    """
+    if cache_gb is None and (text := os.environ.get("EMOCLR_CACHE_GB")):
+        try:
+            cache_gb = float(text)
+        except ValueError:
+            raise ConfigError(f"EMOCLR_CACHE_GB: {text!r} is not a number of GB") from None
+    if cache_gb is not None:
+        return round(cache_gb * _GB)
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    return (shutil.disk_usage(existing).free + used_bytes(folder)) // 2
+
+
+def used_bytes(folder: Path) -> int:
+    """Returns how much the samples in a cache take, those of runs under way included."""
+    total = 0
+    for path in folder.glob(f"*{SAMPLES}"):
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
+
+
+def clear_cache(folder: Path) -> int:
+    """Removes all that is decoded and returns how many bytes that was; what runs have open they keep.
+
+    Raises:
+        EmoclrError: a file cannot be removed.
+    """
+    freed = used_bytes(folder)
+    for path in [found for ending in (ENTRIES, SAMPLES, DERIVED) for found in folder.glob(f"*{ending}")]:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise EmoclrError(f"{path}: cannot be removed: {error.strerror or error}") from error
+    return freed
+
+
+def gigabytes(size_bytes: int) -> str:
+    """Returns a size as people read it."""
+    return f"{size_bytes / _GB:,.1f} GB" if size_bytes >= _GB else f"{size_bytes / 1e6:,.1f} MB"
+
+
+def entry_key(digest: bytes, start_s: float, end_s: float) -> bytes:
+    """Returns the key of a recording's part from its digest; a whole recording's is the digest itself.
+
+    A part is an entry of its own: a few short parts of hours cost what they are, in memory and on disk.
+    """
+    if start_s == 0 and np.isnan(end_s):
+        return digest
+    return _digest(digest.ljust(KEY_BYTES, b"\0"), struct.pack("<2d", start_s, -1.0 if np.isnan(end_s) else end_s))
+
+
+def failure_key(key: bytes, name: bytes) -> bytes:
+    """Returns the key of a failure: the decoder goes by the ending of a name, too."""
+    return _digest(key.ljust(KEY_BYTES, b"\0"), os.path.splitext(name)[1].lower(), b"failed")  # noqa: PTH122 (pathlib takes no bytes)
+
+
+def state_key(name: bytes, size: int, modified: int) -> bytes:
+    """Returns the key under which the digest of a file in this state (bytes, nanoseconds) is remembered."""
+    return _digest(struct.pack("<2q", size, modified), name)
+
+
+def read_entries(folder: Path) -> Entries:
+    """Returns what a cache holds; a shard that is damaged counts as not there."""
+    shards: list[str] = []
+    reasons: list[str] = []
+    parts = [np.zeros(0, ENTRY)]
+    for name, found, why in _shards(folder):
+        found["samples"][found["start"] == FAILED] += len(reasons)
+        parts.append(found)
+        reasons += why
+        shards.append(name)
+    numbers = np.repeat(np.arange(len(parts), dtype=np.int32) - 1, [len(part) for part in parts])
+    table = np.concatenate(parts)
+    del parts
+    # Of several entries for a key one that has the samples comes first: MEASURED and FAILED are negative.
+    order = np.lexsort((table["start"] < 0, _heads(np.ascontiguousarray(table["key"]))))
+    keys = table["key"][order]
+    again = np.flatnonzero(keys[1:] == keys[:-1]) + 1
+    if len(again):
+        keys, order = np.delete(keys, again), np.delete(order, again)
+    return Entries(shards, keys, numbers[order], table["start"][order], table["samples"][order], reasons)
+
+
+def read_digests(folder: Path) -> tuple[Keys, Keys]:
+    """Returns the state keys of all files that were ever decoded, in order, and the digests of their bytes."""
+    parts = [np.zeros(0, FILE)]
+    for path in sorted(folder.glob(f"*{ENTRIES}")):
+        with contextlib.suppress(*_DAMAGED), np.load(path, allow_pickle=False) as arrays:
+            parts.append(arrays["files"])
+    table = np.concatenate(parts)
+    order = sorted_order(np.ascontiguousarray(table["state"]))
+    return table["state"][order], table["digest"][order]
+
+
+def is_whole(folder: Path, name: str) -> bool:
+    """Returns whether a shard is complete and undamaged, as far as its length shows."""
+    return _shard(folder, name) is not None
+
+
+def _shards(folder: Path) -> Iterator[tuple[str, NDArray[Any], list[str]]]:
+    """Yields the names of shards, their entries, and the reasons that these speak of."""
+    for path in sorted(folder.glob(f"*{ENTRIES}")):
+        shard = _shard(folder, path.stem)
+        if shard is not None:
+            yield path.stem, *shard
+
+
+def _shard(folder: Path, name: str) -> tuple[NDArray[Any], list[str]] | None:
+    try:
+        with np.load(folder / f"{name}{ENTRIES}", allow_pickle=False) as arrays:
+            entries, reasons = arrays["entries"], json.loads(arrays["reasons"].tobytes())
+        held = int(entries["samples"][entries["start"] >= 0].sum())
+        return (entries, reasons) if (folder / f"{name}{SAMPLES}").stat().st_size == 2 * held else None
+    except _DAMAGED:
+        return None
+
+
+_DAMAGED = (OSError, ValueError, KeyError, EOFError, BadZipFile)
+
+
+def _digest(*parts: bytes) -> bytes:
+    digest = hashlib.blake2b(digest_size=KEY_BYTES)
+    for part in parts:
+        digest.update(part)
+    return digest.digest()

@@ -1,0 +1,207 @@
+"""Clips found in the cache, and those that are not there decoded into it."""
+
+import functools
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from emoclr.configs.console import track
+from emoclr.corpus.clips.clips import ClipTable
+from emoclr.corpus.decoded.cache import (
+    FAILED,
+    KEY,
+    Entries,
+    Keys,
+    allowed_bytes,
+    entry_key,
+    failure_key,
+    positions_of,
+    read_digests,
+    read_entries,
+    state_key,
+    used_bytes,
+)
+from emoclr.corpus.decoded.clip_decoding import Before, Decoded, Job, decode_clip, lost_clip
+from emoclr.corpus.decoded.shard_writer import ShardWriter, alone, remove_abandoned
+from emoclr.corpus.parallel.processes import each_in_processes
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """Where the cache holds clips.
+
+    Attributes:
+        entries: of the cache.
+        positions: int64 `(clips,)` among the entries, -1 where a clip has none.
+        digests: bytes of 16 `(clips,)`, of the recordings' content; empty where a recording cannot be read.
+        reasons: why a clip has no entry.
+    """
+
+    entries: Entries
+    positions: NDArray[np.int64]
+    digests: Keys
+    reasons: dict[int, str]
+
+    def reason(self, clip: int) -> str:
+        """Returns why a clip cannot be decoded."""
+        if self.positions[clip] >= 0:
+            return self.entries.reasons[int(self.entries.samples[self.positions[clip]])]
+        return self.reasons.get(clip, "its samples were removed from the cache while it was opened")
+
+
+def locate(folder: Path, clips: ClipTable, workers: int | None, cache_gb: float | None) -> Located:
+    """Returns where the cache holds the clips, once those that it does not hold are decoded.
+
+    Where the cache is full, clips are decoded for their length alone.
+
+    Args:
+        folder: the cache.
+        clips: what is asked for.
+        workers: processes that decode; None for one a core, 1 for this one.
+        cache_gb: see `allowed_bytes`.
+
+    Raises:
+        OSError: the cache cannot be written.
+    """
+    entries, digests = read_entries(folder), _known_digests(folder, clips)
+    positions = _find(entries, clips, digests)
+    if not len(_to_decode(folder, entries, clips, positions, cache_gb)):
+        return Located(entries, positions, digests, {})
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder, clips.paths.digest()):
+        # Whoever was here before may have done it.
+        entries, digests = read_entries(folder), _known_digests(folder, clips)
+        positions = _find(entries, clips, digests)
+        rows = _to_decode(folder, entries, clips, positions, cache_gb)
+        del entries
+        digests = digests.copy()
+        reasons = _fill(folder, clips, rows, digests, workers, cache_gb) if len(rows) else {}
+    entries = read_entries(folder)
+    return Located(entries, _find(entries, clips, digests), digests, reasons)
+
+
+def _known_digests(folder: Path, clips: ClipTable) -> Keys:
+    """Returns the digests that an index told, or that are remembered of files in their present state."""
+    rows = np.flatnonzero(clips.fingerprints == b"")
+    if not len(rows):
+        return clips.fingerprints
+    digests = clips.fingerprints.copy()
+    known_states, known = read_digests(folder)
+    if not len(known):
+        return digests
+    states = np.zeros(len(rows), KEY)
+    name, state = b"", (-1, -1)
+    for place, row in enumerate(track(rows.tolist(), "looking for changes")):
+        if clips.sizes[row] >= 0:
+            name, state = clips.paths.name(row), (int(clips.sizes[row]), int(clips.modified[row]))
+        elif clips.paths.name(row) != name:
+            name = clips.paths.name(row)
+            try:
+                status = os.stat(name)  # noqa: PTH116 (pathlib takes no bytes)
+                state = status.st_size, status.st_mtime_ns
+            except OSError:
+                state = -1, -1
+        states[place] = state_key(name, *state)
+    places = positions_of(states, known_states)
+    digests[rows[places >= 0]] = known[places[places >= 0]]
+    return digests
+
+
+def _find(entries: Entries, clips: ClipTable, digests: Keys) -> NDArray[np.int64]:
+    parts = np.flatnonzero((digests != b"") & ((clips.start_s != 0) | ~np.isnan(clips.end_s)))
+    keys = digests.copy() if len(parts) else digests
+    for row in parts:
+        keys[row] = entry_key(digests[row], clips.start_s[row], clips.end_s[row])
+    positions = entries.find(keys)
+    missing = np.flatnonzero((positions < 0) & (digests != b""))
+    failures = np.array([failure_key(keys[row], clips.paths.name(row)) for row in missing.tolist()], dtype=KEY)
+    positions[missing] = entries.find(failures)
+    positions[digests == b""] = -1
+    return positions
+
+
+def _to_decode(
+    folder: Path, entries: Entries, clips: ClipTable, positions: NDArray[np.int64], cache_gb: float | None
+) -> NDArray[np.int64]:
+    """Returns the rows of clips that the cache does not know, and of those that it now has room for."""
+    unknown = positions < 0
+    without_samples = np.flatnonzero(~unknown)
+    without_samples = without_samples[entries.starts[positions[without_samples]] < 0]
+    without_samples = without_samples[entries.starts[positions[without_samples]] != FAILED]
+    if len(without_samples):
+        room = allowed_bytes(folder, cache_gb) - used_bytes(folder)
+        fits = 2 * np.cumsum(entries.samples[positions[without_samples]]) <= room
+        unknown[without_samples[fits]] = True
+    return np.flatnonzero(unknown)
+
+
+def _fill(
+    folder: Path,
+    clips: ClipTable,
+    rows: NDArray[np.int64],
+    digests: Keys,
+    workers: int | None,
+    cache_gb: float | None,
+) -> dict[int, str]:
+    """Decodes the clips of `rows`, completes `digests`, and returns what cannot be remembered of failures."""
+    remove_abandoned(folder)
+    room = allowed_bytes(folder, cache_gb) - used_bytes(folder)
+    jobs = _Jobs(clips, rows)
+    reasons: dict[int, str] = {}
+    written: set[bytes] = set()
+    work = functools.partial(decode_clip, Before(folder, secrets.token_hex(8)))
+    decoded: Iterator[Decoded] = each_in_processes(work, jobs, lambda job: job.path, lost_clip, workers)
+    with ShardWriter(folder) as writer:
+        for row, clip in zip(rows.tolist(), track(decoded, "decoding", total=len(rows)), strict=True):
+            digests[row] = clip.digest
+            if not clip.digest:
+                reasons[row] = clip.reason
+                continue
+            writer.add_state(clip.state, clip.digest)
+            key = entry_key(clip.digest, clips.start_s[row], clips.end_s[row])
+            if clip.reason:
+                writer.add_failure(failure_key(key, clips.paths.name(row)), clip.reason)
+                continue
+            jobs.wanted = jobs.wanted and writer.bytes_written + 2 * clip.length <= room
+            if jobs.wanted and clip.samples is not None and key not in written:
+                written.add(key)
+                writer.add(key, clip.samples)
+            elif clip.length and key not in written:
+                writer.add_length(key, clip.length)
+    return reasons
+
+
+class _Jobs(Sequence[Job]):
+    """The work on some clips, each job made when its turn comes; `wanted` says whether there still is room."""
+
+    def __init__(self, clips: ClipTable, rows: NDArray[np.int64]) -> None:
+        self._clips, self._rows = clips, rows
+        self.wanted = True
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Job: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Job]: ...
+
+    def __getitem__(self, place: int | slice) -> Job | list[Job]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(len(self))[place]]
+        row, clips = self._rows[place], self._clips
+        return Job(
+            clips.paths[row],
+            float(clips.start_s[row]),
+            float(clips.end_s[row]),
+            int(clips.sizes[row]),
+            int(clips.modified[row]),
+            bytes(clips.fingerprints[row]),
+            self.wanted,
+        )

@@ -1,0 +1,159 @@
+"""New shards of a cache: each process writes its own, and each appears whole or not at all."""
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+from emoclr.configs.console import say
+from emoclr.configs.files import write_atomically
+from emoclr.corpus.decoded.cache import ENTRIES, ENTRY, FAILED, FILE, MEASURED, SAMPLES, is_whole
+from numpy.typing import NDArray
+
+SHARD_BYTES = 256 << 20
+SHARD_ENTRIES = 1 << 16
+
+
+class ShardWriter:
+    """Appends to shards; one is finished when it is large enough, or when the work ends, be it by an error.
+
+    A kill costs the shard in progress. Its file stays locked as long as its writer lives, so that
+    `remove_abandoned` knows what it may take away.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.bytes_written = 0
+        self._file: IO[bytes] | None = None
+        self._end = 0
+        self._begin()
+
+    def __enter__(self) -> "ShardWriter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if isinstance(error, OSError):
+            self._abandon()
+        else:
+            self._finish()
+
+    def add(self, key: bytes, samples: NDArray[np.int16]) -> None:
+        """Adds a clip's samples."""
+        if self._file is None:
+            self._file = self._open()
+        self._put(key, self._end, len(samples))
+        samples.tofile(self._file)
+        self._end += len(samples)
+        self.bytes_written += samples.nbytes
+        self._finish_if_large()
+
+    def add_length(self, key: bytes, samples: int) -> None:
+        """Adds how many samples a clip has for which there is no room."""
+        self._put(key, MEASURED, samples)
+        self._finish_if_large()
+
+    def add_failure(self, key: bytes, reason: str) -> None:
+        """Adds why a clip cannot be decoded."""
+        self._put(key, FAILED, len(self._reasons))
+        self._reasons.append(reason)
+        self._finish_if_large()
+
+    def add_state(self, state: bytes, digest: bytes) -> None:
+        """Remembers the digest of a file in a state, see `state_key`."""
+        self._files.append((state, digest))
+
+    def _put(self, key: bytes, start: int, samples: int) -> None:
+        self._entries.append((key, start, samples))
+
+    def _finish_if_large(self) -> None:
+        if 2 * self._end >= SHARD_BYTES or len(self._entries) >= SHARD_ENTRIES:
+            self._finish()
+
+    def _begin(self) -> None:
+        self._file = None
+        self._end = 0
+        self._entries: list[tuple[bytes, int, int]] = []
+        self._files: list[tuple[bytes, bytes]] = []
+        self._reasons: list[str] = []
+
+    def _open(self) -> IO[bytes]:
+        while True:
+            path = self._folder / f"{secrets.token_hex(8)}{SAMPLES}"
+            file = path.open("xb")
+            if _lock(file, wait=False) and path.exists():
+                return file
+            file.close()  # someone who tidies up was faster than our lock
+
+    def _finish(self) -> None:
+        if not self._entries and not self._files:
+            return
+        file = self._file = self._file or self._open()
+        file.flush()
+        os.fsync(file.fileno())
+        arrays: dict[str, Any] = {
+            "entries": np.array(self._entries, ENTRY),
+            "files": np.array(self._files, FILE),
+            "reasons": np.frombuffer(json.dumps(self._reasons).encode(), np.uint8),
+        }
+
+        def write(temporary: Path) -> None:
+            with temporary.open("wb") as entries:
+                np.savez(entries, **arrays)
+
+        write_atomically(Path(file.name).with_suffix(ENTRIES), write)
+        file.close()
+        self._begin()
+
+    def _abandon(self) -> None:
+        if self._file is not None:
+            Path(self._file.name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._file.close()
+
+
+@contextlib.contextmanager
+def alone(folder: Path, name: str) -> Iterator[None]:
+    """Keeps others out who would decode the same: they wait, and then find it done.
+
+    A process that dies gives up its place. Should two ever be in, they only do the same twice.
+    """
+    path = folder / f"{name}.lock"
+    with path.open("ab") as file:
+        if not _lock(file, wait=False):
+            say(f"another run is decoding these recordings into {folder}; waiting for it")
+            _lock(file, wait=True)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Removes shards that a killed run left unfinished, and damaged ones."""
+    for path in [*folder.glob(f"*{SAMPLES}"), *folder.glob(f"*{ENTRIES}")]:
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            if is_whole(folder, path.stem) or (path.suffix == SAMPLES and not _lock(file, wait=False)):
+                continue
+            # Its writer may have finished it between the look and the lock.
+            if is_whole(folder, path.stem) or (path.suffix == ENTRIES and path.with_suffix(SAMPLES).exists()):
+                continue
+            for left in [path, path.with_suffix(ENTRIES), *folder.glob(f".{path.stem}.*")]:
+                left.unlink(missing_ok=True)
+
+
+def _lock(file: IO[bytes], wait: bool) -> bool:
+    """Locks an open file until it is closed or its process ends; returns whether it could."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two may do the same work, and open files cannot be removed anyway
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,237 @@
+"""A corpus decoded once: every clip in memory-mapped shards that all later stages read."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from emoclr.configs.console import say
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError
+from emoclr.corpus.clips.clips import Clip as Clip
+from emoclr.corpus.clips.clips import ClipTable
+from emoclr.corpus.clips.memory import release_memory
+from emoclr.corpus.clips.sources import clips_from as clips_from
+from emoclr.corpus.clips.sources import clips_of as clips_of
+from emoclr.corpus.decoded.cache import FAILED, MEASURED, SAMPLES, allowed_bytes, default_cache_dir, gigabytes
+from emoclr.corpus.decoded.cache_filling import Located, locate
+from emoclr.corpus.decoded.clip_decoding import FULL_SCALE, decode_again
+from numpy.typing import NDArray
+
+SHOWN_FAILURES = 5
+OPEN_SHARDS = 256
+"""How many shards a process maps at a time: each takes one of the files that it may have open."""
+
+_FORM = 2
+"""Goes into every fingerprint; another way to decode gets another number."""
+
+_ROWS_AT_ONCE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A clip that could not be decoded, and why."""
+
+    path: Path
+    reason: str
+
+
+class NothingReadable(EmoclrError):
+    """No clip of a corpus can be decoded; `failures` says of each why."""
+
+    def __init__(self, failures: Sequence[Failure]) -> None:
+        first = failures[0]
+        super().__init__(f"none of {len(failures)} clips can be read; the first: {first.path}: {first.reason}")
+        self.failures = failures
+
+
+class Waveforms(Protocol):
+    """Clips that can be heard by number, whole or in part; see `WaveformStore`."""
+
+    @property
+    def samples(self) -> NDArray[np.int64]:
+        """Lengths in samples, int64 `(clips,)`."""
+
+    def __len__(self) -> int: ...
+
+    def waveform(self, clip: int) -> NDArray[np.float32]:
+        """Returns one clip whole, float32 `(samples,)`."""
+
+    def crop(self, clip: int, start_sample: int, n_samples: int) -> NDArray[np.float32]:
+        """Returns `n_samples` of one clip from `start_sample` on, fewer where the clip ends before."""
+
+
+class WaveformStore:
+    """All decodable clips of a corpus, 16 kHz mono, as int16 in the memory-mapped shards of a cache.
+
+    Opens shards when it first reads them, so each worker process maps the same pages of memory. Its state is
+    arrays, not lists of Python strings: reading those in forked workers would copy them page by page. A clip
+    that the cache has no room for, or no longer has, is decoded each time it is read.
+
+    Attributes:
+        fingerprint: hex digest of the clips it holds: the content of their recordings, starts and ends.
+        samples: int64 `(clips,)`, lengths in samples.
+        speakers: int64 `(clips,)`, positions in `speaker_names`, -1 where the speaker is unknown.
+        speaker_names: the speakers, sorted.
+        source_rows: int64 `(clips,)`, each clip's position in the list asked for; failed clips are absent.
+        failures: the clips that could not be decoded.
+        uncached: how many clips are decoded each time they are read.
+    """
+
+    def __init__(self, folder: Path, clips: ClipTable, located: Located) -> None:
+        """Opens those of `clips` that `located` found in the cache in `folder`."""
+        entries, positions = located.entries, located.positions
+        starts = np.full(len(clips), FAILED)
+        starts[positions >= 0] = entries.starts[positions[positions >= 0]]
+        self.source_rows: NDArray[np.int64] = np.flatnonzero(starts >= MEASURED)
+        rows, of_rows = self.source_rows, positions[self.source_rows]
+        self.failures: list[Failure] = [
+            Failure(clips.paths[row], located.reason(row)) for row in np.flatnonzero(starts < MEASURED).tolist()
+        ]
+        self.samples: NDArray[np.int64] = entries.samples[of_rows]
+        self.speakers: NDArray[np.int64]
+        self.speaker_names: list[str]
+        self.speakers, self.speaker_names = clips.speakers_of(rows)
+        self._folder = folder
+        self._shards = entries.shards
+        self._shard = entries.shard[of_rows]
+        self._starts = starts[rows]
+        self._paths = clips.paths
+        self._start_s, self._end_s = clips.start_s, clips.end_s
+        self._digests = located.digests
+        self.uncached = int((self._starts < 0).sum())
+        self.fingerprint = _fingerprint(located.digests, clips, rows)
+        self._forget_files()
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("_maps", "_latest")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget_files()
+
+    @property
+    def durations_s(self) -> NDArray[np.float64]:
+        """Lengths in seconds, float64 `(clips,)`."""
+        return self.samples / SAMPLE_RATE
+
+    @property
+    def digests(self) -> NDArray[np.bytes_]:
+        """What recordings hold, `(clips,)`: equal where two files have the same content."""
+        found: NDArray[np.bytes_] = self._digests[self.source_rows]
+        return found
+
+    def waveform(self, clip: int) -> NDArray[np.float32]:
+        """Returns one clip whole, float32 `(samples,)` in [-1, 1]; see `crop`."""
+        return self.crop(clip, 0, int(self.samples[clip]))
+
+    def crop(self, clip: int, start_sample: int, n_samples: int) -> NDArray[np.float32]:
+        """Returns `n_samples` of one clip from `start_sample` on, fewer where the clip ends before.
+
+        Raises:
+            AudioError: the clip is not in the cache, and its recording is gone or no longer what it was.
+        """
+        clip = range(len(self))[clip]
+        first = max(0, start_sample)
+        last = max(first, min(int(self.samples[clip]), start_sample + n_samples))
+        start = int(self._starts[clip])
+        shard = self._map(int(self._shard[clip])) if start >= 0 else None
+        found = self._decoded(clip)[first:last] if shard is None else shard[start + first : start + last]
+        return found.astype(np.float32) / np.float32(FULL_SCALE)
+
+    def path(self, clip: int) -> Path:
+        """Returns the recording that a clip comes from."""
+        return self._paths[int(self.source_rows[clip])]
+
+    def _forget_files(self) -> None:
+        self._maps: OrderedDict[int, NDArray[np.int16]] = OrderedDict()
+        self._latest: tuple[int, NDArray[np.int16]] | None = None
+
+    def _map(self, number: int) -> NDArray[np.int16] | None:
+        """Returns the samples of a shard, None where it was removed."""
+        if number not in self._maps:
+            try:
+                path = self._folder / f"{self._shards[number]}{SAMPLES}"
+                self._maps[number] = np.memmap(path, dtype=np.int16, mode="r")
+            except FileNotFoundError:
+                return None
+            if len(self._maps) > OPEN_SHARDS:
+                self._maps.popitem(last=False)
+        self._maps.move_to_end(number)
+        return self._maps[number]
+
+    def _decoded(self, clip: int) -> NDArray[np.int16]:
+        """Returns a clip decoded anew, or as just decoded for another of its views."""
+        if self._latest is None or self._latest[0] != clip:
+            row = int(self.source_rows[clip])
+            path = self._paths[row]
+            samples = decode_again(path, float(self._start_s[row]), float(self._end_s[row]), bytes(self._digests[row]))
+            if len(samples) != self.samples[clip]:
+                raise AudioError(path, f"decodes to {len(samples)} samples, where it had {self.samples[clip]}")
+            self._latest = clip, samples
+        return self._latest[1]
+
+
+def open_waveforms(
+    clips: ClipTable | Sequence[Clip],
+    cache_dir: Path | None = None,
+    workers: int | None = None,
+    cache_gb: float | None = None,
+) -> WaveformStore:
+    """Returns the clips decoded: from the cache where that was done before, else decoded now, in parallel.
+
+    The cache goes by the content of recordings, whatever their names, and all lists of clips share it. A run may
+    be killed and the next goes on where it was; several may fill it at once. What it has no room for is decoded
+    each time it is read.
+
+    Args:
+        clips: what to decode; what cannot be is set aside in `.failures`.
+        cache_dir: where decoded audio is kept; None for `$EMOCLR_CACHE`, or `~/.cache/emoclr` without it.
+        workers: processes that decode; None for one a core, 1 for this one.
+        cache_gb: how much may be kept there; None for `$EMOCLR_CACHE_GB`, or half of the free space without it.
+
+    Raises:
+        NothingReadable: no clip can be decoded.
+        EmoclrError: there are no clips, or the cache cannot be written.
+    """
+    if not len(clips):
+        raise EmoclrError("there are no clips to decode")
+    table = clips if isinstance(clips, ClipTable) else ClipTable.of(clips)
+    folder = Path(cache_dir or default_cache_dir()).absolute()
+    try:
+        store = WaveformStore(folder, table, locate(folder, table, workers, cache_gb))
+        release_memory()
+    except OSError as error:
+        raise EmoclrError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    if store.failures:
+        if not len(store):
+            raise NothingReadable(store.failures)
+        say(f"{len(store.failures)} of {len(table)} clips set aside:")
+        for failure in store.failures[:SHOWN_FAILURES]:
+            say(f"  {failure.path}: {failure.reason}")
+        if len(store.failures) > SHOWN_FAILURES:
+            say(f"  ... and {len(store.failures) - SHOWN_FAILURES} more")
+    if store.uncached:
+        say(
+            f"warning: decoded, this corpus takes {gigabytes(2 * int(store.samples.sum()))}; the cache {folder} "
+            f"may hold {gigabytes(allowed_bytes(folder, cache_gb))}, other corpora included. {store.uncached} of "
+            f"{len(store)} clips will be decoded each time they are heard, which is slow: raise cache_gb (or "
+            "EMOCLR_CACHE_GB), or make room with `corpus cache --clear`"
+        )
+    return store
+
+
+def _fingerprint(digests: NDArray[np.bytes_], clips: ClipTable, rows: NDArray[np.int64]) -> str:
+    """Returns a digest of what clips are, wherever they lie and whatever they are called."""
+    digest = hashlib.blake2b(f"{_FORM} {SAMPLE_RATE}".encode(), digest_size=16)
+    for first in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[first : first + _ROWS_AT_ONCE]
+        for values in (digests[some], clips.start_s[some], np.nan_to_num(clips.end_s[some], nan=-1.0)):
+            digest.update(values.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The demo corpus: synthetic voices whose labels are true by construction."""

@@ -1,0 +1,1 @@
+"""The index of a corpus: which recordings lie in folders, what each holds, and statistics of them."""

@@ -1,0 +1,87 @@
+"""One recording to its row of the index: how long it is, how loud, or why it cannot be read."""
+
+import contextlib
+import hashlib
+import math
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, inspect_audio, waveform_blocks
+from emoclr.corpus.index.index import Row
+
+_FINGERPRINT_BYTES = 16
+_HALF_A_STEP = 2.0**-16
+
+
+def measure_recording(name: bytes) -> Row:
+    """Returns the row of a file after decoding all of it, in bounded memory: a good header does not make a good file.
+
+    Size and time are those from before it is read, so that a file that changes meanwhile is read again by the next
+    scan; they are None where its bytes could not be read, which has the next scan try again.
+    """
+    path = Path(os.fsdecode(name))
+    row = Row(name, None, None, None, None, None, None, None, None, "ok", "")
+    with contextlib.suppress(OSError):  # opening it as audio says what is wrong
+        status = path.stat()
+        # A pipe might never end.
+        fingerprint = fingerprint_of(path) if stat.S_ISREG(status.st_mode) else None
+        row = row._replace(size=status.st_size, modified=status.st_mtime_ns, fingerprint=fingerprint)
+    try:
+        info = inspect_audio(path)
+        duration_s, rms_db, peak_db = _levels(path)
+    except AudioError as error:
+        return _set_aside(row, error.reason)
+    return row._replace(
+        duration_s=duration_s,
+        sample_rate=info.sample_rate,
+        channels=info.channels,
+        rms_db=rms_db,
+        peak_db=peak_db,
+    )
+
+
+def lost_recording(name: bytes, reason: str) -> Row:
+    """Returns the row of a file that cannot be read without harm."""
+    row = Row(name, None, None, None, None, None, None, None, None, "ok", "")
+    with contextlib.suppress(OSError):
+        status = Path(os.fsdecode(name)).stat()
+        row = row._replace(size=status.st_size, modified=status.st_mtime_ns)
+    return _set_aside(row, reason)
+
+
+def fingerprint_of(path: Path) -> str:
+    """Returns BLAKE2b of a file's bytes, as 32 hexadecimal digits.
+
+    Raises:
+        OSError: they cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_FINGERPRINT_BYTES)).hexdigest()
+
+
+def _set_aside(row: Row, reason: str) -> Row:
+    readable = reason.encode("utf-8", "backslashreplace").decode()
+    return row._replace(status="set aside", reason=readable)
+
+
+def _levels(path: Path) -> tuple[float, float, float]:
+    """Returns duration (s), RMS and peak (dBFS) of a recording as the project hears it.
+
+    Decoders of lossy formats make of silence what is not quite 0, so that silence is what is 0 in 16 bits.
+    """
+    samples, energy, peak = 0, 0.0, 0.0
+    for block in waveform_blocks(path):
+        if block.size:
+            samples += len(block)
+            energy += float(np.square(block, dtype=np.float64).sum())
+            peak = max(peak, float(np.abs(block).max()))
+    duration_s = round(samples / SAMPLE_RATE, 4)
+    if peak < _HALF_A_STEP:
+        return duration_s, -math.inf, -math.inf
+    return duration_s, _decibels(math.sqrt(energy / samples)), _decibels(peak)
+
+
+def _decibels(amplitude: float) -> float:
+    return round(20 * math.log10(amplitude), 2)

@@ -1,0 +1,174 @@
+"""What is known of the recordings in some folders, as an index: only what is new or changed is read."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+from emoclr.configs.console import say, track
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.messages import count_of, readable
+from emoclr.corpus.index.audio_files import Walk, list_audio
+from emoclr.corpus.index.audio_files import find_audio as find_audio
+from emoclr.corpus.index.index import Row, is_index, read_index_table, table_of, write_index
+from emoclr.corpus.index.journal import Journal
+from emoclr.corpus.index.recording import lost_recording, measure_recording
+from emoclr.corpus.parallel.engines import Engine, LocalEngine
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ROWS_AT_ONCE = 1 << 12
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How many recordings differ between an index and the one before it."""
+
+    new: int
+    changed: int
+    gone: int
+    as_before: int
+
+
+def scan(folders: Sequence[Path], out: Path, engine: Engine | None = None) -> list[str]:
+    """Writes the index of the recordings below some folders, and returns lines that sum it up.
+
+    Only what is new, or of another size or time of change than the index says, is read. What has been read is kept
+    beside the index while the scan lasts, so that one which is killed goes on where it was.
+
+    Args:
+        folders: folders, or files whatever their endings.
+        out: the index, `.parquet` or `.csv`.
+        engine: where the recordings are read; None for this machine.
+
+    Raises:
+        ConfigError: a folder does not exist, or `out` has another ending, or is something else than an index.
+        EmoclrError: `out` cannot be written.
+    """
+    import pyarrow as pa
+
+    out = Path(out)
+    before = _index_before(out)
+    walk = Walk()
+    files = list_audio(folders, walk)
+    with Journal(out) as journal:
+        read_before = journal.read()
+        if len(read_before):
+            say(f"going on with a scan that did not end, after {count_of(len(read_before), 'recording')}")
+        table = read_recordings(files, pa.concat_tables([read_before, before]), journal.append, engine)
+        write_index(out, table)
+    lines = summary_of(table)
+    if len(before):
+        changes = changes_between(before, table)
+        lines.append(
+            f"{changes.new:,} new, {changes.changed:,} changed, {changes.gone:,} gone, {changes.as_before:,} as before"
+        )
+    return lines + walk.passed_by()
+
+
+def read_recordings(
+    files: "pa.Table",
+    known: "pa.Table",
+    keep: Callable[[Row], None] | None = None,
+    engine: Engine | None = None,
+) -> "pa.Table":
+    """Returns the rows of `files`, sorted by path: from `known` where size and time agree, else from the files.
+
+    Args:
+        files: as `list_audio` returns them.
+        known: rows of an index; of several rows of one file the first counts.
+        keep: called with each row that was read.
+        engine: where the recordings are read; None for this machine.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = known.take(pc.index_in(files["path"], value_set=known["path"].combine_chunks()))
+    same = pc.and_(pc.equal(known["size"], files["size"]), pc.equal(known["modified"], files["modified"]))
+    same = pc.fill_null(same, False)
+    names = _Names(files.filter(pc.invert(same))["path"].combine_chunks())
+    tables, rows = [known.filter(same)], list[Row]()
+    results = (engine or LocalEngine()).run(measure_recording, names, _path_of, lost_recording)
+    for row in track(results, "scanning", total=len(names)):
+        rows.append(row)
+        if keep is not None:
+            keep(row)
+        if len(rows) == _ROWS_AT_ONCE:
+            tables.append(table_of(rows))
+            rows.clear()
+    return pa.concat_tables([*tables, table_of(rows)]).sort_by("path")
+
+
+def changes_between(before: "pa.Table", after: "pa.Table") -> Changes:
+    """Returns what two indexes differ in, by paths, sizes and times of change."""
+    import pyarrow.compute as pc
+
+    place = pc.index_in(after["path"], value_set=before["path"].combine_chunks())
+    stayed, earlier = after.filter(pc.is_valid(place)), before.take(place.drop_null())
+    as_before = len(stayed)
+    if len(stayed):
+        equal = [
+            pc.equal(pc.fill_null(stayed[column], -1), pc.fill_null(earlier[column], -1))
+            for column in ("size", "modified")
+        ]
+        as_before = pc.sum(pc.and_(*equal)).as_py()
+    return Changes(len(after) - len(stayed), len(stayed) - as_before, len(before) - len(stayed), as_before)
+
+
+def summary_of(table: "pa.Table") -> list[str]:
+    """Returns lines that say how much is readable, and how many files were set aside for which reason."""
+    import pyarrow.compute as pc
+
+    good = pc.equal(table["status"], "ok")
+    aside = table.filter(pc.invert(good))
+    hours = (pc.sum(table["duration_s"]).as_py() or 0.0) / 3600
+    lines = [f"{count_of(len(table) - len(aside), 'recording')}, {hours:,.2f} h; {len(aside):,} set aside"]
+    if not len(table):
+        lines.append("  no file ends as recordings do, such as .wav; one that is named is read whatever its ending")
+    for reason, count in reasons_of(aside):
+        example = readable(os.fsdecode(aside["path"][pc.index(aside["reason"], reason).as_py()].as_py()))
+        lines.append(f"  {count:,} × {reason} (such as {example})")
+    return lines
+
+
+def reasons_of(aside: "pa.Table") -> list[tuple[str, int]]:
+    """Returns why recordings were set aside, and how many, the most frequent first."""
+    counts = aside["reason"].value_counts().to_pylist()
+    return sorted(((found["values"], found["counts"]) for found in counts), key=lambda found: -found[1])
+
+
+class _Names(Sequence[bytes]):
+    """Names in an Arrow array, which become Python's one at a time."""
+
+    def __init__(self, names: "pa.Array") -> None:
+        self._names = names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, place: int) -> bytes: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[bytes]: ...
+    def __getitem__(self, place: int | slice) -> bytes | list[bytes]:
+        if isinstance(place, slice):
+            names: list[bytes] = self._names[place].to_pylist()
+            return names
+        name: bytes = self._names[place].as_py()
+        return name
+
+
+def _path_of(name: bytes) -> Path:
+    return Path(os.fsdecode(name))
+
+
+def _index_before(out: Path) -> "pa.Table":
+    if out.suffix.lower() not in (".parquet", ".csv"):
+        raise ConfigError(f"--out {out}: an index ends in .parquet or .csv")
+    if not out.exists():
+        return table_of([])
+    if not is_index(out):
+        raise ConfigError(f"--out {out}: is there, and no index of `corpus scan`; give another name, or remove it")
+    return read_index_table(out)

@@ -1,0 +1,176 @@
+"""A corpus in one picture: durations, levels, rates, and where there are labels those too."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from emoclr.configs.files import write_atomically
+from emoclr.corpus.index.stats import HEARD_SHARE, Labels, Overview
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+
+_PANEL_IN = (4.2, 3.2)
+_DPI = 150
+_BINS = 60
+_LOWEST_DB = -90.0
+_SHOWN = 10
+_FEWEST_BARS = 5
+_TICKS_S = (0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 300, 3600)
+_FINE_TICKS_S = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 60, 120, 300, 600, 1800, 3600)
+_ACCENT, _SOFT, _TEXT, _MUTED, _GRID = "#1f6f8b", "#a9cfdc", "#1c2127", "#5c6670", "#e3e7eb"
+_STYLE: Any = {
+    "font.size": 9,
+    "text.color": _TEXT,
+    "axes.edgecolor": _GRID,
+    "axes.labelcolor": _MUTED,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": _GRID,
+    "xtick.color": _MUTED,
+    "ytick.color": _MUTED,
+    "legend.frameon": False,
+}
+
+_Draw = Callable[["Axes"], None]
+
+
+def draw_overview(overview: Overview, path: Path) -> None:
+    """Writes the picture as PNG, atomically.
+
+    Raises:
+        EmoclrError: it cannot be written.
+    """
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    panels = _panels(overview)
+    columns = 2 if len(panels) <= 4 else 3
+    rows = -(-len(panels) // columns)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(columns * _PANEL_IN[0], rows * _PANEL_IN[1]), layout="constrained")
+        FigureCanvasAgg(figure)
+        hours = overview.durations_s.sum() / 3600
+        # Letters in a name that no font has, or that are no text, must not keep the picture from being drawn.
+        name = overview.source.name.encode("ascii", "replace").decode()
+        figure.suptitle(f"{name}: {len(overview.durations_s):,} clips, {hours:,.2f} h", x=0.01, ha="left", fontsize=12)
+        for place, draw in enumerate(panels, start=1):
+            draw(figure.add_subplot(rows, columns, place))
+        write_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=_DPI))
+
+
+def _panels(overview: Overview) -> list[_Draw]:
+    rates = Counter({f"{rate / 1000:g} kHz": count for rate, count in overview.rates.items()})
+    panels: list[_Draw] = [
+        lambda axes: _draw_durations(axes, overview.durations_s),
+        lambda axes: _draw_levels(axes, overview),
+        lambda axes: _draw_counts(axes, "Sample rates, recordings", rates),
+    ]
+    labels = overview.labels
+    if labels is None:
+        return [*panels, lambda axes: _draw_counts(axes, "Endings, recordings", overview.formats)]
+    panels.append(lambda axes: _draw_emotions(axes, labels))
+    panels.append(lambda axes: _draw_emotions_a_clip(axes, labels))
+    people = labels.clips_per_speaker
+    if people is not None:
+        panels.append(lambda axes: _draw_speakers(axes, people))
+    return panels
+
+
+def _draw_durations(axes: "Axes", durations_s: NDArray[np.float64]) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    axes.set_title("Durations, clips")
+    axes.set_xlabel("s")
+    seconds = durations_s[durations_s > 0]
+    if len(seconds):
+        low, high = seconds.min() * 0.95, seconds.max() * 1.05
+        _count_along(axes.yaxis)
+        axes.hist(seconds, np.geomspace(low, high, _BINS).tolist(), color=_ACCENT)
+        axes.set_xscale("log")
+        # A decade or less has no round power of ten inside, which are the only ticks that a log scale names.
+        ticks = _FINE_TICKS_S if high < 10 * low else _TICKS_S
+        wanted = [tick for tick in ticks if low <= tick <= high]
+        if len(wanted) > 1:
+            axes.set_xticks(wanted)
+            axes.minorticks_off()
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
+
+
+def _draw_levels(axes: "Axes", overview: Overview) -> None:
+    axes.set_title("Levels, recordings")
+    axes.set_xlabel("dBFS")
+    rms, peak = (np.maximum(values, _LOWEST_DB) for values in (overview.rms_db, overview.peak_db))
+    lowest = min(_floor(rms), _floor(peak))
+    bins = np.linspace(lowest, 0.0, _BINS).tolist()
+    axes.hist(peak, bins, color=_SOFT, label="peak")
+    axes.hist(rms, bins, color=_ACCENT, label="RMS", alpha=0.85)
+    axes.set_xlim(lowest, 0.5)
+    _count_along(axes.yaxis)
+    axes.legend(loc="upper left")
+    silent = int(np.isneginf(overview.peak_db).sum())
+    if silent:
+        axes.set_xlabel(f"dBFS ({silent:,} of digital silence at the left edge)")
+
+
+def _floor(values: NDArray[np.float64]) -> float:
+    return float(np.floor(values.min() / 10) * 10) if len(values) else -60.0
+
+
+def _draw_counts(axes: "Axes", title: str, counts: Counter[str]) -> None:
+    shown = counts.most_common(_SHOWN)
+    rest = counts.total() - sum(count for _, count in shown)
+    _draw_bars(axes, title, [*shown, *([("others", rest)] if rest else [])])
+
+
+def _draw_emotions(axes: "Axes", labels: Labels) -> None:
+    order = np.argsort(-labels.heard, kind="stable")
+    bars = [(labels.emotions[place], int(labels.heard[place])) for place in order]
+    _draw_bars(axes, f"Emotions, clips with a share from {HEARD_SHARE:g} on", bars)
+
+
+def _draw_bars(axes: "Axes", title: str, bars: list[tuple[str, int]]) -> None:
+    axes.set_title(title)
+    places = np.arange(len(bars))
+    axes.barh(places, [count for _, count in bars], height=0.7, color=_ACCENT)
+    # Many names are small; beyond this they could not be read at all.
+    axes.set_yticks(places, [name for name, _ in bars], fontsize=9 if len(bars) <= 12 else 5)
+    axes.tick_params(axis="y", length=0, labelcolor=_TEXT)
+    axes.grid(visible=False, axis="y")
+    axes.set_ylim(max(len(bars), _FEWEST_BARS) - 0.5, -0.5)
+    _count_along(axes.xaxis)
+
+
+def _draw_emotions_a_clip(axes: "Axes", labels: Labels) -> None:
+    counts = np.bincount((labels.targets >= HEARD_SHARE).sum(axis=1).astype(np.int64))
+    axes.set_title("Emotions a clip, clips")
+    axes.bar(np.arange(len(counts)), counts, width=0.7, color=_ACCENT)
+    axes.set_xticks(np.arange(len(counts)))
+    _count_along(axes.yaxis)
+    axes.grid(visible=False, axis="x")
+
+
+def _draw_speakers(axes: "Axes", clips_per_speaker: NDArray[np.int64]) -> None:
+    axes.set_title(f"Clips of each of {len(clips_per_speaker):,} speakers")
+    axes.set_xlabel("speakers, most clips first")
+    axes.fill_between(
+        np.arange(len(clips_per_speaker)), np.sort(clips_per_speaker)[::-1], color=_ACCENT, step="mid", linewidth=0
+    )
+    axes.set_ylim(bottom=0)
+    _count_along(axes.yaxis)
+
+
+def _count_along(axis: "Axis") -> None:
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+    axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
+    axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

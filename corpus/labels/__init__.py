@@ -1,0 +1,1 @@
+"""labels.csv and what follows from it: clips with emotions, speakers, splits, folds and leaks."""

@@ -1,0 +1,151 @@
+"""Which clips are fitted to and which are scored, and which emotions can be learned at all."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.labels.labels import SPLITS, LabelTable
+from emoclr.corpus.labels.leaks import refuse_repeats
+from emoclr.corpus.labels.splits import speaker_codes, speaker_folds, split_rows
+from emoclr.evaluate.linear_probe import Fold, Rows, untrainable_emotions
+
+DEFAULT_FOLDS = 5
+INNER_FOLDS = 3
+
+
+@dataclass(frozen=True)
+class Division:
+    """The folds of a table, speakers apart.
+
+    Attributes:
+        folds: (rows to fit, rows to score); one where the labels bring their split.
+        inner: for each fold, the folds of its rows to fit (positions among them) that choose regularisation and
+            thresholds.
+        given: whether it is the labels' own split.
+    """
+
+    folds: list[Fold]
+    inner: list[list[Fold]]
+    given: bool
+
+    @property
+    def scored(self) -> Rows:
+        """Positions of all scored clips, in the order in which folds score them."""
+        return np.concatenate([test for _, test in self.folds])
+
+    @property
+    def fitted(self) -> Rows:
+        """Positions of all clips that some fold fits to."""
+        return np.unique(np.concatenate([train for train, _ in self.folds]))
+
+
+def learnable(
+    table: LabelTable,
+    rows: Rows,
+    n_folds: int | None,
+    positive_share: float,
+    seed: int,
+    *,
+    validated: bool = False,
+) -> tuple[LabelTable, Rows, Division, dict[str, str]]:
+    """Returns the table of the emotions that a head can be trained for, its rows, and how they are divided.
+
+    Args:
+        table: labels of the clips that could be decoded.
+        rows: (clips,) their positions among the embeddings.
+        n_folds: None for the labels' own split where they have one, else for five folds.
+        positive_share: the share from which an emotion is there.
+        seed: of the folds.
+        validated: whether validation speakers are taken out of the clips to fit, as `three_parts` does.
+
+    Returns:
+        The table without the emotions that some fold cannot learn (and, where each clip has one label, without
+        their clips), the rows that are left of `rows`, their division, and for each emotion left out the reason.
+
+    Raises:
+        EmoclrError: no clips to fit to, none to score, or no emotion can be learned.
+    """
+    left_out: dict[str, str] = {}
+    while True:
+        division = divide(table, n_folds, seed)
+        reasons: dict[int, str] = {}
+        for fold, (train, _) in enumerate(division.folds):
+            fitted = three_parts(table, division, fold)[0] if validated else train
+            reasons = untrainable_emotions(table.targets[fitted], positive_share) | reasons
+        if not reasons:
+            return table, rows, division, left_out
+        left_out |= {table.emotions[emotion]: reason for emotion, reason in reasons.items()}
+        if len(reasons) == len(table.emotions):
+            told = "; ".join(f"{emotion}: {reason}" for emotion, reason in left_out.items())
+            raise EmoclrError(f"{table.source}: no emotion can be learned from its training clips ({told})")
+        single = table.single_label
+        table = without_emotions(table, sorted(reasons))
+        if single:
+            known = np.flatnonzero(table.targets.sum(1) > 0)
+            table, rows = table.select(known), rows[known]
+
+
+def divide(table: LabelTable, n_folds: int | None, seed: int) -> Division:
+    """Returns a table's division; see `learnable`."""
+    given = n_folds is None and table.splits is not None
+    if given:
+        train, _, test = split_rows(table)
+        for name, found in (("train", train), ("test", test)):
+            if not len(found):
+                raise EmoclrError(
+                    f"{table.source}: its split column leaves no readable {name} clips; "
+                    "folds=5 divides all clips by speaker instead"
+                )
+        folds = [(train, test)]
+    else:
+        speakers = len(np.unique(speaker_codes(table)))
+        folds = speaker_folds(table, n_folds or max(2, min(DEFAULT_FOLDS, speakers)), seed)
+    return Division(folds, [inner_folds(table, train, seed) for train, _ in folds], given)
+
+
+def inner_folds(table: LabelTable, rows: Rows, seed: int) -> list[Fold]:
+    """Returns folds of some clips, as positions among `rows`, that choose what is chosen inside the clips fitted to."""
+    speakers = len(np.unique(speaker_codes(table)[rows]))
+    return speaker_folds(table.select(rows), max(2, min(INNER_FOLDS, speakers)), seed)
+
+
+def three_parts(table: LabelTable, division: Division, fold: int) -> tuple[Rows, Rows, Rows]:
+    """Returns train, validation and test rows of a fold, speakers apart.
+
+    Validation is the labels' own where the split is theirs and names some; otherwise speakers taken out of train.
+    """
+    train, test = division.folds[fold]
+    if division.given:
+        validation = table.rows_of("validation")
+        if len(validation):
+            return train, validation, test
+    fit, held = division.inner[fold][0]
+    return train[fit], train[held], test
+
+
+def refuse_repeated_sound(
+    table: LabelTable, division: Division, digests: npt.NDArray[np.bytes_], *, validated: bool = False
+) -> None:
+    """Raises an error where the same sound is fitted to and scored, under whatever names.
+
+    Args:
+        table: labels of the clips.
+        division: of its rows.
+        digests: (clips,) of the content of their recordings, as `WaveformStore.digests`.
+        validated: whether validation clips are taken out of those to fit, as `three_parts` does.
+
+    Raises:
+        LabelsError: names two clips.
+    """
+    for fold, (train, test) in enumerate(division.folds):
+        parts = {"train": train, "test": test}
+        if validated:
+            parts = dict(zip(SPLITS, three_parts(table, division, fold), strict=True))
+        refuse_repeats(table, digests, parts)
+
+
+def without_emotions(table: LabelTable, columns: list[int]) -> LabelTable:
+    """Returns a table without some of its emotions."""
+    kept = [column for column in range(len(table.emotions)) if column not in columns]
+    return replace(table, emotions=[table.emotions[column] for column in kept], targets=table.targets[:, kept])

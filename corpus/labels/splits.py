@@ -1,0 +1,134 @@
+"""Folds and splits that no speaker crosses."""
+
+import numpy as np
+from emoclr.corpus.labels.labels import LabelsError, LabelTable
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+
+_SIZE_WEIGHT = 4.0
+"""How much a fold's size weighs beside its emotions; lower, a fold with all of some emotion grows far too large."""
+
+_PARTNERS_TRIED = 256
+_LEAST_GAIN = 1e-9
+
+
+def speaker_folds(table: LabelTable, n_folds: int, seed: int = 0) -> list[tuple[Rows, Rows]]:
+    """Returns (train rows, test rows) of each fold; every row is tested once, each speaker in one fold only.
+
+    Balanced over all emotions at once and over the number of clips, as far as whole speakers allow: they are
+    dealt to the folds, then moved and exchanged while that lessens `_imbalance`. Where speakers are not known, the
+    parts of one recording stay together.
+
+    Nothing maintained does this: scikit-learn's `StratifiedGroupKFold` takes one class a clip, and the multilabel
+    stratifiers (`iterative-stratification`, `scikit-multilearn`) know no groups.
+
+    Raises:
+        LabelsError: there are fewer speakers (or recordings) than folds.
+    """
+    groups = speaker_codes(table)
+    known = int(groups.max()) + 1 if len(table) else 0
+    if n_folds < 2 or known < n_folds:
+        what = "recordings" if table.speakers is None else "speakers"
+        raise LabelsError(table.source, f"has {known} {what}, which do not make {n_folds} folds (2 or more)")
+    contents = _contents(table, groups, known)
+    rng = np.random.default_rng(seed)
+    fold_of = _deal(contents, n_folds, rng)
+    _improve(fold_of, contents, n_folds, rng)
+    fold_of = fold_of[groups]  # (clips,)
+    return [(np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(n_folds)]
+
+
+def split_rows(table: LabelTable, seed: int = 0) -> tuple[Rows, Rows, Rows]:
+    """Returns the rows of train, validation and test.
+
+    From the split column, where any of the three may be empty; without one, about 60, 20 and 20 % of the
+    clips, by speaker, drawn from `seed`.
+
+    Raises:
+        LabelsError: there is no split column, and fewer than three speakers.
+    """
+    if table.splits is not None:
+        return table.rows_of("train"), table.rows_of("validation"), table.rows_of("test")
+    known = len(set(speaker_codes(table).tolist()))
+    folds = [test for _, test in speaker_folds(table, max(3, min(5, known)), seed)]
+    return np.sort(np.concatenate(folds[2:])), folds[1], folds[0]
+
+
+def speaker_codes(table: LabelTable) -> Rows:
+    """Returns each row's speaker as a number, int64 `(clips,)`; its recording where there are no speakers."""
+    names = table.speakers if table.speakers is not None else [str(path) for path in table.paths]
+    return np.unique(np.array(names, dtype=np.str_), return_inverse=True)[1].astype(np.int64).reshape(-1)
+
+
+def _contents(table: LabelTable, groups: Rows, known: int) -> NDArray[np.float64]:
+    """Returns what each speaker adds to a fold, `(speakers, 1 + emotions)`.
+
+    The number of clips, as parts of the corpus; then how much more of each emotion the clips hold than as many of the
+    whole corpus do, over the root of the emotion's share.
+    """
+    columns = [np.bincount(groups, minlength=known) / len(table)]
+    for target in table.targets.astype(np.float64).T:
+        share = target.mean()
+        if share > 0:
+            part = np.bincount(groups, target, known) / len(table)
+            columns.append((part - share * columns[0]) / np.sqrt(share))
+    return np.stack(columns, axis=1)
+
+
+def _imbalance(sums: NDArray[np.float64], n_folds: int) -> NDArray[np.float64]:
+    """Returns how far folds are from the corpus, `(...)`, from the sums of their contents `(..., 1 + emotions)`.
+
+    For each emotion the squared relative deviation of its share, times its share in the corpus (Pearson's chi-square
+    a clip), and the squared relative deviation of the size. Infinite for a fold without clips.
+    """
+    size = sums[..., 0]
+    filled = size > _LEAST_GAIN
+    deviations = sums[..., 1:] / np.where(filled, size, 1.0)[..., None]
+    off: NDArray[np.float64] = np.sum(deviations**2, axis=-1) + _SIZE_WEIGHT * (n_folds * size - 1) ** 2
+    return np.where(filled, off, np.inf)
+
+
+def _deal(contents: NDArray[np.float64], n_folds: int, rng: np.random.Generator) -> Rows:
+    """Returns a fold for each speaker, `(speakers,)`: the largest first, one in each fold, then where it helps most."""
+    shuffled = rng.permutation(len(contents))  # decides between speakers of one size
+    largest_first = shuffled[np.argsort(-contents[shuffled, 0], kind="stable")]
+    fold_of = np.empty(len(contents), dtype=np.int64)
+    fold_of[largest_first[:n_folds]] = rng.permutation(n_folds)
+    sums = np.zeros((n_folds, contents.shape[1]))
+    sums[fold_of[largest_first[:n_folds]]] = contents[largest_first[:n_folds]]
+    for speaker in largest_first[n_folds:]:
+        added = _imbalance(sums + contents[speaker], n_folds) - _imbalance(sums, n_folds)
+        fold_of[speaker] = np.argmin(added)
+        sums[fold_of[speaker]] += contents[speaker]
+    return fold_of
+
+
+def _improve(fold_of: Rows, contents: NDArray[np.float64], n_folds: int, rng: np.random.Generator) -> None:
+    """Moves and exchanges speakers in `fold_of` until nothing that is tried lessens the imbalance.
+
+    Every exchange with some other speakers is tried, and every move, which is an exchange for nobody.
+    """
+    sums = np.stack([contents[fold_of == fold].sum(axis=0) for fold in range(n_folds)])
+    nobody = np.zeros_like(sums)
+    window = np.arange(1, min(_PARTNERS_TRIED + 1, len(contents)))
+    improved = True
+    while improved:
+        improved = False
+        order = rng.permutation(len(contents))
+        for turn, speaker in enumerate(order):
+            own = fold_of[speaker]
+            partners = order[(turn + window) % len(order)]
+            folds = np.concatenate([fold_of[partners], np.arange(n_folds)])
+            given = contents[speaker] - np.concatenate([contents[partners], nobody])  # (partners + folds, 1 + emotions)
+            before = _imbalance(sums, n_folds)
+            after = _imbalance(sums[own] - given, n_folds) + _imbalance(sums[folds] + given, n_folds)
+            gains = np.where(folds == own, 0.0, before[own] + before[folds] - after)
+            best = int(np.argmax(gains))
+            if gains[best] > _LEAST_GAIN:
+                improved = True
+                sums[own] -= given[best]
+                sums[folds[best]] += given[best]
+                fold_of[speaker] = folds[best]
+                if best < len(partners):
+                    fold_of[partners[best]] = own

@@ -1,0 +1,1 @@
+"""Recipes for corpora of acted and elicited emotions, one module a corpus."""

@@ -1,0 +1,9 @@
+from .linear_probe import LinearProbe as LinearProbe
+from .metrics.multilabel import bootstrap_intervals as bootstrap_intervals
+from .metrics.multilabel import emotion_metrics as emotion_metrics
+from .metrics.multilabel import tune_thresholds as tune_thresholds
+from .report.report import Report as Report
+from .report.report import write_report as write_report
+from .scores import Prediction as Prediction
+from .scores import Truth as Truth
+from .scores import score_all as score_all

@@ -1,0 +1,1 @@
+"""Figures of reports in the colours of the page, light and dark."""

@@ -1,0 +1,171 @@
+"""The figures that every report has."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from emoclr.evaluate.figures.curves import curve_figures
+from emoclr.evaluate.figures.figure import ROW_IN, WIDTH_IN, Figure, draw_figure, name_rows
+from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.report.page import LIGHT, Theme
+from emoclr.evaluate.scores import Measure, Scores
+from emoclr.evaluate.studies.calibration import draw_reliability
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+MOST_CELLS_WITH_NUMBERS = 12
+METRIC_LABELS = {
+    "macro_auroc": "macro AUROC",
+    "map": "mAP",
+    "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "ece": "ECE",
+    "uar": "UAR",
+    "wa": "WA",
+}
+
+
+def report_figures(scores: Scores) -> list[Figure]:
+    """Returns the figures of a report, in the order in which they are shown."""
+    truth = scores.truth
+    compared = ("uar", "macro_auroc") if truth.single_label else ("macro_auroc", "map")
+    figures = [
+        draw_figure(
+            f"models_{name}",
+            f"Models and baselines: {METRIC_LABELS[name]}",
+            "Dots are values, lines 95 % intervals over speakers; baselines are hollow.",
+            ROW_IN * len(scores.rows) + 0.75,
+            partial(_draw_models, scores, name),
+        )
+        for name in compared
+    ]
+    bars = (("auroc", "AUROC", "one half, which is chance"), ("ap", "Average precision", "0"))
+    for name, title, origin in bars:
+        mark = "" if name == "auroc" else " The mark is the share of positive clips, which is chance."
+        figures.append(
+            draw_figure(
+                f"emotions_{name}",
+                f"{title} of each emotion",
+                f"Model: {scores.headline.name}. Bars start at {origin}; lines are 95 % intervals.{mark}",
+                ROW_IN * len(truth.emotions) + 0.75,
+                partial(_draw_emotions, scores, name),
+            )
+        )
+    figures.append(
+        draw_figure(
+            "reliability",
+            "Does a probability mean what it says?",
+            f"Model: {scores.headline.name}. All emotions together (dots, larger for more clips) and each alone "
+            "(thin lines). On the diagonal, probabilities are the shares that occur.",
+            4.3,
+            partial(_draw_reliability, scores),
+        )
+    )
+    figures += curve_figures(scores)
+    if truth.single_label:
+        title, caption = "What is taken for what", "Rows: labels. Columns: answers, as a share of the row."
+        matrices = [("", _confusion(scores))]
+    else:
+        title = "Which emotions come together"
+        caption = "Of the clips with the row's emotion, the share that also has the column's: labels, then answers."
+        matrices = [
+            ("labels", _together(truth.targets >= truth.positive_share)),
+            ("answers", _together(scores.headline.probabilities >= scores.headline.thresholds)),
+        ]
+    side = WIDTH_IN * 0.86 if len(matrices) == 1 else 0.42 * len(truth.emotions) * len(matrices) + 2.4
+    figures.append(
+        draw_figure(
+            "confusion" if truth.single_label else "co_occurrence",
+            title,
+            caption,
+            max(4.3, min(side, 14.0)),
+            partial(_draw_matrices, list(truth.emotions), matrices),
+        )
+    )
+    return figures
+
+
+def _draw_models(scores: Scores, metric: str, canvas: "Canvas", theme: Theme) -> None:
+    axes = canvas.add_subplot()
+    rows = scores.rows
+    for place, row in enumerate(rows):
+        found = row.metrics[metric]
+        is_model = place < len(scores.models)
+        colour = theme.accent if is_model else theme.baseline
+        axes.plot([found.low, found.high], [place, place], color=colour, linewidth=2, solid_capstyle="round")
+        axes.plot(
+            found.value,
+            place,
+            "o",
+            markersize=7,
+            color=colour,
+            markerfacecolor=colour if is_model else theme.card,
+        )
+    if scores.baselines and scores.models:
+        axes.axhline(len(scores.models) - 0.5, color=theme.grid, linewidth=0.8)
+    name_rows(axes, [row.name for row in rows])
+    axes.set_xlabel(METRIC_LABELS[metric])
+
+
+def _draw_emotions(scores: Scores, metric: str, canvas: "Canvas", theme: Theme) -> None:
+    axes = canvas.add_subplot()
+    origin = 0.5 if metric == "auroc" else 0.0
+    for place, row in enumerate(scores.emotions):
+        found = row.metrics[metric]
+        axes.barh(place, found.value - origin, left=origin, height=0.62, color=theme.soft)
+        axes.plot([found.low, found.high], [place, place], color=theme.accent, linewidth=2, solid_capstyle="round")
+        axes.plot(found.value, place, "o", markersize=4, color=theme.accent)
+        if metric == "ap":
+            share = row.positives / len(scores.truth)
+            axes.plot([share, share], [place - 0.36, place + 0.36], color=theme.muted, linewidth=1.5)
+    name_rows(axes, [row.name for row in scores.emotions])
+    lowest = min([origin, *(row.metrics[metric].low for row in scores.emotions if _known(row.metrics[metric]))])
+    axes.set_xlim(lowest, 1.0)
+    axes.set_xlabel("AUROC" if metric == "auroc" else "average precision")
+
+
+def _draw_reliability(scores: Scores, canvas: "Canvas", theme: Theme) -> None:
+    draw_reliability(canvas.add_subplot(), theme, scores.truth.targets, scores.headline.probabilities)
+
+
+def _draw_matrices(names: list[str], matrices: list[tuple[str, Array]], canvas: "Canvas", theme: Theme) -> None:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    shades = LinearSegmentedColormap.from_list("shades", [theme.card, theme.accent])
+    panels = canvas.subplots(len(matrices), 1, squeeze=False)[:, 0]
+    for axes, (title, matrix) in zip(panels, matrices, strict=True):
+        axes.imshow(np.nan_to_num(matrix), cmap=shades, vmin=0, vmax=1)
+        axes.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(len(names)), names)
+        axes.tick_params(length=0, labelcolor=theme.text, labelsize=9.5 if len(names) <= MOST_CELLS_WITH_NUMBERS else 6)
+        axes.spines[:].set_visible(False)
+        axes.set_title(title, loc="left")
+        if len(names) > MOST_CELLS_WITH_NUMBERS:
+            continue
+        for (row, column), value in np.ndenumerate(matrix):
+            on_dark = (value > 0.55) == (theme is LIGHT)
+            shown = "–" if np.isnan(value) else f"{value:.2f}"
+            colour = "#ffffff" if on_dark else "#10151a"
+            axes.text(column, row, shown, ha="center", va="center", fontsize=8.5, color=colour)
+
+
+def _known(found: Measure) -> bool:
+    return not np.isnan(found.low)
+
+
+def _confusion(scores: Scores) -> Array:
+    n_emotions = len(scores.truth.emotions)
+    counts = np.zeros((n_emotions, n_emotions))
+    np.add.at(counts, (scores.truth.targets.argmax(1), scores.headline.probabilities.argmax(1)), 1)
+    return _shares(counts, counts.sum(1))
+
+
+def _together(present: "np.typing.NDArray[np.bool_]") -> Array:
+    counts = present.T.astype(np.float64) @ present
+    return _shares(counts, np.diag(counts))
+
+
+def _shares(counts: Array, of: Array) -> Array:
+    shares: Array = counts / np.where(of > 0, of, np.nan)[:, None]
+    return shares

@@ -1,0 +1,25 @@
+"""Whether one model is better than another: differences on the same clips, with intervals over speakers."""
+
+from emoclr.evaluate.metrics.intervals import Metrics, measure
+from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.scores import Prediction, Truth, weighted_of
+
+
+def paired_differences(truth: Truth, first: Prediction, second: Prediction) -> Metrics:
+    """Returns each metric of `first` minus that of `second`, with the 95 % interval of the difference.
+
+    Both are measured on the same resamples of speakers, so what makes some speakers hard for every model cancels
+    out. An interval that does not hold 0 is a difference that would be found again in other speakers like these.
+
+    Args:
+        truth: the clips that both answered.
+        first: answers and thresholds.
+        second: the same of the model compared with.
+    """
+    sides = [weighted_of(truth, model) for model in (first, second)]
+
+    def difference(weights: Array) -> dict[str, Array]:
+        ours, theirs = (side(weights) for side in sides)
+        return {name: ours[name] - theirs[name] for name in ours}
+
+    return measure(difference, truth.speakers, truth.n_resamples, truth.seed, difference=True)

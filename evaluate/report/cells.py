@@ -1,0 +1,74 @@
+"""How reports write numbers: for readers, for Markdown, and for JSON."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from emoclr.evaluate.scores import CHANCE, Measure, Metrics, Row, Scores
+
+TABLE_METRICS = ("macro_auroc", "map", "macro_f1", "micro_f1", "ece")
+TABLE_METRICS_SINGLE = ("uar", "wa", "macro_f1", "macro_auroc", "map", "ece")
+LOWER_IS_BETTER = frozenset({"ece"})
+
+
+def number(value: float | None) -> str:
+    """Returns a number to three digits, a dash where there is none."""
+    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def interval(found: Measure) -> str:
+    """Returns an interval to three digits, empty where there is none."""
+    if math.isnan(found.low):
+        return ""
+    # A dash between numbers of which one has a minus is read wrongly.
+    return f"{found.low:.3f}{' to ' if found.low < 0 else '–'}{found.high:.3f}"
+
+
+def markdown_cell(found: str | Measure, best: float | None = None) -> str:
+    """Returns a cell of a Markdown table: a number with its interval, bold where it is the best."""
+    if isinstance(found, str):
+        return found
+    value = number(found.value)
+    if best is not None and value == number(best):
+        value = f"**{value}**"
+    return f"{value} [{interval(found)}]" if interval(found) else value
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Returns a table in Markdown; the first column is words, the others are numbers."""
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def json_metrics(metrics: Metrics) -> dict[str, Any]:
+    """Returns metrics as `report.json` has them."""
+    return {name: json_measure(found) for name, found in metrics.items()}
+
+
+def json_measure(found: Measure) -> dict[str, Any]:
+    """Returns a number and its interval as `report.json` has them; what is not defined is None."""
+    return {"value": json_number(found.value), "ci95": [json_number(found.low), json_number(found.high)]}
+
+
+def json_number(value: float) -> float | None:
+    """Returns a number to six digits, None for nan."""
+    return None if math.isnan(value) else round(value, 6)
+
+
+def table_metrics(scores: Scores) -> tuple[str, ...]:
+    """Returns the names of the metrics that the headline table shows, in order."""
+    return TABLE_METRICS_SINGLE if scores.truth.single_label else TABLE_METRICS
+
+
+def best_rows(rows: Sequence[Row], names: Sequence[str]) -> dict[str, float]:
+    """Returns the best value of each metric among `rows`, as far as it shows: to three digits.
+
+    Chance takes no part: a constant is well calibrated without knowing anything.
+    """
+    best = {}
+    for name in names:
+        found = [row.metrics[name].value for row in rows if row.name != CHANCE]
+        values = [round(value, 3) for value in found if not math.isnan(value)]
+        if values:
+            best[name] = min(values) if name in LOWER_IS_BETTER else max(values)
+    return best

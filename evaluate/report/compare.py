@@ -1,0 +1,166 @@
+"""Results on the screen: one report, or the headlines of several side by side."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.evaluate.figures.overview import METRIC_LABELS
+from emoclr.evaluate.report.cells import best_rows, interval, number, table_metrics
+from emoclr.evaluate.report.predictions_csv import ANSWERS, read_answers
+from emoclr.evaluate.report.report import Report
+from emoclr.evaluate.report.shared_clips import differences
+from emoclr.evaluate.scores import ENSEMBLE, Measure
+
+REPORT_JSON = "report.json"
+COMPARED = ("uar", "wa", "macro_auroc", "map", "macro_f1", "ece")
+OF_MEMBERS = ("untrained ", "head alone, ")
+NARROWEST = 110
+"""Characters of a table that goes into a file or a pipe."""
+
+
+def print_results(report: Report) -> None:
+    """Prints the headline table of a report on standard output."""
+    from rich.table import Table
+
+    scores = report.scores
+    names = table_metrics(scores)
+    best = best_rows(scores.rows, names)
+    table = Table(title=report.title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for name in names:
+        table.add_column(METRIC_LABELS[name], justify="right", no_wrap=True)
+    for row in scores.rows:
+        cells = []
+        for place, name in enumerate(names):
+            found = row.metrics[name]
+            value = number(found.value)
+            shown = f"[bold]{value}[/bold]" if value == number(best.get(name)) and row in scores.models else value
+            # Two intervals fit on a line; the report has them all.
+            cells.append(f"{shown} [dim]{interval(found)}[/dim]" if place < 2 else shown)
+        table.add_row(row.name, *cells, end_section=row is scores.models[-1])
+    _print(table)
+
+
+def print_comparison(places: Sequence[Path]) -> None:
+    """Prints the headline and the baselines of several reports, how far they differ, and where their pages are.
+
+    Args:
+        places: of each report its folder, its `report.json`, or the output folder of `finetune` that holds it.
+
+    Raises:
+        EmoclrError: a place holds no report.
+    """
+    from rich.table import Table
+
+    folders = [_report_folder(place) for place in places]
+    reports = [(folder, _read(folder)) for folder in folders]
+    shown = [name for name in COMPARED if any(name in content["metrics"] for _, content in reports)]
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for name in shown:
+        table.add_column(METRIC_LABELS[name], justify="right", no_wrap=True)
+    for _, content in reports:
+        table.add_row(f"[bold]{content['title']}[/bold]")
+        headline = next(iter(content["models"]))
+        rows = {headline: content["metrics"]} | content["baselines"]
+        for name, metrics in rows.items():
+            # Beside an ensemble, what its members begin from one by one is more than a headline.
+            if headline == ENSEMBLE and name.startswith(OF_MEMBERS) and name != f"untrained {ENSEMBLE}":
+                continue
+            table.add_row(f"  {name}", *(_cell(metrics.get(metric)) for metric in shown))
+        table.add_row()
+    _print(table)
+    if len(reports) > 1:
+        _print_differences(reports, shown)
+    for folder, content in reports:
+        # Not through rich, which would break a long path over lines.
+        print(f"{content['title']}: {folder / 'report.html'}")
+
+
+def _print_differences(reports: Sequence[tuple[Path, dict[str, Any]]], shown: Sequence[str]) -> None:
+    """Prints each report's headline minus that of the first, clip by clip; where there is none, why."""
+    from rich.table import Table
+
+    (folder, first), *others = reports
+    title = f"Differences from {first['title']}, 95 % intervals over speakers"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    for name in shown:
+        table.add_column(METRIC_LABELS[name], justify="right", no_wrap=True)
+    reasons = []
+    answers = read_answers(folder / ANSWERS)
+    for other, content in others:
+        theirs = read_answers(other / ANSWERS)
+        if answers is None or theirs is None:
+            missing = folder if answers is None else other
+            reasons.append(
+                f"no differences for {content['title']}: {missing} has no {ANSWERS}: make that report anew to have one"
+            )
+            continue
+        found = differences(answers, theirs, (first["protocol"], content["protocol"]))
+        if isinstance(found, str):
+            reasons.append(f"no differences for {content['title']}: {found}")
+            continue
+        metrics, remark = found
+        table.add_row(content["title"], *(_difference(metrics.get(name)) for name in shown))
+        if remark:
+            reasons.append(f"{content['title']}: differences {remark}")
+    if table.row_count:
+        _print(table)
+    for reason in reasons:
+        print(reason)
+    print()
+
+
+def _difference(found: Measure | None) -> str:
+    if found is None or math.isnan(found.value):
+        return "–"
+    value = f"{found.value:+.3f}"
+    told = f"[bold]{value}[/bold]" if found.low > 0 or found.high < 0 else value
+    return f"{told}\n[dim]{found.low:+.3f} to {found.high:+.3f}[/dim]"
+
+
+def _report_folder(place: Path) -> Path:
+    """Returns the folder of the report that is meant by a path."""
+    if place.name == REPORT_JSON and place.is_file():
+        return place.parent
+    for folder in (place, place / "report"):
+        if (folder / REPORT_JSON).is_file():
+            return folder
+    raise (EmoclrError if place.exists() else ConfigError)(
+        f"{place}: no report is there; give the --out folder of probe or finetune, or the path of a {REPORT_JSON}"
+    )
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / REPORT_JSON
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise EmoclrError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise EmoclrError(f"{path}: is not JSON: {error}") from error
+    if not isinstance(content, dict) or not {"title", "metrics", "models", "baselines"} <= set(content):
+        raise EmoclrError(f"{path}: is no report: title, metrics, models and baselines are expected in it")
+    return content
+
+
+def _cell(found: dict[str, Any] | None) -> str:
+    if found is None or found["value"] is None:
+        return "–"
+    low, high = found["ci95"]
+    if low is None or math.isnan(low):
+        return number(found["value"])
+    return f"{number(found['value'])} [dim]{low:.2f}–{high:.2f}[/dim]"
+
+
+def _print(table: object) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if console.width < NARROWEST and not console.is_terminal:
+        console = Console(highlight=False, width=NARROWEST)
+    console.print(table)

@@ -1,0 +1,73 @@
+"""A report as Markdown, to be pasted into a pull request: figures and long lists are folded away."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from emoclr.evaluate.figures.figure import Figure
+from emoclr.evaluate.figures.overview import METRIC_LABELS
+from emoclr.evaluate.report.cells import best_rows, markdown_cell, markdown_table, number, table_metrics
+from emoclr.evaluate.report.section import section_markdown
+from emoclr.evaluate.scores import Gap, GroupRow, Truth
+
+if TYPE_CHECKING:
+    from emoclr.evaluate.report.report import Report
+
+MOST_SET_ASIDE = 20
+"""Files that are named; `report.json` names them all."""
+
+
+def report_markdown(report: "Report", figures: Sequence[Figure]) -> str:
+    """Returns the report as Markdown; the figures are the PNG files beside it, and found only from there."""
+    scores = report.scores
+    names = table_metrics(scores)
+    best = best_rows(scores.rows, names)
+    parts = [f"# {report.title}", report.summary, *(f"> {note}" for note in report.notes)]
+    rows = [[row.name, *(markdown_cell(row.metrics[name], best.get(name)) for name in names)] for row in scores.rows]
+    parts += ["## Results", "Value [95 % interval over speakers], best in bold; models first, then baselines."]
+    parts.append(markdown_table(["", *(METRIC_LABELS[name] for name in names)], rows))
+    columns = ["AUROC", "AP", "F1", "precision", "recall"]
+    parts += [f"## Emotions ({scores.headline.name})"]
+    parts.append(
+        markdown_table(
+            ["emotion", "positive clips", *columns, "threshold"],
+            [
+                [row.name, str(row.positives), *map(markdown_cell, row.metrics.values()), number(row.threshold)]
+                for row in scores.emotions
+            ],
+        )
+    )
+    parts += [f"Left out: {', '.join(emotions)}: {reason}" for reason, emotions in report.reasons.items()]
+    for column, groups in scores.groups.items():
+        parts += [f"## By {column}", _group_table(scores.truth, column, groups, scores.gaps[column])]
+    if report.speaker_probe:
+        voices = [[name, markdown_cell(accuracy)] for name, accuracy in report.speaker_probe.rows]
+        parts += ["## Who is speaking", report.speaker_probe.protocol]
+        parts.append(markdown_table(["features", f"accuracy of {report.speaker_probe.speakers} voices"], voices))
+    for section in report.sections:
+        parts += section_markdown(section)
+    drawn = [*figures, *(figure for section in report.sections for figure in section.figures)]
+    if drawn:
+        pictures = [f"![{figure.title}]({figure.name}.png)" for figure in drawn]
+        parts += [f"<details><summary>{len(drawn)} figures</summary>", *pictures, "</details>"]
+    if report.set_aside:
+        clips = "1 clip" if len(report.set_aside) == 1 else f"{len(report.set_aside):,} clips"
+        parts += [f"<details><summary>Set aside: {clips}</summary>"]
+        parts.append(markdown_table(["file", "reason"], [list(pair) for pair in report.set_aside[:MOST_SET_ASIDE]]))
+        more = len(report.set_aside) - MOST_SET_ASIDE
+        parts += [*([f"and {more:,} more, in report.json"] if more > 0 else []), "</details>"]
+    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    parts += ["## How it was made", f"```\n{report.command}\n```"]
+    parts.append(f"{report.created}, {report.duration_s:.0f} s; corpus {report.fingerprint}; {versions}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _group_table(truth: Truth, column: str, groups: Sequence[GroupRow], gaps: dict[str, Gap]) -> str:
+    head = [column, "clips", "speakers", *(METRIC_LABELS[name] for name in truth.headline)]
+    rows = [[g.value, str(g.clips), str(g.speakers), *map(markdown_cell, g.metrics.values())] for g in groups]
+    if gaps:
+        told = [
+            f"{markdown_cell(gaps[name].difference)} ({gaps[name].best} − {gaps[name].worst})" if name in gaps else "–"
+            for name in truth.headline
+        ]
+        rows.append(["best − worst", "", "", *told])
+    return markdown_table(head, rows)

@@ -1,0 +1,106 @@
+"""What the headline model said of every scored clip, as a file beside the report that others can be compared with."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.scores import Prediction, Truth
+
+ANSWERS = "answers.csv"
+CLIP_COLUMNS = ("path", "start_s", "end_s", "speaker")
+LABEL, PROBABILITY, THRESHOLD = "label_", "probability_", "threshold_"
+
+Clip = tuple[str, str, str]
+"""Path, start and end of a clip, as they are written."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The rows of an `answers.csv`, `n` of them.
+
+    Attributes:
+        clips: what each row is about.
+        speakers: (n,) who speaks, or which recording it is.
+        emotions: names, `e` of them.
+        targets: (n, e) shares.
+        probabilities: (n, e).
+        thresholds: (n, e).
+    """
+
+    clips: list[Clip]
+    speakers: list[str]
+    emotions: list[str]
+    targets: Array
+    probabilities: Array
+    thresholds: Array
+
+
+def clip_of(table: LabelTable, row: int) -> Clip:
+    """Returns how a clip is named: its path from the folder of the labels where it lies below, else as it is."""
+    path, folder = table.paths[row], table.source.absolute().parent
+    name = path.relative_to(folder) if path.is_relative_to(folder) else path
+    end_s = table.end_s[row]
+    return name.as_posix(), f"{table.start_s[row]:g}", "" if np.isnan(end_s) else f"{end_s:g}"
+
+
+def answers_csv(clips: LabelTable, truth: Truth, headline: Prediction) -> str:
+    """Returns the content of `answers.csv`: a row a clip, with labels, probabilities and thresholds of each emotion.
+
+    Args:
+        clips: the scored clips, rows as in `truth`.
+        truth: what is true of them.
+        headline: what the headline model says.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    kinds = (LABEL, PROBABILITY, THRESHOLD)
+    writer.writerow([*CLIP_COLUMNS, *(f"{kind}{emotion}" for kind in kinds for emotion in truth.emotions)])
+    thresholds = np.broadcast_to(headline.thresholds, truth.targets.shape)
+    numbers = np.concatenate([truth.targets, headline.probabilities, thresholds], axis=1)
+    speakers = clips.speakers or truth.speakers
+    for row, speaker in enumerate(speakers):
+        writer.writerow([*clip_of(clips, row), speaker, *(f"{value:.6g}" for value in numbers[row])])
+    return text.getvalue()
+
+
+def read_answers(path: Path) -> Answers | None:
+    """Returns an `answers.csv`; None where there is no such file, as beside reports of earlier versions.
+
+    Raises:
+        EmoclrError: it cannot be read, or is something else.
+    """
+    try:
+        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise EmoclrError(f"{path}: cannot be read: {error}") from error
+    head = lines[0] if lines else []
+    emotions = [name.removeprefix(LABEL) for name in head if name.startswith(LABEL)]
+    expected = [
+        *CLIP_COLUMNS,
+        *(f"{kind}{emotion}" for kind in (LABEL, PROBABILITY, THRESHOLD) for emotion in emotions),
+    ]
+    if head != expected or len(lines) < 2 or not emotions:
+        raise EmoclrError(
+            f"{path}: is no answers.csv of a report: expected the columns {', '.join(CLIP_COLUMNS)} first"
+        )
+    try:
+        numbers = np.array([line[len(CLIP_COLUMNS) :] for line in lines[1:]], dtype=np.float64)
+        targets, probabilities, thresholds = np.split(numbers, 3, axis=1)
+    except ValueError as error:
+        raise EmoclrError(f"{path}: a row holds other than numbers, or too few: {error}") from error
+    rows = lines[1:]
+    return Answers(
+        clips=[(line[0], line[1], line[2]) for line in rows],
+        speakers=[line[3] for line in rows],
+        emotions=emotions,
+        targets=targets,
+        probabilities=probabilities,
+        thresholds=thresholds,
+    )

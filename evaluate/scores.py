@@ -1,0 +1,264 @@
+"""From predictions to everything a report says of them: each number with its interval over speakers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from emoclr.evaluate.groups import MOST_VALUES, in_order
+from emoclr.evaluate.metrics.intervals import Measure as Measure
+from emoclr.evaluate.metrics.intervals import Metrics as Metrics
+from emoclr.evaluate.metrics.intervals import measure
+from emoclr.evaluate.metrics.multilabel import (
+    POSITIVE_SHARE,
+    Array,
+    Weighted,
+    bootstrap_intervals,
+    weighted_emotions,
+    weighted_metrics,
+)
+
+ENSEMBLE = "ensemble"
+CHANCE = "chance"
+EMOTION_METRICS = ("auroc", "ap", "f1", "precision", "recall")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is true of the clips that are scored, `n` of them, and how they are scored.
+
+    Attributes:
+        emotions: names, `e` of them.
+        targets: (n, e) shares in [0, 1].
+        speakers: (n,) who speaks, or which recording it is where that is not known: the bootstrap resamples
+            these.
+        groups: for each column to break the numbers down by, its value for each clip.
+        single_label: whether each clip carries exactly one emotion.
+        positive_share: the share from which an emotion counts as there.
+        n_resamples: bootstrap resamples.
+        seed: seed of the bootstrap.
+    """
+
+    emotions: Sequence[str]
+    targets: Array
+    speakers: Sequence[str]
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    single_label: bool = False
+    positive_share: float = POSITIVE_SHARE
+    n_resamples: int = 1000
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def headline(self) -> tuple[str, str]:
+        """The two metrics that groups are compared by."""
+        return ("uar", "wa") if self.single_label else ("macro_auroc", "map")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one model says of the clips of a `Truth`.
+
+    Attributes:
+        name: the row's name; `ENSEMBLE` for the ensemble, `CHANCE` for what knows nothing of a clip.
+        probabilities: (n, e) in [0, 1].
+        thresholds: (e,), or (n, e) where folds differ.
+        note: a few words beside the name, such as the size of the model.
+    """
+
+    name: str
+    probabilities: Array
+    thresholds: Array
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model or baseline with its metrics."""
+
+    name: str
+    metrics: Metrics
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class EmotionRow:
+    """One emotion, as the headline model hears it; `threshold` is None where none is used."""
+
+    name: str
+    positives: int
+    threshold: float | None
+    metrics: Metrics
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """The clips that share one value of a group column."""
+
+    value: str
+    clips: int
+    speakers: int
+    metrics: Metrics
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far apart the best and the worst group of a column are in one metric.
+
+    Attributes:
+        best: the group with the highest value.
+        worst: the group with the lowest.
+        difference: best minus worst, both on the same resamples of speakers.
+    """
+
+    best: str
+    worst: str
+    difference: Measure
+
+
+@dataclass(frozen=True)
+class SpeakerProbe:
+    """How well voices can be told apart from the same embeddings.
+
+    Attributes:
+        rows: name of the features and accuracy.
+        speakers: how many voices there are to choose from.
+        protocol: how it was measured, in a sentence.
+    """
+
+    rows: list[tuple[str, Measure]]
+    speakers: int
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The numbers of a report: `models` starts with the headline one, which emotions, groups and gaps belong to.
+
+    `gaps` holds, for each column of `groups`, the gap in each headline metric; none where fewer than two of its
+    groups have two speakers and a value.
+    """
+
+    truth: Truth
+    headline: Prediction
+    models: list[Row]
+    baselines: list[Row]
+    emotions: list[EmotionRow]
+    groups: dict[str, list[GroupRow]]
+    gaps: dict[str, dict[str, Gap]]
+
+    @property
+    def rows(self) -> list[Row]:
+        """Models, then baselines."""
+        return [*self.models, *self.baselines]
+
+
+def score_all(truth: Truth, models: Sequence[Prediction], baselines: Sequence[Prediction] = ()) -> Scores:
+    """Returns every number of a report, with intervals.
+
+    Args:
+        truth: the scored clips.
+        models: predictions of each model; the headline is the one named `ENSEMBLE`, else the first.
+        baselines: predictions of each baseline on the same clips.
+    """
+    ordered = sorted(models, key=lambda model: model.name != ENSEMBLE)
+    groups = _group_tables(truth, ordered[0])
+    return Scores(
+        truth=truth,
+        headline=ordered[0],
+        models=[Row(model.name, metrics_of(truth, model), model.note) for model in ordered],
+        baselines=[Row(baseline.name, metrics_of(truth, baseline), baseline.note) for baseline in baselines],
+        emotions=_emotion_rows(truth, ordered[0]),
+        groups=groups,
+        gaps={column: _gaps(truth, ordered[0], column, rows) for column, rows in groups.items()},
+    )
+
+
+def weighted_of(truth: Truth, model: Prediction) -> Weighted:
+    """Returns the metrics of what a model says as a function of weights of the clips."""
+    return weighted_metrics(
+        truth.targets, model.probabilities, model.thresholds, truth.single_label, truth.positive_share
+    )
+
+
+def metrics_of(truth: Truth, model: Prediction) -> Metrics:
+    """Returns the metrics of what a model says, with intervals over speakers."""
+    return measure(weighted_of(truth, model), truth.speakers, truth.n_resamples, truth.seed)
+
+
+def group_difference(truth: Truth, model: Prediction, column: str, pair: tuple[str, str], metric: str) -> Measure:
+    """Returns a metric of a column's first group minus that of its second, with the interval of the difference.
+
+    Both are measured on the same resamples of all speakers, so a speaker who is in both groups cannot part them.
+    """
+    values = np.asarray(truth.groups[column])
+    sides = [(values == value, _weighted_of(truth, model, values == value)) for value in pair]
+
+    def difference(weights: Array) -> dict[str, Array]:
+        first, second = (
+            np.where(weights[:, member].any(axis=1), weighted(weights[:, member])[metric], np.nan)
+            for member, weighted in sides
+        )
+        return {metric: first - second}
+
+    value = float(difference(np.ones((1, len(truth))))[metric][0])
+    interval = bootstrap_intervals(difference, truth.speakers, truth.n_resamples, truth.seed)[metric]
+    return Measure(value, *map(float, interval))
+
+
+def _emotion_rows(truth: Truth, model: Prediction) -> list[EmotionRow]:
+    weighted = weighted_emotions(
+        truth.targets, model.probabilities, model.thresholds, truth.single_label, truth.positive_share
+    )
+    values = weighted(np.ones((1, len(truth))))
+    intervals = bootstrap_intervals(weighted, np.asarray(truth.speakers), truth.n_resamples, truth.seed)
+    positives = (truth.targets >= truth.positive_share).sum(0)
+    thresholds = np.broadcast_to(model.thresholds, truth.targets.shape).mean(0)
+    return [
+        EmotionRow(
+            name=emotion,
+            positives=int(positives[e]),
+            threshold=None if truth.single_label else float(thresholds[e]),
+            metrics={
+                name: Measure(float(values[name][0, e]), *map(float, intervals[name][:, e])) for name in EMOTION_METRICS
+            },
+        )
+        for e, emotion in enumerate(truth.emotions)
+    ]
+
+
+def _group_tables(truth: Truth, model: Prediction) -> dict[str, list[GroupRow]]:
+    tables = {}
+    for column, values in truth.groups.items():
+        found = in_order(set(values))
+        if 1 < len(found) <= MOST_VALUES:
+            tables[column] = [_group_row(truth, model, value, np.asarray(values) == value) for value in found]
+    return tables
+
+
+def _group_row(truth: Truth, model: Prediction, value: str, member: npt.NDArray[np.bool_]) -> GroupRow:
+    speakers = [speaker for speaker, inside in zip(truth.speakers, member, strict=True) if inside]
+    metrics = measure(_weighted_of(truth, model, member), speakers, truth.n_resamples, truth.seed)
+    chosen = {name: metrics[name] for name in truth.headline}
+    return GroupRow(value, int(member.sum()), len(set(speakers)), chosen)
+
+
+def _gaps(truth: Truth, model: Prediction, column: str, rows: Sequence[GroupRow]) -> dict[str, Gap]:
+    gaps = {}
+    for metric in truth.headline:
+        # One speaker's value does not move when speakers are drawn anew: its interval would be too narrow.
+        known = [row for row in rows if row.speakers > 1 and not np.isnan(row.metrics[metric].value)]
+        if len(known) > 1:
+            ranked = [row.value for row in sorted(known, key=lambda row: row.metrics[metric].value)]
+            difference = group_difference(truth, model, column, (ranked[-1], ranked[0]), metric)
+            gaps[metric] = Gap(ranked[-1], ranked[0], difference)
+    return gaps
+
+
+def _weighted_of(truth: Truth, model: Prediction, member: npt.NDArray[np.bool_]) -> Weighted:
+    thresholds = np.broadcast_to(model.thresholds, truth.targets.shape)[member]
+    return weighted_metrics(
+        truth.targets[member], model.probabilities[member], thresholds, truth.single_label, truth.positive_share
+    )

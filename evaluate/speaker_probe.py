@@ -1,0 +1,125 @@
+"""The speaker-identity probe: how well the same embeddings tell voices apart.
+
+A contrast between clips is solved most easily by knowing the voice. Emotion is wanted, so both are measured.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.linear_probe import RIDGE_STRENGTHS, Rows, Standardiser, ridge_path
+from emoclr.evaluate.metrics.intervals import measure
+from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.scores import SpeakerProbe
+
+SENTENCES = "sentence"
+"""The group column that says which words were spoken, where a corpus has one."""
+INNER_FOLDS = 3
+
+
+@dataclass(frozen=True)
+class VoiceTask:
+    """Clips to learn voices from and other clips of the same voices to test on.
+
+    Attributes:
+        fit_rows: positions in the table.
+        test_rows: positions in the table.
+        voices: (clips,) number of each clip's speaker, for the whole table.
+        names: the speakers who are on both sides.
+        protocol: how they were divided, in a sentence.
+    """
+
+    fit_rows: Rows
+    test_rows: Rows
+    voices: Rows
+    names: list[str]
+    protocol: str
+
+
+def voice_task(table: LabelTable, seed: int) -> VoiceTask | None:
+    """Returns the division of a table's clips, None where fewer than two speakers can be on both sides.
+
+    Half of the sentences are learned from and the other half tested on, so that words do not help; without a
+    `sentence` column half of each speaker's recordings. Parts of one recording stay on one side.
+    """
+    if table.speakers is None:
+        return None
+    generator = np.random.default_rng(seed)
+    names, voices = np.unique(np.array(table.speakers), return_inverse=True)
+    by_sentence = len(set(table.groups.get(SENTENCES, []))) > 1
+    if by_sentence:
+        first_half = _half(np.array(table.groups[SENTENCES]), generator)
+    else:
+        recordings = np.array([str(path) for path in table.paths])
+        first_half = np.zeros(len(table), dtype=np.bool_)
+        for voice in range(len(names)):
+            rows = np.flatnonzero(voices == voice)
+            first_half[rows] = _half(recordings[rows], generator)
+    both = np.intersect1d(voices[first_half], voices[~first_half])
+    if len(both) < 2:
+        return None
+    known = np.isin(voices, both)
+    fit_rows, test_rows = np.flatnonzero(known & first_half), np.flatnonzero(known & ~first_half)
+    halves = "half of the sentences, tested on the other half" if by_sentence else "half of each speaker's recordings"
+    protocol = (
+        f"The same embeddings, asked who speaks: a linear model learns {len(both)} voices from {halves} "
+        f"({len(fit_rows):,} and {len(test_rows):,} clips). Chance is {1 / len(both):.3f}."
+    )
+    return VoiceTask(fit_rows, test_rows, voices, [str(names[voice]) for voice in both], protocol)
+
+
+def voice_hits(features: npt.ArrayLike, task: VoiceTask, seed: int) -> Array:
+    """Returns for each test clip 1 where its speaker is named and 0 elsewhere, (test clips,).
+
+    A ridge regression of each voice against the rest; its strength is chosen inside the clips learned from.
+    """
+    matrix = np.asarray(features, dtype=np.float64)
+    learned, voices = np.unique(task.voices[task.fit_rows], return_inverse=True)
+    fitted = matrix[task.fit_rows]
+    inner = np.random.default_rng(seed).permutation(len(voices)) % INNER_FOLDS
+    right = np.zeros(len(RIDGE_STRENGTHS))
+    for fold in range(INNER_FOLDS):
+        outside = inner == fold
+        answers = _answers(fitted[~outside], voices[~outside], fitted[outside], len(learned), RIDGE_STRENGTHS)
+        right += [np.sum(answer == voices[outside]) for answer in answers]
+    strength = RIDGE_STRENGTHS[int(right.argmax())]
+    (answer,) = _answers(fitted, voices, matrix[task.test_rows], len(learned), [strength])
+    hits: Array = (learned[answer] == task.voices[task.test_rows]).astype(np.float64)
+    return hits
+
+
+def speaker_probe(hits: Mapping[str, Array], task: VoiceTask, remark: str, n_resamples: int, seed: int) -> SpeakerProbe:
+    """Returns the share of test clips whose speaker is named, with intervals over speakers, for the rows of a report.
+
+    Args:
+        hits: for each row's name its `voice_hits`, or their mean over folds.
+        task: what they answer.
+        remark: what there is to say beside the protocol.
+        n_resamples: of the bootstrap.
+        seed: of the bootstrap.
+    """
+    voices = [str(voice) for voice in task.voices[task.test_rows]]
+
+    def accuracy(weights: Array) -> dict[str, Array]:
+        return {name: weights @ found / weights.sum(1) for name, found in hits.items()}
+
+    rows = list(measure(accuracy, voices, n_resamples, seed).items())
+    return SpeakerProbe(rows, len(task.names), f"{task.protocol} {remark}")
+
+
+def _answers(
+    fitted: Array, voices: Rows, asked: Array, n_voices: int, strengths: "list[float] | tuple[float, ...]"
+) -> list[Rows]:
+    scaler = Standardiser.of(fitted)
+    matrix = scaler(asked)
+    paths = ridge_path(scaler(fitted), np.eye(n_voices)[voices], strengths)
+    return [(matrix @ coefficients + intercept).argmax(1) for coefficients, intercept in paths]
+
+
+def _half(names: npt.NDArray[np.str_], generator: np.random.Generator) -> npt.NDArray[np.bool_]:
+    different = np.unique(names)
+    chosen = generator.permutation(different)[: (len(different) + 1) // 2]
+    half: npt.NDArray[np.bool_] = np.isin(names, chosen)
+    return half

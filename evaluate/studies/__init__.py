@@ -1,0 +1,1 @@
+"""Sections of a report that are computed from predictions alone: calibration, label efficiency, robustness."""

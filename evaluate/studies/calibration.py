@@ -1,0 +1,123 @@
+"""Do probabilities mean what they say: reliability diagrams, and the calibration error before and after."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from emoclr.evaluate.figures.figure import WIDTH_IN, draw_figure
+from emoclr.evaluate.metrics.calibration_floor import calibration_floor
+from emoclr.evaluate.metrics.intervals import Measure, centred
+from emoclr.evaluate.metrics.multilabel import ECE_BINS, Array, bootstrap_intervals, reliability, weighted_emotions
+from emoclr.evaluate.report.cells import json_measure
+from emoclr.evaluate.report.page import Theme
+from emoclr.evaluate.report.section import Section, Table
+from emoclr.evaluate.scores import Truth
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+FEWEST_CLIPS_OF_A_BIN = 5
+ALL = "mean over emotions"
+
+
+def calibration_section(truth: Truth, before: Array, after: Array, how: str) -> Section:
+    """Returns reliability diagrams and expected calibration errors of a model before and after it was calibrated.
+
+    The change is measured on the same resamples of speakers for both, so that it can be told from 0 where the two
+    errors' own intervals overlap.
+
+    Args:
+        truth: the scored clips, `n` of them.
+        before: (n, emotions) probabilities as the model gave them, rows in the order of `truth`.
+        after: (n, emotions) probabilities as they are reported.
+        how: what lies between the two and where it was chosen, in a sentence.
+    """
+    pair = before, after
+    gaps = [weighted_emotions(truth.targets, given, 0.5, False, truth.positive_share) for given in pair]
+
+    def errors(weights: Array) -> dict[str, Array]:
+        first, second = (_with_mean(gap(weights)["ece"]) for gap in gaps)  # each (W, 1 + emotions)
+        return {"before": first, "after": second, "change": second - first}
+
+    values = errors(np.ones((1, len(truth))))
+    intervals = bootstrap_intervals(errors, truth.speakers, truth.n_resamples, truth.seed)
+    floors = _with_mean(calibration_floor(truth.targets, after, truth.seed))  # (S, 1 + emotions)
+    names = [ALL, *truth.emotions]
+    measures = {
+        name: {
+            **{
+                # Resampling inflates errors, and not all alike.
+                kind: centred(
+                    Measure(float(values[kind][0, place]), *map(float, intervals[kind][:, place])),
+                    -np.inf if kind == "change" else 0.0,
+                )
+                for kind in values
+            },
+            "floor": Measure(float(floors[:, place].mean()), *np.percentile(floors[:, place], [2.5, 97.5]).tolist()),
+        }
+        for place, name in enumerate(names)
+    }
+    table = Table(["ECE", "before", "after", "change", "floor"], [[name, *measures[name].values()] for name in names])
+    as_json = {name: {kind: json_measure(found) for kind, found in row.items()} for name, row in measures.items()}
+    return Section(
+        name="calibration",
+        title="Calibration",
+        text=f"{how} The expected calibration error (ECE) is how far probabilities lie from the shares that occur, "
+        f"over {ECE_BINS} bins; a change below 0 is an improvement, and one whose interval holds 0 may be none. "
+        "It is never 0 on so few clips: the floor is what would be found if the probabilities after were right, with "
+        f"the range of 95 % of the draws{_of_shares(truth)}.",
+        tables=[table],
+        figures=[
+            draw_figure(
+                "reliability_before_after",
+                "Probabilities before and after calibration",
+                "All emotions together (dots, larger for more clips) and each alone (thin lines). On the diagonal, "
+                f"probabilities are the shares that occur. ECE before: {measures[ALL]['before'].value:.3f}, after: "
+                f"{measures[ALL]['after'].value:.3f}.",
+                0.5 * WIDTH_IN + 0.4,
+                partial(_draw_pair, truth.targets, pair),
+            )
+        ],
+        data={"how": how, "ece": as_json.pop(ALL), "emotions": as_json},
+    )
+
+
+def draw_reliability(axes: "Axes", theme: Theme, targets: Array, probabilities: Array) -> None:
+    """Draws the shares that occur over the probabilities given, of all emotions together and of each alone."""
+    axes.plot([0, 1], [0, 1], color=theme.muted, linewidth=1, linestyle=(0, (4, 3)))
+    for emotion in range(targets.shape[1]):
+        said, heard, counts = reliability(targets[:, emotion], probabilities[:, emotion])
+        enough = counts >= FEWEST_CLIPS_OF_A_BIN
+        axes.plot(said[enough], heard[enough], color=theme.soft, linewidth=1)
+    said, heard, counts = reliability(targets, probabilities)
+    filled = counts >= FEWEST_CLIPS_OF_A_BIN
+    axes.plot(said[filled], heard[filled], color=theme.accent, linewidth=1.5)
+    sizes = 12 + 160 * np.sqrt(counts[filled] / max(counts.max(), 1))
+    axes.scatter(said[filled], heard[filled], s=sizes, color=theme.accent, edgecolor=theme.card, zorder=3)
+    axes.set(
+        xlim=(-0.02, 1.02),
+        ylim=(-0.02, 1.02),
+        xlabel=f"probability ({ECE_BINS} bins)",
+        ylabel="share of clips",
+    )
+    axes.tick_params(axis="y", labelcolor=theme.muted)
+    axes.grid(visible=True)
+    axes.set_aspect("equal")
+
+
+def _draw_pair(targets: Array, pair: tuple[Array, Array], canvas: "Canvas", theme: Theme) -> None:
+    for axes, title, probabilities in zip(canvas.subplots(1, 2), ("before", "after"), pair, strict=True):
+        draw_reliability(axes, theme, targets, probabilities)
+        axes.set_title(title, loc="left")
+        axes.label_outer()
+
+
+def _of_shares(truth: Truth) -> str:
+    if np.isin(truth.targets, (0.0, 1.0)).all():
+        return ""
+    return "; of shares of votes, whose scatter it takes from these clips, it is an approximation"
+
+
+def _with_mean(errors: Array) -> Array:
+    return np.concatenate([errors.mean(axis=1, keepdims=True), errors], axis=1)

@@ -1,0 +1,245 @@
+"""Label efficiency: what a model makes of a part of the labels, drawn several times, as a table and one figure."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from emoclr.configs.console import say, track
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.splits import speaker_codes
+from emoclr.evaluate.figures.figure import Figure, draw_figure
+from emoclr.evaluate.figures.overview import METRIC_LABELS
+from emoclr.evaluate.linear_probe import Rows
+from emoclr.evaluate.metrics.intervals import Measure, Metrics, measure
+from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.report.cells import json_measure, json_number, number
+from emoclr.evaluate.report.page import Theme
+from emoclr.evaluate.report.section import Section, Table
+from emoclr.evaluate.scores import Prediction, Truth, weighted_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+LEAST_SPEAKERS = 2
+"""Regularisation, thresholds and the moment to stop need speakers that a model was not fitted to."""
+MARKERS = "osD^vPX"
+DASHES = ((4.0, 2.0), (1.0, 1.5), (6.0, 2.0, 1.0, 2.0), (2.0, 2.0), (8.0, 3.0), (3.0, 1.0, 1.0, 1.0))
+DODGE = 0.03
+"""How far apart lines stand at one number of clips, in powers of ten, so that their bars can be told apart."""
+
+
+class TooFew(ValueError):
+    """A part of the labels from which not every emotion can be learned; the message says why."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one model answers that was trained with a part of the labels.
+
+    Attributes:
+        name: of its line, e.g. the encoder's.
+        fraction: of the training clips that kept their labels.
+        clips: how many these were, the mean over folds.
+        seed: of the draw.
+        prediction: its answers for all clips of the truth; their name does not matter.
+        model: whether it is what is judged; the others are what it is compared with.
+    """
+
+    name: str
+    fraction: float
+    clips: float
+    seed: int
+    prediction: Prediction
+    model: bool = False
+
+
+def label_subset(table: LabelTable, rows: Rows, fraction: float, seed: int, positive_share: float) -> Rows:
+    """Returns the part of `rows` that keeps its labels, in ascending order.
+
+    Clips are dealt in an order that `seed` draws, so that the smaller part of one seed lies in the larger. The order
+    keeps the shares of emotions: each clip counts for the rarest emotion that it holds, and each emotion's clips are
+    spread evenly over the order. Within an emotion the speakers take turns, so that a few clips are of many voices.
+
+    Args:
+        table: labels.
+        rows: (clips,) the training clips; ask again for the validation clips if they choose anything.
+        fraction: in (0, 1], of them.
+        seed: of the draw.
+        positive_share: the share from which an emotion is there.
+
+    Raises:
+        TooFew: an emotion has no positive or no negative clip in it, or all are of one speaker.
+    """
+    size = max(1, round(fraction * len(rows)))
+    subset = np.sort(rows[_order(table, rows, seed, positive_share)[:size]])
+    positive = table.targets[subset] >= positive_share
+    for which, lacking in (("with", ~positive.any(0)), ("without", positive.all(0))):
+        if lacking.any():
+            emotion = table.emotions[int(lacking.argmax())]
+            raise TooFew(f"of {size:,} clips, none is {which} {emotion}")
+    unit = "speaker" if table.speakers is not None else "recording"
+    if len(np.unique(speaker_codes(table)[subset])) < LEAST_SPEAKERS:
+        raise TooFew(f"all of {size:,} clips are of one {unit}, and choosing anything takes {LEAST_SPEAKERS}")
+    return subset
+
+
+def _order(table: LabelTable, rows: Rows, seed: int, positive_share: float) -> Rows:
+    """Returns positions in `rows`, (clips,), in the order in which they are given labels."""
+    generator = np.random.default_rng(seed)
+    positive = table.targets[rows] >= positive_share  # (clips, e)
+    counts = positive.sum(0)
+    rarity = np.where(positive, counts, len(rows) + 1)
+    stratum = np.where(positive.any(1), rarity.argmin(1), positive.shape[1])  # (clips,)
+    shuffled = generator.permutation(len(rows))
+    turn = _turns(stratum[shuffled], speaker_codes(table)[rows][shuffled])
+    by_turn = shuffled[np.lexsort((turn, stratum[shuffled]))]
+    ordered = stratum[by_turn]
+    first = np.searchsorted(ordered, ordered)
+    size = np.bincount(ordered)[ordered]
+    place = (np.arange(len(rows)) - first + 0.5) / size
+    return by_turn[np.lexsort((generator.permutation(len(rows)), place))]
+
+
+def _turns(stratum: Rows, speakers: Rows) -> Rows:
+    """Returns how many clips of the same stratum and speaker come before each."""
+    _, pair = np.unique(np.stack([stratum, speakers]), axis=1, return_inverse=True)
+    pair = pair.reshape(-1)
+    together = np.argsort(pair, kind="stable")
+    turns = np.empty(len(pair), dtype=np.int64)
+    turns[together] = np.arange(len(pair)) - np.searchsorted(pair[together], pair[together])
+    return turns
+
+
+def efficiency_section(truth: Truth, trials: Sequence[Trial], too_small: Mapping[float, str], text: str) -> Section:
+    """Returns the part of a report that says how many labels each model needs.
+
+    For every model and fraction: the mean over draws with its interval over speakers (of the mean, on the same
+    resamples of speakers for every draw), and the least and the greatest of the draws.
+
+    Args:
+        truth: the clips that all trials answer.
+        trials: answers; of each name the same fractions.
+        too_small: fractions that were asked for and could not be trained with, with the reason.
+        text: what was trained and how parts were drawn, in a paragraph.
+    """
+    names = truth.headline
+    draws: dict[tuple[str, float], list[Trial]] = defaultdict(list)
+    for trial in trials:
+        draws[trial.name, trial.fraction].append(trial)
+    points: dict[str, list[_Point]] = {trial.name: [] for trial in trials}
+    for name, fraction in track(sorted(draws, key=lambda key: key[1]), "scoring parts of the labels"):
+        points[name].append(_point(truth, draws[name, fraction]))
+    rows = [
+        [
+            name,
+            f"{point.fraction:g}",
+            f"{point.clips:,.0f}",
+            str(len(point.draws)),
+            *(cell for metric in names for cell in (point.metrics[metric], point.range_of(metric))),
+        ]
+        for name, found in points.items()
+        for point in found
+    ]
+    spread = [cell for metric in names for cell in (METRIC_LABELS[metric], "least–greatest")]
+    left_out = [f"{fraction:g} of the labels is too few: {why}." for fraction, why in too_small.items()]
+    for told in left_out:
+        say(told)
+    return Section(
+        name="efficiency",
+        title="How many labels it takes",
+        text=" ".join([text, *left_out]),
+        tables=[Table(["model", "part", "clips", "draws", *spread], rows)] if rows else [],
+        figures=[_figure(points, names[0])] if points else [],
+        data={
+            "models": {name: [point.json(names) for point in found] for name, found in points.items()},
+            "too_small": {f"{fraction:g}": why for fraction, why in too_small.items()},
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Point:
+    """One model at one fraction: `metrics` are means over draws, `draws` are each draw's own values."""
+
+    fraction: float
+    clips: float
+    model: bool
+    metrics: Metrics
+    draws: list[dict[str, float]]
+
+    def range_of(self, metric: str) -> str:
+        values = [draw[metric] for draw in self.draws]
+        return f"{number(min(values))}–{number(max(values))}" if len(values) > 1 else ""
+
+    def json(self, names: Sequence[str]) -> dict[str, object]:
+        return {
+            "fraction": self.fraction,
+            "clips": round(self.clips, 1),
+            "metrics": {
+                name: json_measure(self.metrics[name]) | {"draws": [json_number(draw[name]) for draw in self.draws]}
+                for name in names
+            },
+        }
+
+
+def _point(truth: Truth, draws: Sequence[Trial]) -> _Point:
+    measures = [weighted_of(truth, draw.prediction) for draw in draws]
+
+    def mean(weights: Array) -> dict[str, Array]:
+        found = [one(weights) for one in measures]
+        return {name: np.mean([values[name] for values in found], axis=0) for name in truth.headline}
+
+    ones = np.ones((1, len(truth)))
+    return _Point(
+        fraction=draws[0].fraction,
+        clips=float(np.mean([draw.clips for draw in draws])),
+        model=draws[0].model,
+        metrics=measure(mean, truth.speakers, truth.n_resamples, truth.seed),
+        draws=[{name: float(one(ones)[name][0]) for name in truth.headline} for one in measures],
+    )
+
+
+def _figure(points: Mapping[str, Sequence[_Point]], metric: str) -> Figure:
+    return draw_figure(
+        "efficiency",
+        f"How many labels it takes: {METRIC_LABELS[metric]}",
+        "Means over draws against the number of labelled clips, lines 95 % intervals over speakers; "
+        "what is compared with is hollow.",
+        3.9,
+        partial(_draw, points, metric),
+    )
+
+
+def _draw(points: Mapping[str, Sequence[_Point]], metric: str, canvas: "Canvas", theme: Theme) -> None:
+    axes = canvas.add_subplot()
+    n_models = sum(found[0].model for found in points.values())
+    for place, (name, found) in enumerate(points.items()):
+        is_model = found[0].model
+        colour = theme.accent if is_model else theme.baseline
+        style = "-" if is_model and n_models == 1 else (0, DASHES[place % len(DASHES)])
+        clips = [point.clips * 10 ** (DODGE * (place - (len(points) - 1) / 2)) for point in found]
+        measures: list[Measure] = [point.metrics[metric] for point in found]
+        for at, one in zip(clips, measures, strict=True):
+            axes.plot([at, at], [one.low, one.high], color=colour, linewidth=1.5, solid_capstyle="round")
+        axes.plot(
+            clips,
+            [one.value for one in measures],
+            color=colour,
+            linestyle=style,
+            linewidth=1.5,
+            marker=MARKERS[place % len(MARKERS)],
+            markersize=6,
+            markerfacecolor=colour if is_model else theme.card,
+            label=name,
+        )
+    ticks = sorted({point.clips for found in points.values() for point in found})
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
+    axes.minorticks_off()
+    axes.tick_params(axis="y", labelcolor=theme.muted)
+    axes.set(xlabel="labelled clips", ylabel=METRIC_LABELS[metric])
+    axes.grid(visible=True)
+    axes.legend(frameon=False, labelcolor=theme.text, fontsize=9)

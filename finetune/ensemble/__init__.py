@@ -1,0 +1,1 @@
+"""Predictions of members and of the ensemble, as rows of a report."""

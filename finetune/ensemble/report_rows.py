@@ -1,0 +1,95 @@
+"""The rows of a fine-tuning report: members, every way of joining them, and what they have to beat."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from emoclr.evaluate.report.section import Section
+from emoclr.evaluate.scores import ENSEMBLE, Prediction, SpeakerProbe, Truth
+from emoclr.evaluate.speaker_probe import VoiceTask, speaker_probe
+from emoclr.evaluate.studies.calibration import calibration_section
+from emoclr.finetune.ensemble.ensemble import Together, ensembles_of, prediction_of
+from emoclr.finetune.model.model import How
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.studies.baselines import Described, linear_rows
+from emoclr.finetune.summary import CALIBRATED, VOICES
+from emoclr.finetune.training.labelled import Labelled
+from emoclr.finetune.training.member import Member, Task
+from emoclr.finetune.training.members import Members, backbone_of
+from emoclr.probe.protocol import joined
+
+HOWS: tuple[How, ...] = ("mean", "weighted", "vote")
+BEFORE = "before fine-tuning"
+
+
+def member_row(name: str, folds: Sequence[Member]) -> Prediction:
+    """Returns what a member says of the test clips of all folds."""
+    return joined(name, [(member.test, np.array(member.card.thresholds)) for member in folds])
+
+
+def model_rows(members: Members, tasks: Sequence[Task], settings: FinetuneSettings) -> list[Prediction]:
+    """Returns the members and, where there are several, before them every way of joining them, the chosen one first."""
+    rows = [member_row(name, folds) for name, folds in members.items()]
+    if len(members) == 1:
+        return rows
+    joint = []
+    for how in sorted(HOWS, key=lambda how: how != settings.ensemble):
+        together = ensembles_of(members, tasks, how, settings.positive_share)
+        name = ENSEMBLE if how == settings.ensemble else joined_by(how)
+        joint.append(prediction_of(name, together, f"{how} of {len(members)}"))
+    return [*joint, *rows]
+
+
+def joined_by(how: How) -> str:
+    """Returns the row's name of an ensemble that is joined in another way than the chosen one."""
+    return f"{ENSEMBLE}, {how}"
+
+
+def from_scratch(name: str) -> str:
+    """Returns the row's name of a network that began without pretraining."""
+    return f"{name}, from scratch"
+
+
+def baseline_rows(
+    members: Members,
+    scratch: Members,
+    described: Described,
+    labelled: Labelled,
+    settings: FinetuneSettings,
+) -> list[Prediction]:
+    """Returns what has to be beaten: heads alone, networks without pretraining, and linear models of simple features.
+
+    Args:
+        members: of the run; the first seed of each backbone stands for its head alone, which no seed changes.
+        scratch: the same recipe without pretraining.
+        described: the clips by simple features.
+        labelled: their labels.
+        settings: of the run.
+    """
+    heads: dict[str, Prediction] = {}
+    for name, folds in members.items():
+        answers = [(member.head_only, member.head_only_thresholds) for member in folds]
+        heads.setdefault(backbone_of(name), joined(f"head alone, {backbone_of(name)}", answers))
+    supervised = [member_row(from_scratch(name), folds) for name, folds in scratch.items()]
+    linear = linear_rows(described, labelled, labelled.division, settings)
+    return [*heads.values(), *supervised, *linear]
+
+
+def calibration_of(truth: Truth, together: Sequence[Together], settings: FinetuneSettings) -> Section:
+    """Returns what temperatures did to the probabilities that the members give together."""
+    before, after = (
+        np.concatenate([getattr(fold, part) for fold in together]) for part in ("uncalibrated", "calibrated")
+    )
+    return calibration_section(truth, before, after, CALIBRATED[settings.ensemble])
+
+
+def speaker_rows(members: Members, task: VoiceTask | None, settings: FinetuneSettings) -> SpeakerProbe | None:
+    """Returns how well each backbone tells voices apart, and how well it did before; the mean over folds and seeds."""
+    if task is None:
+        return None
+    hits = {}
+    for backbone in dict.fromkeys(map(backbone_of, members)):
+        every = [member for name, folds in members.items() if backbone_of(name) == backbone for member in folds]
+        hits[backbone] = np.mean([member.voices for member in every], axis=0)
+        if settings.freeze == "none":
+            hits[f"{backbone}, {BEFORE}"] = np.mean([member.voices_before for member in every], axis=0)
+    return speaker_probe(hits, task, VOICES[settings.freeze], settings.bootstrap_resamples, settings.seed)

@@ -1,0 +1,1 @@
+"""An emotion model (encoder and head), the ensemble of several, and their checkpoints."""

@@ -1,0 +1,167 @@
+"""Model and ensemble checkpoints: safetensors and YAML, self-sufficient and never unpickled."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.files import write_yaml
+from emoclr.configs.settings import Settings
+from emoclr.corpus.audio.padding import Joined, Short
+from emoclr.finetune.model.model import Array, EmotionModel, Ensemble, How
+from emoclr.pretrain.encoder.checkpoint import CheckpointError, load_card, load_into, package_versions, save_tensors
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+
+WEIGHTS = "model.safetensors"
+CARD = "model.yaml"
+ENSEMBLE_CARD = "ensemble.yaml"
+WEIGHTS_SUM_WITHIN = 1e-3
+"""Of one: cards hold six digits of each."""
+
+
+class ModelCard(Settings):
+    """What `model.yaml` holds: all about an emotion model but its weights."""
+
+    format: int = Field(1, ge=1, le=1)
+    encoder: EncoderSettings
+    emotions: list[str] = Field(min_length=1)
+    single_label: bool = Field(False, description="whether every training clip carried exactly one emotion")
+    thresholds: list[float]
+    temperatures: list[PositiveFloat]
+    window_s: float = Field(gt=0, description="s of a recording that the model hears at once")
+    hop_s: float = Field(gt=0, description="s between windows, at most")
+    short: Short = Field("zero", description="how a recording shorter than a window fills it")
+    windows: Joined = Field("mean", description="how windows become the answer for a recording")
+    weights_sha256: str
+    corpus_fingerprint: str
+    started_from: str = Field(description="the corpus fingerprint of the pretraining, ImageNet, or scratch")
+    answers_sha256: str = Field("", description="of the file from which --resume takes what the model said")
+    metrics: dict[str, float] = {}
+    versions: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> "ModelCard":
+        for name in ("thresholds", "temperatures"):
+            if len(getattr(self, name)) != len(self.emotions):
+                raise ValueError(f"{name}: {len(getattr(self, name))} for {len(self.emotions)} emotions")
+        _check_windows(self.window_s, self.hop_s)
+        return self
+
+
+class EnsembleCard(Settings):
+    """What `ensemble.yaml` holds: the members, by folder below it, and how they answer together."""
+
+    format: int = Field(1, ge=1, le=1)
+    members: list[str] = Field(min_length=1)
+    how: How = "mean"
+    weights: list[NonNegativeFloat] | None = Field(None, description="of each member's probabilities, for `weighted`")
+    emotions: list[str] = Field(min_length=1)
+    single_label: bool = Field(False, description="whether every training clip carried exactly one emotion")
+    thresholds: list[float]
+    window_s: float = Field(gt=0)
+    hop_s: float = Field(gt=0)
+    short: Short = Field("zero", description="how a recording shorter than a window fills it")
+    windows: Joined = Field("mean", description="how windows become the answer for a recording")
+    notes: list[str] = []
+    metrics: dict[str, float] = {}
+    versions: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> "EnsembleCard":
+        if len(self.thresholds) != len(self.emotions):
+            raise ValueError(f"thresholds: {len(self.thresholds)} for {len(self.emotions)} emotions")
+        for member in self.members:
+            if Path(member).is_absolute() or ".." in Path(member).parts:
+                raise ValueError(f"members: {member} lies outside the ensemble's folder")
+        if (self.how == "weighted") != (self.weights is not None):
+            raise ValueError("weights: there where, and only where, how is weighted")
+        if self.weights is not None:
+            if len(self.weights) != len(self.members):
+                raise ValueError(f"weights: {len(self.weights)} for {len(self.members)} members")
+            if not abs(sum(self.weights) - 1) < WEIGHTS_SUM_WITHIN:
+                raise ValueError(f"weights: their sum is {sum(self.weights):g}; it should be 1")
+        _check_windows(self.window_s, self.hop_s)
+        return self
+
+
+def save_model(folder: Path, model: EmotionModel, **card: Any) -> ModelCard:
+    """Writes weights and card of a model into `folder` and returns the card, whose other fields are `card`."""
+    digest = save_tensors(folder / WEIGHTS, model.state_dict())
+    made = ModelCard(encoder=model.encoder.settings, weights_sha256=digest, versions=package_versions(), **card)
+    write_yaml(folder / CARD, made.model_dump(mode="json"))
+    return made
+
+
+def load_model(folder: Path) -> tuple[EmotionModel, ModelCard]:
+    """Returns the emotion model of a folder, in eval mode, and its card.
+
+    Raises:
+        CheckpointError: files are missing, truncated, tampered with, or do not fit each other.
+    """
+    card = load_card(folder / CARD, ModelCard)
+    try:
+        encoder = Encoder(card.encoder)
+    except ConfigError as error:
+        raise CheckpointError(f"{folder / CARD}: {error}") from error
+    model = EmotionModel(encoder, len(card.emotions))
+    load_into(model, folder / WEIGHTS, card.weights_sha256)
+    return model.eval(), card
+
+
+def load_ensemble(run: Path) -> tuple[Ensemble, EnsembleCard]:
+    """Returns the ensemble of a run folder, or one backbone's model as an ensemble of one, in eval mode.
+
+    Raises:
+        ConfigError: there is no such folder.
+        CheckpointError: it holds none, a member is missing or damaged, or members name different emotions.
+    """
+    if (run / ENSEMBLE_CARD).is_file():
+        card = load_card(run / ENSEMBLE_CARD, EnsembleCard)
+        members = [load_model(run / member) for member in card.members]
+    else:
+        give = "give the --out folder of a finished `finetune`, or one backbone's folder in it"
+        if not run.is_dir():
+            raise ConfigError(f"{run}: no such folder; {give}")
+        if not (run / CARD).is_file():
+            raise CheckpointError(f"{run}: holds neither {ENSEMBLE_CARD} nor {CARD}; {give}")
+        members = [load_model(run)]
+        only = members[0][1]
+        card = EnsembleCard(
+            members=["."],
+            emotions=only.emotions,
+            single_label=only.single_label,
+            thresholds=only.thresholds,
+            window_s=only.window_s,
+            hop_s=only.hop_s,
+            short=only.short,
+            windows=only.windows,
+        )
+    for name, (_, member) in zip(card.members, members, strict=True):
+        if member.emotions != card.emotions:
+            raise CheckpointError(
+                f"{run / name / CARD}: names {', '.join(member.emotions)}; "
+                f"the ensemble names {', '.join(card.emotions)}"
+            )
+    weights = None if card.weights is None else np.array(card.weights)
+    return build_ensemble(members, card.how, weights).eval(), card
+
+
+def build_ensemble(
+    members: Sequence[tuple[EmotionModel, ModelCard]], how: How, weights: Array | None = None
+) -> Ensemble:
+    """Returns an ensemble of models with their temperatures and thresholds."""
+    return Ensemble(
+        [model for model, _ in members],
+        np.array([card.temperatures for _, card in members]),
+        np.array([card.thresholds for _, card in members]),
+        how,
+        weights,
+        single_label=all(card.single_label for _, card in members),
+    )
+
+
+def _check_windows(window_s: float, hop_s: float) -> None:
+    if hop_s > window_s:
+        raise ValueError(f"hop_s {hop_s:g} is more than window_s {window_s:g}: what lies between would not be heard")

@@ -1,0 +1,1 @@
+"""Sections of a fine-tuning report that take more training or more recordings."""

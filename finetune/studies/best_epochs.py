@@ -1,0 +1,69 @@
+"""Which networks training left as they began: a head alone, where no epoch of the whole was better on validation."""
+
+from collections.abc import Mapping, Sequence
+
+from emoclr.evaluate.report.cells import json_number, number
+from emoclr.evaluate.report.section import Section, Table
+from emoclr.finetune.training.member import Member
+from emoclr.finetune.training.members import Members
+
+
+def best_epoch(member: Member) -> int:
+    """Returns the epoch whose weights a member holds, 0 for the head alone."""
+    return int(member.card.metrics["best_epoch"])
+
+
+def heads_alone(members: Members) -> list[str]:
+    """Returns the names of the networks that kept the head alone, with the number of folds where it was not all."""
+    named = []
+    for name, folds in members.items():
+        kept = sum(not best_epoch(member) for member in folds)
+        if kept:
+            named.append(f"{name} in {kept} of {len(folds)} folds" if kept < len(folds) else name)
+    return named
+
+
+def same_networks(what: str, members: Sequence[Member]) -> str:
+    """Returns how many of some members are one and the same network, empty where all differ.
+
+    A seed changes what training draws; where training was undone, nothing of it is left.
+    """
+    weights = [member.card.weights_sha256 for member in members]
+    same = max(map(weights.count, weights))
+    if same == 1:
+        return ""
+    return f"{same} of the {len(members)} {what} are the same network, the head alone, and differ in nothing"
+
+
+def training_section(networks: Mapping[str, Sequence[Member]]) -> Section:
+    """Returns which epoch of each network was kept, fold by fold, for a report.
+
+    Args:
+        networks: whose backbone was trained, those that are only compared with included.
+    """
+    folds = len(next(iter(networks.values())))
+    head = ["network", *([f"epoch, fold {fold + 1}" for fold in range(folds)] if folds > 1 else ["epoch kept"])]
+    rows = [
+        [name, *(f"{best_epoch(member)} ({number(_score(member))})" for member in of_folds)]
+        for name, of_folds in networks.items()
+    ]
+    return Section(
+        name="training",
+        title="What training kept",
+        text="The epoch whose weights each network kept, the one with the highest macro AUROC on validation speakers, "
+        "and that AUROC. Epoch 0 is the head alone on the encoder as it was: no epoch of the whole network was better.",
+        tables=[Table(head, rows)],
+        data={
+            "networks": {
+                name: [
+                    {"best_epoch": best_epoch(member), "validation_macro_auroc": json_number(_score(member))}
+                    for member in of_folds
+                ]
+                for name, of_folds in networks.items()
+            }
+        },
+    )
+
+
+def _score(member: Member) -> float:
+    return float(member.card.metrics["validation_macro_auroc"])

@@ -1,0 +1,161 @@
+"""What an ensemble is worth: its differences from its members, and different backbones against seeds of the best."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from emoclr.configs.console import track
+from emoclr.evaluate.figures.overview import METRIC_LABELS
+from emoclr.evaluate.paired import paired_differences
+from emoclr.evaluate.report.cells import interval, json_metrics, number
+from emoclr.evaluate.report.section import Section, Table
+from emoclr.evaluate.scores import ENSEMBLE, Measure, Prediction, Truth
+from emoclr.finetune.ensemble.ensemble import Together, ensembles_of, join_members, prediction_of
+from emoclr.finetune.ensemble.report_rows import HOWS, joined_by, member_row
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.studies.best_epochs import best_epoch, same_networks
+from emoclr.finetune.training.member import Task
+from emoclr.finetune.training.members import Members, Seeds, backbone_of, best_member, seeds_of
+from emoclr.probe.protocol import joined
+from emoclr.probe.summary import FEW_SPEAKERS
+
+COLUMNS = ("macro_auroc", "map", "macro_f1", "ece")
+COLUMNS_SINGLE = ("uar", "wa", "macro_auroc", "ece")
+BEST = "the best single network"
+
+Pair = tuple[Prediction, Prediction]
+
+
+def ensemble_section(
+    truth: Truth,
+    members: Members,
+    tasks: Sequence[Task],
+    settings: FinetuneSettings,
+    different: Members | None = None,
+    seeds: Sequence[Seeds] | None = None,
+) -> Section:
+    """Returns paired differences of the ensemble to all it could be replaced by, each with its interval over speakers.
+
+    Args:
+        truth: the scored clips.
+        members: of the ensemble, several.
+        tasks: of each fold.
+        settings: of the run.
+        different: the first seed of each backbone, and ...
+        seeds: ... of each fold the seeds of its best one, to be compared with that.
+    """
+    together = ensembles_of(members, tasks, settings.ensemble, settings.positive_share)
+    ensemble = prediction_of(ENSEMBLE, together)
+    best = [best_member(members, fold) for fold in range(len(tasks))]
+    chosen = [members[name][fold] for fold, name in enumerate(best)]
+    single = joined(BEST, [(member.test, np.array(member.card.thresholds)) for member in chosen])
+    others = [
+        prediction_of(joined_by(how), ensembles_of(members, tasks, how, settings.positive_share))
+        for how in HOWS
+        if how != settings.ensemble
+    ]
+    pairs: list[Pair] = [(ensemble, other) for other in (single, *others)]
+    pairs += [(ensemble, member_row(name, folds)) for name, folds in members.items()]
+    if different is not None and seeds is not None:
+        pairs.insert(1, (_different(different, tasks, settings), _same(seeds, tasks, settings)))
+    found = [
+        (f"{first.name} − {second.name}", paired_differences(truth, first, second))
+        for first, second in track(pairs, "differences")
+    ]
+    columns = COLUMNS_SINGLE if truth.single_label else COLUMNS
+    metric = truth.headline[0]
+    asked = pairs[: 2 if seeds else 1]
+    n_speakers = len(set(truth.speakers))
+    verdicts = [
+        f"{first.name.capitalize()} against {second.name}: {verdict(found[place][1][metric], n_speakers, metric)}."
+        for place, (first, second) in enumerate(asked)
+    ]
+    weights = _weights(members, tasks, settings)
+    return Section(
+        name="ensemble",
+        title="What the ensemble is worth",
+        text=" ".join([_how(best, len(tasks), settings), *verdicts, *_copies(members, seeds, len(tasks))]),
+        tables=[
+            Table(
+                ["difference", *(METRIC_LABELS[name] for name in columns)],
+                [[label, *(metrics[name] for name in columns)] for label, metrics in found],
+                "Differences",
+            ),
+            Table(["network", "weight"], [[name, number(weight)] for name, weight in weights.items()], "Weights"),
+        ],
+        data={
+            "how": settings.ensemble,
+            "best": best,
+            "seeds_of": [fold.backbone for fold in seeds] if seeds else None,
+            "seeds_best_epochs": [[best_epoch(member) for member in fold.members] for fold in seeds or []],
+            "weights": {name: round(weight, 6) for name, weight in weights.items()},
+            "differences": {label: json_metrics(metrics) for label, metrics in found},
+        },
+    )
+
+
+def _different(members: Members, tasks: Sequence[Task], settings: FinetuneSettings) -> Prediction:
+    together = ensembles_of(members, tasks, settings.ensemble, settings.positive_share)
+    return prediction_of(f"{len(members)} different backbones", together)
+
+
+def _same(seeds: Sequence[Seeds], tasks: Sequence[Task], settings: FinetuneSettings) -> Prediction:
+    together: list[Together] = [
+        join_members(
+            fold.members,
+            task.targets[task.validation],
+            settings.ensemble,
+            settings.positive_share,
+            task.single_label,
+        )
+        for fold, task in zip(seeds, tasks, strict=True)
+    ]
+    named = " or ".join(dict.fromkeys(fold.backbone for fold in seeds))
+    return prediction_of(f"{len(seeds[0].members)} seeds of {named}", together)
+
+
+def _copies(members: Members, seeds: Sequence[Seeds] | None, n_folds: int) -> list[str]:
+    """Returns, in sentences, how many of the seeds that are set against each other are copies of one network."""
+    found = []
+    for fold in range(n_folds):
+        backbones = list(dict.fromkeys(map(backbone_of, members)))
+        groups = {f"seeds of {name} in the ensemble": seeds_of(members, name, fold) for name in backbones}
+        if seeds:
+            groups[f"seeds of {seeds[fold].backbone} to compare with"] = list(seeds[fold].members)
+        where = f"Fold {fold + 1}: " if n_folds > 1 else ""
+        found += [f"{where}{told}." for what, some in groups.items() if (told := same_networks(what, some))]
+    return found
+
+
+def _weights(members: Members, tasks: Sequence[Task], settings: FinetuneSettings) -> dict[str, float]:
+    """Returns the weight that validation speakers give to each member, the mean over folds."""
+    together = ensembles_of(members, tasks, "weighted", settings.positive_share)
+    return dict(zip(members, np.mean([fold.weights for fold in together], axis=0).tolist(), strict=True))
+
+
+def _how(best: Sequence[str], n_folds: int, settings: FinetuneSettings) -> str:
+    names = list(dict.fromkeys(best))
+    in_folds = ", fold by fold" if n_folds > 1 else ""
+    return (
+        "Both sides of a difference are measured on the same resamples of speakers; an interval that does not hold 0 "
+        "is a difference that these trained networks would show again in other speakers like these. Networks of "
+        f"another seed may differ otherwise. {BEST.capitalize()} is the one with the highest macro AUROC on validation "
+        f"speakers{in_folds}: {' or '.join(names)}. Weights are those with the "
+        "least log loss on validation speakers, drawn towards equal where their clips are few."
+    )
+
+
+def verdict(found: Measure, n_speakers: int, metric: str) -> str:
+    """Returns a difference in words.
+
+    Of few speakers, no resample can call a difference real: two agree by chance every second time.
+    """
+    if n_speakers < FEW_SPEAKERS or not np.isfinite(found.low):
+        meaning = f"too few speakers ({n_speakers}) to tell it from chance"
+    elif found.low > 0:
+        meaning = "a real gain"
+    elif found.high < 0:
+        meaning = "a real loss"
+    else:
+        meaning = "which may be chance"
+    within = f" [{interval(found)}]" if interval(found) else ""
+    return f"{found.value:+.3f}{within} {METRIC_LABELS[metric]}, {meaning}"

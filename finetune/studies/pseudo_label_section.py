@@ -1,0 +1,120 @@
+"""What unlabeled recordings bought: the section of a report on the second round."""
+
+from dataclasses import replace
+
+import numpy as np
+from emoclr.evaluate.figures.overview import METRIC_LABELS
+from emoclr.evaluate.paired import paired_differences
+from emoclr.evaluate.report.cells import json_measure, json_number, number
+from emoclr.evaluate.report.section import Section, Table
+from emoclr.evaluate.scores import Prediction, Truth, score_all
+from emoclr.finetune.studies.confidence_levels import LEAST_CLIPS
+from emoclr.finetune.studies.pseudo_labels import FOLDER, SecondRound
+
+
+def unlabeled_section(
+    truth: Truth, first: Prediction, second: Prediction, found: SecondRound, confidence: float
+) -> Section:
+    """Returns what the second round bought, for a report.
+
+    Args:
+        truth: the scored clips.
+        first: the ensemble of the first round.
+        second: the ensemble of the second.
+        found: what lies between them.
+        confidence: the precision that was asked for.
+    """
+    pool = found.pool
+    accepted = sum(len(some.rows) for some in found.accepted)
+    sure = np.sum([some.sure.sum(axis=0) for some in found.accepted], axis=0)
+    asked = np.sum([some.asked for some in found.accepted], axis=0)
+    right = np.sum([some.right for some in found.accepted], axis=0)
+    levels = [[_finite(some.levels[emotion]) for some in found.accepted] for emotion in range(len(truth.emotions))]
+    per_emotion = Table(
+        ["emotion", "sure from", "right of validation clips, level set by other speakers", "clips accepted"],
+        [
+            [
+                emotion,
+                " / ".join("never" if level is None else number(level) for level in levels[place]),
+                f"{number(right[place] / asked[place])} ({right[place]} of {asked[place]})" if asked[place] else "–",
+                f"{sure[place]:,}",
+            ]
+            for place, emotion in enumerate(truth.emotions)
+        ],
+        title="What was accepted",
+    )
+    scores = [
+        row.metrics for row in score_all(truth, [replace(first, name="first"), replace(second, name="second")]).models
+    ]
+    differences = paired_differences(truth, second, first)
+    bought = Table(
+        ["", "first round", "second round", "difference"],
+        [[METRIC_LABELS[name], scores[0][name], scores[1][name], differences[name]] for name in differences],
+        title="What it bought, on the scored clips",
+    )
+    return Section(
+        FOLDER,
+        "Unlabeled recordings",
+        _words(found, accepted, confidence),
+        [per_emotion, *([bought] if accepted else [])],
+        data={
+            "clips": len(pool.store),
+            "found": pool.found,
+            "dropped_as_labelled": pool.labelled,
+            "dropped_speakers": pool.known_speakers,
+            "confidence": confidence,
+            "accepted": accepted,
+            "held": ["second" if better else "first" for better in found.better],
+            "validation_macro_auroc": [[json_number(value) for value in pair] for pair in found.auroc],
+            "emotions": {
+                emotion: {
+                    "levels": levels[place],
+                    "accepted": int(sure[place]),
+                    "validation_clips": int(asked[place]),
+                    "validation_right": int(right[place]),
+                }
+                for place, emotion in enumerate(truth.emotions)
+            },
+            "differences": {name: json_measure(found) for name, found in differences.items()},
+        },
+    )
+
+
+def _words(found: SecondRound, accepted: int, confidence: float) -> str:
+    pool, folds = found.pool, len(found.accepted)
+    in_folds = f" (in {folds} folds together)" if folds > 1 else ""
+    heard = (
+        f"After the first round the ensemble answered for {len(pool.store):,} unlabeled clips. {accepted:,} of them"
+        f"{in_folds} reached, for some emotion, the probability from which on it is right for {confidence:.0%} of the "
+        f"validation clips (at least {LEAST_CLIPS} of them)"
+    )
+    trained = (
+        "; with its calibrated probabilities as targets they joined the training clips, and every network was trained "
+        "once more from where it had begun. "
+        if accepted
+        else ": there was no second round. "
+    )
+    dropped = (
+        f"Of {pool.found:,} readable clips, {pool.labelled:,} had been dropped as recordings that the labels have, and "
+        f"{pool.known_speakers:,} because they are of validation or test speakers; where speakers are not named, "
+        "voices of the test may be among the rest."
+    )
+    first, second = np.mean(found.auroc, axis=0)
+    means = ", the mean over folds" if folds > 1 else ""
+    which = "second" if found.better[0] else "first"
+    held = (
+        "the ensemble holds, fold by fold, the networks of the round that is better there: in "
+        f"{sum(found.better)} of {folds} the second."
+        if folds > 1
+        else f"the ensemble holds the networks of the {which}."
+    )
+    kept = (
+        f" On validation speakers the macro AUROC of the mean is {first:.3f} after the first and {second:.3f} after "
+        f"the second round{means}: {held} What other sections set against it by seeds, from scratch or by parts of "
+        "the labels has not heard these recordings."
+    )
+    return heard + trained + dropped + (kept if accepted else "")
+
+
+def _finite(value: float) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None

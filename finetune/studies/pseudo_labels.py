@@ -1,0 +1,201 @@
+"""A second round with unlabeled recordings: what the ensemble is sure of becomes what its members learn next.
+
+Pseudo-labels after Lee (2013), "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method", with two
+differences: how sure is sure enough is measured on validation speakers, and targets are the calibrated probabilities.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from emoclr.configs.console import say
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.decoded.opener import opener
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.splits import speaker_codes
+from emoclr.evaluate.metrics.multilabel import emotion_metrics
+from emoclr.finetune.ensemble.member_probabilities import answers_of
+from emoclr.finetune.model.model import Array
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.studies.confidence_levels import confidence_levels, held_out_hits, surely
+from emoclr.finetune.studies.cross_corpus import OtherCorpus
+from emoclr.finetune.studies.unlabeled_pool import Pool, open_pool, with_pool
+from emoclr.finetune.training.member import Member, Task
+from emoclr.finetune.training.members import Members
+from emoclr.finetune.training.resume import finished_member
+from emoclr.pretrain.encoder.devices import choose_device
+from numpy.typing import NDArray
+
+FOLDER = "unlabeled"
+
+Train = Callable[[Path, Sequence[Task]], Members]
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What one fold's ensemble is sure of in the pool.
+
+    Attributes:
+        rows: (accepted,) positions in the pool.
+        targets: (accepted, emotions) its probabilities.
+        sure: (accepted, emotions) which emotions the clips were accepted for.
+        levels: (emotions,) how probable an emotion has to be.
+        asked: (emotions,) validation clips that reach a level set by other speakers.
+        right: (emotions,) those of them that carry the emotion.
+    """
+
+    rows: NDArray[np.int64]
+    targets: NDArray[np.float32]
+    sure: NDArray[np.bool_]
+    levels: Array
+    asked: NDArray[np.int64]
+    right: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SecondRound:
+    """What the second round heard and what became of it.
+
+    Attributes:
+        pool: the unlabeled clips.
+        accepted: of each fold.
+        members: of the second round.
+        auroc: of each fold, the macro AUROC of the first and the second round's mean on its validation speakers.
+    """
+
+    pool: Pool
+    accepted: list[Accepted]
+    members: Members
+    auroc: list[tuple[float, float]]
+
+    @property
+    def better(self) -> list[bool]:
+        """In which folds the second round is the better one on validation speakers."""
+        return [second > first for first, second in self.auroc]
+
+    def held(self, first: Members) -> Members:
+        """Returns the members that the ensemble holds: of each fold those of the better round.
+
+        Chosen fold by fold: the validation speakers of one fold are scored in another.
+        """
+        return {
+            name: [
+                again if better else once
+                for once, again, better in zip(folds, self.members[name], self.better, strict=True)
+            ]
+            for name, folds in first.items()
+        }
+
+
+def pool_for(
+    tasks: Sequence[Task], table: LabelTable, settings: FinetuneSettings, other: OtherCorpus | None = None
+) -> Pool:
+    """Returns the unlabeled clips that tasks may train on.
+
+    Args:
+        tasks: of each fold.
+        table: the clips of their store, in its order.
+        settings: of the run.
+        other: a corpus that will be scored, too.
+
+    Raises:
+        EmoclrError: the recordings cannot be found, or none of them is new.
+    """
+    held = {clip for task in tasks for clip in (*task.validation.tolist(), *task.test.tolist())}
+    apart = {table.speakers[clip] for clip in held} if table.speakers is not None else set()
+    labelled = [tasks[0].store]
+    if other is not None:
+        labelled.append(other.store)
+        apart |= set(other.table.speakers or ())
+    return open_pool(settings.unlabeled, labelled, apart, opener(settings))
+
+
+def second_round(
+    out: Path,
+    members: Members,
+    tasks: Sequence[Task],
+    pool: Pool,
+    table: LabelTable,
+    settings: FinetuneSettings,
+    train: Train,
+) -> SecondRound:
+    """Trains members again, from where they began, on labelled clips and on unlabeled ones that the first are sure of.
+
+    Pseudo-labels are for training alone: validation and test stay as they are. Where the ensemble is sure of nothing,
+    the members of the first round are those of the second.
+
+    Args:
+        out: of the run; the members land in `unlabeled/` below it.
+        members: of the first round.
+        tasks: of each fold.
+        pool: the unlabeled clips.
+        table: the clips of the tasks' store, in its order.
+        settings: those of the first round.
+        train: gives the members of some tasks, in a folder.
+
+    Raises:
+        ConfigError: an earlier second round in `out` heard other recordings.
+    """
+    codes = speaker_codes(table)
+    rounds = [[folds[fold] for folds in members.values()] for fold in range(len(tasks))]
+    accepted = [_accept(first, task, pool, codes, settings) for first, task in zip(rounds, tasks, strict=True)]
+    before = [_validation_auroc(first, task) for first, task in zip(rounds, tasks, strict=True)]
+    if not any(len(some.rows) for some in accepted):
+        say("unlabeled: not sure enough of any clip; there is no second round")
+        return SecondRound(pool, accepted, members, list(zip(before, before, strict=True)))
+    enlarged = [_enlarged(task, table, pool, some, settings) for task, some in zip(tasks, accepted, strict=True)]
+    _refuse_others(out / FOLDER, list(members), enlarged)
+    trained = train(out / FOLDER, enlarged)
+    again = [[folds[fold] for folds in trained.values()] for fold in range(len(tasks))]
+    after = [_validation_auroc(second, task) for second, task in zip(again, tasks, strict=True)]
+    for first, second in zip(before, after, strict=True):
+        say(f"unlabeled: validation macro AUROC {first:.3f} without, {second:.3f} with; the better one is kept")
+    return SecondRound(pool, accepted, trained, list(zip(before, after, strict=True)))
+
+
+def _accept(
+    members: Sequence[Member], task: Task, pool: Pool, codes: NDArray[np.int64], settings: FinetuneSettings
+) -> Accepted:
+    positive = task.targets[task.validation] >= settings.positive_share
+    validation = np.mean([member.validation for member in members], axis=0)
+    single, wanted = task.single_label, settings.confidence
+    levels = confidence_levels(positive, validation, wanted, single)
+    asked, right = held_out_hits(positive, validation, codes[task.validation], wanted, single)
+    answers = answers_of(members, pool.store, "unlabeled clips", choose_device(settings.accelerator)).mean(axis=0)
+    sure = surely(answers, levels, single)
+    rows = np.flatnonzero(sure.any(axis=1))
+    say(f"unlabeled: sure of {len(rows):,} of {len(answers):,} clips")
+    return Accepted(rows, answers[rows].astype(np.float32), sure[rows], levels, asked, right)
+
+
+def _enlarged(task: Task, table: LabelTable, pool: Pool, accepted: Accepted, settings: FinetuneSettings) -> Task:
+    """Returns a task whose training clips are those of a task and the accepted ones."""
+    if not len(accepted.rows):
+        return task
+    store = with_pool(table, pool, accepted.rows, opener(settings))
+    added = np.arange(len(task.store), len(store))
+    return replace(
+        task,
+        store=store,
+        targets=np.concatenate([task.targets, accepted.targets]),
+        train=np.concatenate([task.train, added]),
+    )
+
+
+def _refuse_others(folder: Path, names: Sequence[str], tasks: Sequence[Task]) -> None:
+    """Raises ConfigError where a member of an earlier second round heard other recordings."""
+    for fold, task in enumerate(tasks, start=1):
+        for name in names:
+            place = folder / name / f"fold-{fold}" if len(tasks) > 1 else folder / name
+            member = finished_member(place)
+            if member is not None and member.card.corpus_fingerprint != task.store.fingerprint:
+                raise ConfigError(f"{place}: was trained with other unlabeled recordings; give another --out")
+
+
+def _validation_auroc(members: Sequence[Member], task: Task) -> float:
+    """Returns the macro AUROC of the members' mean on the validation speakers of a fold."""
+    answers = np.mean([member.validation for member in members], axis=0)
+    halves = np.full(answers.shape[1], 0.5)
+    metrics = emotion_metrics(task.targets[task.validation], answers, halves, single_label=False)
+    return float(metrics["macro_auroc"])

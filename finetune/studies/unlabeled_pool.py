@@ -1,0 +1,95 @@
+"""The unlabeled recordings that training may use: those that are not in the labels under another name."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from emoclr.configs.console import track
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.audit.fingerprints import Words, copies, fingerprint
+from emoclr.corpus.clips.clips import ClipTable
+from emoclr.corpus.clips.sources import clips_from, clips_of
+from emoclr.corpus.decoded.opener import Open
+from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
+from emoclr.corpus.labels.labels import LabelTable
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Unlabeled clips that no labelled clip is among.
+
+    Attributes:
+        store: the clips, decoded.
+        clips: the same as a list.
+        found: how many readable clips there were.
+        labelled: how many of them were dropped because labels have the same recording or the same sound.
+        known_speakers: how many were dropped because their speaker is one of validation or test.
+    """
+
+    store: WaveformStore
+    clips: ClipTable
+    found: int
+    labelled: int
+    known_speakers: int
+
+
+def open_pool(
+    sources: Sequence[Path],
+    labelled: Sequence[WaveformStore],
+    kept_apart: Collection[str],
+    opened: Open = open_waveforms,
+) -> Pool:
+    """Returns the clips of `sources` that may be trained on.
+
+    A clip is dropped where it is a recording that the labels name, sounds like one of their clips (equal samples, or a
+    copy in another codec), or is spoken by one of `kept_apart`.
+
+    Args:
+        sources: folders, files, indexes and CSVs with a `path` column.
+        labelled: the clips that labels name, those of another corpus to score included.
+        kept_apart: speakers of validation and test.
+        opened: decodes clips.
+
+    Raises:
+        EmoclrError: nothing is left.
+    """
+    clips = clips_from(sources)
+    whole = opened(clips)
+    clips = clips.take(whole.source_rows)
+    known = np.logical_or.reduce([_in_labels(whole, store) for store in labelled])
+    names = [*whole.speaker_names, ""]  # -1 finds the last
+    heard = np.array([names[code] in kept_apart for code in whole.speakers.tolist()], dtype=np.bool_) & ~known
+    rows = np.flatnonzero(~known & ~heard)
+    if not len(rows):
+        raise EmoclrError(
+            f"unlabeled: none of {len(clips):,} clips is new: {int(known.sum()):,} are in the labels already, "
+            f"{int(heard.sum()):,} are of their validation or test speakers"
+        )
+    clips = clips.take(rows)
+    return Pool(opened(clips), clips, len(whole), int(known.sum()), int(heard.sum()))
+
+
+def with_pool(table: LabelTable, pool: Pool, rows: NDArray[np.int64], opened: Open = open_waveforms) -> WaveformStore:
+    """Returns the labelled clips, in their order, and after them the clips of some rows of the pool."""
+    return opened(ClipTable.joined([clips_of(table), pool.clips.take(rows)]))
+
+
+def _in_labels(pool: WaveformStore, store: WaveformStore) -> NDArray[np.bool_]:
+    """Returns which clips of a pool labels have already, (clips,)."""
+    known = [_sound_of(store, clip) for clip in track(range(len(store)), "fingerprints of labelled clips")]
+    asked = [_sound_of(pool, clip) for clip in track(range(len(pool)), "fingerprints of unlabeled clips")]
+    digests = {digest for digest, words in known if len(words)}
+    same = np.array([digest in digests for digest, _ in asked], dtype=np.bool_)
+    same |= np.isin(pool.digests, store.digests)
+    for first, second, _ in copies([words for _, words in (*known, *asked)]):
+        if first < len(known) <= second:
+            same[second - len(known)] = True
+    return same
+
+
+def _sound_of(store: WaveformStore, clip: int) -> tuple[bytes, Words]:
+    waveform = store.waveform(clip)
+    return hashlib.blake2b(waveform.tobytes(), digest_size=16).digest(), fingerprint(waveform)

@@ -1,0 +1,143 @@
+"""What a fine-tuning report says in words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from emoclr.corpus.labels.division import Division, three_parts
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.splits import speaker_codes
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.probe.features.features import LOGMEL, missing_features
+from emoclr.probe.settings import ProbeSettings
+from numpy.typing import NDArray
+
+VOICES = {
+    "none": "Each network is asked as it is and as it was before fine-tuning: the difference is what it forgot of "
+    "voices. Clips that it was fine-tuned on are among them.",
+    "backbone": "The networks are as they were pretrained: only heads were trained.",
+}
+"""What the speaker probe shows, by what was frozen."""
+
+
+HOW = {
+    "mean": "mean of their calibrated probabilities",
+    "weighted": "mean of their calibrated probabilities under weights learned on validation",
+    "vote": "share of their votes",
+}
+"""How members answer together."""
+
+_TEMPERATURES = (
+    "Members' logits are divided by a temperature for each emotion, chosen on validation clips; before and after"
+)
+
+CALIBRATED = {
+    "mean": f"{_TEMPERATURES} are the mean of the members' probabilities.",
+    "weighted": f"{_TEMPERATURES} are the weighted mean of the members' probabilities.",
+    "vote": f"{_TEMPERATURES} are the mean of the members' probabilities: the votes of the ensemble stay the same.",
+}
+"""What lies between probabilities before and after calibration, by how members are joined."""
+
+
+def summary_of(
+    table: LabelTable,
+    division: Division,
+    settings: FinetuneSettings,
+    names: Sequence[str],
+    heads_alone: Sequence[str] = (),
+    features: Sequence[str] = (LOGMEL,),
+) -> str:
+    """Returns the protocol in one paragraph.
+
+    Args:
+        table: labels of the clips.
+        division: of its rows.
+        settings: of the run.
+        names: of the networks.
+        heads_alone: those of them that no epoch of the whole network made better, as `best_epochs` names them.
+        features: what the linear models are fitted to that have to be beaten.
+    """
+    codes = speaker_codes(table)
+    unit = "speakers" if table.speakers is not None else "recordings"
+
+    def counted(rows: NDArray[np.int64]) -> str:
+        n_units = len(np.unique(codes[rows]))
+        return f"{len(rows):,} clips of {_count(n_units, unit)}"
+
+    if len(division.folds) > 1:
+        every = counted(division.scored)
+        kept = [three_parts(table, division, fold)[1] for fold in range(len(division.folds))]
+        sizes = [len(np.unique(codes[rows])) for rows in kept]
+        held = f"{min(sizes)} to {max(sizes)} {unit}" if min(sizes) < max(sizes) else _count(sizes[0], unit)
+        split = (
+            f"Trained and scored in {len(division.folds)} folds of {every}, which no {unit[:-1]} crosses; "
+            f"{held} of those that a fold does not score are kept for its validation."
+        )
+    else:
+        train, validation, test = map(counted, three_parts(table, division, 0))
+        split = f"Trained on {train}, validated on {validation}, scored on {test}; no {unit[:-1]} is in two of these."
+    frozen = settings.freeze == "backbone"
+    whole = "" if frozen else ", then the whole network with lower rates for earlier layers"
+    chosen = f"The regularisation of the head,{'' if frozen else ' the moment to stop,'} temperatures"
+    chosen += ", thresholds and weights" if len(names) > 1 else " and thresholds"
+    learned = f" {unit}" if settings.ensemble == "weighted" else ""
+    joined = f" The ensemble's answer is the {HOW[settings.ensemble]}{learned}." if len(names) > 1 else ""
+    scratch = "the same training without pretraining, " if settings.from_scratch else ""
+    networks = f"{len(names)} networks ({', '.join(names)}), each" if len(names) > 1 else f"One network ({names[0]}):"
+    return (
+        f"{networks} a multilabel head alone first{whole}. {split} "
+        f"{chosen} were chosen on validation {unit} only.{_undone(heads_alone, names)}{joined}"
+        f"{_more(settings, unit)} {_seeds(settings)} "
+        f"Baselines on the same clips: the heads alone on the frozen encoders, {scratch}linear models by the protocol "
+        f"of `probe` of {', '.join(features)}, and chance."
+    )
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number:,} {unit if number > 1 else unit[:-1]}"
+
+
+def _seeds(settings: FinetuneSettings) -> str:
+    first, *others = settings.network_seeds
+    if not others:
+        return f"The seed of all that is drawn is {first}."
+    return f"Networks are trained with seeds {first} to {others[-1]}; the seed of all else that is drawn is {first}."
+
+
+def _more(settings: FinetuneSettings, unit: str) -> str:
+    """Returns what else was trained, and what of it was chosen."""
+    told = ""
+    if settings.compare_seeds:
+        told += (
+            f" Different backbones are compared with {settings.compare_seeds} seeds of the best of them on validation "
+            f"{unit}."
+        )
+    if settings.unlabeled:
+        told += (
+            " A second round adds unlabeled recordings that the first is sure of; how sure it has to be, and which of "
+            f"the two rounds is reported, is chosen on validation {unit}, too."
+        )
+    return told
+
+
+def comparison_notes(starts_pretrained: bool, settings: FinetuneSettings) -> list[str]:
+    """Returns what a report says of comparisons that were not made.
+
+    Args:
+        starts_pretrained: whether networks begin with weights that were trained before.
+        settings: of the run.
+    """
+    notes = missing_features(ProbeSettings())
+    if starts_pretrained and settings.freeze == "none" and not settings.from_scratch:
+        notes.append(
+            "The same training without pretraining was not run, so what pretraining is worth is not shown: "
+            "from_scratch=true adds it."
+        )
+    return notes
+
+
+def _undone(heads_alone: Sequence[str], names: Sequence[str]) -> str:
+    if not heads_alone:
+        return ""
+    which = "it" if len(names) == 1 else ", ".join(heads_alone)
+    in_folds = heads_alone[0].removeprefix(names[0]) if len(names) == 1 else ""
+    return f" No epoch of the whole network was better there than the head alone, which is kept, for {which}{in_folds}."

@@ -1,0 +1,1 @@
+"""Training one member: the head alone, then the whole network, then temperatures and thresholds."""

@@ -1,0 +1,129 @@
+"""Where members begin: pretrained encoders, ImageNet, or scratch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from emoclr.augment.views import ViewMaker
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.decoded.waveforms import WaveformStore
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.training.member import Rows
+from emoclr.pretrain.encoder.checkpoint import (
+    CARD,
+    EncoderCard,
+    backbone_folders,
+    load_card,
+    load_encoder,
+    untrained_encoder,
+)
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, check_view_size
+from emoclr.pretrain.encoder.normalisation import measure_normalisation
+
+DEFAULT_CROP_S = 5.0
+SCRATCH = "scratch"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a member begins.
+
+    Attributes:
+        name: of the member.
+        folder: of a pretrained encoder, None for a backbone without pretraining on sound.
+        untrained: begin with random weights, all else as it is.
+    """
+
+    name: str
+    folder: Path | None
+    untrained: bool = False
+
+    @property
+    def heard_before(self) -> bool:
+        """Whether the encoder was pretrained on sound."""
+        return self.folder is not None and not self.untrained
+
+    def from_scratch(self) -> "Start":
+        """Returns the same without any pretraining."""
+        return replace(self, untrained=True)
+
+    def source(self, settings: FinetuneSettings) -> str:
+        """Returns what makes it this start and no other: the SHA-256 of an encoder's weights, or a word."""
+        if self.untrained or (self.folder is None and not settings.pretrained):
+            return SCRATCH
+        if self.folder is not None:
+            return load_card(self.folder / CARD, EncoderCard).weights_sha256
+        return "ImageNet"
+
+    def crop_s(self, settings: FinetuneSettings) -> float:
+        """Returns the length of its windows in s."""
+        if settings.crop_s or self.folder is None:
+            return settings.crop_s or DEFAULT_CROP_S
+        return load_card(self.folder / CARD, EncoderCard).crop_s
+
+    def check(self, settings: FinetuneSettings) -> None:
+        """Raises EmoclrError where there is no such encoder, or its views would be too small for it."""
+        if self.folder is not None:
+            encoder, _ = load_encoder(self.folder)
+        else:
+            encoder = Encoder(EncoderSettings(backbone=self.name, spectrogram=settings.spectrogram))
+        check_view_size(encoder, self.crop_s(settings))
+
+    def encoder(self, settings: FinetuneSettings, store: WaveformStore, clips: Rows) -> tuple[Encoder, float, str]:
+        """Returns the encoder, the length of its crops in s, and what it started from."""
+        if self.folder is not None:
+            encoder, card = load_encoder(self.folder)
+            if self.untrained:
+                encoder = untrained_encoder(card, settings.seed)
+            # Masks are counted by the settings of this training, not of the one before.
+            changed = encoder.settings.model_copy(update={"time_masks": settings.augment.masks.time_masks})
+            encoder.settings = changed
+            origin = SCRATCH if self.untrained else f"pretraining on corpus {card.corpus_fingerprint}"
+            return encoder, self.crop_s(settings), origin
+        crop_s = self.crop_s(settings)
+        rate = settings.spectrogram.sample_rate
+        maker = ViewMaker(settings.augment, round(crop_s * rate), rate, settings.seed)
+        made = EncoderSettings(
+            backbone=self.name,
+            spectrogram=settings.spectrogram,
+            normalisation=measure_normalisation(store, maker, settings.spectrogram, clips),
+            time_masks=settings.augment.masks.time_masks,
+        )
+        torch.manual_seed(settings.seed)
+        encoder = Encoder(made, pretrained=settings.pretrained and not self.untrained)
+        return encoder, crop_s, self.source(settings)
+
+
+def find_starts(sources: Sequence[Path], settings: FinetuneSettings) -> list[Start]:
+    """Returns where the members begin, sorted by name.
+
+    Raises:
+        ConfigError: nothing to start from, a backbone that the runs do not have, one that two runs have, or encoders
+            of windows of different lengths: an ensemble hears the same windows in all its members.
+        CheckpointError: a source holds no encoder.
+    """
+    if not sources:
+        if not settings.backbones:
+            raise ConfigError("nothing to start from: give --from RUN, or backbones=[...] to train without pretraining")
+        return [Start(name, None) for name in settings.backbones]
+    found: dict[str, Path] = {}
+    for source in sources:
+        for folder in backbone_folders(source):
+            name = folder.resolve().name
+            if name in found:
+                raise ConfigError(f"--from: both {found[name]} and {folder} are {name}; give one of them")
+            found[name] = folder
+    wanted = settings.backbones or sorted(found)
+    for name in wanted:
+        if name not in found:
+            raise ConfigError(f"backbones: {name} is not among those of --from: {', '.join(sorted(found))}")
+    starts = [Start(name, found[name]) for name in wanted]
+    lengths = {start.name: start.crop_s(settings) for start in starts}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} {length:g} s" for name, length in lengths.items())
+        raise ConfigError(
+            f"--from: pretrained on crops of different lengths ({told}), and an ensemble hears the same windows in all "
+            f"its members; crop_s={min(lengths.values()):g} gives them all that length"
+        )
+    return starts

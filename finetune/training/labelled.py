@@ -1,0 +1,73 @@
+"""Labelled recordings made ready: decoded, divided by speaker, and a task for each fold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from emoclr.corpus.decoded.opener import opener
+from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of
+from emoclr.corpus.labels.division import Division, learnable, refuse_repeated_sound, three_parts
+from emoclr.corpus.labels.labels import SPLITS, LabelTable, read_labels
+from emoclr.corpus.labels.splits import split_rows
+from emoclr.evaluate.speaker_probe import VoiceTask, voice_task
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.training.member import Rows, Task
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labels and their recordings, ready to be trained on and scored.
+
+    Attributes:
+        store: the clips that could be decoded.
+        readable: their labels, in the store's order, with all emotions that the CSV has.
+        table: the labels that can be learned.
+        rows: (clips of the table,) their positions in the store.
+        division: of the table.
+        left_out: emotions that cannot be learned, each with the reason.
+        voices: what the speaker probe asks, None where speakers are not known.
+        tasks: of each fold.
+    """
+
+    store: WaveformStore
+    readable: LabelTable
+    table: LabelTable
+    rows: Rows
+    division: Division
+    left_out: dict[str, str]
+    voices: VoiceTask | None
+    tasks: Sequence[Task]
+
+
+def open_labelled(data: Path, settings: FinetuneSettings) -> Labelled:
+    """Returns the recordings of a labels.csv, divided as its split or the settings say.
+
+    Raises:
+        EmoclrError: no usable labels, or no readable clips.
+    """
+    whole = read_labels(data, settings.emotions)
+    store = opener(settings)(clips_of(whole))
+    readable = whole.select(store.source_rows)
+    if settings.folds is None and readable.splits is None:
+        readable = with_split(readable, settings.seed)
+    table, rows, division, left_out = learnable(
+        readable, np.arange(len(readable)), settings.folds, settings.positive_share, settings.seed, validated=True
+    )
+    refuse_repeated_sound(table, division, store.digests[rows], validated=True)
+    targets = np.zeros((len(store), len(table.emotions)), dtype=np.float32)
+    targets[rows] = table.targets
+    voices = voice_task(readable, settings.seed)
+    tasks = []
+    for fold in range(len(division.folds)):
+        train, validation, test = (rows[part] for part in three_parts(table, division, fold))
+        tasks.append(Task(store, table.emotions, targets, train, validation, test, table.single_label, voices))
+    return Labelled(store, readable, table, rows, division, left_out, voices, tasks)
+
+
+def with_split(table: LabelTable, seed: int) -> LabelTable:
+    """Returns a table with a split of its own: about 60, 20 and 20 % of the clips, by speaker."""
+    splits = np.empty(len(table), dtype=object)
+    for name, rows in zip(SPLITS, split_rows(table, seed), strict=True):
+        splits[rows] = name
+    return replace(table, splits=splits.tolist())

@@ -1,0 +1,190 @@
+"""What a run trains on: a corpus decoded once, or sharded tars; the same batches of views of either."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from emoclr.augment.views import ViewMaker
+from emoclr.configs.console import track
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.audio.decoder import AudioError, decode_waveform
+from emoclr.corpus.clips.clips import ClipTable
+from emoclr.corpus.clips.sources import set_aside_by
+from emoclr.corpus.decoded.cache import default_cache_dir
+from emoclr.corpus.decoded.waveforms import WaveformStore, clips_from, open_waveforms
+from emoclr.corpus.tars.tar import is_tar
+from emoclr.corpus.tars.tar_corpus import TarCorpus, open_tars
+from emoclr.pretrain.data.batches import BatchOrder, ViewDataset, ViewLoader, default_workers
+from emoclr.pretrain.data.tar_batches import StreamLoader, StreamOrder
+from emoclr.pretrain.data.unreadable import LostClips
+from emoclr.pretrain.encoder.encoder import Normalisation
+from emoclr.pretrain.encoder.normalisation import MEASURED_CLIPS, measure_crops, measure_normalisation
+from emoclr.pretrain.settings import PretrainSettings
+from emoclr.pretrain.training.supervised import labels_of
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class Source(Protocol):
+    """The clips of a run.
+
+    Attributes:
+        fingerprint: hex digest of what they are; the same wherever they lie.
+        clips: how many there are.
+        hours: how long they are together.
+        speakers: how many are known.
+        set_aside: a line for each recording that cannot be read.
+        lost: why clips are lost that turned out unreadable on the way, by name; the loaders complete it.
+    """
+
+    fingerprint: str
+    clips: int
+    hours: float
+    speakers: int
+    set_aside: list[str]
+    lost: dict[str, str]
+
+    def normalisation(self) -> Normalisation:
+        """Returns mean and standard deviation of each spectrogram channel over some of the clips."""
+
+    def labels(self) -> Tensor | None:
+        """Returns the labels of the clips for joint training, float32 (clips, emotions), None where not asked for."""
+
+    def steps_per_epoch(self, ranks: int) -> int:
+        """Returns how many whole batches an epoch has on each of `ranks` processes."""
+
+    def loader(self, rank: int, ranks: int, steps: int) -> ViewLoader:
+        """Returns all batches that one rank gets in a run of `steps`."""
+
+
+def open_source(settings: PretrainSettings) -> Source:
+    """Returns the clips that `data` names.
+
+    Raises:
+        ConfigError: a source does not exist, tars and others are mixed, or nothing is left.
+        EmoclrError: nothing can be read.
+    """
+    if any(is_tar(place) for place in settings.data):
+        if settings.supervised:
+            raise ConfigError("supervised: joint training needs recordings or CSVs as data, not tars")
+        cache = Path(settings.cache or default_cache_dir())
+        return TarSource(settings, open_tars(settings.data, settings.splits, cache))
+    places = [Path(place) for place in settings.data]
+    clips = clips_from(places, settings.splits)
+    store = open_waveforms(clips, settings.cache, cache_gb=settings.cache_gb)
+    return DecodedSource(settings, store, clips, set_aside_by(places))
+
+
+class DecodedSource:
+    """A corpus that was decoded once."""
+
+    def __init__(
+        self,
+        settings: PretrainSettings,
+        store: WaveformStore,
+        clips: ClipTable,
+        before: Sequence[tuple[str, str]],
+    ) -> None:
+        self.fingerprint = store.fingerprint
+        self.clips = len(store)
+        self.hours = float(store.durations_s.sum()) / 3600
+        self.speakers = int((np.unique(store.speakers) >= 0).sum())
+        self.set_aside = [f"{name}: {reason}" for name, reason in before]
+        self.set_aside += [f"{failure.path}: {failure.reason}" for failure in store.failures]
+        self.lost: dict[str, str] = {}
+        self._settings = settings
+        self._store = store
+        self._clips = clips
+
+    def normalisation(self) -> Normalisation:
+        """See `Source`."""
+        return measure_normalisation(self._store, _view_maker(self._settings), self._settings.spectrogram)
+
+    def labels(self) -> Tensor | None:
+        """See `Source`."""
+        labelled = self._settings.supervised
+        return labels_of(self._clips.take(self._store.source_rows), labelled) if labelled else None
+
+    def steps_per_epoch(self, ranks: int) -> int:
+        """See `Source`."""
+        return self._order(0, ranks).batches_per_epoch
+
+    def loader(self, rank: int, ranks: int, steps: int) -> ViewLoader:
+        """See `Source`."""
+        settings = self._settings
+        dataset = ViewDataset(self._store, _view_maker(settings))
+        lost_clips = LostClips(settings.max_lost, self.lost)
+        return ViewLoader(dataset, self._order(rank, ranks), steps, _workers(settings), lost_clips)
+
+    def _order(self, rank: int, ranks: int) -> BatchOrder:
+        settings = self._settings
+        per_speaker = _per_speaker(settings)
+        return BatchOrder(self._store.speakers, settings.batch_size, per_speaker, settings.seed, rank, ranks)
+
+
+class TarSource:
+    """A corpus in sharded tars."""
+
+    def __init__(self, settings: PretrainSettings, corpus: TarCorpus) -> None:
+        self.fingerprint = corpus.fingerprint
+        self.clips = int(corpus.counts.sum())
+        self.hours = corpus.duration_s / 3600
+        self.speakers = len(corpus.speaker_names)
+        self.set_aside = [f"{name}: {reason}" for card in corpus.cards for name, reason in card.set_aside]
+        self.lost: dict[str, str] = {}
+        self._settings = settings
+        self._corpus = corpus
+
+    def normalisation(self) -> Normalisation:
+        """See `Source`."""
+        maker = _view_maker(self._settings)
+        return measure_crops(self._some_crops(maker), self._settings.spectrogram)
+
+    def labels(self) -> Tensor | None:
+        """See `Source`: there are none."""
+        return None
+
+    def steps_per_epoch(self, ranks: int) -> int:
+        """See `Source`."""
+        return self._order(0, ranks).batches_per_epoch
+
+    def loader(self, rank: int, ranks: int, steps: int) -> ViewLoader:
+        """See `Source`."""
+        settings = self._settings
+        order, workers = self._order(rank, ranks), _workers(settings)
+        return StreamLoader(order, _view_maker(settings), steps, workers, settings.max_lost, self.lost)
+
+    def _some_crops(self, maker: ViewMaker) -> Iterator[NDArray[np.float32]]:
+        samples = self._corpus.sample(MEASURED_CLIPS, maker.seed)
+        for sample in track(samples, "measuring levels", total=min(MEASURED_CLIPS, self.clips)):
+            with suppress(AudioError):
+                waveform = decode_waveform(sample.audio, Path(sample.name))
+                start = maker.crop_start(len(waveform), 0, sample.number, 0)
+                yield maker.fill(waveform[start : start + maker.crop_samples])
+
+    def _order(self, rank: int, ranks: int) -> StreamOrder:
+        settings = self._settings
+        return StreamOrder(
+            self._corpus,
+            settings.batch_size,
+            _per_speaker(settings),
+            settings.seed,
+            rank,
+            ranks,
+            settings.shuffle_buffer,
+        )
+
+
+def _per_speaker(settings: PretrainSettings) -> int:
+    return settings.batch_size // settings.speakers_per_batch if settings.negatives == "same_speaker" else 1
+
+
+def _workers(settings: PretrainSettings) -> int:
+    return default_workers() if settings.workers is None else settings.workers
+
+
+def _view_maker(settings: PretrainSettings) -> ViewMaker:
+    rate = settings.spectrogram.sample_rate
+    return ViewMaker(settings.augment, round(settings.crop_s * rate), rate, settings.seed)

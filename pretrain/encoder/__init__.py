@@ -1,0 +1,1 @@
+"""The encoder (spectrogram, CNN, pooling), its checkpoint, and embeddings of clips by it."""

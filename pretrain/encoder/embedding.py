@@ -1,0 +1,142 @@
+"""Clips to embeddings: overlapping windows through a frozen encoder, joined to one row a clip."""
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from emoclr.configs.console import track
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.audio.decoder import SAMPLE_RATE
+from emoclr.corpus.audio.padding import Joined, Short, fill_to
+from emoclr.corpus.decoded.waveforms import Waveforms
+from emoclr.pretrain.encoder.precision import choose_precision
+from torch import nn
+
+Embeddings = npt.NDArray[np.float32]
+Positions = npt.NDArray[np.int64]
+Outputs = npt.NDArray[np.float64]
+PrecisionSetting = Literal["auto", "fp32", "bf16"]
+
+
+def window_starts(samples: int, window: int, hop: int) -> npt.NDArray[np.int64]:
+    """Returns where the windows of a clip start, in samples, so that together they cover all of it.
+
+    The first starts at 0 and the last ends with the clip; between them they lie evenly, at most `hop` apart. A
+    clip that is not longer than a window has one.
+
+    Args:
+        samples: length of the clip.
+        window: length of a window.
+        hop: greatest distance between the starts of neighbours; at most `window`, or there would be gaps.
+    """
+    if not 1 <= hop <= window:
+        raise ValueError(f"hop {hop} is not within 1 and the window's {window} samples")
+    rest = max(0, samples - window)
+    starts: npt.NDArray[np.int64] = np.linspace(0, rest, -(-rest // hop) + 1).round().astype(np.int64)
+    return starts
+
+
+def embed_clips(
+    encoder: nn.Module,
+    store: Waveforms,
+    window_s: float,
+    hop_s: float,
+    clips: Positions | None = None,
+    batch_size: int = 64,
+    description: str = "embedding",
+    device: str = "cpu",
+    precision: PrecisionSetting = "auto",
+    short: Short = "zero",
+    joined: Joined = "mean",
+) -> Embeddings:
+    """Returns what the encoder gives for the windows of each clip, joined to one row, float32 (clips, features).
+
+    Args:
+        encoder: takes windows (B, samples) and gives (B, features); is put into eval mode, and left on `device`.
+        store: holds the clips.
+        window_s: length of a window in s.
+        hop_s: greatest distance between windows in s.
+        clips: which clips of the store, in which order; None for all.
+        batch_size: windows at once, of as many clips as it takes.
+        description: shown with the progress.
+        device: "cpu" or "cuda".
+        precision: `auto` is what training would choose; a CPU takes fp32 for windows under a second.
+        short: how a clip that is shorter than a window fills it; the encoder's settings say how it was trained.
+        joined: how the windows of a clip become one row; see `join_windows`.
+    """
+    chosen = np.arange(len(store)) if clips is None else clips
+    found = list(
+        each_window(encoder, store, window_s, hop_s, chosen, batch_size, description, device, precision, short)
+    )
+    positions = np.concatenate([windows.positions for windows in found])
+    outputs = np.concatenate([windows.outputs for windows in found])
+    return join_windows(outputs.astype(np.float64), positions, joined).astype(np.float32)
+
+
+def join_windows(outputs: Outputs, positions: Positions, how: Joined) -> Outputs:
+    """Returns one row a clip, (clips, outputs), of the outputs of its windows.
+
+    Args:
+        outputs: (windows, outputs); logits where they are not averaged.
+        positions: (windows,) the clip of each, from 0 on, in ascending order, none left out.
+        how: `mean`; `max`, the window that says most; or `noisy_or`, the logit of the probability that any window is
+            right: 1 minus the product of 1 - p over windows.
+    """
+    firsts = np.flatnonzero(np.diff(positions, prepend=-1))
+    if how == "mean":
+        means: Outputs = np.add.reduceat(outputs, firsts) / np.bincount(positions)[:, None]
+        return means
+    if how == "max":
+        most: Outputs = np.maximum.reduceat(outputs, firsts)
+        return most
+    # log(1 - p) is -softplus of the logit.
+    none = np.add.reduceat(-np.logaddexp(0, outputs), firsts)
+    any_: Outputs = np.log(-np.expm1(none)) - none
+    return any_
+
+
+class Windows(NamedTuple):
+    """Some windows: positions (B,) of their clips among those asked for, first samples (B,), outputs (B, features)."""
+
+    positions: Positions
+    starts: Positions
+    outputs: Embeddings
+
+
+def each_window(
+    encoder: nn.Module,
+    store: Waveforms,
+    window_s: float,
+    hop_s: float,
+    clips: Positions,
+    batch_size: int = 64,
+    description: str = "embedding",
+    device: str = "cpu",
+    precision: PrecisionSetting = "auto",
+    short: Short = "zero",
+) -> Iterator[Windows]:
+    """Yields what the encoder gives for every window of the clips, batch by batch; see `embed_clips`.
+
+    Raises:
+        EmoclrError: the encoder gives something that is no number, as after a training that diverged.
+    """
+    window, hop = round(window_s * SAMPLE_RATE), round(hop_s * SAMPLE_RATE)
+    starts = [window_starts(int(samples), window, hop) for samples in store.samples[clips]]
+    positions = np.repeat(np.arange(len(clips)), [len(of_clip) for of_clip in starts])
+    first = np.concatenate(starts)
+    encoder.eval().to(device)
+    half = choose_precision(precision, encoder, device, window_s) == "bf16-mixed"
+    batches = range(0, len(positions), batch_size)
+    with torch.inference_mode(), torch.autocast(device, dtype=torch.bfloat16, enabled=half):
+        for begin in track(batches, description):
+            some, where = positions[begin : begin + batch_size], first[begin : begin + batch_size]
+            crops = [
+                fill_to(store.crop(int(clips[position]), int(start), window), window, short)
+                for position, start in zip(some, where, strict=True)
+            ]
+            outputs = encoder(torch.from_numpy(np.stack(crops)).to(device))  # (B, features)
+            if not torch.isfinite(outputs).all():
+                raise EmoclrError(f"{description}: the network gives values that are no numbers; its training diverged")
+            yield Windows(some, where, outputs.float().cpu().numpy())

@@ -1,0 +1,164 @@
+"""The encoder: waveform, three-channel spectrogram, CNN, embedding."""
+
+import difflib
+import math
+
+import timm
+import torch
+from emoclr.augment.masks import apply_masks
+from emoclr.augment.settings import SpectrogramSettings
+from emoclr.augment.spectrogram import Spectrogram
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.settings import Settings
+from emoclr.corpus.audio.padding import Short
+from pydantic import Field
+from torch import Tensor, nn
+
+ENOUGH = 64
+"""Bands and frames of an image that every backbone takes: those that do not are refused."""
+
+
+class Normalisation(Settings):
+    """Mean and standard deviation of each channel over the pretraining corpus."""
+
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+class EncoderSettings(Settings):
+    """All that is needed to build an encoder, but for its weights."""
+
+    backbone: str
+    spectrogram: SpectrogramSettings = SpectrogramSettings()
+    normalisation: Normalisation = Normalisation()
+    short: Short = Field("zero", description="how what is shorter than a window fills it")
+    time_masks: int = Field(0, ge=0, description="how many of the masks given to `forward` are time masks")
+
+
+class Encoder(nn.Module):
+    """A timm CNN on normalised three-channel spectrograms, mean and max pooled over time.
+
+    `forward` takes waveforms, float32 (batch, samples) in [-1, 1] at the spectrogram's sample rate, and optionally
+    masks (batch, masks, 2); it returns embeddings, float32 (batch, features). `features` is twice the number of the
+    backbone's channels: their mean over frequency, then mean and max over time (Niizumi et al. 2021, BYOL-A).
+
+    Args:
+        settings: backbone, spectrogram and normalisation.
+        pretrained: start the backbone from timm's ImageNet weights, which are downloaded.
+
+    Raises:
+        ConfigError: timm has no such backbone, or it is no CNN that gives feature maps.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, settings: EncoderSettings, *, pretrained: bool = False) -> None:
+        super().__init__()
+        self.settings = settings
+        self.spectrogram = Spectrogram(settings.spectrogram)
+        self.register_buffer("mean", torch.tensor(settings.normalisation.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(settings.normalisation.std).view(1, 3, 1, 1), persistent=False)
+        self.backbone = make_backbone(settings.backbone, pretrained=pretrained)
+        self.features = 2 * feature_channels(self.backbone, settings.backbone)
+
+    def forward(self, waveforms: Tensor, masks: Tensor | None = None) -> Tensor:
+        """Returns embeddings (batch, features); masks hide parts of the spectrogram."""
+        # The power of a spectrum spans more than half precision can hold.
+        with torch.autocast(waveforms.device.type, enabled=False):
+            images = (self.spectrogram(waveforms.float()) - self.mean) / self.std  # (B, 3, bands, N)
+            if masks is not None and masks.shape[1] > 0:
+                axes = self.spectrogram.mel_axis, self.spectrogram.stft_axis
+                images = apply_masks(images, masks, self.settings.time_masks, *axes)
+            images = images.contiguous(memory_format=torch.channels_last)
+        maps = self.backbone(images)  # (B, C, F', N')
+        return pool(maps.float())
+
+
+def check_view_size(encoder: Encoder, crop_s: float) -> None:
+    """Sends one silent view of `crop_s` through an encoder, before any work is put into it.
+
+    Raises:
+        ConfigError: its image is too small for the backbone; the message names the setting, and how much would do.
+    """
+    sizes = encoder.settings.spectrogram
+    silence = torch.zeros(1, round(crop_s * sizes.sample_rate))
+    bands, frames = encoder.spectrogram(silence).shape[2:]
+    training = encoder.training
+    encoder.eval()
+    if not _takes(encoder.backbone, bands, frames):
+        wide, high = max(frames, ENOUGH), max(bands, ENOUGH)
+        bands_needed = next((n for n in range(bands, high) if _takes(encoder.backbone, n, wide)), high)
+        frames_needed = next((n for n in range(frames, wide) if _takes(encoder.backbone, high, n)), wide)
+        problems = []
+        if bands_needed > bands:
+            problems.append(f"spectrogram.bands={bands} is too small for it, {bands_needed} would do")
+        if frames_needed > frames:
+            least_s = math.ceil((frames_needed - 1) * sizes.hop_length / sizes.sample_rate * 100) / 100
+            problems.append(f"crop_s={crop_s:g} ({frames} frames) is too small for it, {least_s:g} would do")
+        raise ConfigError(f"backbone {encoder.settings.backbone}: {'; '.join(problems)}")
+    encoder.train(training)
+
+
+def _takes(backbone: nn.Module, bands: int, frames: int) -> bool:
+    """Returns whether a backbone, in eval mode, takes images of this size."""
+    try:
+        with torch.no_grad():
+            backbone(torch.zeros(1, 3, bands, frames))
+    except RuntimeError:
+        return False
+    return True
+
+
+def pool(maps: Tensor) -> Tensor:
+    """Returns (B, 2C): the mean over frequency of (B, C, F, N) maps, then its mean and its max over time."""
+    over_time = maps.mean(dim=2)  # (B, C, N)
+    return torch.cat([over_time.mean(dim=2), over_time.amax(dim=2)], dim=1)
+
+
+def check_backbone_name(name: str) -> None:
+    """Raises ConfigError where timm has no such model; the message names near ones."""
+    if not timm.is_model(name.split(".")[0]):
+        near = difflib.get_close_matches(name, timm.list_models(), n=5)
+        hint = f"; near are {', '.join(near)}" if near else ""
+        raise ConfigError(f"backbone {name}: timm has no such model{hint}")
+
+
+def make_backbone(name: str, *, pretrained: bool = False) -> nn.Module:
+    """Returns timm's backbone `name` without classifier and pooling, in channels-last layout.
+
+    Raises:
+        ConfigError: timm has no such model, it is no CNN, or its weights cannot be downloaded.
+    """
+    check_backbone_name(name)
+    try:
+        backbone = timm.create_model(name, pretrained=pretrained, in_chans=3, num_classes=0, global_pool="")
+    except Exception as error:
+        if not pretrained or isinstance(error, TypeError | AssertionError):
+            raise ConfigError(f"backbone {name}: is no CNN that gives feature maps: {error}") from error
+        raise ConfigError(
+            f"backbone {name}: its ImageNet weights cannot be had ({type(error).__name__}: {error}); "
+            "`pretrained: false` starts without them"
+        ) from error
+    assert isinstance(backbone, nn.Module)
+    return backbone.to(memory_format=torch.channels_last)
+
+
+def feature_channels(backbone: nn.Module, name: str) -> int:
+    """Returns the channels of a backbone's feature maps, (B, C, F, N).
+
+    Raises:
+        ConfigError: it gives something else, as transformers do, or takes images of one size only.
+    """
+    problem = f"backbone {name}: is no CNN that gives feature maps (batch, channels, height, width)"
+    training = backbone.training
+    try:
+        with torch.no_grad():
+            square, wide = (backbone.eval()(torch.zeros(1, 3, ENOUGH, width)) for width in (ENOUGH, 2 * ENOUGH))
+    except Exception as error:
+        raise ConfigError(f"{problem} of images of any size: {error}") from error
+    backbone.train(training)
+    # Where the third axis follows the width of the image, the channels come last.
+    if not isinstance(square, Tensor) or square.dim() != 4 or square.shape[:3] != wide.shape[:3]:
+        raise ConfigError(problem)
+    return int(square.shape[1])

@@ -1,0 +1,175 @@
+"""What one sees of a run: a table on the screen, and one HTML page that needs no network."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from emoclr.configs.files import write_text
+from emoclr.evaluate.report.page import render_page
+from emoclr.pretrain.report.figures import CHANNELS, curve_figures, emotion_colours, map_figures, view_pictures
+from emoclr.pretrain.report.run_state import RunState
+from emoclr.pretrain.resume.run_card import Change, RunCard
+from emoclr.pretrain.training.training_views import SEEN
+
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
+REPORT = "report.html"
+PLAIN_WIDTH = 120
+COLUMNS = {
+    "loss": ("loss", "{:.3f}"),
+    "contrastive_accuracy": ("accuracy", "{:.2f}"),
+    "embedding_std": ("spread", "{:.2f}"),
+    "effective_rank": ("rank", "{:.1f}"),
+    "views_per_s": ("views/s", "{:,.0f}"),
+    "linear_auroc": ("linear AUROC", "{:.3f}"),
+    "knn_auroc": ("kNN AUROC", "{:.3f}"),
+    "speaker_accuracy": ("speakers", "{:.3f}"),
+}
+GLOSSARY = {
+    "loss": "of the objective, at the latest record",
+    "accuracy": "contrastive: share of views whose nearest neighbour in the batch is their twin",
+    "spread": "deviation of normalised projections times √d; near 1 is healthy, near 0 is collapse",
+    "rank": "effective rank: how many directions the projections use",
+    "linear AUROC": "macro AUROC of a ridge regression of the emotions on speakers it was not fitted to; 0.5 is chance",
+    "kNN AUROC": "the same of the mean shares of the 20 nearest neighbours",
+    "speakers": "share of clips whose speaker a ridge regression names: what is learned of voices",
+}
+
+
+def print_status(run: RunState) -> None:
+    """Prints a run's backbones on standard output, and what is wrong with them."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    screen = Console(highlight=False, emoji=False)
+    if not screen.is_terminal:
+        screen.width = PLAIN_WIDTH
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    head, *rows = table_rows(run, ago)
+    table.add_column(head[0], overflow="fold")
+    for name in head[1:]:
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    screen.print(summary(run), markup=False)
+    screen.print(table)
+    for warning in warnings(run):
+        screen.print(f"warning: {warning}", style="bold yellow", markup=False)
+
+
+def write_report(run: RunState) -> Path:
+    """Writes `report.html` into the run's folder and returns its path.
+
+    Raises:
+        EmoclrError: it cannot be written.
+    """
+    path = run.folder / REPORT
+    write_text(path, report_html(run, datetime.now(UTC)))
+    return path
+
+
+def report_html(run: RunState, now: datetime) -> str:
+    """Returns the report as one HTML page that needs nothing beside it."""
+    maps = [(state.name, _legend(state.points), map_figures(state.points)) for state in run.backbones if state.points]
+    # The page is read whenever: on it stands the time itself.
+    head, *rows = table_rows(run, lambda saved_at: _told(datetime.fromtimestamp(saved_at, UTC)))
+    return render_page(
+        TEMPLATE,
+        run=run,
+        card=run.card,
+        name=run.folder.resolve().name,
+        summary=summary(run),
+        warnings=list(warnings(run)),
+        head=head,
+        rows=rows,
+        glossary={name: meaning for name, meaning in GLOSSARY.items() if name in head},
+        curves=curve_figures(run.backbones),
+        maps=maps,
+        views=_views(run.folder / SEEN),
+        channels=CHANNELS,
+        changes=list(changes(run.card)),
+        settings=run.card.settings.flat(),
+        made=_told(now),
+    )
+
+
+def summary(run: RunState) -> str:
+    """Returns a run in a sentence or two."""
+    card = run.card
+    ended = sum(state.steps is not None and state.step >= state.steps for state in run.backbones)
+    speakers = f"{card.speakers:,} known speakers" if card.speakers else "speakers unknown"
+    aside = f", {len(run.set_aside):,} set aside" if run.set_aside else ""
+    return (
+        f"{ended} of {len(run.backbones)} backbones trained to the end with {card.settings.objective}, "
+        f"on {card.clips:,} clips, {card.hours:,.2f} h, {speakers}{aside}."
+    )
+
+
+def warnings(run: RunState) -> Iterator[str]:
+    """Yields what a reader should know before trusting the run."""
+    yield from run.card.warnings
+    yield from (f"{state.name}: {warning}" for state in run.backbones for warning in state.warnings)
+
+
+def changes(card: RunCard) -> Iterator[tuple[str, list[str]]]:
+    """Yields, for each time a run went on otherwise than before, after which steps, and what was new."""
+    before: Change | RunCard = card
+    for change in card.history:
+        steps = ", ".join(f"{name} after step {step:,}" for name, step in change.steps.items())
+        words = [f"{key} {now}, was {then}" for key, (then, now) in change.differences.items()]
+        for package in sorted(change.versions.keys() | before.versions.keys()):
+            then, now = (some.versions.get(package, "none") for some in (before, change))
+            if then != now:
+                words.append(f"{package} {now}, was {then}")
+        if change.commit != before.commit:
+            words.append(f"commit {change.commit or 'unknown'}, was {before.commit or 'unknown'}")
+        yield steps or "before the first step", words
+        before = change
+
+
+def table_rows(run: RunState, when: Callable[[float], str]) -> list[list[str]]:
+    """Returns a head and a row for each backbone; columns that none has anything in are left out.
+
+    Args:
+        run: the run.
+        when: puts the time of a save, in seconds since 1970, into words.
+    """
+    latest = [state.latest for state in run.backbones]
+    shown = [column for column in COLUMNS if any(math.isfinite(found.get(column, math.nan)) for found in latest)]
+    rows = [["backbone", "step", *(COLUMNS[column][0] for column in shown), "saved"]]
+    for state, found in zip(run.backbones, latest, strict=True):
+        step = f"{state.step:,}" + (f" of {state.steps:,}" if state.steps else "")
+        numbers = [_number(found.get(column, math.nan), COLUMNS[column][1]) for column in shown]
+        rows.append([state.name, step, *numbers, "not yet" if state.saved_at is None else when(state.saved_at)])
+    return rows
+
+
+def ago(moment: float) -> str:
+    """Returns how long ago a moment was, in seconds since 1970, in the unit that suits it."""
+    seconds = time.time() - moment
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return f"{max(0, seconds):.0f} s ago"
+
+
+def _told(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _number(value: float, form: str) -> str:
+    return form.format(value) if math.isfinite(value) else "–"
+
+
+def _legend(points: Any) -> list[tuple[str, str]]:
+    emotions = sorted({point.emotion for point in points})
+    return list(zip(emotions, emotion_colours(emotions), strict=True))
+
+
+def _views(path: Path) -> list[list[list[str]]]:
+    from safetensors.numpy import load_file
+
+    return view_pictures(load_file(path)["views"].astype("float32")) if path.is_file() else []

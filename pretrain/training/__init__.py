@@ -1,0 +1,1 @@
+"""The contrastive training step and everything around it: trainer, progress, saving, online probe."""

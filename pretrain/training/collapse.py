@@ -1,0 +1,109 @@
+"""What tells of a run's health: how projections lie on the sphere, and an alarm where they collapse."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from emoclr.configs.console import say
+from emoclr.configs.errors import EmoclrError
+from lightly.utils.debug import std_of_l2_normalized
+from torch import Tensor, nn
+
+LEAST_SPREAD = 0.1
+LEAST_RANK = 1.5
+"""A healthy run has a spread near 1 and a rank of tens; below either of these, little but a point or a line is left.
+
+Two clips, or projections of two dimensions, have a rank of 2 at most."""
+RECORDS_BEFORE_ALARM = 3
+ADVICE = (
+    "try a lower learning_rate, a longer warmup, a lower weight_decay or a larger batch_size; for nt_xent and dcl a "
+    "temperature of 0.1 to 0.5"
+)
+
+
+def embedding_std(projections: Tensor) -> Tensor:
+    """Returns the standard deviation of normalised projections (B, D) times sqrt(D), averaged over dimensions.
+
+    Near 1 where they fill the sphere evenly, near 0 where they have collapsed to a point.
+    """
+    std: Tensor = std_of_l2_normalized(projections)
+    return std * math.sqrt(projections.shape[1])
+
+
+def effective_rank(projections: Tensor) -> Tensor:
+    """Returns the effective rank of normalised projections (B, D), from 1 to min(B, D).
+
+    The exponential of the entropy of the singular values' distribution (Roy & Vetterli 2007, eq. 4).
+    """
+    # On a CPU whatever the device: a GPU takes longer for a small matrix (pytorch/pytorch#41306, #86234).
+    sizes = torch.linalg.svdvals(nn.functional.normalize(projections, dim=1).double().cpu())
+    shares = sizes / sizes.sum().clamp_min(1e-12)
+    rank: Tensor = torch.special.entr(shares).sum().exp()
+    return rank
+
+
+def alignment(first: Tensor, second: Tensor) -> Tensor:
+    """Returns the mean squared distance of the normalised views of a clip (Wang & Isola 2020), 0 at best.
+
+    Args:
+        first: (B, D) projections.
+        second: (B, D) of the same clips.
+    """
+    apart = nn.functional.normalize(first, dim=1) - nn.functional.normalize(second, dim=1)
+    return apart.square().sum(1).mean()
+
+
+def uniformity(projections: Tensor) -> Tensor:
+    """Returns the logarithm of the mean Gaussian potential of normalised (B, D) (Wang & Isola 2020).
+
+    0 where all are one point; about -4 times (1 - 1 / B) at the most even spread that many dimensions allow.
+    """
+    distances = torch.pdist(nn.functional.normalize(projections, dim=1))
+    return distances.square().mul(-2).exp().mean().log()
+
+
+class CollapseAlarm(pl.Callback):
+    """Warns, or stops the run, where projections stay close to a point or a line after the warm-up.
+
+    Args:
+        name: of the backbone.
+        first_step: from which on records count; before the warm-up is over, projections may still lie close.
+        stop: end the run instead of warning once.
+        rows: gives the records, the latest last.
+    """
+
+    def __init__(self, name: str, first_step: int, stop: bool, rows: Callable[[], list[dict[str, float]]]) -> None:
+        self.name = name
+        self.first_step = first_step
+        self.stop = stop
+        self.rows = rows
+        self.told = False
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Looks at the latest records.
+
+        Raises:
+            EmoclrError: the projections have collapsed, and `stop` was asked for.
+        """
+        rows = [row for row in self.rows()[-RECORDS_BEFORE_ALARM:] if row["step"] > self.first_step]
+        if self.told or len(rows) < RECORDS_BEFORE_ALARM or not all(map(has_collapsed, rows)):
+            return
+        self.told = True
+        latest = rows[-1]
+        message = (
+            f"{self.name}: the embeddings have collapsed by step {latest['step']:.0f}: their spread is "
+            f"{latest['embedding_std']:.3f} (healthy near 1), their effective rank "
+            f"{latest['effective_rank']:.1f}; {ADVICE}"
+        )
+        if self.stop:
+            raise EmoclrError(f"{message}. Stopped, since stop_on_collapse is set; the last checkpoint is kept")
+        say(f"warning: {message}")
+
+
+def has_collapsed(row: dict[str, float]) -> bool:
+    """Returns whether a record of metrics shows a collapse; what an older run did not record shows none."""
+    return row.get("embedding_std", 1.0) < LEAST_SPREAD or row.get("effective_rank", LEAST_RANK) < LEAST_RANK

@@ -1,0 +1,93 @@
+"""Linear probes that are fitted to a part of the labels, for the section of `label_efficiency`."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from emoclr.configs.console import track
+from emoclr.corpus.labels.division import Division, inner_folds
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.scores import Prediction
+from emoclr.evaluate.studies.label_efficiency import TooFew, Trial, label_subset
+from emoclr.pretrain.encoder.embedding import Embeddings
+from emoclr.probe.features.features import Features
+from emoclr.probe.fitting import Fits, fit_probe, predictions_of
+from emoclr.probe.settings import ProbeSettings
+from emoclr.probe.studies.robustness import compared
+
+WHOLE = 1.0
+
+
+def probe_trials(
+    features: Sequence[Features],
+    matrices: Mapping[str, Embeddings],
+    table: LabelTable,
+    division: Division,
+    whole: tuple[Sequence[Prediction], Sequence[Prediction]],
+    settings: ProbeSettings,
+) -> tuple[list[Trial], dict[float, str]]:
+    """Returns what probes answer that were fitted to parts of the labels, and the parts that are too small.
+
+    Of several encoders their ensemble stands for all.
+
+    Args:
+        features: what is fitted to.
+        matrices: for each features' name float32 (clips, features), rows as in the table.
+        table: labels of the clips.
+        division: which clips each fold fits to and scores.
+        whole: models and baselines that were fitted to all of the labels.
+        settings: `fractions` and `fraction_seeds` say which parts.
+    """
+    parts: dict[tuple[float, int], Division] = {}
+    too_small: dict[float, str] = {}
+    for fraction in sorted(set(settings.fractions or [])):
+        try:
+            for seed in [settings.seed] if fraction == WHOLE else _seeds(settings):
+                parts[fraction, seed] = part_of(table, division, fraction, seed, settings.positive_share)
+        except TooFew as error:
+            too_small[fraction] = str(error)
+    usable = {key: part for key, part in parts.items() if key[0] not in too_small}
+    work = [
+        (key, name, fold)
+        for key in usable
+        if key[0] != WHOLE
+        for name in matrices
+        for fold in range(len(division.folds))
+    ]
+    fits: dict[tuple[float, int], Fits] = {key: {name: [] for name in matrices} for key in usable}
+    for key, name, fold in track(work, "fitting to parts of the labels"):
+        fits[key][name].append(fit_probe(matrices[name], table, usable[key], fold, settings.positive_share))
+    scored = [{name: matrix[test] for name, matrix in matrices.items()} for _, test in division.folds]
+    trials = []
+    for (fraction, seed), part in usable.items():
+        answers = whole if fraction == WHOLE else predictions_of(features, fits[fraction, seed], scored, table, part)
+        clips = float(np.mean([len(train) for train, _ in part.folds]))
+        trials += [
+            Trial(found.name, fraction, clips, seed, found, model=place == 0)
+            for place, found in enumerate(compared(*answers))
+        ]
+    return trials, too_small
+
+
+def part_of(table: LabelTable, division: Division, fraction: float, seed: int, positive_share: float) -> Division:
+    """Returns a division that scores the same clips and fits to a part of the others.
+
+    Raises:
+        TooFew: from the part of some fold not every emotion can be learned.
+    """
+    folds = [(label_subset(table, train, fraction, seed, positive_share), test) for train, test in division.folds]
+    return Division(folds, [inner_folds(table, train, seed) for train, _ in folds], division.given)
+
+
+def fractions_text(table: LabelTable, settings: ProbeSettings) -> str:
+    """Returns how parts are drawn, for readers of the report."""
+    unit = "speakers" if table.speakers is not None else "recordings"
+    return (
+        "The same probes, fitted to parts of the training clips and scored on the same clips. Each part is drawn "
+        f"{settings.fraction_seeds} times, the smaller within the larger; parts keep the shares of emotions; {unit} "
+        "take turns. Regularisation and thresholds are chosen inside a part. Values are means over draws with 95 % "
+        f"intervals over {unit}; beside them the least and the greatest of the draws."
+    )
+
+
+def _seeds(settings: ProbeSettings) -> range:
+    return range(settings.seed, settings.seed + settings.fraction_seeds)

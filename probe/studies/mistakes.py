@@ -1,0 +1,219 @@
+"""The most confident mistakes of a model, to be seen and heard."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from emoclr.augment.settings import SpectrogramSettings
+from emoclr.augment.spectrogram import Spectrogram
+from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError
+from emoclr.corpus.decoded.waveforms import WaveformStore
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.report.cells import json_number
+from emoclr.evaluate.report.predictions_csv import clip_of
+from emoclr.evaluate.report.section import Example, Section
+from emoclr.evaluate.scores import Prediction, Truth
+from numpy.typing import NDArray
+
+MOST = 20
+LONGEST_S = 10.0
+"""Seconds of a clip that are shown and heard: with `MOST`, it bounds the size of the page."""
+MP3_LEVEL = 0.8
+"""libsndfile's compression level: 40 kbit/s at 16 kHz."""
+CHANNELS = ("mel", "chroma", "STFT")
+CLEAR = 255
+"""Index of the transparent colour, between the channels."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One clip that was answered wrongly.
+
+    Attributes:
+        clip: its row.
+        emotion: column of the emotion that was wrongly named, or wrongly not named.
+        named: which of the two.
+        confidence: from 0 to 1.
+    """
+
+    clip: int
+    emotion: int
+    named: bool
+    confidence: float
+
+
+def find_mistakes(truth: Truth, answer: Prediction, most: int = MOST) -> list[Mistake]:
+    """Returns the most confident mistakes, the worst first, one a clip.
+
+    Where clips have one label, confidence is the probability of the wrong answer. Otherwise it is how far a
+    probability lies on the wrong side of its threshold, as a share of the way from the threshold to certainty, times
+    how far it is from the label: being sure of what half of the listeners heard is a small mistake.
+    """
+    probability = answer.probabilities
+    n_clips = len(probability)
+    if truth.single_label:
+        emotions = probability.argmax(1)
+        wrong = emotions != truth.targets.argmax(1)
+        confidence = np.where(wrong, probability[np.arange(n_clips), emotions], -1.0)
+        named = np.ones(n_clips, dtype=np.bool_)
+    else:
+        threshold = np.broadcast_to(answer.thresholds, probability.shape)
+        all_named = probability >= threshold
+        room = np.where(all_named, 1 - threshold, threshold)
+        margin = np.divide(np.abs(probability - threshold), room, out=np.zeros_like(room), where=room > 0)
+        weighted = np.minimum(margin, 1.0) * np.abs(probability - truth.targets)
+        weighted = np.where(all_named != (truth.targets >= truth.positive_share), weighted, -1.0)
+        emotions = weighted.argmax(1)
+        confidence = weighted[np.arange(n_clips), emotions]
+        named = all_named[np.arange(n_clips), emotions]
+    order = np.argsort(-confidence, kind="stable")[:most]
+    return [
+        Mistake(int(clip), int(emotions[clip]), bool(named[clip]), float(confidence[clip]))
+        for clip in order
+        if confidence[clip] >= 0
+    ]
+
+
+def mistakes_section(
+    truth: Truth,
+    answer: Prediction,
+    clips: LabelTable,
+    store: WaveformStore,
+    positions: NDArray[np.int64],
+    *,
+    players: bool,
+) -> Section:
+    """Returns the section of the most confident mistakes, with spectrograms, and with sound where `players`.
+
+    Args:
+        truth: the scored clips, `n` of them.
+        answer: what the headline model says of them.
+        clips: their labels, rows as in `truth`.
+        store: holds their waveforms.
+        positions: (n,) their positions in the store.
+        players: whether the page holds their sound.
+    """
+    mistakes = find_mistakes(truth, answer)
+    spectrogram = Spectrogram(SpectrogramSettings())
+    examples, told = [], []
+    for mistake in mistakes:
+        name, start_s, end_s = clip_of(clips, mistake.clip)
+        speaker = clips.speakers[mistake.clip] if clips.speakers else ""
+        # A recording that went away since it was embedded must not cost the report.
+        try:
+            waveform = store.crop(int(positions[mistake.clip]), 0, round(LONGEST_S * SAMPLE_RATE))
+        except AudioError:
+            waveform = None
+        part = f" ({start_s} s to {end_s or 'the end'}{' s' if end_s else ''})" if (start_s, end_s) != ("0", "") else ""
+        examples.append(
+            Example(
+                title=name.rsplit("/", 1)[-1] + part,
+                facts=_facts(truth, answer, mistake, speaker),
+                duration_s=0.0 if waveform is None else len(waveform) / SAMPLE_RATE,
+                picture=None if waveform is None else draw_channels(spectrogram, waveform),
+                channels=CHANNELS,
+                sound=mp3_of(waveform) if players and waveform is not None else None,
+            )
+        )
+        told.append(
+            {
+                "path": name,
+                "start_s": float(start_s),
+                "end_s": float(end_s) if end_s else None,
+                "speaker": speaker or None,
+                "emotion": truth.emotions[mistake.emotion],
+                "kind": "named" if mistake.named else "missed",
+                "confidence": json_number(mistake.confidence),
+                "labels": _by_emotion(truth, truth.targets, mistake.clip),
+                "probabilities": _by_emotion(truth, answer.probabilities, mistake.clip),
+            }
+        )
+    return Section(
+        name="mistakes",
+        title="Most confident mistakes",
+        text=_text(truth, answer.name, examples),
+        examples=examples,
+        data={"model": answer.name, "players": players, "clips": told},
+    )
+
+
+def draw_channels(spectrogram: Spectrogram, waveform: NDArray[np.float32]) -> bytes:
+    """Returns a PNG of a waveform's channels below each other, each from its own darkest to its own brightest.
+
+    A pixel is a frame and a band; two clear rows lie between channels.
+    """
+    from matplotlib import colormaps
+    from PIL import Image
+
+    with torch.no_grad():
+        channels = spectrogram(torch.from_numpy(waveform)[None])[0].numpy()  # (3, bands, frames)
+    gap = np.full((2, channels.shape[2]), CLEAR, dtype=np.uint8)
+    rows: list[NDArray[np.uint8]] = []
+    for channel in channels:
+        low, high = np.quantile(channel, 0.02), channel.max()
+        shade = np.clip((channel - low) / max(high - low, 1e-9), 0, 1) * (CLEAR - 1)
+        # Frequencies go up.
+        rows += [gap, shade[::-1].astype(np.uint8)]
+    image = Image.fromarray(np.concatenate(rows[1:]))
+    image.putpalette((colormaps["magma"](np.linspace(0, 1, CLEAR + 1))[:, :3] * 255).astype(np.uint8).tobytes())
+    content = io.BytesIO()
+    image.save(content, format="png", transparency=CLEAR, optimize=True)
+    return content.getvalue()
+
+
+def mp3_of(waveform: NDArray[np.float32]) -> bytes:
+    """Returns a waveform as mp3, which every browser plays, at 40 kbit/s."""
+    import soundfile
+
+    content = io.BytesIO()
+    form = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT", "compression_level": MP3_LEVEL}
+    soundfile.write(content, waveform, SAMPLE_RATE, **form)
+    return content.getvalue()
+
+
+def _facts(truth: Truth, answer: Prediction, mistake: Mistake, speaker: str) -> list[tuple[str, str]]:
+    clip, emotion = mistake.clip, truth.emotions[mistake.emotion]
+    target, probability = truth.targets[clip], answer.probabilities[clip]
+    facts = [("labelled", _listed(truth, target, target > 0))]
+    if truth.single_label:
+        top = np.isin(np.arange(len(probability)), np.argsort(-probability, kind="stable")[:3])
+        facts.append(("answered", _listed(truth, probability, top)))
+    else:
+        threshold = np.broadcast_to(answer.thresholds, truth.targets.shape)[clip]
+        facts.append(("answered", _listed(truth, probability, probability >= threshold)))
+        said, limit = f"{probability[mistake.emotion]:.2f}", f"{threshold[mistake.emotion]:.2f}"
+        kind = "wrongly named" if mistake.named else "missed"
+        wrong = f"{emotion} {kind}: {said}, named from {limit} on; labelled {target[mistake.emotion]:.2f}"
+        # One term for both: in Markdown it heads a column.
+        facts.insert(0, ("mistake", wrong))
+    return [*facts, ("speaker", speaker)] if speaker else facts
+
+
+def _listed(truth: Truth, values: Array, shown: NDArray[np.bool_]) -> str:
+    order = [place for place in np.argsort(-values, kind="stable") if shown[place]]
+    return ", ".join(f"{truth.emotions[place]} {values[place]:.2f}" for place in order) or "nothing"
+
+
+def _by_emotion(truth: Truth, values: Array, clip: int) -> dict[str, float | None]:
+    return {emotion: json_number(float(value)) for emotion, value in zip(truth.emotions, values[clip], strict=True)}
+
+
+def _text(truth: Truth, model: str, examples: list[Example]) -> str:
+    if not examples:
+        return f"{model} answered no clip wrongly."
+    if truth.single_label:
+        order = "ordered by the probability of the wrong answer"
+    else:
+        order = (
+            "one emotion a clip, ordered by how far its probability lies beyond the threshold, times how far from the "
+            "label"
+        )
+    count = "The clip" if len(examples) == 1 else f"The {len(examples)} clips"
+    text = f"{count} that {model} is most confidently wrong about, {order}. It may be the label that is wrong. "
+    text += f"Of longer clips, the first {LONGEST_S:g} s are shown."
+    if any(example.sound for example in examples):
+        text += " report.html holds the sound of these clips: give it only to those who may hear them (players=false "
+        text += "leaves it out)."
+    return text

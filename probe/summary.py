@@ -1,0 +1,102 @@
+"""What a probe's report says in words: its protocol, and what must be known to read its numbers right."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from emoclr.corpus.labels.division import Division
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.splits import speaker_codes
+from emoclr.evaluate.groups import broken_down
+from emoclr.pretrain.encoder.checkpoint import EncoderCard
+from emoclr.probe.features.egemaps import EGEMAPS, NOTE, egemaps_installed
+from emoclr.probe.settings import ProbeSettings
+
+SYNTHETIC_COLUMN = "synthetic"
+"""A column of the labels that says "yes" of clips made by code."""
+
+FEW_SPEAKERS = 10
+PRETRAINING = (
+    "Pretraining learns without labels. Whether the scored clips were among those that it heard is not known here."
+)
+"""Encoders name their corpus by a fingerprint alone."""
+
+
+def label_notes(table: LabelTable, positive_share: float) -> list[str]:
+    """Returns what has to be known of these labels, by readers of a report and by users of a model trained on them."""
+    notes = []
+    made = table.groups.get(SYNTHETIC_COLUMN, []).count("yes")
+    if made:
+        which = "Synthetic" if made == len(table) else f"{made:,} of {len(table):,} clips are synthetic"
+        notes.append(
+            f"{which}: voices made by code, labels true by construction. These numbers say nothing about people."
+        )
+    if not np.isin(table.targets, (0.0, 1.0)).all():
+        shares = (
+            f"Labels are shares of listeners' votes; an emotion counts as there from a share of {positive_share:g}."
+        )
+        if np.allclose(table.targets.sum(1), 1.0, atol=0.01):
+            shares += (
+                " The shares of a clip add up to one: each listener chose exactly one emotion, so several emotions "
+                "in a clip means that listeners heard different ones."
+            )
+        notes.append(shares)
+    return notes
+
+
+def by_reason(left_out: Mapping[str, str]) -> dict[str, list[str]]:
+    """Returns the emotions that were left out, each with its reason, by reason."""
+    found: dict[str, list[str]] = {}
+    for emotion, reason in left_out.items():
+        found.setdefault(reason, []).append(emotion)
+    return found
+
+
+def score_notes(table: LabelTable, division: Division, positive_share: float) -> list[str]:
+    """Returns what a reader of a report has to know of the clips that were scored."""
+    notes = []
+    if table.speakers is None:
+        notes.append(
+            "Speakers are not known: recordings are kept apart instead, so voices may be in both the clips fitted to "
+            "and the clips scored, and intervals are over recordings. Such numbers tend to be too high."
+        )
+    scored = len(np.unique(speaker_codes(table)[division.scored]))
+    if scored < FEW_SPEAKERS:
+        notes.append(f"Only {scored} speakers were scored: intervals over so few are rough.")
+    absent = [
+        emotion
+        for column, emotion in enumerate(table.emotions)
+        if not (table.targets[division.scored, column] >= positive_share).any()
+    ]
+    too_many = broken_down({name: [values[row] for row in division.scored] for name, values in table.groups.items()})[1]
+    notes += [f"Not broken down by {name}: {number:,} values." for name, number in too_many.items()]
+    if absent:
+        notes.append(f"No scored clip carries {', '.join(absent)}: the macro means leave it out.")
+    return notes
+
+
+def summary_of(table: LabelTable, division: Division, cards: Sequence[EncoderCard], settings: ProbeSettings) -> str:
+    """Returns the protocol in one paragraph."""
+    codes = speaker_codes(table)
+    unit = "speakers" if table.speakers is not None else "recordings"
+
+    def counted(rows: "np.typing.NDArray[np.int64]") -> str:
+        return f"{len(rows):,} clips of {len(np.unique(codes[rows])):,} {unit}"
+
+    model = "a logistic regression" if table.single_label else "a ridge regression"
+    encoders = f"each of {len(cards)} frozen encoders" if len(cards) > 1 else "a frozen encoder"
+    if division.given:
+        train, test = division.folds[0]
+        split = f"fitted to {counted(train)} and scored on {counted(test)}, none of them the same"
+    else:
+        whole = counted(division.scored)
+        split = f"fitted and scored in {len(division.folds)} folds of {whole}, which no {unit[:-1]} crosses"
+    windows = sorted({settings.window_s or card.crop_s for card in cards})
+    length = " or ".join(f"{window:g} s" for window in windows)
+    egemaps = f", {EGEMAPS} ({NOTE})" if settings.egemaps and egemaps_installed() else ""
+    return (
+        f"{model.capitalize()} on the embeddings of {encoders}, {split}. Regularisation and thresholds were chosen "
+        f"inside the {unit} fitted to, in folds of them; the seed of all that is drawn is {settings.seed}. "
+        f"A clip's embedding is the mean over windows of {length} that cover all of it. "
+        "The baselines are the same probe on the same clips: untrained encoders of the same architecture, the mean and "
+        f"standard deviation of 128 log-mel bands{egemaps}, and chance."
+    )
