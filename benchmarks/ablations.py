@@ -22,11 +22,12 @@ import numpy as np
 from emoclr.augment.robustness import CONDITIONS, Condition, StressedStore
 from emoclr.configs.settings import load_settings
 from emoclr.corpus.decoded.waveforms import Waveforms, WaveformStore, clips_of, open_waveforms
+from emoclr.corpus.labels.division import speaker_task
 from emoclr.corpus.labels.labels import LabelTable, read_labels
 from emoclr.corpus.labels.splits import speaker_folds
 from emoclr.evaluate.linear_probe import LinearProbe
 from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE, Array
-from emoclr.evaluate.speaker_probe import voice_hits, voice_task
+from emoclr.evaluate.speaker_probe import voice_hits
 from emoclr.pretrain.encoder.checkpoint import load_encoder, untrained_encoder
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.pretrain.encoder.embedding import embed_clips
@@ -163,7 +164,7 @@ def scores(
     row = {AUROC: auroc(features[held_out])}
     for condition in conditions:
         row[condition.label] = auroc(describe(StressedStore(store, held_out, condition, SEED)))
-    if task := voice_task(table, SEED):
+    if task := speaker_task(table, SEED):
         row["speaker probe"] = float(voice_hits(features, task, SEED).mean())
     return row
 

@@ -3,19 +3,16 @@
 A contrast between clips is solved most easily by knowing the voice. Emotion is wanted, so both are measured.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from emoclr.corpus.labels.labels import LabelTable
 from emoclr.evaluate.linear_probe import RIDGE_STRENGTHS, Rows, Standardiser, ridge_path
 from emoclr.evaluate.metrics.intervals import measure
 from emoclr.evaluate.metrics.multilabel import Array
 from emoclr.evaluate.scores import SpeakerProbe
 
-SENTENCES = "sentence"
-"""The group column that says which words were spoken, where a corpus has one."""
 INNER_FOLDS = 3
 
 
@@ -24,9 +21,9 @@ class VoiceTask:
     """Clips to learn voices from and other clips of the same voices to test on.
 
     Attributes:
-        fit_rows: positions in the table.
-        test_rows: positions in the table.
-        voices: (clips,) number of each clip's speaker, for the whole table.
+        fit_rows: positions among the clips.
+        test_rows: positions among the clips.
+        voices: (clips,) number of each clip's speaker.
         names: the speakers who are on both sides.
         protocol: how they were divided, in a sentence.
     """
@@ -38,25 +35,33 @@ class VoiceTask:
     protocol: str
 
 
-def voice_task(table: LabelTable, seed: int) -> VoiceTask | None:
-    """Returns the division of a table's clips, None where fewer than two speakers can be on both sides.
+def voice_task(
+    speakers: Sequence[str] | None, recordings: Sequence[str], sentences: Sequence[str] | None, seed: int
+) -> VoiceTask | None:
+    """Returns how clips are divided, None where fewer than two speakers can be on both sides.
 
-    Half of the sentences are learned from and the other half tested on, so that words do not help; without a
-    `sentence` column half of each speaker's recordings. Parts of one recording stay on one side.
+    Half of the sentences are learned from and the other half tested on, so that words do not help; where these are not
+    known, or all the same, half of each speaker's recordings. Parts of one recording stay on one side.
+
+    Args:
+        speakers: (clips,) who speaks; None where that is not known.
+        recordings: (clips,) which recording each is a part of.
+        sentences: (clips,) which words were spoken; None where that is not known.
+        seed: of the halves.
     """
-    if table.speakers is None:
+    if speakers is None:
         return None
     generator = np.random.default_rng(seed)
-    names, voices = np.unique(np.array(table.speakers), return_inverse=True)
-    by_sentence = len(set(table.groups.get(SENTENCES, []))) > 1
-    if by_sentence:
-        first_half = _half(np.array(table.groups[SENTENCES]), generator)
+    names, voices = np.unique(np.array(speakers), return_inverse=True)
+    by_sentence = sentences is not None and len(set(sentences)) > 1
+    if sentences is not None and by_sentence:
+        first_half = _half(np.array(sentences), generator)
     else:
-        recordings = np.array([str(path) for path in table.paths])
-        first_half = np.zeros(len(table), dtype=np.bool_)
+        names_of = np.array(recordings)
+        first_half = np.zeros(len(speakers), dtype=np.bool_)
         for voice in range(len(names)):
             rows = np.flatnonzero(voices == voice)
-            first_half[rows] = _half(recordings[rows], generator)
+            first_half[rows] = _half(names_of[rows], generator)
     both = np.intersect1d(voices[first_half], voices[~first_half])
     if len(both) < 2:
         return None

@@ -11,6 +11,7 @@ from emoclr.augment.waveform import WaveformAugmentation
 from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import write_yaml
+from emoclr.corpus.labels.clip_names import scored_clips
 from emoclr.corpus.labels.labels import read_labels
 from emoclr.evaluate.report.report import Report, write_report
 from emoclr.evaluate.scores import ENSEMBLE, score_all
@@ -162,7 +163,7 @@ def finetune(
         settings=settings.model_dump(mode="json"),
         speaker_probe=speaker_rows(members, labelled.voices, settings),
         sections=sections,
-        clips=clips,
+        clips=scored_clips(clips),
     )
     _write_ensemble(out, members, together, report, settings, about)
     write_report(report, out / REPORT)

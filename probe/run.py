@@ -12,11 +12,12 @@ from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.decoded.opener import opener
 from emoclr.corpus.decoded.waveforms import clips_of
-from emoclr.corpus.labels.division import learnable, refuse_repeated_sound
+from emoclr.corpus.labels.clip_names import scored_clips
+from emoclr.corpus.labels.division import learnable, refuse_repeated_sound, speaker_task
 from emoclr.corpus.labels.labels import LabelTable, read_labels
 from emoclr.evaluate.report.report import Report, write_report
 from emoclr.evaluate.scores import SpeakerProbe, score_all
-from emoclr.evaluate.speaker_probe import speaker_probe, voice_hits, voice_task
+from emoclr.evaluate.speaker_probe import speaker_probe, voice_hits
 from emoclr.evaluate.studies.label_efficiency import efficiency_section
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, backbone_folders, load_encoder, package_versions
 from emoclr.pretrain.encoder.embedding import Embeddings
@@ -116,7 +117,7 @@ def probe(
         settings=settings.model_dump(mode="json"),
         speaker_probe=_speaker_probe(whole_matrices, readable, settings),
         sections=sections,
-        clips=clips,
+        clips=scored_clips(clips),
     )
     write_report(report, out)
     return report
@@ -125,7 +126,7 @@ def probe(
 def _speaker_probe(
     matrices: Mapping[str, Embeddings], table: LabelTable, settings: ProbeSettings
 ) -> SpeakerProbe | None:
-    task = voice_task(table, settings.seed)
+    task = speaker_task(table, settings.seed)
     if task is None:
         return None
     hits = {name: voice_hits(matrices[name], task, settings.seed) for name in track(list(matrices), "speaker probe")}

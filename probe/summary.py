@@ -1,6 +1,6 @@
 """What a probe's report says in words: its protocol, and what must be known to read its numbers right."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from emoclr.corpus.labels.division import Division
@@ -41,14 +41,6 @@ def label_notes(table: LabelTable, positive_share: float) -> list[str]:
             )
         notes.append(shares)
     return notes
-
-
-def by_reason(left_out: Mapping[str, str]) -> dict[str, list[str]]:
-    """Returns the emotions that were left out, each with its reason, by reason."""
-    found: dict[str, list[str]] = {}
-    for emotion, reason in left_out.items():
-        found.setdefault(reason, []).append(emotion)
-    return found
 
 
 def score_notes(table: LabelTable, division: Division, positive_share: float) -> list[str]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from emoclr.configs.messages import count_of
-from emoclr.corpus.audit.findings import POSITIVE_SHARE, Finding, Weight, emotions_of, name_of
+from emoclr.corpus.audit.findings import POSITIVE_SHARE, Finding, Weight, emotions_of
 from emoclr.corpus.audit.fingerprints import copies
 from emoclr.corpus.audit.recordings import Recording
+from emoclr.corpus.labels.clip_names import clip_name
 from emoclr.corpus.labels.labels import LabelTable
 
 _AGREE = f"Their labels agree on which emotions are there (from a share of {POSITIVE_SHARE} on), their shares differ."
@@ -110,7 +111,7 @@ def _told(table: LabelTable, same: SameAudio, with_difference: bool = False) -> 
         known = [emotions_of(table, row)]
         known += [table.speakers[row]] if table.speakers is not None else []
         known += [table.splits[row]] if table.splits is not None else []
-        clips.append(f"{name_of(table, row)} ({'; '.join(known)})")
+        clips.append(f"{clip_name(table, row)} ({'; '.join(known)})")
     certainty = "" if same.bits_off is None else f" ({same.bits_off:.0%} of fingerprint bits differ)"
     difference = "; {} differs by {:.2f}".format(*_most_apart(table, same)) if with_difference else ""
     return " = ".join(clips) + certainty + difference

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
-from emoclr.configs.messages import readable
-from emoclr.corpus.labels.labels import LabelTable, portable_path
+from emoclr.corpus.labels.labels import LabelTable
 
 POSITIVE_SHARE = 0.25
 """The share from which an emotion counts as there."""
@@ -35,18 +33,6 @@ class Finding:
     weight: Weight
     summary: str
     cases: Sequence[str] = ()
-
-
-def name_of(table: LabelTable, row: int) -> str:
-    """Returns how a report names a clip: its path as the CSV has it, and its part of the recording.
-
-    Bytes that are no UTF-8 and line ends are spelled out, since a report is text and a case a line.
-    """
-    name = readable(portable_path(Path(table.paths[row]), table.source))
-    start, end = table.start_s[row], table.end_s[row]
-    if start == 0 and end != end:
-        return name
-    return f"{name} [{start:g} s to {'the end' if end != end else f'{end:g} s'}]"
 
 
 def emotions_of(table: LabelTable, row: int) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from emoclr.configs.messages import count_of
-from emoclr.corpus.audit.findings import Finding, Weight, emotions_of, name_of
+from emoclr.corpus.audit.findings import Finding, Weight, emotions_of
 from emoclr.corpus.audit.recordings import FULL_SCALE, LEAST_DB, SILENT_PEAK_DB, Recording
+from emoclr.corpus.labels.clip_names import clip_name
 from emoclr.corpus.labels.labels import LabelTable
 
 CLIPPED_PART = 0.001
@@ -20,13 +21,13 @@ def sound_findings(table: LabelTable, recordings: Sequence[Recording | str]) -> 
 
     def clips(chosen: Callable[[Recording], bool], told: Callable[[Recording], str]) -> list[str]:
         return [
-            f"{name_of(table, row)} ({emotions_of(table, row)}): {told(recording)}"
+            f"{clip_name(table, row)} ({emotions_of(table, row)}): {told(recording)}"
             for row, recording in heard
             if chosen(recording)
         ]
 
     unreadable = [
-        f"{name_of(table, row)}: {reason}" for row, reason in enumerate(recordings) if isinstance(reason, str)
+        f"{clip_name(table, row)}: {reason}" for row, reason in enumerate(recordings) if isinstance(reason, str)
     ]
     silent = clips(lambda clip: clip.silent, lambda clip: f"{clip.duration_s:.1f} s, {_peak(clip)}")
     clipped = clips(

@@ -9,6 +9,10 @@ from emoclr.corpus.labels.labels import SPLITS, LabelTable
 from emoclr.corpus.labels.leaks import refuse_repeats
 from emoclr.corpus.labels.splits import speaker_codes, speaker_folds, split_rows
 from emoclr.evaluate.linear_probe import Fold, Rows, untrainable_emotions
+from emoclr.evaluate.speaker_probe import VoiceTask, voice_task
+
+SENTENCES = "sentence"
+"""The column that says which words were spoken, where a corpus has one."""
 
 DEFAULT_FOLDS = 5
 INNER_FOLDS = 3
@@ -149,3 +153,8 @@ def without_emotions(table: LabelTable, columns: list[int]) -> LabelTable:
     """Returns a table without some of its emotions."""
     kept = [column for column in range(len(table.emotions)) if column not in columns]
     return replace(table, emotions=[table.emotions[column] for column in kept], targets=table.targets[:, kept])
+
+
+def speaker_task(table: LabelTable, seed: int) -> VoiceTask | None:
+    """Returns what the speaker probe asks of a table's clips; see `voice_task`."""
+    return voice_task(table.speakers, [str(path) for path in table.paths], table.groups.get(SENTENCES), seed)

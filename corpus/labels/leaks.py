@@ -1,9 +1,9 @@
 """One recording on both sides of a split, under whatever names: found by content, and refused."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
+from emoclr.corpus.labels.clip_names import clip_name
 from emoclr.corpus.labels.labels import LabelsError, LabelTable
 from numpy.typing import NDArray
 
@@ -39,9 +39,9 @@ def refuse_repeats(table: LabelTable, digests: NDArray[np.bytes_], parts: Mappin
         more = f" ({len(found) - 1} more like this)" if len(found) > 1 else ""
         raise LabelsError(
             table.source,
-            f"the same sound is in {names[one]} and in {names[other]}: {_clip(table, first)} and "
-            f"{_clip(table, second)}{more}: a leak, since what was learned by heart would be scored. Keep one of them, "
-            "or put both on one side; `corpus audit` lists all",
+            f"the same sound is in {names[one]} and in {names[other]}: {clip_name(table, first)} and "
+            f"{clip_name(table, second)}{more}: a leak, since what was learned by heart would be scored. "
+            "Keep one of them, or put both on one side; `corpus audit` lists all",
         )
 
 
@@ -58,11 +58,3 @@ def _overlapping(table: LabelTable, rows: Rows, part: Rows) -> list[tuple[int, i
                 break
         latest[own] = max(latest.get(own, (-np.inf, row)), (float(ends[place]), row))
     return found
-
-
-def _clip(table: LabelTable, row: int) -> str:
-    start_s, end_s = table.start_s[row], table.end_s[row]
-    path: Path = table.paths[row]
-    if start_s == 0 and np.isnan(end_s):
-        return str(path)
-    return f"{path} ({start_s:g} s to {'its end' if np.isnan(end_s) else f'{end_s:g} s'})"

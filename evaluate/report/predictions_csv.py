@@ -2,12 +2,13 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from emoclr.configs.errors import EmoclrError
-from emoclr.corpus.labels.labels import LabelTable
 from emoclr.evaluate.metrics.multilabel import Array
 from emoclr.evaluate.scores import Prediction, Truth
 
@@ -15,8 +16,15 @@ ANSWERS = "answers.csv"
 CLIP_COLUMNS = ("path", "start_s", "end_s", "speaker")
 LABEL, PROBABILITY, THRESHOLD = "label_", "probability_", "threshold_"
 
-Clip = tuple[str, str, str]
+ClipName = tuple[str, str, str]
 """Path, start and end of a clip, as they are written."""
+
+
+class ScoredClips(NamedTuple):
+    """How the scored clips are called, (n,), and who speaks in them; `speakers` is None where that is not known."""
+
+    names: Sequence[ClipName]
+    speakers: Sequence[str] | None
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class Answers:
         thresholds: (n, e).
     """
 
-    clips: list[Clip]
+    clips: list[ClipName]
     speakers: list[str]
     emotions: list[str]
     targets: Array
@@ -40,15 +48,7 @@ class Answers:
     thresholds: Array
 
 
-def clip_of(table: LabelTable, row: int) -> Clip:
-    """Returns how a clip is named: its path from the folder of the labels where it lies below, else as it is."""
-    path, folder = table.paths[row], table.source.absolute().parent
-    name = path.relative_to(folder) if path.is_relative_to(folder) else path
-    end_s = table.end_s[row]
-    return name.as_posix(), f"{table.start_s[row]:g}", "" if np.isnan(end_s) else f"{end_s:g}"
-
-
-def answers_csv(clips: LabelTable, truth: Truth, headline: Prediction) -> str:
+def answers_csv(clips: ScoredClips, truth: Truth, headline: Prediction) -> str:
     """Returns the content of `answers.csv`: a row a clip, with labels, probabilities and thresholds of each emotion.
 
     Args:
@@ -64,7 +64,7 @@ def answers_csv(clips: LabelTable, truth: Truth, headline: Prediction) -> str:
     numbers = np.concatenate([truth.targets, headline.probabilities, thresholds], axis=1)
     speakers = clips.speakers or truth.speakers
     for row, speaker in enumerate(speakers):
-        writer.writerow([*clip_of(clips, row), speaker, *(f"{value:.6g}" for value in numbers[row])])
+        writer.writerow([*clips.names[row], speaker, *(f"{value:.6g}" for value in numbers[row])])
     return text.getvalue()
 
 

@@ -1,14 +1,13 @@
 """The report a reviewer reads: one HTML file without a network, the same as JSON and Markdown, and the figures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from emoclr.configs.files import write_atomically, write_text
-from emoclr.corpus.labels.labels import LabelTable
 from emoclr.evaluate.figures.figure import Figure
 from emoclr.evaluate.figures.overview import METRIC_LABELS, report_figures
 from emoclr.evaluate.report.cells import (
@@ -22,10 +21,9 @@ from emoclr.evaluate.report.cells import (
 )
 from emoclr.evaluate.report.markdown import report_markdown
 from emoclr.evaluate.report.page import data_url, render_page
-from emoclr.evaluate.report.predictions_csv import ANSWERS, answers_csv
+from emoclr.evaluate.report.predictions_csv import ANSWERS, ScoredClips, answers_csv
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import Scores, SpeakerProbe
-from emoclr.probe.summary import by_reason
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 GLOSSARY = {
@@ -102,12 +100,20 @@ class Report:
     settings: dict[str, Any] = field(default_factory=dict)
     speaker_probe: SpeakerProbe | None = None
     sections: Sequence[Section] = ()
-    clips: LabelTable | None = None
+    clips: ScoredClips | None = None
 
     @property
     def reasons(self) -> dict[str, list[str]]:
         """The emotions left out, by reason."""
         return by_reason(self.left_out)
+
+
+def by_reason(left_out: Mapping[str, str]) -> dict[str, list[str]]:
+    """Returns the emotions that were left out, each with its reason, by reason."""
+    found: dict[str, list[str]] = {}
+    for emotion, reason in left_out.items():
+        found.setdefault(reason, []).append(emotion)
+    return found
 
 
 def write_report(report: Report, folder: Path) -> Path:

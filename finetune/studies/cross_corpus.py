@@ -14,6 +14,7 @@ from emoclr.evaluate.figures.overview import METRIC_LABELS
 from emoclr.evaluate.metrics.intervals import INFLATED
 from emoclr.evaluate.metrics.multilabel import Array, bootstrap_intervals
 from emoclr.evaluate.report.cells import json_measure, json_metrics
+from emoclr.evaluate.report.report import by_reason
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import (
     CHANCE,
@@ -35,7 +36,6 @@ from emoclr.finetune.training.members import Members
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.probe.features.logmel import chance_probabilities
 from emoclr.probe.studies.cross_corpus import Crossing, cross
-from emoclr.probe.summary import by_reason
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from emoclr.corpus.decoded.opener import opener
 from emoclr.corpus.decoded.waveforms import clips_of
 from emoclr.corpus.labels.division import INNER_FOLDS, Division, three_parts
 from emoclr.corpus.labels.splits import speaker_folds
+from emoclr.corpus.labels.subset import TooFew, label_subset
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import CHANCE, Prediction, Truth
-from emoclr.evaluate.studies.label_efficiency import TooFew, Trial, efficiency_section, label_subset
+from emoclr.evaluate.studies.label_efficiency import Trial, efficiency_section
 from emoclr.finetune.ensemble.ensemble import ensembles_of, prediction_of
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.baselines import Described, linear_rows

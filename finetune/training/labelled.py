@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from emoclr.corpus.decoded.opener import opener
 from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of
-from emoclr.corpus.labels.division import Division, learnable, refuse_repeated_sound, three_parts
+from emoclr.corpus.labels.division import Division, learnable, refuse_repeated_sound, speaker_task, three_parts
 from emoclr.corpus.labels.labels import SPLITS, LabelTable, read_labels
 from emoclr.corpus.labels.splits import split_rows
-from emoclr.evaluate.speaker_probe import VoiceTask, voice_task
+from emoclr.evaluate.speaker_probe import VoiceTask
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.member import Rows, Task
 
@@ -57,7 +57,7 @@ def open_labelled(data: Path, settings: FinetuneSettings) -> Labelled:
     refuse_repeated_sound(table, division, store.digests[rows], validated=True)
     targets = np.zeros((len(store), len(table.emotions)), dtype=np.float32)
     targets[rows] = table.targets
-    voices = voice_task(readable, settings.seed)
+    voices = speaker_task(readable, settings.seed)
     tasks = []
     for fold in range(len(division.folds)):
         train, validation, test = (rows[part] for part in three_parts(table, division, fold))

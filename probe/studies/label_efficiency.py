@@ -6,8 +6,9 @@ import numpy as np
 from emoclr.configs.console import track
 from emoclr.corpus.labels.division import Division, inner_folds
 from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.subset import TooFew, label_subset
 from emoclr.evaluate.scores import Prediction
-from emoclr.evaluate.studies.label_efficiency import TooFew, Trial, label_subset
+from emoclr.evaluate.studies.label_efficiency import Trial
 from emoclr.pretrain.encoder.embedding import Embeddings
 from emoclr.probe.features.features import Features
 from emoclr.probe.fitting import Fits, fit_probe, predictions_of

@@ -9,10 +9,10 @@ from emoclr.augment.settings import SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError
 from emoclr.corpus.decoded.waveforms import WaveformStore
+from emoclr.corpus.labels.clip_names import clip_cells
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.evaluate.metrics.multilabel import Array
 from emoclr.evaluate.report.cells import json_number
-from emoclr.evaluate.report.predictions_csv import clip_of
 from emoclr.evaluate.report.section import Example, Section
 from emoclr.evaluate.scores import Prediction, Truth
 from numpy.typing import NDArray
@@ -99,7 +99,7 @@ def mistakes_section(
     spectrogram = Spectrogram(SpectrogramSettings())
     examples, told = [], []
     for mistake in mistakes:
-        name, start_s, end_s = clip_of(clips, mistake.clip)
+        name, start_s, end_s = clip_cells(clips, mistake.clip)
         speaker = clips.speakers[mistake.clip] if clips.speakers else ""
         # A recording that went away since it was embedded must not cost the report.
         try:

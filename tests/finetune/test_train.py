@@ -11,8 +11,9 @@ import pytest
 import soundfile as sf
 import torch
 from emoclr.corpus.decoded.waveforms import Clip, open_waveforms
+from emoclr.corpus.labels.division import speaker_task
 from emoclr.corpus.labels.labels import LabelTable
-from emoclr.evaluate.speaker_probe import voice_hits, voice_task
+from emoclr.evaluate.speaker_probe import voice_hits
 from emoclr.finetune.model.checkpoint import load_model
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.head import fit_head
@@ -176,7 +177,7 @@ def test_combined_clips_do_not_depend_on_the_number_of_workers(train: Train, sco
 def test_the_speaker_probe_asks_the_encoder_before_and_after(
     train: Train, table: LabelTable, task: Task, pretrained: Path, score_epochs: Callable[..., None]
 ) -> None:
-    voices = voice_task(table, 0)
+    voices = speaker_task(table, 0)
     assert voices is not None
     score_epochs(2.0)
     member, _ = train(task=replace(task, voices=voices), epochs=1, learning_rate=0.01)

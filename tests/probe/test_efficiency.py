@@ -6,8 +6,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.subset import TooFew, label_subset
 from emoclr.evaluate.scores import Prediction, Truth
-from emoclr.evaluate.studies.label_efficiency import TooFew, Trial, efficiency_section, label_subset
+from emoclr.evaluate.studies.label_efficiency import Trial, efficiency_section
 from sklearn.metrics import roc_auc_score
 
 FRACTIONS = (0.02, 0.05, 0.1, 0.25, 0.6, 1.0)
