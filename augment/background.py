@@ -2,9 +2,10 @@
 
 import numpy as np
 import torch
-from emoclr.augment.settings import BackgroundSettings
 from numpy.typing import NDArray
 from torch import Tensor
+
+from emoclr.augment.settings import BackgroundSettings
 
 
 def draw_backgrounds(

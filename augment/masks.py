@@ -2,9 +2,10 @@
 
 import numpy as np
 import torch
-from emoclr.augment.settings import MaskSettings
 from numpy.typing import NDArray
 from torch import Tensor
+
+from emoclr.augment.settings import MaskSettings
 
 
 def draw_masks(settings: MaskSettings, duration_s: float, rng: np.random.Generator) -> NDArray[np.float32]:

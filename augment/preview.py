@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+
 from emoclr.augment.masks import apply_masks
 from emoclr.augment.settings import AugmentSettings, SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
 from emoclr.augment.views import ViewMaker
 from emoclr.configs.files import write_atomically
-from numpy.typing import NDArray
 
 CHANNELS = ("mel", "chroma", "STFT")
 

@@ -13,14 +13,15 @@ from functools import partial
 import numpy as np
 import soundfile as sf
 import soxr
-from emoclr.augment.transforms import Waveform, impulse_response, reverberate, rms
-from emoclr.corpus.audio.decoder import SAMPLE_RATE
-from emoclr.corpus.decoded.waveforms import Waveforms
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import fftconvolve, firwin
 
-LOWEST_NOISE_HZ = 50.0
+from emoclr.augment.transforms import Waveform, impulse_response, reverberate, rms
+from emoclr.corpus.audio.decoder import SAMPLE_RATE
+from emoclr.corpus.decoded.waveforms import Waveforms
+
+MIN_NOISE_HZ = 50.0
 """Below it pink noise would hold half of its power where no speech is, and the ratio would flatter."""
 PHONE_RATE = 8_000
 PHONE_BAND_HZ = (300.0, 3400.0)
@@ -56,7 +57,7 @@ class Condition:
     apply: Apply
 
 
-class StressedStore:
+class DegradedWaveforms:
     """Some clips of a store, each as it is under a condition; read like the store itself.
 
     Several models hear the same clips: up to `KEPT_SAMPLES` are kept, and beside them the last clip, whose windows
@@ -106,7 +107,7 @@ def add_pink_noise(waveform: Waveform, seed: np.random.SeedSequence, snr_db: flo
     size = next_fast_len(len(waveform), real=True)
     spectrum = rfft(np.random.default_rng(seed).standard_normal(size, dtype=np.float32))
     frequencies_hz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
-    audible = frequencies_hz >= LOWEST_NOISE_HZ
+    audible = frequencies_hz >= MIN_NOISE_HZ
     spectrum[~audible] = 0
     spectrum[audible] /= np.sqrt(frequencies_hz[audible]).astype(np.float32)
     noise: Waveform = irfft(spectrum, size)[: len(waveform)]
@@ -176,7 +177,7 @@ CONDITIONS = (
         Condition(
             f"noise_{snr_db}_db",
             f"noise, {snr_db} dB",
-            f"pink noise from {LOWEST_NOISE_HZ:g} Hz on, {snr_db} dB below the clip (RMS to RMS)",
+            f"pink noise from {MIN_NOISE_HZ:g} Hz on, {snr_db} dB below the clip (RMS to RMS)",
             partial(add_pink_noise, snr_db=snr_db),
         )
         for snr_db in (20, 10, 0)

@@ -3,11 +3,12 @@
 import re
 from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+
 from emoclr.augment.safety import refusal
 from emoclr.configs.settings import Settings, load_settings
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.audio.padding import Short
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 
 class SpectrogramSettings(Settings):

@@ -2,8 +2,9 @@
 
 import numpy as np
 import torch
-from emoclr.augment.settings import SpectrogramSettings
 from torch import Tensor, nn
+
+from emoclr.augment.settings import SpectrogramSettings
 
 
 class Spectrogram(nn.Module):

@@ -18,7 +18,7 @@ Waveform = NDArray[np.float32]
 
 BANK_SAMPLES = 1 << 18
 """Of each bank of noise, 16 s at 16 kHz; where a stretch starts in it, and its sign, are drawn for each view."""
-SHORTEST_RT60_S = 0.001
+MIN_RT60_S = 0.001
 """Shorter than a sample, a tail would be empty."""
 SLOPES_DB_PER_OCTAVE = (-6.0, -4.5, -3.0, -1.5, 0.0, 1.5, 3.0, 4.5, 6.0)
 """Noise that is kept: Brownian (-6), pink (-3), white (0), blue (3), violet (6), and between them."""
@@ -43,8 +43,8 @@ class RoomResponse(BaseWaveformTransform):  # type: ignore[misc]  # audiomentati
         p: float = 0.5,
     ) -> None:
         super().__init__(p)
-        if not SHORTEST_RT60_S <= min_rt60_s <= max_rt60_s:
-            raise ValueError(f"min_rt60_s must be at least {SHORTEST_RT60_S:g} and at most max_rt60_s")
+        if not MIN_RT60_S <= min_rt60_s <= max_rt60_s:
+            raise ValueError(f"min_rt60_s must be at least {MIN_RT60_S:g} and at most max_rt60_s")
         if min_direct_to_reverberant_db > max_direct_to_reverberant_db:
             raise ValueError("min_direct_to_reverberant_db must be at most max_direct_to_reverberant_db")
         self.min_rt60_s = min_rt60_s

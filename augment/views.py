@@ -3,11 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.augment.masks import draw_masks
 from emoclr.augment.settings import AugmentSettings
 from emoclr.augment.waveform import WaveformAugmentation
 from emoclr.corpus.audio.padding import fill_to
-from numpy.typing import NDArray
 
 
 class View(NamedTuple):

@@ -12,11 +12,12 @@ import audiomentations
 import numpy as np
 import torch
 from audiomentations.core.utils import find_audio_files_in_paths
+from numpy.typing import NDArray
+
 from emoclr.augment.settings import TransformSettings
 from emoclr.augment.transforms import OWN
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.settings import perhaps
-from numpy.typing import NDArray
 
 _put_back_later = False
 

@@ -19,7 +19,9 @@ from pathlib import Path
 
 # The folder of this script would be looked through first, and it holds a file that is called like a package.
 import numpy as np
-from emoclr.augment.robustness import CONDITIONS, Condition, StressedStore
+from sklearn.metrics import roc_auc_score
+
+from emoclr.augment.robustness import CONDITIONS, Condition, DegradedWaveforms
 from emoclr.configs.settings import load_settings
 from emoclr.corpus.decoded.waveforms import Waveforms, WaveformStore, clips_of, open_waveforms
 from emoclr.corpus.labels.division import speaker_task
@@ -34,7 +36,6 @@ from emoclr.pretrain.encoder.embedding import embed_clips
 from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.run import pretrain
 from emoclr.pretrain.settings import PretrainSettings
-from sklearn.metrics import roc_auc_score
 
 SEED = 0
 """Of the folds, the speaker probe and the conditions: the same for every run."""
@@ -163,7 +164,7 @@ def scores(
 
     row = {AUROC: auroc(features[held_out])}
     for condition in conditions:
-        row[condition.label] = auroc(describe(StressedStore(store, held_out, condition, SEED)))
+        row[condition.label] = auroc(describe(DegradedWaveforms(store, held_out, condition, SEED)))
     if task := speaker_task(table, SEED):
         row["speaker probe"] = float(voice_hits(features, task, SEED).mean())
     return row

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 import soxr
+from numpy.typing import NDArray
+
 from emoclr.configs.console import track
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, read_waveform
 from emoclr.corpus.audit.fingerprints import copies, fingerprint
 from emoclr.corpus.labels.labels import LabelTable, read_labels
 from emoclr.corpus.labels.splits import Rows, speaker_codes, speaker_folds
-from numpy.typing import NDArray
 
 Waveform = NDArray[np.float32]
 

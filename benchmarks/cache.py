@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+
 from emoclr.corpus.audio.decoder import read_waveform
 from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms
 

@@ -19,6 +19,8 @@ from pathlib import Path
 
 # The folder of this script would be looked through first, and it holds a file that is called like a package.
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.configs.settings import load_settings
 from emoclr.corpus.decoded.waveforms import Waveforms, clips_of, open_waveforms
 from emoclr.corpus.labels.division import learnable, three_parts
@@ -29,10 +31,9 @@ from emoclr.evaluate.metrics.multilabel import Array, Weighted, weighted_metrics
 from emoclr.finetune.model.checkpoint import load_model
 from emoclr.finetune.model.model import calibrate
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.training.initial_weights import find_starts
+from emoclr.finetune.training.initial_weights import find_initial_weights
 from emoclr.finetune.training.member import Member, Task, train_member
 from emoclr.pretrain.encoder.embedding import embed_clips
-from numpy.typing import NDArray
 
 HELD_OUT = 5
 PAIRS = "two clips: "
@@ -112,7 +113,7 @@ def train(arguments: argparse.Namespace, task: Task, overrides: list[str]) -> Tr
     each, best_epochs = [], []
     for seed in range(arguments.seeds):
         settings = load_settings(FinetuneSettings, arguments.config, [*given, f"seed={seed}", *overrides])
-        (start,) = find_starts([arguments.source] if arguments.source else [], settings)
+        (start,) = find_initial_weights([arguments.source] if arguments.source else [], settings)
         encoder, crop_s, origin = start.encoder(settings, task.store, task.train)
         with tempfile.TemporaryDirectory() as folder:
             heard_before = arguments.source is not None
@@ -163,7 +164,7 @@ def score_pairs(member: Member, task: Task, settings: FinetuneSettings) -> Weigh
     ]
     pairs = TwoInOne(task.store, list(zip(task.test.tolist(), second, strict=True)))
     model, card = load_model(member.folder)
-    logits = embed_clips(model, pairs, card.window_s, card.hop_s, short=card.short, joined=card.windows)
+    logits = embed_clips(model, pairs, card.window_s, card.hop_s, short=card.short, pooling=card.windows)
     said = calibrate(logits.astype(np.float64), np.array(card.temperatures))
     targets = np.maximum(task.targets[task.test], task.targets[second])
     return weighted_metrics(targets, said, np.array(card.thresholds), False, settings.positive_share)

@@ -5,11 +5,11 @@ import time
 import librosa
 import numpy as np
 import torch
+
+from benchmarks.loops import Loops, now
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
 from emoclr.pretrain.data.batches import VIEWS
-
-from benchmarks.loops import Loops, now
 
 BATCH, REPEATS, LIBROSAS, PROFILED, ROWS = 256, 10, 20, 5, 20
 

@@ -46,6 +46,7 @@ def main() -> None:
 def make(folder: Path, clips: int) -> None:
     """Writes an index of recordings that do not exist, a CSV of the same, and a cache that holds their samples."""
     import pyarrow as pa
+
     from emoclr.corpus.decoded.cache import ENTRIES, ENTRY, FILE, KEY
     from emoclr.corpus.decoded.cache import SAMPLES as ENDING
     from emoclr.corpus.index.index import Row, table_of, write_index
@@ -97,9 +98,10 @@ def listed(index: Path) -> None:
 
 def epochs(index: Path) -> None:
     """Reads a crop of every clip in an order of its own, as training does, and says what the workers hold."""
+    from torch.utils.data import DataLoader, Dataset
+
     from emoclr.corpus.decoded.waveforms import WaveformStore, clips_from, open_waveforms
     from emoclr.pretrain.data.batches import BatchOrder
-    from torch.utils.data import DataLoader, Dataset
 
     class Crops(Dataset[int]):
         def __init__(self, store: WaveformStore) -> None:

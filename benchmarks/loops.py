@@ -9,6 +9,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch import Tensor, nn
+
 from emoclr.augment.views import ViewMaker
 from emoclr.configs.settings import load_settings
 from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms
@@ -22,7 +24,6 @@ from emoclr.pretrain.training.callbacks import Progress, Saver
 from emoclr.pretrain.training.module import ContrastiveModule
 from emoclr.pretrain.training.objectives import make_loss
 from emoclr.pretrain.training.trainer import fit, make_trainer
-from torch import Tensor, nn
 
 WARM, READY = 8, 4
 

@@ -80,6 +80,7 @@ def simulated(folder: Path, clips: int) -> None:
 def train(index: Path) -> None:
     """Trains for a few steps of each of several epochs, and prints what all processes hold after each."""
     import pytorch_lightning as pl
+
     from emoclr.augment.views import ViewMaker
     from emoclr.configs.settings import load_settings
     from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import librosa
 import numpy as np
 import torch
+
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
 

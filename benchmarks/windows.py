@@ -15,17 +15,18 @@ from typing import get_args
 # The folder of this script would be looked through first, and it holds a file that is called like a package.
 import numpy as np
 import torch
-from emoclr.corpus.audio.padding import Joined, Short, fill_to
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from emoclr.corpus.audio.padding import Pooling, Short, fill_to
 from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of, open_waveforms
 from emoclr.corpus.labels.labels import LabelTable, read_labels
 from emoclr.corpus.labels.splits import speaker_folds
 from emoclr.evaluate.linear_probe import LinearProbe
 from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE
 from emoclr.pretrain.encoder.checkpoint import load_encoder, untrained_encoder
-from emoclr.pretrain.encoder.embedding import join_windows, window_starts
+from emoclr.pretrain.encoder.embedding import pool_windows, window_starts
 from emoclr.pretrain.encoder.encoder import Encoder
-from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 RATE = 16_000
 SEED = 0
@@ -85,7 +86,7 @@ def window_table(encoder: Encoder, store: WaveformStore, table: LabelTable) -> N
         both = np.concatenate([logits[owner == clip], logits[owner == other]])
         pairs.append((both, np.maximum(table.targets[clip], table.targets[other])))
     print("\n| windows become one answer by | clips | two clips in one recording |\n| --- | --- | --- |", flush=True)
-    for how in get_args(Joined):
+    for how in get_args(Pooling):
         cells = [
             scores(np.stack([target for _, target in kind]), joined([found for found, _ in kind], how))
             for kind in (alone, pairs)
@@ -93,10 +94,10 @@ def window_table(encoder: Encoder, store: WaveformStore, table: LabelTable) -> N
         print(f"| {how} | {cells[0]} | {cells[1]} |", flush=True)
 
 
-def joined(recordings: list[Array], how: Joined) -> Array:
+def joined(recordings: list[Array], how: Pooling) -> Array:
     """Returns (recordings, emotions) of the logits (windows, emotions) of each, by the join that finetune uses."""
     positions = np.repeat(np.arange(len(recordings)), [len(windows) for windows in recordings])
-    return join_windows(np.concatenate(recordings), positions, how)
+    return pool_windows(np.concatenate(recordings), positions, how)
 
 
 def embed(encoder: Encoder, crops: list[NDArray[np.float32]]) -> Array:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from emoclr.configs.errors import ConfigError, EmoclrError
 
 

@@ -9,9 +9,10 @@ from types import UnionType
 from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import read_yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 SHIPPED = Path(__file__).parent
 

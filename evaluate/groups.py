@@ -4,9 +4,9 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-MOST_VALUES = 24
+MAX_VALUES = 24
 """A column with more values than this names things (files, takes) rather than groups of them."""
-MOST_RANGES = 6
+MAX_RANGES = 6
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -19,7 +19,7 @@ def broken_down(columns: Mapping[str, Sequence[str]]) -> tuple[dict[str, list[st
     groups: dict[str, list[str]] = {}
     too_many: dict[str, int] = {}
     for name, values in columns.items():
-        found = list(values) if len(set(values)) <= MOST_VALUES else ranges_of(values)
+        found = list(values) if len(set(values)) <= MAX_VALUES else ranges_of(values)
         if found is None:
             too_many[name] = len(set(values))
         else:
@@ -34,7 +34,7 @@ def says_the_label(values: Sequence[str], labels: Sequence[int]) -> bool:
 
 
 def ranges_of(values: Sequence[str]) -> list[str] | None:
-    """Returns the range that each number lies in, such as 20-29, at most `MOST_RANGES` of them; None where not all are.
+    """Returns the range that each number lies in, such as 20-29, at most `MAX_RANGES` of them; None where not all are.
 
     What is empty stays so. Whole numbers that no two clips share are counted, not measured, and have no ranges.
     """
@@ -63,12 +63,12 @@ def in_order(values: Iterable[str]) -> list[str]:
 
 
 def _width(low: float, high: float, least: float) -> float:
-    """Returns the smallest of 1, 2, 5, 10, ... (and their tenths) that needs at most `MOST_RANGES` ranges."""
-    power = math.floor(math.log10((high - low) / MOST_RANGES)) if high > low else 0
+    """Returns the smallest of 1, 2, 5, 10, ... (and their tenths) that needs at most `MAX_RANGES` ranges."""
+    power = math.floor(math.log10((high - low) / MAX_RANGES)) if high > low else 0
     for exponent in range(power, power + 3):
         for digit in (1, 2, 5):
             width = float(f"{digit}e{exponent}")
-            if width >= least and math.floor(high / width) - math.floor(low / width) < MOST_RANGES:
+            if width >= least and math.floor(high / width) - math.floor(low / width) < MAX_RANGES:
                 return width
     raise AssertionError("ranges of a hundred times the width always hold them")
 

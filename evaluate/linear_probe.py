@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
 from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE, Array, rank_metrics, tune_thresholds
 
 Rows = npt.NDArray[np.int64]

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from emoclr.evaluate.groups import MOST_VALUES, in_order
+
+from emoclr.evaluate.groups import MAX_VALUES, in_order
 from emoclr.evaluate.metrics.intervals import Measure as Measure
 from emoclr.evaluate.metrics.intervals import Metrics as Metrics
 from emoclr.evaluate.metrics.intervals import measure
@@ -233,7 +234,7 @@ def _group_tables(truth: Truth, model: Prediction) -> dict[str, list[GroupRow]]:
     tables = {}
     for column, values in truth.groups.items():
         found = in_order(set(values))
-        if 1 < len(found) <= MOST_VALUES:
+        if 1 < len(found) <= MAX_VALUES:
             tables[column] = [_group_row(truth, model, value, np.asarray(values) == value) for value in found]
     return tables
 

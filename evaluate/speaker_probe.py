@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
 from emoclr.evaluate.linear_probe import RIDGE_STRENGTHS, Rows, Standardiser, ridge_path
 from emoclr.evaluate.metrics.intervals import measure
 from emoclr.evaluate.metrics.multilabel import Array

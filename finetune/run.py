@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+
 from emoclr.augment.waveform import WaveformAugmentation
 from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError
@@ -15,7 +16,7 @@ from emoclr.corpus.labels.clip_names import scored_clips
 from emoclr.corpus.labels.labels import read_labels
 from emoclr.evaluate.report.report import Report, write_report
 from emoclr.evaluate.scores import ENSEMBLE, score_all
-from emoclr.finetune.ensemble.ensemble import Together, ensembles_of, prediction_of, thresholds_of
+from emoclr.finetune.ensemble.ensemble import EnsembleOutput, ensemble_outputs, prediction_of, thresholds_of
 from emoclr.finetune.ensemble.report_rows import baseline_rows, calibration_of, from_scratch, model_rows, speaker_rows
 from emoclr.finetune.model.checkpoint import ENSEMBLE_CARD, EnsembleCard
 from emoclr.finetune.settings import FinetuneSettings
@@ -26,10 +27,10 @@ from emoclr.finetune.studies.ensemble_comparison import ensemble_section
 from emoclr.finetune.studies.label_efficiency import announce, label_efficiency, parts_of
 from emoclr.finetune.studies.pseudo_label_section import unlabeled_section
 from emoclr.finetune.studies.pseudo_labels import pool_for, second_round
-from emoclr.finetune.studies.robustness import stress_members
+from emoclr.finetune.studies.robustness import robustness_of_members
 from emoclr.finetune.summary import comparison_notes, summary_of
-from emoclr.finetune.training.initial_weights import SCRATCH, Start, find_starts
-from emoclr.finetune.training.labelled import open_labelled
+from emoclr.finetune.training.initial_weights import SCRATCH, InitialWeights, find_initial_weights
+from emoclr.finetune.training.labelled import open_labeled_clips
 from emoclr.finetune.training.members import (
     Members,
     first_seeds,
@@ -75,7 +76,7 @@ def finetune(
     """
     began = time.monotonic()
     previous_run(out, resume)
-    starts = find_starts(sources, settings)
+    starts = find_initial_weights(sources, settings)
     _check_comparisons(starts, settings)
     # Before anything that takes long.
     WaveformAugmentation(settings.augment.transforms, settings.spectrogram.sample_rate)
@@ -83,7 +84,7 @@ def finetune(
     for start in track(starts, "trying encoders"):
         start.check(settings)
     share = settings.positive_share
-    labelled = open_labelled(data, settings)
+    labelled = open_labeled_clips(data, settings)
     table, division, tasks, store = labelled.table, labelled.division, labelled.tasks, labelled.store
     other = open_other(other_labels, labelled, settings) if other_labels is not None else None
     pool = pool_for(tasks, labelled.readable, settings, other) if settings.unlabeled else None
@@ -110,12 +111,12 @@ def finetune(
     if pool is not None:
         found = second_round(out, members, tasks, pool, labelled.readable, settings, train_all)
         first, second = (
-            prediction_of(ENSEMBLE, ensembles_of(some, tasks, settings.ensemble, share))
+            prediction_of(ENSEMBLE, ensemble_outputs(some, tasks, settings.ensemble, share))
             for some in (members, found.members)
         )
         sections.append(unlabeled_section(truth, first, second, found, settings.confidence))
         members = found.held(members)
-    together = ensembles_of(members, tasks, settings.ensemble, share)
+    together = ensemble_outputs(members, tasks, settings.ensemble, share)
     sections.insert(0, calibration_of(truth, together, settings))
     if len(members) > 1:
         sections.insert(0, ensemble_section(truth, members, tasks, settings, different, seeds))
@@ -125,7 +126,7 @@ def finetune(
         sections.append(training_section(networks))
     models = model_rows(members, tasks, settings)
     if settings.stress:
-        sections.append(stress_members(truth, members, tasks, models, settings))
+        sections.append(robustness_of_members(truth, members, tasks, models, settings))
     described = describe_simply(starts, labelled, settings)
     baselines = baseline_rows(members, scratch, described, labelled, settings)
     if parts:
@@ -170,7 +171,7 @@ def finetune(
     return report
 
 
-def _check_comparisons(starts: Sequence[Start], settings: FinetuneSettings) -> None:
+def _check_comparisons(starts: Sequence[InitialWeights], settings: FinetuneSettings) -> None:
     if settings.compare_seeds and len(starts) < 2:
         raise ConfigError(
             f"compare_seeds: sets several backbones against seeds of the best of them; {starts[0].name} is the only one"
@@ -184,7 +185,7 @@ def _check_comparisons(starts: Sequence[Start], settings: FinetuneSettings) -> N
 def _write_ensemble(
     out: Path,
     members: Members,
-    together: Sequence[Together],
+    together: Sequence[EnsembleOutput],
     report: Report,
     settings: FinetuneSettings,
     notes: list[str],

@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from pydantic import Field, model_validator
+
 from emoclr.augment.settings import AugmentSettings, CorpusSpectrogram, SpectrogramSettings
 from emoclr.configs.settings import Settings
-from emoclr.corpus.audio.padding import Joined
+from emoclr.corpus.audio.padding import Pooling
 from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE
 from emoclr.pretrain.data.unreadable import MAX_LOST
 from emoclr.pretrain.settings import Accelerator
 from emoclr.probe.settings import Fraction
-from pydantic import Field, model_validator
 
 # What may differ between a run and its resumption without changing what its members learn.
 FREE_TO_CHANGE = frozenset(
@@ -59,7 +60,7 @@ class FinetuneSettings(Settings):
     spectrogram: CorpusSpectrogram = Field(SpectrogramSettings(), description="without --from")
     crop_s: float | None = Field(None, gt=0, description="s of a clip seen at once; None: as pretrained, or 5")
     hop_s: float | None = Field(None, gt=0, description="s between windows in evaluation; None: half a crop")
-    windows: Joined = Field("mean", description="how the windows of a recording become one answer")
+    windows: Pooling = Field("mean", description="how the windows of a recording become one answer")
     augment: AugmentSettings = AugmentSettings()
     mix: MixSettings = MixSettings()
     join: JoinSettings = JoinSettings()

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.corpus.labels.division import Division, three_parts
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.probe.features.features import LOGMEL, missing_features
 from emoclr.probe.settings import ProbeSettings
-from numpy.typing import NDArray
 
 VOICES = {
     "none": "Each network is asked as it is and as it was before fine-tuning: the difference is what it forgot of "

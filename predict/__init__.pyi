@@ -1,4 +1,4 @@
-from .run import Answer as Answer
+from .run import PredictionRow as PredictionRow
 from .run import Predictions as Predictions
 from .run import predict as predict
 from .tables import write_predictions as write_predictions

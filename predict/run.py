@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.decoded.waveforms import Clip, Failure, NothingReadable, WaveformStore, open_waveforms
 from emoclr.corpus.index.scan import find_audio
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.model import Array, Ensemble
-from emoclr.pretrain.encoder.embedding import Windows, each_window, join_windows
+from emoclr.pretrain.encoder.embedding import Windows, each_window, pool_windows
 
 
 @dataclass(frozen=True)
-class Answer:
+class PredictionRow:
     """What is heard in a recording, or in one window of it, from `start_s` to `end_s`.
 
     Attributes:
@@ -39,7 +40,7 @@ class Predictions:
     """Answers in the order of the recordings, and what could not be read."""
 
     emotions: list[str]
-    answers: list[Answer]
+    answers: list[PredictionRow]
     failures: list[Failure]
 
 
@@ -104,17 +105,17 @@ def _answers(
     paths: Sequence[Path],
     windows: Sequence[Windows],
     timeline: bool,
-) -> list[Answer]:
+) -> list[PredictionRow]:
     positions = np.concatenate([some.positions for some in windows])
     starts_s = np.concatenate([some.starts for some in windows]) / SAMPLE_RATE
     logits = np.concatenate([some.outputs for some in windows]).astype(np.float64)
     ends_s = np.minimum(starts_s + card.window_s, store.durations_s[positions])
     if not timeline:
-        logits = join_windows(logits, positions, card.windows)
+        logits = pool_windows(logits, positions, card.windows)
         positions, starts_s, ends_s = np.arange(len(paths)), np.zeros(len(paths)), store.durations_s
     probabilities = ensemble.probabilities(logits)  # (rows, emotions)
     return [
-        Answer(paths[position], float(start), float(end), row, named(row, card))
+        PredictionRow(paths[position], float(start), float(end), row, named(row, card))
         for position, start, end, row in zip(positions, starts_s, ends_s, probabilities, strict=True)
     ]
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from emoclr.configs.files import write_text
 from emoclr.corpus.decoded.waveforms import Failure
-from emoclr.predict.run import Answer, Predictions
+from emoclr.predict.run import PredictionRow, Predictions
 
 Format = Literal["csv", "jsonl"]
 
@@ -45,7 +45,7 @@ def _csv(predictions: Predictions) -> str:
     return text.getvalue()
 
 
-def _jsonl(answers: Sequence[Answer], emotions: Sequence[str]) -> str:
+def _jsonl(answers: Sequence[PredictionRow], emotions: Sequence[str]) -> str:
     rows = []
     for answer in answers:
         shares = {name: round(float(p), 4) for name, p in zip(emotions, answer.probabilities, strict=True)}

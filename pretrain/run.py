@@ -5,6 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytorch_lightning import Callback
+from torch import Tensor
+
 from emoclr.augment.waveform import WaveformAugmentation
 from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError, EmoclrError
@@ -34,12 +37,10 @@ from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.callbacks import RESUME, Progress, Saver, tell_of_contrast, writing_into
 from emoclr.pretrain.training.collapse import CollapseAlarm
 from emoclr.pretrain.training.module import ContrastiveModule
-from emoclr.pretrain.training.online_probe import Monitor, Monitored, open_monitored
-from emoclr.pretrain.training.rank_sync import LostOfAllRanks
+from emoclr.pretrain.training.online_probe import OnlineProbe, ProbedClips, open_probed_clips
+from emoclr.pretrain.training.rank_sync import UnreadableOnAllRanks
 from emoclr.pretrain.training.trainer import count_ranks, fit, is_first_rank, make_trainer, unsynchronised
-from emoclr.pretrain.training.training_views import SEEN, SeenViews
-from pytorch_lightning import Callback
-from torch import Tensor
+from emoclr.pretrain.training.training_views import TRAINING_VIEWS, TrainingViews
 
 SET_ASIDE = "set-aside.txt"
 
@@ -140,7 +141,7 @@ def _train(
     run: RunCard,
     source: Source,
     labels: Tensor | None,
-    monitored: Monitored | None,
+    monitored: ProbedClips | None,
     resume: bool,
 ) -> Path:
     name = encoder.settings.backbone
@@ -188,12 +189,17 @@ def _train(
     after_warmup = round(settings.warmup * steps)
     alarm = CollapseAlarm(name, after_warmup, settings.stop_on_collapse, lambda: list(progress.records.recent))
     clips_per_epoch = steps_per_epoch * settings.batch_size * trainer.world_size
-    callbacks: list[Callback] = [progress, SeenViews(settings.out / SEEN, encoder, settings), saver, alarm]
-    callbacks.append(LostOfAllRanks(steps_per_epoch, clips_per_epoch))
+    callbacks: list[Callback] = [
+        progress,
+        TrainingViews(settings.out / TRAINING_VIEWS, encoder, settings),
+        saver,
+        alarm,
+    ]
+    callbacks.append(UnreadableOnAllRanks(steps_per_epoch, clips_per_epoch))
     if monitored:
         every = settings.monitor_every * steps_per_epoch
         # Before the saver, so that its row is there when a save is.
-        callbacks.insert(1, Monitor(folder, monitored, encoder, every, settings.crop_s, settings.seed))
+        callbacks.insert(1, OnlineProbe(folder, monitored, encoder, every, settings.crop_s, settings.seed))
     fit(trainer, module, steps, callbacks, _resume_file(folder) if resume else None)
     if saver.stopped:
         raise Interrupted(
@@ -227,10 +233,10 @@ def _write_set_aside(out: Path, source: Source) -> None:
         write_text(out / SET_ASIDE, "".join(f"{line}\n" for line in lines))
 
 
-def _open_monitored(settings: PretrainSettings) -> Monitored | None:
+def _open_monitored(settings: PretrainSettings) -> ProbedClips | None:
     if settings.monitor is None:
         return None
-    return open_monitored(settings.monitor, settings.monitor_clips, settings.seed, settings.cache, settings.cache_gb)
+    return open_probed_clips(settings.monitor, settings.monitor_clips, settings.seed, settings.cache, settings.cache_gb)
 
 
 def _resume_file(folder: Path) -> Path | None:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from pydantic import BeforeValidator, Field, model_validator
+
 from emoclr.augment.settings import ViewSettings
 from emoclr.pretrain.data.unreadable import MAX_LOST
-from pydantic import BeforeValidator, Field, model_validator
 
 Split = Literal["train", "validation", "test"]
 Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
 from emoclr.configs.console import track
 from emoclr.corpus.labels.division import Division
 from emoclr.corpus.labels.labels import LabelTable
@@ -12,7 +13,7 @@ from emoclr.evaluate.scores import CHANCE, ENSEMBLE, Prediction
 from emoclr.pretrain.encoder.embedding import Embeddings
 from emoclr.probe.features.features import UNTRAINED, Features, twins_of
 from emoclr.probe.features.logmel import chance_probabilities
-from emoclr.probe.protocol import joined
+from emoclr.probe.protocol import concatenate_folds
 
 Fits = dict[str, list[LinearProbe]]
 """For each features' name its probe of each fold."""
@@ -81,13 +82,13 @@ def predictions_of(
             for fold, (train, _) in enumerate(division.folds)
         ]
 
-    models = [joined(described.name, alone(described), described.note) for described in trained]
-    baselines = [joined(twin.name, alone(twin)) for twin in twins]
+    models = [concatenate_folds(described.name, alone(described), described.note) for described in trained]
+    baselines = [concatenate_folds(twin.name, alone(twin)) for twin in twins]
     if len(trained) > 1:
         note = f"mean of {len(trained)} probabilities"
-        models.insert(0, joined(ENSEMBLE, together(trained), note))
-        baselines.insert(0, joined(f"{UNTRAINED} {ENSEMBLE}", together(twins), note))
-    baselines += [joined(other.name, alone(other), other.note) for other in others]
+        models.insert(0, concatenate_folds(ENSEMBLE, together(trained), note))
+        baselines.insert(0, concatenate_folds(f"{UNTRAINED} {ENSEMBLE}", together(twins), note))
+    baselines += [concatenate_folds(other.name, alone(other), other.note) for other in others]
     prior = chance_probabilities(table.targets[division.fitted], sum(len(next(iter(rows.values()))) for rows in scored))
     baselines.append(Prediction(CHANCE, prior, prior, "the shares of the clips fitted to"))
     return models, baselines

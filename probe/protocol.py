@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+
 from emoclr.corpus.labels.division import Division
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
@@ -48,7 +49,7 @@ def protocol_of(table: LabelTable, division: Division, seeds: Sequence[int]) -> 
     )
 
 
-def joined(name: str, folds: Sequence[tuple[Array, Array]], note: str = "") -> Prediction:
+def concatenate_folds(name: str, folds: Sequence[tuple[Array, Array]], note: str = "") -> Prediction:
     """Returns the answers of all folds one after the other, each with the thresholds of its fold.
 
     Args:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.decoded.opener import opener
@@ -25,10 +26,10 @@ from emoclr.probe.features.features import features_of, missing_features
 from emoclr.probe.fitting import fit_probes, predictions_of
 from emoclr.probe.protocol import protocol_of, truth_of
 from emoclr.probe.settings import ProbeSettings
-from emoclr.probe.studies.cross_corpus import across_section, cross, source_names
+from emoclr.probe.studies.cross_corpus import cross, cross_corpus_section, source_names
 from emoclr.probe.studies.label_efficiency import fractions_text, probe_trials
 from emoclr.probe.studies.mistakes import mistakes_section
-from emoclr.probe.studies.robustness import compared, stress_probes, stress_section
+from emoclr.probe.studies.robustness import compared, robustness_of_probes, robustness_section
 from emoclr.probe.summary import PRETRAINING, label_notes, score_notes, summary_of
 
 
@@ -82,13 +83,13 @@ def probe(
     models, baselines = predictions_of(features, fits, scored, table, division)
     sections = []
     if crossing:
-        sections.append(across_section(crossing, table, division, settings.positive_share))
+        sections.append(cross_corpus_section(crossing, table, division, settings.positive_share))
     if settings.fractions:
         trials, too_small = probe_trials(features, matrices, table, division, (models, baselines), settings)
         sections.append(efficiency_section(truth, trials, too_small, fractions_text(table, settings)))
     if settings.stress:
-        stressed = stress_probes(features, fits, store, rows, table, division, settings.seed)
-        sections.append(stress_section(truth, compared(models, baselines), stressed))
+        stressed = robustness_of_probes(features, fits, store, rows, table, division, settings.seed)
+        sections.append(robustness_section(truth, compared(models, baselines), stressed))
     say("scoring")
     scores = score_all(truth, models, baselines)
     clips = table.select(division.scored)

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
+from pydantic import BeforeValidator, Field
+
 from emoclr.configs.settings import Settings
 from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE
-from pydantic import BeforeValidator, Field
 
 
 def _part(value: object) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+
 from emoclr.corpus.labels.division import Division
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 import soxr
-from emoclr.configs.errors import EmoclrError
 from numpy.typing import NDArray
+
+from emoclr.configs.errors import EmoclrError
 
 SAMPLE_RATE = 16_000
 """Hz, of every waveform in the project."""
@@ -22,13 +23,13 @@ AUDIO_SUFFIXES = frozenset(
 )
 """Lower-case endings of the files that libsndfile can read without being told their format."""
 
-LONGEST_S = 24 * 3600.0
+MAX_DURATION_S = 24 * 3600.0
 """What is read at once at most: a compressed file of a few MB may hold days of silence, which no memory can."""
 
 _BLOCK_SAMPLES = 1 << 18
-_LOWEST_SAMPLE_RATE = 1_000
+_MIN_SAMPLE_RATE = 1_000
 # 32-bit integers kept as floating point are loud, but sound; far beyond them resampling overflows.
-_LARGEST_SAMPLE = 2.0**31
+_MAX_SAMPLE = 2.0**31
 _PLAINER_REASONS = {
     # libmpg123's answer to anything with the ending .mp3 in which it finds no frame.
     "File does not exist or is not a regular file (possibly a pipe?).": "no MPEG audio in it",
@@ -79,7 +80,7 @@ def read_waveform(path: Path, start_s: float = 0.0, end_s: float | None = None) 
 
     Raises:
         AudioError: the file is missing, empty, no audio, damaged; it holds no samples between `start_s` and
-            `end_s`, samples that are not finite or beyond all sense, or more than `LONGEST_S`.
+            `end_s`, samples that are not finite or beyond all sense, or more than `MAX_DURATION_S`.
     """
     path = Path(path)
     with _open(path) as file:
@@ -124,7 +125,7 @@ def _decoded_blocks(
     file: sf.SoundFile, path: Path, start_s: float, end_s: float | None
 ) -> Iterator[NDArray[np.float32]]:
     rate, some = file.samplerate, False
-    if rate < _LOWEST_SAMPLE_RATE:
+    if rate < _MIN_SAMPLE_RATE:
         raise AudioError(path, f"its sample rate is {rate} Hz, too low to hold sound")
     try:
         for block in _resampled(_blocks(file, path, start_s, end_s), rate):
@@ -177,7 +178,7 @@ def _blocks(file: sf.SoundFile, path: Path, start_s: float, end_s: float | None)
             return
         file.seek(start)
     left = math.inf if end_s is None else max(0, round(end_s * file.samplerate) - start)
-    allowed = LONGEST_S * file.samplerate
+    allowed = MAX_DURATION_S * file.samplerate
     while left > 0:
         wanted = int(min(left, max(1, _BLOCK_SAMPLES // file.channels)))
         block: NDArray[np.float32] = file.read(wanted, dtype="float32", always_2d=True)  # (frames, channels)
@@ -186,13 +187,13 @@ def _blocks(file: sf.SoundFile, path: Path, start_s: float, end_s: float | None)
         peak = float(np.abs(block).max())  # NaN where one of them is
         if not np.isfinite(peak):
             raise AudioError(path, "samples that are not finite numbers (NaN or infinity)")
-        if peak > _LARGEST_SAMPLE:
+        if peak > _MAX_SAMPLE:
             raise AudioError(path, f"samples up to {peak:.0e}, where full scale is 1: this is no sound")
         left -= len(block)
         allowed -= len(block)
         if allowed < 0:
             raise AudioError(
-                path, f"longer than {LONGEST_S / 3600:g} h; cut it, or name parts of it by start_s and end_s"
+                path, f"longer than {MAX_DURATION_S / 3600:g} h; cut it, or name parts of it by start_s and end_s"
             )
         yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 Short = Literal["repeat", "zero", "reflect"]
 """How a clip that is shorter than a window fills it."""
 
-Joined = Literal["mean", "max", "noisy_or"]
-"""How the windows of a longer clip become one answer; see `join_windows`."""
+Pooling = Literal["mean", "max", "noisy_or"]
+"""How the windows of a longer clip become one answer; see `pool_windows`."""
 
 
 def fill_to(crop: NDArray[np.float32], samples: int, short: Short) -> NDArray[np.float32]:

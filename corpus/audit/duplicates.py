@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from emoclr.configs.messages import count_of
 from emoclr.corpus.audit.findings import POSITIVE_SHARE, Finding, Weight, emotions_of
 from emoclr.corpus.audit.fingerprints import copies

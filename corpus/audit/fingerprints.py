@@ -8,27 +8,30 @@ a pair and how its clips lie to each other; the part of the bits that differs de
 from collections.abc import Sequence
 
 import numpy as np
-from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from numpy.typing import NDArray
+
+from emoclr.corpus.audio.decoder import SAMPLE_RATE
 
 Words = NDArray[np.uint32]
 """`(frames,)`; 0 stands for a frame that is too quiet to say anything."""
 
-MOST_BITS_OFF = 0.25
+MAX_BITS_OFF = 0.25
 """Pairs that differ in a smaller part of their bits are copies."""
 
-LEAST_OVERLAP = 0.5
+MIN_OVERLAP = 0.5
 """The part of the longer clip's frames that both must hold."""
 
-LEAST_FRAMES = 16
+MIN_FRAMES = 16
 """Sounding frames that both must hold; fewer agree by chance."""
 
 _WINDOW = 2048
 _HOP = 256
-_LOWEST_HZ, _HIGHEST_HZ = 200.0, 3400.0
+_MIN_HZ, _MAX_HZ = 200.0, 3400.0
 _BITS = 32
 _QUIET = 1e-4  # of the loudest frame's energy: 40 dB below it
-_NEAREST = 8  # of the frames with a word; common words tell little, and a hum would pair every clip with every other
+_MAX_NEIGHBOURS = (
+    8  # of the frames with a word; common words tell little, and a hum would pair every clip with every other
+)
 
 
 def fingerprint(waveform: NDArray[np.float32]) -> Words:
@@ -57,14 +60,14 @@ def copies(fingerprints: Sequence[Words]) -> list[tuple[int, int, float]]:
     found = []
     for first, second, lag in _candidates(fingerprints):
         off = _bits_off(fingerprints[first], fingerprints[second], lag)
-        if off < MOST_BITS_OFF:
+        if off < MAX_BITS_OFF:
             found.append((first, second, off))
     return found
 
 
 def _band_starts() -> NDArray[np.int64]:
     """Returns the first bin of each band and the end of the last, for `np.add.reduceat`."""
-    edges_hz = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, _BITS + 2)
+    edges_hz = np.geomspace(_MIN_HZ, _MAX_HZ, _BITS + 2)
     return np.rint(edges_hz * _WINDOW / SAMPLE_RATE).astype(np.int64)
 
 
@@ -78,7 +81,7 @@ def _candidates(fingerprints: Sequence[Words]) -> list[tuple[int, int, int]]:
     order = order[words[order] > 0]
     words, clips, frames = words[order], clips[order], frames[order]
     pairs = []
-    for step in range(1, _NEAREST + 1):
+    for step in range(1, _MAX_NEIGHBOURS + 1):
         same = np.flatnonzero((words[step:] == words[:-step]) & (clips[step:] != clips[:-step]))
         pairs.append(np.stack([clips[same], clips[same + step], frames[same] - frames[same + step]], axis=1))
     if not pairs or not len(words):
@@ -96,6 +99,6 @@ def _bits_off(first: Words, second: Words, lag: int) -> float:
     length = min(len(one), len(other))
     both = (one[:length] > 0) & (other[:length] > 0)
     sounding = max(np.count_nonzero(first), np.count_nonzero(second))
-    if both.sum() < max(LEAST_FRAMES, LEAST_OVERLAP * sounding):
+    if both.sum() < max(MIN_FRAMES, MIN_OVERLAP * sounding):
         return 1.0
     return float(np.bitwise_count(one[:length][both] ^ other[:length][both]).mean() / _BITS)

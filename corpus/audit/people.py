@@ -3,11 +3,12 @@
 from collections import Counter
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.configs.messages import count_of
 from emoclr.corpus.audit.findings import POSITIVE_SHARE, Finding, Weight
 from emoclr.corpus.labels.labels import SPLITS, LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
-from numpy.typing import NDArray
 
 USUAL_FOLDS = 5
 """How many folds reports make where nothing else is asked for."""

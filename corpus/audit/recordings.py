@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.configs.console import track
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, inspect_audio, read_waveform
 from emoclr.corpus.audit.fingerprints import Words, fingerprint
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.parallel.processes import each_in_processes
-from numpy.typing import NDArray
 
 FULL_SCALE = 0.999
 """A sample of this size or more counts as clipped."""
 
-LEAST_DB = -120.0
+MIN_DB = -120.0
 """The level of digital silence, which has none."""
 
 SILENT_PEAK_DB = -60.0
@@ -38,7 +39,7 @@ class Recording:
         sample_rate: of its file, in Hz.
         channels: of its file.
         suffix: the ending of its file.
-        rms_db: level in dBFS, `LEAST_DB` for digital silence.
+        rms_db: level in dBFS, `MIN_DB` for digital silence.
         peak_db: largest sample in dBFS, likewise.
         offset: mean of the samples, full scale is 1.
         clipped: the part of the samples at full scale.
@@ -100,7 +101,7 @@ def _measure(part: _Part) -> Recording | str:
 
 
 def _decibels(amplitude: float) -> float:
-    return max(LEAST_DB, 20 * math.log10(amplitude)) if amplitude > 0 else LEAST_DB
+    return max(MIN_DB, 20 * math.log10(amplitude)) if amplitude > 0 else MIN_DB
 
 
 def _digest(waveform: NDArray[np.float32]) -> str:

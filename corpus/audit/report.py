@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from emoclr.configs.files import write_text
 from emoclr.configs.messages import count_of
 from emoclr.corpus.audit.findings import POSITIVE_SHARE, Weight

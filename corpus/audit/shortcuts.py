@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.configs.console import track
 from emoclr.configs.messages import count_of
 from emoclr.corpus.audit.findings import POSITIVE_SHARE, Finding, Weight
@@ -15,7 +17,6 @@ from emoclr.corpus.audit.people import USUAL_FOLDS
 from emoclr.corpus.audit.recordings import Recording
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import Rows, speaker_codes, speaker_folds
-from numpy.typing import NDArray
 
 TOGETHER = "together"
 """The name of all cues in one model."""

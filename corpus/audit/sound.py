@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 
 from emoclr.configs.messages import count_of
 from emoclr.corpus.audit.findings import Finding, Weight, emotions_of
-from emoclr.corpus.audit.recordings import FULL_SCALE, LEAST_DB, SILENT_PEAK_DB, Recording
+from emoclr.corpus.audit.recordings import FULL_SCALE, MIN_DB, SILENT_PEAK_DB, Recording
 from emoclr.corpus.labels.clip_names import clip_name
 from emoclr.corpus.labels.labels import LabelTable
 
 CLIPPED_PART = 0.001
 """A clip with a larger part of its samples at full scale is clipped."""
 
-LARGEST_OFFSET = 0.01
+MAX_OFFSET = 0.01
 """A clip whose mean is farther from zero, full scale being 1, has an offset."""
 
 
@@ -33,12 +33,12 @@ def sound_findings(table: LabelTable, recordings: Sequence[Recording | str]) -> 
     clipped = clips(
         lambda clip: clip.clipped > CLIPPED_PART, lambda clip: f"{clip.clipped:.1%} of the samples at full scale"
     )
-    offset = clips(lambda clip: abs(clip.offset) > LARGEST_OFFSET, lambda clip: f"mean {clip.offset:+.3f}")
+    offset = clips(lambda clip: abs(clip.offset) > MAX_OFFSET, lambda clip: f"mean {clip.offset:+.3f}")
     said = [
         ("unreadable", unreadable, "that cannot be read: they are set aside wherever the labels are used."),
         ("silence", silent, f"with no sample above {SILENT_PEAK_DB:g} dBFS: a label that nobody can hear."),
         ("clipping", clipped, f"with over {CLIPPED_PART:.1%} of the samples at {FULL_SCALE:g} of full scale or more."),
-        ("DC offset", offset, f"whose mean is over {LARGEST_OFFSET:.0%} of full scale away from zero."),
+        ("DC offset", offset, f"whose mean is over {MAX_OFFSET:.0%} of full scale away from zero."),
     ]
     return [
         Finding(check, Weight.WARNING, f"{count_of(len(cases), 'clip')} {words}", cases)
@@ -48,4 +48,4 @@ def sound_findings(table: LabelTable, recordings: Sequence[Recording | str]) -> 
 
 
 def _peak(clip: Recording) -> str:
-    return f"peak {clip.peak_db:.0f} dBFS" if clip.peak_db > LEAST_DB else "digital silence"
+    return f"peak {clip.peak_db:.0f} dBFS" if clip.peak_db > MIN_DB else "digital silence"

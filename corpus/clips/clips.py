@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from emoclr.corpus.clips.paths import PathArray
 from numpy.typing import NDArray
+
+from emoclr.corpus.clips.paths import PathArray
 
 FINGERPRINT_BYTES = 16
 
@@ -91,7 +92,7 @@ class ClipTable:
         return cls.parts(PathArray.of(clip.path for clip in clips), starts, ends, [clip.speaker for clip in clips])
 
     @classmethod
-    def joined(cls, tables: Sequence["ClipTable"]) -> "ClipTable":
+    def concatenate(cls, tables: Sequence["ClipTable"]) -> "ClipTable":
         """Returns the clips of several tables in their order; equal names of speakers are one speaker."""
         if len(tables) == 1:
             return tables[0]

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.corpus.clips.clips import ClipTable
 from emoclr.corpus.clips.memory import release_memory
 from emoclr.corpus.clips.paths import PathArray
 from emoclr.corpus.labels.labels import SPLITS
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pyarrow as pa

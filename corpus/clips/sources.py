@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import count_of, readable
@@ -16,7 +18,6 @@ from emoclr.corpus.clips.plain_csv import read_plain_clips
 from emoclr.corpus.index.audio_files import Walk, list_audio
 from emoclr.corpus.index.index import index_batches, is_index
 from emoclr.corpus.labels.labels import SPLITS, LabelTable, read_clips
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +52,7 @@ def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None) -> 
         kept = f" in the splits {', '.join(splits)}" if splits else ""
         raise ConfigError(f"no recordings{kept} in {', '.join(map(str, sources)) or 'no sources'}")
     release_memory()
-    return ClipTable.joined(tables).without_repeats() if len(tables) > 1 else tables[0]
+    return ClipTable.concatenate(tables).without_repeats() if len(tables) > 1 else tables[0]
 
 
 def set_aside_by(sources: Sequence[Path]) -> list[tuple[str, str]]:

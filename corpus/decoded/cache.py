@@ -17,8 +17,9 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from emoclr.configs.errors import ConfigError, EmoclrError
 from numpy.typing import NDArray
+
+from emoclr.configs.errors import ConfigError, EmoclrError
 
 SAMPLES = ".int16"
 ENTRIES = ".npz"

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import overload
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.configs.console import track
 from emoclr.corpus.clips.clips import ClipTable
 from emoclr.corpus.decoded.cache import (
@@ -28,7 +30,6 @@ from emoclr.corpus.decoded.cache import (
 from emoclr.corpus.decoded.clip_decoding import Before, Decoded, Job, decode_clip, lost_clip
 from emoclr.corpus.decoded.shard_writer import ShardWriter, alone, remove_abandoned
 from emoclr.corpus.parallel.processes import each_in_processes
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.corpus.audio.decoder import AudioError, inspect_audio, read_waveform
 from emoclr.corpus.decoded.cache import KEY, MEASURED, Entries, Keys, entry_key, failure_key, read_entries, state_key
 from emoclr.corpus.index.recording import fingerprint_of
-from numpy.typing import NDArray
 
 FULL_SCALE = 32_768.0
 """What 1.0 is in the cache; a 16 kHz 16-bit wav comes back exactly."""

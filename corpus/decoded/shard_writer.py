@@ -10,10 +10,11 @@ from types import TracebackType
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.configs.console import say
 from emoclr.configs.files import write_atomically
 from emoclr.corpus.decoded.cache import ENTRIES, ENTRY, FAILED, FILE, MEASURED, SAMPLES, is_whole
-from numpy.typing import NDArray
 
 SHARD_BYTES = 256 << 20
 SHARD_ENTRIES = 1 << 16

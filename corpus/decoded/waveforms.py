@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError
@@ -19,7 +21,6 @@ from emoclr.corpus.clips.sources import clips_of as clips_of
 from emoclr.corpus.decoded.cache import FAILED, MEASURED, SAMPLES, allowed_bytes, default_cache_dir, gigabytes
 from emoclr.corpus.decoded.cache_filling import Located, locate
 from emoclr.corpus.decoded.clip_decoding import FULL_SCALE, decode_again
-from numpy.typing import NDArray
 
 SHOWN_FAILURES = 5
 OPEN_SHARDS = 256

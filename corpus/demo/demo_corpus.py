@@ -16,15 +16,16 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 import soxr
+from numpy.typing import NDArray
+from scipy.fft import next_fast_len
+from scipy.io import wavfile
+
 from emoclr.configs.console import track
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import write_text
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.demo.expression import EMOTIONS, express
 from emoclr.corpus.demo.voice import Voice, draw_voice, speak
-from numpy.typing import NDArray
-from scipy.fft import next_fast_len
-from scipy.io import wavfile
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ high-frequency energy are our choice, made so that the emotions overlap.
 from typing import NamedTuple
 
 import numpy as np
+
 from emoclr.corpus.demo.voice import Delivery, Voice
 
 

@@ -10,10 +10,11 @@ Peterson & Barney 1952, J. Acoust. Soc. Am. 24, 175-184), applied to windowed fr
 from dataclasses import dataclass
 
 import numpy as np
-from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.signal import butter, sosfilt
+
+from emoclr.corpus.audio.decoder import SAMPLE_RATE
 
 FloatArray = NDArray[np.float64]
 

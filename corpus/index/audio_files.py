@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import readable

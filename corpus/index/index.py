@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS_AT_ONCE = 1 << 16
-_LONGEST_HEADER = 1 << 16
+_MAX_HEADER_BYTES = 1 << 16
 _EXACT_NAME = "path_bytes"
 """Parquet's column for the names that are no UTF-8, which a column of text cannot hold; null for all others."""
 
@@ -172,7 +172,7 @@ def _csv_batches(path: Path, schema: "pa.Schema") -> Iterator["pa.RecordBatch"]:
 
 def _csv_header(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.readline(_LONGEST_HEADER).rstrip(b"\r\n")
+        return file.readline(_MAX_HEADER_BYTES).rstrip(b"\r\n")
 
 
 def _require(schema: "pa.Schema", names: Sequence[str]) -> None:

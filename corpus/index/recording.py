@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 import numpy as np
+
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, inspect_audio, waveform_blocks
 from emoclr.corpus.index.index import Row
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.corpus.index.audio_files import list_files
 from emoclr.corpus.index.index import is_index, read_index_table, table_of
 from emoclr.corpus.index.scan import read_recordings, reasons_of
 from emoclr.corpus.labels.labels import SPLITS, LabelTable, read_labels
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.configs.files import write_atomically
 from emoclr.corpus.index.stats import HEARD_SHARE, Labels, Overview
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 _PANEL_IN = (4.2, 3.2)
 _DPI = 150
 _BINS = 60
-_LOWEST_DB = -90.0
+_MIN_DB = -90.0
 _SHOWN = 10
-_FEWEST_BARS = 5
+_MIN_BARS = 5
 _TICKS_S = (0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 300, 3600)
 _FINE_TICKS_S = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 60, 120, 300, 600, 1800, 3600)
 _ACCENT, _SOFT, _TEXT, _MUTED, _GRID = "#1f6f8b", "#a9cfdc", "#1c2127", "#5c6670", "#e3e7eb"
@@ -109,7 +110,7 @@ def _draw_durations(axes: "Axes", durations_s: NDArray[np.float64]) -> None:
 def _draw_levels(axes: "Axes", overview: Overview) -> None:
     axes.set_title("Levels, recordings")
     axes.set_xlabel("dBFS")
-    rms, peak = (np.maximum(values, _LOWEST_DB) for values in (overview.rms_db, overview.peak_db))
+    rms, peak = (np.maximum(values, _MIN_DB) for values in (overview.rms_db, overview.peak_db))
     lowest = min(_floor(rms), _floor(peak))
     bins = np.linspace(lowest, 0.0, _BINS).tolist()
     axes.hist(peak, bins, color=_SOFT, label="peak")
@@ -146,7 +147,7 @@ def _draw_bars(axes: "Axes", title: str, bars: list[tuple[str, int]]) -> None:
     axes.set_yticks(places, [name for name, _ in bars], fontsize=9 if len(bars) <= 12 else 5)
     axes.tick_params(axis="y", length=0, labelcolor=_TEXT)
     axes.grid(visible=False, axis="y")
-    axes.set_ylim(max(len(bars), _FEWEST_BARS) - 0.5, -0.5)
+    axes.set_ylim(max(len(bars), _MIN_BARS) - 0.5, -0.5)
     _count_along(axes.xaxis)
 
 

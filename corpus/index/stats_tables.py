@@ -4,9 +4,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.configs.messages import count_of
 from emoclr.corpus.index.stats import FULL_SCALE_DB, HEARD_SHARE, Labels, Overview
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

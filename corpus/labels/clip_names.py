@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+
 from emoclr.configs.messages import readable
 from emoclr.corpus.labels.labels import LabelTable, portable_path
 from emoclr.evaluate.report.predictions_csv import ClipName, ScoredClips

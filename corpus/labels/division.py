@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.labels.labels import SPLITS, LabelTable
 from emoclr.corpus.labels.leaks import refuse_repeats

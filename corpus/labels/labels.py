@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import write_atomically
 from emoclr.corpus.labels.csv_table import LabelsError as LabelsError
 from emoclr.corpus.labels.csv_table import TextTable, read_table, require_columns
-from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.corpus.labels.clip_names import clip_name
 from emoclr.corpus.labels.labels import LabelsError, LabelTable
-from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
 

@@ -1,8 +1,9 @@
 """Folds and splits that no speaker crosses."""
 
 import numpy as np
-from emoclr.corpus.labels.labels import LabelsError, LabelTable
 from numpy.typing import NDArray
+
+from emoclr.corpus.labels.labels import LabelsError, LabelTable
 
 Rows = NDArray[np.int64]
 
@@ -10,7 +11,7 @@ _SIZE_WEIGHT = 4.0
 """How much a fold's size weighs beside its emotions; lower, a fold with all of some emotion grows far too large."""
 
 _PARTNERS_TRIED = 256
-_LEAST_GAIN = 1e-9
+_MIN_GAIN = 1e-9
 
 
 def speaker_folds(table: LabelTable, n_folds: int, seed: int = 0) -> list[tuple[Rows, Rows]]:
@@ -83,7 +84,7 @@ def _imbalance(sums: NDArray[np.float64], n_folds: int) -> NDArray[np.float64]:
     a clip), and the squared relative deviation of the size. Infinite for a fold without clips.
     """
     size = sums[..., 0]
-    filled = size > _LEAST_GAIN
+    filled = size > _MIN_GAIN
     deviations = sums[..., 1:] / np.where(filled, size, 1.0)[..., None]
     off: NDArray[np.float64] = np.sum(deviations**2, axis=-1) + _SIZE_WEIGHT * (n_folds * size - 1) ** 2
     return np.where(filled, off, np.inf)
@@ -125,7 +126,7 @@ def _improve(fold_of: Rows, contents: NDArray[np.float64], n_folds: int, rng: np
             after = _imbalance(sums[own] - given, n_folds) + _imbalance(sums[folds] + given, n_folds)
             gains = np.where(folds == own, 0.0, before[own] + before[folds] - after)
             best = int(np.argmax(gains))
-            if gains[best] > _LEAST_GAIN:
+            if gains[best] > _MIN_GAIN:
                 improved = True
                 sums[own] -= given[best]
                 sums[folds[best]] += given[best]

@@ -1,6 +1,7 @@
 """A part of the labels: which clips keep theirs, drawn so that parts nest and keep the shares of emotions."""
 
 import numpy as np
+
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import Rows, speaker_codes
 

@@ -20,10 +20,10 @@ from emoclr.configs.errors import EmoclrError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-LEAST_TIME_S = 120.0
+MIN_TIME_LIMIT_S = 120.0
 """What any file may take before its decoder counts as hanging."""
 
-_SLOWEST_BYTES_PER_S = 100_000
+_MIN_BYTES_PER_S = 100_000
 _BATCH_BYTES = 4 << 20
 _BATCH_FILES = 32
 
@@ -68,8 +68,8 @@ def each_in_processes(
 
 
 def time_limit_s(size_bytes: int) -> float:
-    """Returns how long a file of this size may take: `LEAST_TIME_S`, and 10 s for each MB."""
-    return LEAST_TIME_S + size_bytes / _SLOWEST_BYTES_PER_S
+    """Returns how long a file of this size may take: `MIN_TIME_LIMIT_S`, and 10 s for each MB."""
+    return MIN_TIME_LIMIT_S + size_bytes / _MIN_BYTES_PER_S
 
 
 def batches_by_size(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:

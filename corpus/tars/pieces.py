@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.clips.sources import clips_from
 from emoclr.corpus.labels.labels import LabelTable, has_emotions, read_clips, read_labels

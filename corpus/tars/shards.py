@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import write_text
@@ -24,11 +26,10 @@ from emoclr.corpus.labels.labels import SPLITS
 from emoclr.corpus.parallel.engines import Engine
 from emoclr.corpus.tars.pieces import Piece, find_pieces
 from emoclr.corpus.tars.tar import TarCard, is_tar, read_card, write_card, write_tar
-from numpy.typing import NDArray
 
 Form = Literal["flac", "original"]
 
-LONGEST_S = 60.0
+MAX_CLIP_S = 60.0
 """A longer recording becomes several clips: a view of seconds should not cost the reading of hours."""
 
 GROUP = 16
@@ -192,7 +193,7 @@ def _clips(piece: Piece, form: Form) -> Iterator[_Clip]:
         yield _Clip(key, ending[1:], content, len(decode_waveform(content, piece.path)))
         return
     waveform = to_int16(read_waveform(piece.path, piece.start_s, piece.end_s))
-    parts = np.array_split(waveform, -(-len(waveform) // round(LONGEST_S * SAMPLE_RATE)))
+    parts = np.array_split(waveform, -(-len(waveform) // round(MAX_CLIP_S * SAMPLE_RATE)))
     for number, part in enumerate(parts):
         yield _Clip(key if len(parts) == 1 else f"{key}-{number:04d}", "flac", _flac(part), len(part))
 

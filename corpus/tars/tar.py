@@ -10,11 +10,12 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from pydantic import Field
+
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import write_atomically
 from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.decoder import AUDIO_SUFFIXES
-from pydantic import Field
 
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz")
 

@@ -10,12 +10,13 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import write_atomically
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, decode_waveform
 from emoclr.corpus.tars.tar import BrokenTar, Sample, TarCard, is_tar, open_url, read_card, read_samples
-from numpy.typing import NDArray
 
 _AT_ONCE = 16
 """Cards and tars that are read at the same time: what they wait for is mostly the other end of a network."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
 from emoclr.evaluate.figures.figure import WIDTH_IN, Figure, draw_figure
 from emoclr.evaluate.metrics.multilabel import Array
 from emoclr.evaluate.report.page import Theme
@@ -20,7 +21,7 @@ Mask = npt.NDArray[np.bool_]
 
 SMALL_FROM = 10
 """From this many emotions on, charts are small and their words, too."""
-LONGEST_NAME = 18
+MAX_NAME_LENGTH = 18
 """Characters of a name above a small chart."""
 
 
@@ -123,7 +124,7 @@ def _draw_emotion(axes: "Axes", theme: Theme, one: _Drawn, metric: str, *, small
         )
         axes.plot(*point, "o", markersize=4 if small else 5.5, color=theme.accent, markeredgecolor=theme.card)
     size = 7 if small else 9
-    name = row.name if not small or len(row.name) <= LONGEST_NAME else f"{row.name[: LONGEST_NAME - 1]}…"
+    name = row.name if not small or len(row.name) <= MAX_NAME_LENGTH else f"{row.name[: MAX_NAME_LENGTH - 1]}…"
     axes.set_title(name, fontsize=size, loc="left", pad=3, parse_math=False)
     value = row.metrics[metric].value
     # Beside the curve: only a low precision-recall curve leaves the upper corner free.

@@ -4,6 +4,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from emoclr.evaluate.figures.curves import curve_figures
 from emoclr.evaluate.figures.figure import ROW_IN, WIDTH_IN, Figure, draw_figure, name_rows
 from emoclr.evaluate.metrics.multilabel import Array
@@ -14,7 +15,7 @@ from emoclr.evaluate.studies.calibration import draw_reliability
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-MOST_CELLS_WITH_NUMBERS = 12
+MAX_NUMBERED_CELLS = 12
 METRIC_LABELS = {
     "macro_auroc": "macro AUROC",
     "map": "mAP",
@@ -138,10 +139,10 @@ def _draw_matrices(names: list[str], matrices: list[tuple[str, Array]], canvas: 
         axes.imshow(np.nan_to_num(matrix), cmap=shades, vmin=0, vmax=1)
         axes.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(len(names)), names)
-        axes.tick_params(length=0, labelcolor=theme.text, labelsize=9.5 if len(names) <= MOST_CELLS_WITH_NUMBERS else 6)
+        axes.tick_params(length=0, labelcolor=theme.text, labelsize=9.5 if len(names) <= MAX_NUMBERED_CELLS else 6)
         axes.spines[:].set_visible(False)
         axes.set_title(title, loc="left")
-        if len(names) > MOST_CELLS_WITH_NUMBERS:
+        if len(names) > MAX_NUMBERED_CELLS:
             continue
         for (row, column), value in np.ndenumerate(matrix):
             on_dark = (value > 0.55) == (theme is LIGHT)

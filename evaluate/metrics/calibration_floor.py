@@ -1,6 +1,7 @@
 """The calibration error that chance alone makes: what a model would show whose probabilities are right."""
 
 import numpy as np
+
 from emoclr.evaluate.metrics.multilabel import Array, calibration_errors
 
 SIMULATIONS = 400

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from emoclr.evaluate.metrics.multilabel import Weighted, bootstrap_intervals
 
 INFLATED = frozenset({"ece"})

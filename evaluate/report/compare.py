@@ -9,7 +9,7 @@ from typing import Any
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.evaluate.figures.overview import METRIC_LABELS
 from emoclr.evaluate.report.cells import best_rows, interval, number, table_metrics
-from emoclr.evaluate.report.predictions_csv import ANSWERS, read_answers
+from emoclr.evaluate.report.predictions_csv import ANSWERS, read_predictions
 from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.report.shared_clips import differences
 from emoclr.evaluate.scores import ENSEMBLE, Measure
@@ -17,7 +17,7 @@ from emoclr.evaluate.scores import ENSEMBLE, Measure
 REPORT_JSON = "report.json"
 COMPARED = ("uar", "wa", "macro_auroc", "map", "macro_f1", "ece")
 OF_MEMBERS = ("untrained ", "head alone, ")
-NARROWEST = 110
+MIN_WIDTH = 110
 """Characters of a table that goes into a file or a pipe."""
 
 
@@ -91,9 +91,9 @@ def _print_differences(reports: Sequence[tuple[Path, dict[str, Any]]], shown: Se
     for name in shown:
         table.add_column(METRIC_LABELS[name], justify="right", no_wrap=True)
     reasons = []
-    answers = read_answers(folder / ANSWERS)
+    answers = read_predictions(folder / ANSWERS)
     for other, content in others:
-        theirs = read_answers(other / ANSWERS)
+        theirs = read_predictions(other / ANSWERS)
         if answers is None or theirs is None:
             missing = folder if answers is None else other
             reasons.append(
@@ -161,6 +161,6 @@ def _print(table: object) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
-    if console.width < NARROWEST and not console.is_terminal:
-        console = Console(highlight=False, width=NARROWEST)
+    if console.width < MIN_WIDTH and not console.is_terminal:
+        console = Console(highlight=False, width=MIN_WIDTH)
     console.print(table)

@@ -12,7 +12,7 @@ from emoclr.evaluate.scores import Gap, GroupRow, Truth
 if TYPE_CHECKING:
     from emoclr.evaluate.report.report import Report
 
-MOST_SET_ASIDE = 20
+MAX_SET_ASIDE_SHOWN = 20
 """Files that are named; `report.json` names them all."""
 
 
@@ -52,8 +52,10 @@ def report_markdown(report: "Report", figures: Sequence[Figure]) -> str:
     if report.set_aside:
         clips = "1 clip" if len(report.set_aside) == 1 else f"{len(report.set_aside):,} clips"
         parts += [f"<details><summary>Set aside: {clips}</summary>"]
-        parts.append(markdown_table(["file", "reason"], [list(pair) for pair in report.set_aside[:MOST_SET_ASIDE]]))
-        more = len(report.set_aside) - MOST_SET_ASIDE
+        parts.append(
+            markdown_table(["file", "reason"], [list(pair) for pair in report.set_aside[:MAX_SET_ASIDE_SHOWN]])
+        )
+        more = len(report.set_aside) - MAX_SET_ASIDE_SHOWN
         parts += [*([f"and {more:,} more, in report.json"] if more > 0 else []), "</details>"]
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     parts += ["## How it was made", f"```\n{report.command}\n```"]

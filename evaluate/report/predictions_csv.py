@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
 from emoclr.configs.errors import EmoclrError
 from emoclr.evaluate.metrics.multilabel import Array
 from emoclr.evaluate.scores import Prediction, Truth
@@ -28,7 +29,7 @@ class ScoredClips(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Answers:
+class StoredPredictions:
     """The rows of an `answers.csv`, `n` of them.
 
     Attributes:
@@ -48,7 +49,7 @@ class Answers:
     thresholds: Array
 
 
-def answers_csv(clips: ScoredClips, truth: Truth, headline: Prediction) -> str:
+def predictions_csv(clips: ScoredClips, truth: Truth, headline: Prediction) -> str:
     """Returns the content of `answers.csv`: a row a clip, with labels, probabilities and thresholds of each emotion.
 
     Args:
@@ -68,7 +69,7 @@ def answers_csv(clips: ScoredClips, truth: Truth, headline: Prediction) -> str:
     return text.getvalue()
 
 
-def read_answers(path: Path) -> Answers | None:
+def read_predictions(path: Path) -> StoredPredictions | None:
     """Returns an `answers.csv`; None where there is no such file, as beside reports of earlier versions.
 
     Raises:
@@ -96,7 +97,7 @@ def read_answers(path: Path) -> Answers | None:
     except ValueError as error:
         raise EmoclrError(f"{path}: a row holds other than numbers, or too few: {error}") from error
     rows = lines[1:]
-    return Answers(
+    return StoredPredictions(
         clips=[(line[0], line[1], line[2]) for line in rows],
         speakers=[line[3] for line in rows],
         emotions=emotions,

@@ -21,7 +21,7 @@ from emoclr.evaluate.report.cells import (
 )
 from emoclr.evaluate.report.markdown import report_markdown
 from emoclr.evaluate.report.page import data_url, render_page
-from emoclr.evaluate.report.predictions_csv import ANSWERS, ScoredClips, answers_csv
+from emoclr.evaluate.report.predictions_csv import ANSWERS, ScoredClips, predictions_csv
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import Scores, SpeakerProbe
 
@@ -126,7 +126,7 @@ def write_report(report: Report, folder: Path) -> Path:
     for figure in [*figures, *(figure for section in report.sections for figure in section.figures)]:
         write_atomically(folder / f"{figure.name}.png", partial(Path.write_bytes, data=figure.light))
     if report.clips is not None:
-        write_text(folder / ANSWERS, answers_csv(report.clips, report.scores.truth, report.scores.headline))
+        write_text(folder / ANSWERS, predictions_csv(report.clips, report.scores.truth, report.scores.headline))
     write_text(folder / "report.json", json.dumps(report_json(report), indent=2, ensure_ascii=False) + "\n")
     write_text(folder / "report.md", report_markdown(report, figures))
     write_text(folder / "report.html", report_html(report, figures))
@@ -220,7 +220,7 @@ def _contents(report: Report) -> list[tuple[str, str]]:
         ("voices", "Who is speaking", report.speaker_probe),
         *((section.name, section.title, True) for section in report.sections),
         ("set-aside", "Set aside", report.set_aside),
-        ("made", "How it was made", True),
+        ("made", "EnsembleMethod it was made", True),
     ]
     return [(anchor, heading) for anchor, heading, there in parts if there]
 

@@ -3,16 +3,17 @@
 from typing import Any
 
 import numpy as np
+
 from emoclr.evaluate.paired import paired_differences
-from emoclr.evaluate.report.predictions_csv import Answers
+from emoclr.evaluate.report.predictions_csv import StoredPredictions
 from emoclr.evaluate.scores import Metrics, Prediction, Truth
 
-LEAST_SHARED = 0.5
+MIN_SHARED = 0.5
 """Share of either report's clips that both have to have scored: fewer would be another corpus than either reports."""
 
 
 def differences(
-    first: Answers, second: Answers, protocols: tuple[dict[str, Any], dict[str, Any]]
+    first: StoredPredictions, second: StoredPredictions, protocols: tuple[dict[str, Any], dict[str, Any]]
 ) -> tuple[Metrics, str] | str:
     """Returns each metric of `second` minus that of `first` and on what it was measured; or why there is none.
 
@@ -31,7 +32,7 @@ def differences(
     places = {clip: place for place, clip in enumerate(first.clips)}
     shared = [(places[clip], place) for place, clip in enumerate(second.clips) if clip in places]
     counts = f"{len(shared):,} clips are in both, of {len(first.clips):,} and {len(second.clips):,}"
-    if len(shared) < LEAST_SHARED * max(len(first.clips), len(second.clips)):
+    if len(shared) < MIN_SHARED * max(len(first.clips), len(second.clips)):
         return f"it scored other clips: {counts}, and at least half of each have to be"
     ours, theirs = (np.array(rows) for rows in zip(*shared, strict=True))
     speakers = [first.speakers[row] for row in ours]

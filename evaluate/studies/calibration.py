@@ -4,6 +4,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from emoclr.evaluate.figures.figure import WIDTH_IN, draw_figure
 from emoclr.evaluate.metrics.calibration_floor import calibration_floor
 from emoclr.evaluate.metrics.intervals import Measure, centred
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-FEWEST_CLIPS_OF_A_BIN = 5
+MIN_BIN_CLIPS = 5
 ALL = "mean over emotions"
 
 
@@ -88,10 +89,10 @@ def draw_reliability(axes: "Axes", theme: Theme, targets: Array, probabilities: 
     axes.plot([0, 1], [0, 1], color=theme.muted, linewidth=1, linestyle=(0, (4, 3)))
     for emotion in range(targets.shape[1]):
         said, heard, counts = reliability(targets[:, emotion], probabilities[:, emotion])
-        enough = counts >= FEWEST_CLIPS_OF_A_BIN
+        enough = counts >= MIN_BIN_CLIPS
         axes.plot(said[enough], heard[enough], color=theme.soft, linewidth=1)
     said, heard, counts = reliability(targets, probabilities)
-    filled = counts >= FEWEST_CLIPS_OF_A_BIN
+    filled = counts >= MIN_BIN_CLIPS
     axes.plot(said[filled], heard[filled], color=theme.accent, linewidth=1.5)
     sizes = 12 + 160 * np.sqrt(counts[filled] / max(counts.max(), 1))
     axes.scatter(said[filled], heard[filled], s=sizes, color=theme.accent, edgecolor=theme.card, zorder=3)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from emoclr.configs.console import say, track
 from emoclr.evaluate.figures.figure import Figure, draw_figure
 from emoclr.evaluate.figures.overview import METRIC_LABELS
@@ -83,7 +84,7 @@ def efficiency_section(truth: Truth, trials: Sequence[Trial], too_small: Mapping
         say(told)
     return Section(
         name="efficiency",
-        title="How many labels it takes",
+        title="EnsembleMethod many labels it takes",
         text=" ".join([text, *left_out]),
         tables=[Table(["model", "part", "clips", "draws", *spread], rows)] if rows else [],
         figures=[_figure(points, names[0])] if points else [],

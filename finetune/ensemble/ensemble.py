@@ -5,22 +5,23 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import LinearConstraint, minimize
+
 from emoclr.evaluate.metrics.multilabel import tune_thresholds
 from emoclr.evaluate.scores import Prediction
-from emoclr.finetune.model.model import Array, How, combine
+from emoclr.finetune.model.model import Array, EnsembleMethod, combine
 from emoclr.finetune.training.member import Member, Task
 from emoclr.finetune.training.members import Members
-from emoclr.probe.protocol import joined
-from scipy.optimize import LinearConstraint, minimize
+from emoclr.probe.protocol import concatenate_folds
 
 PRIOR_CLIPS = 20.0
 """How many clips' worth of validation it takes to move weights away from equal."""
-SMALLEST = 1e-6
+MIN_PROBABILITY = 1e-6
 """Probabilities are this far from 0 and 1 where their logarithm is taken."""
 
 
 @dataclass(frozen=True)
-class Together:
+class EnsembleOutput:
     """What the members of a fold say together of its test clips.
 
     Attributes:
@@ -39,10 +40,12 @@ class Together:
     weights: Array
 
 
-def ensembles_of(members: Members, tasks: Sequence[Task], how: How, positive_share: float) -> list[Together]:
-    """Returns what all members say together in each fold; see `join_members`."""
+def ensemble_outputs(
+    members: Members, tasks: Sequence[Task], how: EnsembleMethod, positive_share: float
+) -> list[EnsembleOutput]:
+    """Returns what all members say together in each fold; see `combine_members`."""
     return [
-        join_members(
+        combine_members(
             [folds[fold] for folds in members.values()],
             task.targets[task.validation],
             how,
@@ -53,20 +56,20 @@ def ensembles_of(members: Members, tasks: Sequence[Task], how: How, positive_sha
     ]
 
 
-def prediction_of(name: str, together: Sequence[Together], note: str = "") -> Prediction:
+def prediction_of(name: str, together: Sequence[EnsembleOutput], note: str = "") -> Prediction:
     """Returns what an ensemble says of the test clips of all folds, as a row of a report."""
-    return joined(name, [(fold.test, fold.thresholds) for fold in together], note)
+    return concatenate_folds(name, [(fold.test, fold.thresholds) for fold in together], note)
 
 
-def join_members(
-    members: Sequence[Member], targets: npt.ArrayLike, how: How, positive_share: float, single_label: bool
-) -> Together:
+def combine_members(
+    members: Sequence[Member], targets: npt.ArrayLike, how: EnsembleMethod, positive_share: float, single_label: bool
+) -> EnsembleOutput:
     """Returns what members say together; all that is chosen is chosen on validation clips.
 
     Args:
         members: of one fold.
         targets: (validation clips, emotions) shares in [0, 1].
-        how: the members are joined.
+        how: the members are combined.
         positive_share: the share from which an emotion is there.
         single_label: whether each clip carries exactly one emotion.
     """
@@ -81,7 +84,7 @@ def join_members(
     chosen = np.full(joint.shape[1], majority(len(members)))
     if how != "vote":
         chosen = tune_thresholds(targets, joint, positive_share)
-    return Together(
+    return EnsembleOutput(
         test=combine(test, thresholds, how, weights, single_label),
         uncalibrated=combine(uncalibrated, thresholds, "weighted", weights),
         calibrated=combine(test, thresholds, "weighted", weights),
@@ -98,12 +101,12 @@ def majority(n_members: int) -> float:
     return (n_members // 2 + 0.5) / n_members
 
 
-def thresholds_of(together: Sequence[Together], how: How, n_members: int) -> Array:
+def thresholds_of(together: Sequence[EnsembleOutput], how: EnsembleMethod, n_members: int) -> Array:
     """Returns the thresholds (emotions,) of all members of all folds at once: the mean over folds, or a majority.
 
     Args:
         together: what the members of each fold say together.
-        how: the members are joined.
+        how: the members are combined.
         n_members: of all folds.
     """
     mean = np.asarray(np.mean([fold.thresholds for fold in together], axis=0), dtype=np.float64)
@@ -121,7 +124,7 @@ def fit_weights(targets: npt.ArrayLike, probabilities: Array) -> Array:
         probabilities: (members, n, emotions), calibrated.
     """
     target = np.asarray(targets, dtype=np.float64)
-    answers = np.clip(np.asarray(probabilities, dtype=np.float64), SMALLEST, 1 - SMALLEST)
+    answers = np.clip(np.asarray(probabilities, dtype=np.float64), MIN_PROBABILITY, 1 - MIN_PROBABILITY)
     n_members, prior = len(answers), PRIOR_CLIPS / max(1, len(target))
 
     def loss(weights: Array) -> tuple[float, Array]:
@@ -137,7 +140,7 @@ def fit_weights(targets: npt.ArrayLike, probabilities: Array) -> Array:
         jac=True,
         method="SLSQP",
         # Below this the logarithm ends, and the share of a member is none.
-        bounds=[(SMALLEST, 1.0)] * n_members,
+        bounds=[(MIN_PROBABILITY, 1.0)] * n_members,
         constraints=LinearConstraint(np.ones((1, n_members)), 1, 1),
         options={"ftol": 1e-12, "maxiter": 500},
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+
 from emoclr.corpus.decoded.waveforms import Waveforms
 from emoclr.finetune.model.checkpoint import load_model
 from emoclr.finetune.model.model import Array, calibrate
@@ -10,7 +11,7 @@ from emoclr.finetune.training.member import Member
 from emoclr.pretrain.encoder.embedding import embed_clips
 
 
-def answers_of(members: Sequence[Member], store: Waveforms, what: str, device: str) -> Array:
+def member_probabilities(members: Sequence[Member], store: Waveforms, what: str, device: str) -> Array:
     """Returns the calibrated probabilities of each member for every clip of a store, (members, clips, emotions).
 
     Args:
@@ -30,7 +31,7 @@ def answers_of(members: Sequence[Member], store: Waveforms, what: str, device: s
             description=f"{card.encoder.backbone}: {what}",
             device=device,
             short=card.short,
-            joined=card.windows,
+            pooling=card.windows,
         )
         answers.append(calibrate(logits.astype(np.float64), np.array(card.temperatures)))
     return np.array(answers)

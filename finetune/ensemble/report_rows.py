@@ -3,27 +3,28 @@
 from collections.abc import Sequence
 
 import numpy as np
+
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import ENSEMBLE, Prediction, SpeakerProbe, Truth
 from emoclr.evaluate.speaker_probe import VoiceTask, speaker_probe
 from emoclr.evaluate.studies.calibration import calibration_section
-from emoclr.finetune.ensemble.ensemble import Together, ensembles_of, prediction_of
-from emoclr.finetune.model.model import How
+from emoclr.finetune.ensemble.ensemble import EnsembleOutput, ensemble_outputs, prediction_of
+from emoclr.finetune.model.model import EnsembleMethod
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.studies.baselines import Described, linear_rows
+from emoclr.finetune.studies.baselines import DescribedClips, linear_rows
 from emoclr.finetune.summary import CALIBRATED, VOICES
-from emoclr.finetune.training.labelled import Labelled
+from emoclr.finetune.training.labelled import LabeledClips
 from emoclr.finetune.training.member import Member, Task
 from emoclr.finetune.training.members import Members, backbone_of
-from emoclr.probe.protocol import joined
+from emoclr.probe.protocol import concatenate_folds
 
-HOWS: tuple[How, ...] = ("mean", "weighted", "vote")
+HOWS: tuple[EnsembleMethod, ...] = ("mean", "weighted", "vote")
 BEFORE = "before fine-tuning"
 
 
 def member_row(name: str, folds: Sequence[Member]) -> Prediction:
     """Returns what a member says of the test clips of all folds."""
-    return joined(name, [(member.test, np.array(member.card.thresholds)) for member in folds])
+    return concatenate_folds(name, [(member.test, np.array(member.card.thresholds)) for member in folds])
 
 
 def model_rows(members: Members, tasks: Sequence[Task], settings: FinetuneSettings) -> list[Prediction]:
@@ -33,14 +34,14 @@ def model_rows(members: Members, tasks: Sequence[Task], settings: FinetuneSettin
         return rows
     joint = []
     for how in sorted(HOWS, key=lambda how: how != settings.ensemble):
-        together = ensembles_of(members, tasks, how, settings.positive_share)
-        name = ENSEMBLE if how == settings.ensemble else joined_by(how)
+        together = ensemble_outputs(members, tasks, how, settings.positive_share)
+        name = ENSEMBLE if how == settings.ensemble else ensemble_name(how)
         joint.append(prediction_of(name, together, f"{how} of {len(members)}"))
     return [*joint, *rows]
 
 
-def joined_by(how: How) -> str:
-    """Returns the row's name of an ensemble that is joined in another way than the chosen one."""
+def ensemble_name(how: EnsembleMethod) -> str:
+    """Returns the row's name of an ensemble that combines its members in another way than the chosen one."""
     return f"{ENSEMBLE}, {how}"
 
 
@@ -52,8 +53,8 @@ def from_scratch(name: str) -> str:
 def baseline_rows(
     members: Members,
     scratch: Members,
-    described: Described,
-    labelled: Labelled,
+    described: DescribedClips,
+    labelled: LabeledClips,
     settings: FinetuneSettings,
 ) -> list[Prediction]:
     """Returns what has to be beaten: heads alone, networks without pretraining, and linear models of simple features.
@@ -68,13 +69,13 @@ def baseline_rows(
     heads: dict[str, Prediction] = {}
     for name, folds in members.items():
         answers = [(member.head_only, member.head_only_thresholds) for member in folds]
-        heads.setdefault(backbone_of(name), joined(f"head alone, {backbone_of(name)}", answers))
+        heads.setdefault(backbone_of(name), concatenate_folds(f"head alone, {backbone_of(name)}", answers))
     supervised = [member_row(from_scratch(name), folds) for name, folds in scratch.items()]
     linear = linear_rows(described, labelled, labelled.division, settings)
     return [*heads.values(), *supervised, *linear]
 
 
-def calibration_of(truth: Truth, together: Sequence[Together], settings: FinetuneSettings) -> Section:
+def calibration_of(truth: Truth, together: Sequence[EnsembleOutput], settings: FinetuneSettings) -> Section:
     """Returns what temperatures did to the probabilities that the members give together."""
     before, after = (
         np.concatenate([getattr(fold, part) for fold in together]) for part in ("uncalibrated", "calibrated")

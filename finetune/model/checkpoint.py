@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import write_yaml
 from emoclr.configs.settings import Settings
-from emoclr.corpus.audio.padding import Joined, Short
-from emoclr.finetune.model.model import Array, EmotionModel, Ensemble, How
+from emoclr.corpus.audio.padding import Pooling, Short
+from emoclr.finetune.model.model import Array, EmotionModel, Ensemble, EnsembleMethod
 from emoclr.pretrain.encoder.checkpoint import CheckpointError, load_card, load_into, package_versions, save_tensors
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
-from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
 WEIGHTS = "model.safetensors"
 CARD = "model.yaml"
@@ -33,7 +34,7 @@ class ModelCard(Settings):
     window_s: float = Field(gt=0, description="s of a recording that the model hears at once")
     hop_s: float = Field(gt=0, description="s between windows, at most")
     short: Short = Field("zero", description="how a recording shorter than a window fills it")
-    windows: Joined = Field("mean", description="how windows become the answer for a recording")
+    windows: Pooling = Field("mean", description="how windows become the answer for a recording")
     weights_sha256: str
     corpus_fingerprint: str
     started_from: str = Field(description="the corpus fingerprint of the pretraining, ImageNet, or scratch")
@@ -55,7 +56,7 @@ class EnsembleCard(Settings):
 
     format: int = Field(1, ge=1, le=1)
     members: list[str] = Field(min_length=1)
-    how: How = "mean"
+    how: EnsembleMethod = "mean"
     weights: list[NonNegativeFloat] | None = Field(None, description="of each member's probabilities, for `weighted`")
     emotions: list[str] = Field(min_length=1)
     single_label: bool = Field(False, description="whether every training clip carried exactly one emotion")
@@ -63,7 +64,7 @@ class EnsembleCard(Settings):
     window_s: float = Field(gt=0)
     hop_s: float = Field(gt=0)
     short: Short = Field("zero", description="how a recording shorter than a window fills it")
-    windows: Joined = Field("mean", description="how windows become the answer for a recording")
+    windows: Pooling = Field("mean", description="how windows become the answer for a recording")
     notes: list[str] = []
     metrics: dict[str, float] = {}
     versions: dict[str, str] = {}
@@ -149,7 +150,7 @@ def load_ensemble(run: Path) -> tuple[Ensemble, EnsembleCard]:
 
 
 def build_ensemble(
-    members: Sequence[tuple[EmotionModel, ModelCard]], how: How, weights: Array | None = None
+    members: Sequence[tuple[EmotionModel, ModelCard]], how: EnsembleMethod, weights: Array | None = None
 ) -> Ensemble:
     """Returns an ensemble of models with their temperatures and thresholds."""
     return Ensemble(

@@ -5,13 +5,14 @@ from typing import Literal
 
 import numpy as np
 import torch
-from emoclr.pretrain.encoder.encoder import Encoder
-from emoclr.pretrain.encoder.precision import choose_precision
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from emoclr.pretrain.encoder.encoder import Encoder
+from emoclr.pretrain.encoder.precision import choose_precision
+
 Array = NDArray[np.float64]
-How = Literal["mean", "weighted", "vote"]
+EnsembleMethod = Literal["mean", "weighted", "vote"]
 """How members answer together: see `combine`."""
 
 
@@ -73,7 +74,7 @@ class Ensemble(nn.Module):
         members: Sequence[EmotionModel],
         temperatures: Array,
         thresholds: Array,
-        how: How,
+        how: EnsembleMethod,
         weights: Array | None = None,
         *,
         single_label: bool = False,
@@ -82,7 +83,7 @@ class Ensemble(nn.Module):
         self.members = nn.ModuleList(members)
         self.temperatures = temperatures
         self.thresholds = thresholds
-        self.how: How = how
+        self.how: EnsembleMethod = how
         self.weights = weights
         self.single_label = single_label
 
@@ -112,7 +113,11 @@ def calibrate(logits: Array, temperatures: Array) -> Array:
 
 
 def combine(
-    probabilities: Array, thresholds: Array, how: How, weights: Array | None = None, single_label: bool = False
+    probabilities: Array,
+    thresholds: Array,
+    how: EnsembleMethod,
+    weights: Array | None = None,
+    single_label: bool = False,
 ) -> Array:
     """Returns one answer (n, emotions) of many.
 

@@ -7,8 +7,8 @@ from functools import partial
 from emoclr.corpus.labels.division import Division
 from emoclr.evaluate.scores import Prediction
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.training.initial_weights import SCRATCH, Start
-from emoclr.finetune.training.labelled import Labelled
+from emoclr.finetune.training.initial_weights import SCRATCH, InitialWeights
+from emoclr.finetune.training.labelled import LabeledClips
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.pretrain.encoder.embedding import Embeddings, embed_clips
 from emoclr.probe.features.features import UNTRAINED, Features, features_of
@@ -17,7 +17,7 @@ from emoclr.probe.settings import ProbeSettings
 
 
 @dataclass(frozen=True)
-class Described:
+class DescribedClips:
     """Clips by simple features: these, and for each one's name float32 (clips, features), rows as in the table."""
 
     features: Sequence[Features]
@@ -29,17 +29,19 @@ class Described:
         return [found.name for found in self.features]
 
 
-def describe_simply(starts: Sequence[Start], labelled: Labelled, settings: FinetuneSettings) -> Described:
+def describe_simply(
+    starts: Sequence[InitialWeights], labelled: LabeledClips, settings: FinetuneSettings
+) -> DescribedClips:
     """Returns the labelled clips by what takes no training: untrained encoders, log-mel statistics, eGeMAPS."""
     # A head alone on what begins from scratch is one on an untrained encoder already.
     twins = [_untrained(start, labelled, settings) for start in starts if start.source(settings) != SCRATCH]
     features = [*twins, *features_of({}, ProbeSettings(seed=settings.seed, cache=settings.cache))]
     matrices = {described.name: described.describe(labelled.store)[labelled.rows] for described in features}
-    return Described(features, matrices)
+    return DescribedClips(features, matrices)
 
 
 def linear_rows(
-    described: Described, labelled: Labelled, division: Division, settings: FinetuneSettings
+    described: DescribedClips, labelled: LabeledClips, division: Division, settings: FinetuneSettings
 ) -> list[Prediction]:
     """Returns a linear model of each features, by the protocol of `probe`, and chance."""
     table = labelled.table
@@ -48,7 +50,7 @@ def linear_rows(
     return predictions_of(described.features, fits, scored, table, division)[1]
 
 
-def _untrained(start: Start, labelled: Labelled, settings: FinetuneSettings) -> Features:
+def _untrained(start: InitialWeights, labelled: LabeledClips, settings: FinetuneSettings) -> Features:
     encoder, crop_s, _ = start.from_scratch().encoder(settings, labelled.store, labelled.tasks[0].train)
     name = f"{UNTRAINED} {start.name}"
     describe = partial(

@@ -1,10 +1,11 @@
 """How sure an ensemble has to be of an emotion for its answer to be taken for a label."""
 
 import numpy as np
-from emoclr.finetune.model.model import Array
 from numpy.typing import NDArray
 
-LEAST_CLIPS = 10
+from emoclr.finetune.model.model import Array
+
+MIN_CLIPS = 10
 """A level rests on at least so many validation clips: fewer are right by luck."""
 FOLDS = 5
 
@@ -14,7 +15,7 @@ Mask = NDArray[np.bool_]
 def confidence_levels(positive: Mask, probabilities: Array, precision: float, single_label: bool) -> Array:
     """Returns for each emotion the lowest probability from which on it is there often enough, (emotions,).
 
-    Infinite where no level gives that precision on `LEAST_CLIPS` clips or more.
+    Infinite where no level gives that precision on `MIN_CLIPS` clips or more.
 
     Args:
         positive: (n, emotions) which clips carry it; of speakers that the ensemble was not fitted to.
@@ -28,13 +29,13 @@ def confidence_levels(positive: Mask, probabilities: Array, precision: float, si
         scores, right = probabilities[asked, emotion], positive[asked, emotion]
         order = np.argsort(-scores, kind="stable")
         ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, len(scores) > 0))  # the last of each tie
-        enough = (ends + 1 >= LEAST_CLIPS) & (np.cumsum(right[order])[ends] >= precision * (ends + 1))
+        enough = (ends + 1 >= MIN_CLIPS) & (np.cumsum(right[order])[ends] >= precision * (ends + 1))
         if enough.any():
             levels[emotion] = scores[order][ends[np.flatnonzero(enough)[-1]]]
     return levels
 
 
-def surely(probabilities: Array, levels: Array, single_label: bool) -> Mask:
+def confident(probabilities: Array, levels: Array, single_label: bool) -> Mask:
     """Returns which emotions of which clips reach their level, (n, emotions); of each clip one where it has one."""
     return (probabilities >= levels) & _candidates(probabilities, single_label)
 
@@ -59,7 +60,7 @@ def held_out_hits(
     for fold in np.unique(part):
         inside = part == fold
         levels = confidence_levels(positive[~inside], probabilities[~inside], precision, single_label)
-        taken[inside] = surely(probabilities[inside], levels, single_label)
+        taken[inside] = confident(probabilities[inside], levels, single_label)
     return taken.sum(0), (taken & positive).sum(0)
 
 

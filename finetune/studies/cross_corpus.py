@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.decoded.opener import opener
 from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of
@@ -27,15 +28,15 @@ from emoclr.evaluate.scores import (
     score_all,
     weighted_of,
 )
-from emoclr.finetune.ensemble.ensemble import Together, thresholds_of
-from emoclr.finetune.ensemble.member_probabilities import answers_of
+from emoclr.finetune.ensemble.ensemble import EnsembleOutput, thresholds_of
+from emoclr.finetune.ensemble.member_probabilities import member_probabilities
 from emoclr.finetune.model.model import combine
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.training.labelled import Labelled
+from emoclr.finetune.training.labelled import LabeledClips
 from emoclr.finetune.training.members import Members
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.probe.features.logmel import chance_probabilities
-from emoclr.probe.studies.cross_corpus import Crossing, cross
+from emoclr.probe.studies.cross_corpus import CrossCorpus, cross
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,14 @@ class OtherCorpus:
         prior: (shared emotions,) their mean shares in what the first corpus trains on.
     """
 
-    crossing: Crossing
+    crossing: CrossCorpus
     table: LabelTable
     store: WaveformStore
     columns: list[int]
     prior: Array
 
 
-def open_other(labels: LabelTable, labelled: Labelled, settings: FinetuneSettings) -> OtherCorpus:
+def open_other(labels: LabelTable, labelled: LabeledClips, settings: FinetuneSettings) -> OtherCorpus:
     """Returns the clips of another corpus: its test rows where it has some, else all.
 
     Raises:
@@ -80,7 +81,7 @@ def open_other(labels: LabelTable, labelled: Labelled, settings: FinetuneSetting
 
 
 def across_corpora(
-    other: OtherCorpus, members: Members, together: Sequence[Together], own: Scores, settings: FinetuneSettings
+    other: OtherCorpus, members: Members, together: Sequence[EnsembleOutput], own: Scores, settings: FinetuneSettings
 ) -> Section:
     """Returns how well the ensemble does on another corpus, beside the clips of its own that were scored.
 
@@ -98,7 +99,7 @@ def across_corpora(
     names = list(members)
     folds = len(together)
     every = [member for name in names for member in members[name]]
-    answers = answers_of(every, other.store, other.table.source.stem, choose_device(settings.accelerator))
+    answers = member_probabilities(every, other.store, other.table.source.stem, choose_device(settings.accelerator))
     answers = answers[:, :, other.columns]
     thresholds = np.array([member.card.thresholds for member in every])[:, other.columns]
     weights = np.stack([fold.weights for fold in together], axis=1).ravel() / folds

@@ -3,19 +3,20 @@
 from collections.abc import Sequence
 
 import numpy as np
+
 from emoclr.configs.console import track
 from emoclr.evaluate.figures.overview import METRIC_LABELS
 from emoclr.evaluate.paired import paired_differences
 from emoclr.evaluate.report.cells import interval, json_metrics, number
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import ENSEMBLE, Measure, Prediction, Truth
-from emoclr.finetune.ensemble.ensemble import Together, ensembles_of, join_members, prediction_of
-from emoclr.finetune.ensemble.report_rows import HOWS, joined_by, member_row
+from emoclr.finetune.ensemble.ensemble import EnsembleOutput, combine_members, ensemble_outputs, prediction_of
+from emoclr.finetune.ensemble.report_rows import HOWS, ensemble_name, member_row
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.best_epochs import best_epoch, same_networks
 from emoclr.finetune.training.member import Task
-from emoclr.finetune.training.members import Members, Seeds, backbone_of, best_member, seeds_of
-from emoclr.probe.protocol import joined
+from emoclr.finetune.training.members import Members, SeedsOfBest, backbone_of, best_member, seeds_of
+from emoclr.probe.protocol import concatenate_folds
 from emoclr.probe.summary import FEW_SPEAKERS
 
 COLUMNS = ("macro_auroc", "map", "macro_f1", "ece")
@@ -31,7 +32,7 @@ def ensemble_section(
     tasks: Sequence[Task],
     settings: FinetuneSettings,
     different: Members | None = None,
-    seeds: Sequence[Seeds] | None = None,
+    seeds: Sequence[SeedsOfBest] | None = None,
 ) -> Section:
     """Returns paired differences of the ensemble to all it could be replaced by, each with its interval over speakers.
 
@@ -43,13 +44,13 @@ def ensemble_section(
         different: the first seed of each backbone, and ...
         seeds: ... of each fold the seeds of its best one, to be compared with that.
     """
-    together = ensembles_of(members, tasks, settings.ensemble, settings.positive_share)
+    together = ensemble_outputs(members, tasks, settings.ensemble, settings.positive_share)
     ensemble = prediction_of(ENSEMBLE, together)
     best = [best_member(members, fold) for fold in range(len(tasks))]
     chosen = [members[name][fold] for fold, name in enumerate(best)]
-    single = joined(BEST, [(member.test, np.array(member.card.thresholds)) for member in chosen])
+    single = concatenate_folds(BEST, [(member.test, np.array(member.card.thresholds)) for member in chosen])
     others = [
-        prediction_of(joined_by(how), ensembles_of(members, tasks, how, settings.positive_share))
+        prediction_of(ensemble_name(how), ensemble_outputs(members, tasks, how, settings.positive_share))
         for how in HOWS
         if how != settings.ensemble
     ]
@@ -94,13 +95,13 @@ def ensemble_section(
 
 
 def _different(members: Members, tasks: Sequence[Task], settings: FinetuneSettings) -> Prediction:
-    together = ensembles_of(members, tasks, settings.ensemble, settings.positive_share)
+    together = ensemble_outputs(members, tasks, settings.ensemble, settings.positive_share)
     return prediction_of(f"{len(members)} different backbones", together)
 
 
-def _same(seeds: Sequence[Seeds], tasks: Sequence[Task], settings: FinetuneSettings) -> Prediction:
-    together: list[Together] = [
-        join_members(
+def _same(seeds: Sequence[SeedsOfBest], tasks: Sequence[Task], settings: FinetuneSettings) -> Prediction:
+    together: list[EnsembleOutput] = [
+        combine_members(
             fold.members,
             task.targets[task.validation],
             settings.ensemble,
@@ -113,7 +114,7 @@ def _same(seeds: Sequence[Seeds], tasks: Sequence[Task], settings: FinetuneSetti
     return prediction_of(f"{len(seeds[0].members)} seeds of {named}", together)
 
 
-def _copies(members: Members, seeds: Sequence[Seeds] | None, n_folds: int) -> list[str]:
+def _copies(members: Members, seeds: Sequence[SeedsOfBest] | None, n_folds: int) -> list[str]:
     """Returns, in sentences, how many of the seeds that are set against each other are copies of one network."""
     found = []
     for fold in range(n_folds):
@@ -128,7 +129,7 @@ def _copies(members: Members, seeds: Sequence[Seeds] | None, n_folds: int) -> li
 
 def _weights(members: Members, tasks: Sequence[Task], settings: FinetuneSettings) -> dict[str, float]:
     """Returns the weight that validation speakers give to each member, the mean over folds."""
-    together = ensembles_of(members, tasks, "weighted", settings.positive_share)
+    together = ensemble_outputs(members, tasks, "weighted", settings.positive_share)
     return dict(zip(members, np.mean([fold.weights for fold in together], axis=0).tolist(), strict=True))
 
 

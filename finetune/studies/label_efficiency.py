@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.decoded.opener import opener
@@ -16,17 +17,17 @@ from emoclr.corpus.labels.subset import TooFew, label_subset
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import CHANCE, Prediction, Truth
 from emoclr.evaluate.studies.label_efficiency import Trial, efficiency_section
-from emoclr.finetune.ensemble.ensemble import ensembles_of, prediction_of
+from emoclr.finetune.ensemble.ensemble import ensemble_outputs, prediction_of
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.studies.baselines import Described, linear_rows
-from emoclr.finetune.training.initial_weights import Start
-from emoclr.finetune.training.labelled import Labelled
+from emoclr.finetune.studies.baselines import DescribedClips, linear_rows
+from emoclr.finetune.training.initial_weights import InitialWeights
+from emoclr.finetune.training.labelled import LabeledClips
 from emoclr.finetune.training.member import Rows, Task
 from emoclr.finetune.training.members import Members, train_from_scratch, train_members
-from emoclr.probe.protocol import joined
+from emoclr.probe.protocol import concatenate_folds
 
 FOLDER = "fractions"
-ENOUGH_STEPS = 200
+MIN_STEPS = 200
 """A part gets as many steps as the whole, up to this: in as many epochs, a few clips would make hardly any."""
 
 
@@ -45,7 +46,7 @@ class Part:
         return sum(map(len, (*self.train, *self.validation))) / len(self.train)
 
 
-def parts_of(labelled: Labelled, settings: FinetuneSettings) -> tuple[list[Part], dict[float, str]]:
+def parts_of(labelled: LabeledClips, settings: FinetuneSettings) -> tuple[list[Part], dict[float, str]]:
     """Returns every draw of every fraction, small ones first, and for each fraction that is too small why it is.
 
     Training and validation clips are drawn alike: who has few labels has few to choose by.
@@ -81,12 +82,12 @@ def parts_of(labelled: Labelled, settings: FinetuneSettings) -> tuple[list[Part]
 
 def label_efficiency(
     out: Path,
-    starts: Sequence[Start],
-    labelled: Labelled,
+    starts: Sequence[InitialWeights],
+    labelled: LabeledClips,
     parts: Sequence[Part],
     too_small: Mapping[float, str],
     truth: Truth,
-    described: Described,
+    described: DescribedClips,
     whole: tuple[Members, Members],
     settings: FinetuneSettings,
 ) -> Section:
@@ -116,7 +117,9 @@ def label_efficiency(
     return efficiency_section(truth, list(_by_line(trials)), too_small, _words(len(starts), labelled, settings))
 
 
-def announce(starts: Sequence[Start], labelled: Labelled, parts: Sequence[Part], settings: FinetuneSettings) -> None:
+def announce(
+    starts: Sequence[InitialWeights], labelled: LabeledClips, parts: Sequence[Part], settings: FinetuneSettings
+) -> None:
     """Says how many networks there are to train before the first one is."""
     networks = 2 * len(starts) * len(labelled.tasks) * len(parts)
     of_run = settings.epochs * min(len(task.train) for task in labelled.tasks)
@@ -129,9 +132,9 @@ def announce(starts: Sequence[Start], labelled: Labelled, parts: Sequence[Part],
 
 def _network_trials(
     out: Path,
-    starts: Sequence[Start],
+    starts: Sequence[InitialWeights],
     part: Part,
-    labelled: Labelled,
+    labelled: LabeledClips,
     own: tuple[Members, Members],
     settings: FinetuneSettings,
 ) -> Iterator[Trial]:
@@ -142,15 +145,17 @@ def _network_trials(
     scratch = own[1] or train_from_scratch(folder, tasks, starts, chosen)
     if len(starts) == 1:
         (name, folds), *_ = members.items()
-        heads = joined(name, [(member.head_only, member.head_only_thresholds) for member in folds])
+        heads = concatenate_folds(name, [(member.head_only, member.head_only_thresholds) for member in folds])
         yield _trial(part, f"head alone, {name}", heads, model=True)
     for pretrained, found in ((True, members), (False, scratch)):
         name = starts[0].name if len(starts) == 1 else f"{len(starts)} networks"
-        together = prediction_of(name, ensembles_of(found, tasks, chosen.ensemble, chosen.positive_share))
+        together = prediction_of(name, ensemble_outputs(found, tasks, chosen.ensemble, chosen.positive_share))
         yield _trial(part, name if pretrained else f"{name}, from scratch", together, model=pretrained)
 
 
-def _linear_trials(part: Part, labelled: Labelled, described: Described, settings: FinetuneSettings) -> Iterator[Trial]:
+def _linear_trials(
+    part: Part, labelled: LabeledClips, described: DescribedClips, settings: FinetuneSettings
+) -> Iterator[Trial]:
     """Yields linear models that are fitted to all labels of a part: they choose in folds of them."""
     table = labelled.table
     fitted = [np.sort(np.concatenate(both)) for both in zip(part.train, part.validation, strict=True)]
@@ -176,7 +181,7 @@ def _by_line(trials: Sequence[Trial]) -> Iterator[Trial]:
     yield from sorted(trials, key=lambda trial: (not trial.model, order.index(trial.name)))
 
 
-def _task_of(part: Part, fold: int, labelled: Labelled, settings: FinetuneSettings) -> Task:
+def _task_of(part: Part, fold: int, labelled: LabeledClips, settings: FinetuneSettings) -> Task:
     """Returns the task of a part, on a store that holds its clips and those to score, and no others."""
     task = labelled.tasks[fold]
     train, validation = labelled.rows[part.train[fold]], labelled.rows[part.validation[fold]]
@@ -192,7 +197,7 @@ def _task_of(part: Part, fold: int, labelled: Labelled, settings: FinetuneSettin
     )
 
 
-def settings_of(part: Part, labelled: Labelled, settings: FinetuneSettings) -> FinetuneSettings:
+def settings_of(part: Part, labelled: LabeledClips, settings: FinetuneSettings) -> FinetuneSettings:
     """Returns the settings that a part is trained with: seeds of its own, and epochs enough for its steps."""
     epochs = -(-_steps(part, labelled, settings) // _batches(part, settings))
     patience = max(settings.patience, round(settings.patience * epochs / settings.epochs))
@@ -200,10 +205,10 @@ def settings_of(part: Part, labelled: Labelled, settings: FinetuneSettings) -> F
     return settings.model_copy(update=changes)
 
 
-def _steps(part: Part, labelled: Labelled, settings: FinetuneSettings) -> int:
+def _steps(part: Part, labelled: LabeledClips, settings: FinetuneSettings) -> int:
     whole = min(len(task.train) for task in labelled.tasks)
     of_whole = settings.epochs * (whole // min(settings.batch_size, whole))
-    return max(settings.epochs * _batches(part, settings), min(ENOUGH_STEPS, of_whole))
+    return max(settings.epochs * _batches(part, settings), min(MIN_STEPS, of_whole))
 
 
 def _batches(part: Part, settings: FinetuneSettings) -> int:
@@ -214,7 +219,7 @@ def _batch(part: Part, settings: FinetuneSettings) -> int:
     return min(settings.batch_size, min(map(len, part.train)))
 
 
-def _cost(part: Part, labelled: Labelled, settings: FinetuneSettings) -> float:
+def _cost(part: Part, labelled: LabeledClips, settings: FinetuneSettings) -> float:
     """Returns roughly how many clips go through a network: forward and back in training, and three times to be heard.
 
     A step forward and back is counted as three passes.
@@ -223,19 +228,19 @@ def _cost(part: Part, labelled: Labelled, settings: FinetuneSettings) -> float:
     return 3 * _steps(part, labelled, settings) * _batch(part, settings) + 3 * heard
 
 
-def _words(n_starts: int, labelled: Labelled, settings: FinetuneSettings) -> str:
+def _words(n_starts: int, labelled: LabeledClips, settings: FinetuneSettings) -> str:
     networks = "the network begins" if n_starts == 1 else "networks begin"
     return (
         f"The same training with parts of the labels, each drawn {settings.fraction_seeds} times; smaller parts of a "
         "draw lie in its larger ones, and emotions keep their shares. Training and validation clips are drawn alike: "
         "the clips counted here are all that anything was learned from or chosen by; the scored clips are always the "
         f"same. From scratch, {networks} with random weights, and all else is equal. A part gets as many steps as the "
-        f"whole, up to {ENOUGH_STEPS}, and more only where its epochs hold more. Linear models are fitted to training "
+        f"whole, up to {MIN_STEPS}, and more only where its epochs hold more. Linear models are fitted to training "
         f"and validation clips together and choose in folds of them.{more_of_all(labelled)}"
     )
 
 
-def more_of_all(labelled: Labelled) -> str:
+def more_of_all(labelled: LabeledClips) -> str:
     """Returns what sets a linear model of all labels apart from the baseline of the same name, empty where nothing."""
     (rows, _), *_ = labelled.division.folds
     train, validation, _ = three_parts(labelled.table, labelled.division, 0)

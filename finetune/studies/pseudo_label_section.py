@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+
 from emoclr.evaluate.figures.overview import METRIC_LABELS
 from emoclr.evaluate.paired import paired_differences
 from emoclr.evaluate.report.cells import json_measure, json_number, number
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import Prediction, Truth, score_all
-from emoclr.finetune.studies.confidence_levels import LEAST_CLIPS
+from emoclr.finetune.studies.confidence_levels import MIN_CLIPS
 from emoclr.finetune.studies.pseudo_labels import FOLDER, SecondRound
 
 
@@ -86,7 +87,7 @@ def _words(found: SecondRound, accepted: int, confidence: float) -> str:
     heard = (
         f"After the first round the ensemble answered for {len(pool.store):,} unlabeled clips. {accepted:,} of them"
         f"{in_folds} reached, for some emotion, the probability from which on it is right for {confidence:.0%} of the "
-        f"validation clips (at least {LEAST_CLIPS} of them)"
+        f"validation clips (at least {MIN_CLIPS} of them)"
     )
     trained = (
         "; with its calibrated probabilities as targets they joined the training clips, and every network was trained "

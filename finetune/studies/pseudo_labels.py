@@ -9,23 +9,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.decoded.opener import opener
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
 from emoclr.evaluate.metrics.multilabel import emotion_metrics
-from emoclr.finetune.ensemble.member_probabilities import answers_of
+from emoclr.finetune.ensemble.member_probabilities import member_probabilities
 from emoclr.finetune.model.model import Array
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.studies.confidence_levels import confidence_levels, held_out_hits, surely
+from emoclr.finetune.studies.confidence_levels import confidence_levels, confident, held_out_hits
 from emoclr.finetune.studies.cross_corpus import OtherCorpus
 from emoclr.finetune.studies.unlabeled_pool import Pool, open_pool, with_pool
 from emoclr.finetune.training.member import Member, Task
 from emoclr.finetune.training.members import Members
 from emoclr.finetune.training.resume import finished_member
 from emoclr.pretrain.encoder.devices import choose_device
-from numpy.typing import NDArray
 
 FOLDER = "unlabeled"
 
@@ -162,8 +163,10 @@ def _accept(
     single, wanted = task.single_label, settings.confidence
     levels = confidence_levels(positive, validation, wanted, single)
     asked, right = held_out_hits(positive, validation, codes[task.validation], wanted, single)
-    answers = answers_of(members, pool.store, "unlabeled clips", choose_device(settings.accelerator)).mean(axis=0)
-    sure = surely(answers, levels, single)
+    answers = member_probabilities(members, pool.store, "unlabeled clips", choose_device(settings.accelerator)).mean(
+        axis=0
+    )
+    sure = confident(answers, levels, single)
     rows = np.flatnonzero(sure.any(axis=1))
     say(f"unlabeled: sure of {len(rows):,} of {len(answers):,} clips")
     return Accepted(rows, answers[rows].astype(np.float32), sure[rows], levels, asked, right)

@@ -4,20 +4,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from emoclr.augment.robustness import CONDITIONS, Condition, StressedStore
+
+from emoclr.augment.robustness import CONDITIONS, Condition, DegradedWaveforms
 from emoclr.configs.console import say
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import Prediction, Truth
-from emoclr.finetune.ensemble.member_probabilities import answers_of
+from emoclr.finetune.ensemble.member_probabilities import member_probabilities
 from emoclr.finetune.ensemble.report_rows import model_rows
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.member import Member, Task
 from emoclr.finetune.training.members import Members
 from emoclr.pretrain.encoder.devices import choose_device
-from emoclr.probe.studies.robustness import stress_section, tell_cost
+from emoclr.probe.studies.robustness import robustness_section, tell_cost
 
 
-def stress_members(
+def robustness_of_members(
     truth: Truth, members: Members, tasks: Sequence[Task], models: Sequence[Prediction], settings: FinetuneSettings
 ) -> Section:
     """Returns how far the headline model and each member fall; thresholds, temperatures and weights stay as tuned.
@@ -35,7 +36,7 @@ def stress_members(
         say(f"stress: {condition.label}")
         stressed = _stressed(members, tasks, condition, settings)
         answers.append((condition, model_rows(stressed, tasks, settings)))
-    return stress_section(truth, [model for model in models if model.name in {models[0].name, *members}], answers)
+    return robustness_section(truth, [model for model in models if model.name in {models[0].name, *members}], answers)
 
 
 def _stressed(members: Members, tasks: Sequence[Task], condition: Condition, settings: FinetuneSettings) -> Members:
@@ -43,9 +44,9 @@ def _stressed(members: Members, tasks: Sequence[Task], condition: Condition, set
     found: dict[str, list[Member]] = {name: [] for name in members}
     for fold, task in enumerate(tasks):
         of_fold = [folds[fold] for folds in members.values()]
-        store = StressedStore(task.store, task.test, condition, settings.seed)
+        store = DegradedWaveforms(task.store, task.test, condition, settings.seed)
         # (members, clips, emotions)
-        said = answers_of(of_fold, store, condition.label, choose_device(settings.accelerator))
+        said = member_probabilities(of_fold, store, condition.label, choose_device(settings.accelerator))
         for name, member, test in zip(members, of_fold, said, strict=True):
             found[name].append(replace(member, test=test))
     return found

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.configs.console import track
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audit.fingerprints import Words, copies, fingerprint
@@ -14,7 +16,6 @@ from emoclr.corpus.clips.sources import clips_from, clips_of
 from emoclr.corpus.decoded.opener import Open
 from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
 from emoclr.corpus.labels.labels import LabelTable
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,18 @@ class Pool:
 def open_pool(
     sources: Sequence[Path],
     labelled: Sequence[WaveformStore],
-    kept_apart: Collection[str],
+    held_out_speakers: Collection[str],
     opened: Open = open_waveforms,
 ) -> Pool:
     """Returns the clips of `sources` that may be trained on.
 
     A clip is dropped where it is a recording that the labels name, sounds like one of their clips (equal samples, or a
-    copy in another codec), or is spoken by one of `kept_apart`.
+    copy in another codec), or is spoken by one of `held_out_speakers`.
 
     Args:
         sources: folders, files, indexes and CSVs with a `path` column.
         labelled: the clips that labels name, those of another corpus to score included.
-        kept_apart: speakers of validation and test.
+        held_out_speakers: speakers of validation and test.
         opened: decodes clips.
 
     Raises:
@@ -61,7 +62,7 @@ def open_pool(
     clips = clips.take(whole.source_rows)
     known = np.logical_or.reduce([_in_labels(whole, store) for store in labelled])
     names = [*whole.speaker_names, ""]  # -1 finds the last
-    heard = np.array([names[code] in kept_apart for code in whole.speakers.tolist()], dtype=np.bool_) & ~known
+    heard = np.array([names[code] in held_out_speakers for code in whole.speakers.tolist()], dtype=np.bool_) & ~known
     rows = np.flatnonzero(~known & ~heard)
     if not len(rows):
         raise EmoclrError(
@@ -74,7 +75,7 @@ def open_pool(
 
 def with_pool(table: LabelTable, pool: Pool, rows: NDArray[np.int64], opened: Open = open_waveforms) -> WaveformStore:
     """Returns the labelled clips, in their order, and after them the clips of some rows of the pool."""
-    return opened(ClipTable.joined([clips_of(table), pool.clips.take(rows)]))
+    return opened(ClipTable.concatenate([clips_of(table), pool.clips.take(rows)]))
 
 
 def _in_labels(pool: WaveformStore, store: WaveformStore) -> NDArray[np.bool_]:

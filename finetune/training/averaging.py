@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytorch_lightning as pl
-from emoclr.finetune.model.model import EmotionModel
-from emoclr.finetune.training.module import FinetuneModule
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from emoclr.finetune.model.model import EmotionModel
+from emoclr.finetune.training.module import FinetuneModule
 
 
 class WeightAverage(pl.Callback):

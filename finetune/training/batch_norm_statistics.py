@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from emoclr.augment.views import ViewMaker
-from emoclr.corpus.decoded.waveforms import WaveformStore
-from emoclr.pretrain.encoder.encoder import Encoder
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import update_bn
+
+from emoclr.augment.views import ViewMaker
+from emoclr.corpus.decoded.waveforms import WaveformStore
+from emoclr.pretrain.encoder.encoder import Encoder
 
 HEARD_CLIPS = 1000
 

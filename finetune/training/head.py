@@ -3,11 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
 from emoclr.evaluate.metrics.multilabel import Array, emotion_metrics
 from emoclr.finetune.model.model import EmotionHead, calibrate
 from emoclr.finetune.training.losses import EmotionLoss
-from numpy.typing import NDArray
-from torch import Tensor
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 

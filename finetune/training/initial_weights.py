@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+
 from emoclr.augment.views import ViewMaker
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.decoded.waveforms import WaveformStore
@@ -26,7 +27,7 @@ SCRATCH = "scratch"
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialWeights:
     """Where a member begins.
 
     Attributes:
@@ -44,7 +45,7 @@ class Start:
         """Whether the encoder was pretrained on sound."""
         return self.folder is not None and not self.untrained
 
-    def from_scratch(self) -> "Start":
+    def from_scratch(self) -> "InitialWeights":
         """Returns the same without any pretraining."""
         return replace(self, untrained=True)
 
@@ -95,7 +96,7 @@ class Start:
         return encoder, crop_s, self.source(settings)
 
 
-def find_starts(sources: Sequence[Path], settings: FinetuneSettings) -> list[Start]:
+def find_initial_weights(sources: Sequence[Path], settings: FinetuneSettings) -> list[InitialWeights]:
     """Returns where the members begin, sorted by name.
 
     Raises:
@@ -106,7 +107,7 @@ def find_starts(sources: Sequence[Path], settings: FinetuneSettings) -> list[Sta
     if not sources:
         if not settings.backbones:
             raise ConfigError("nothing to start from: give --from RUN, or backbones=[...] to train without pretraining")
-        return [Start(name, None) for name in settings.backbones]
+        return [InitialWeights(name, None) for name in settings.backbones]
     found: dict[str, Path] = {}
     for source in sources:
         for folder in backbone_folders(source):
@@ -118,7 +119,7 @@ def find_starts(sources: Sequence[Path], settings: FinetuneSettings) -> list[Sta
     for name in wanted:
         if name not in found:
             raise ConfigError(f"backbones: {name} is not among those of --from: {', '.join(sorted(found))}")
-    starts = [Start(name, found[name]) for name in wanted]
+    starts = [InitialWeights(name, found[name]) for name in wanted]
     lengths = {start.name: start.crop_s(settings) for start in starts}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length:g} s" for name, length in lengths.items())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+
 from emoclr.corpus.decoded.opener import opener
 from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of
 from emoclr.corpus.labels.division import Division, learnable, refuse_repeated_sound, speaker_task, three_parts
@@ -16,7 +17,7 @@ from emoclr.finetune.training.member import Rows, Task
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabeledClips:
     """Labels and their recordings, ready to be trained on and scored.
 
     Attributes:
@@ -40,7 +41,7 @@ class Labelled:
     tasks: Sequence[Task]
 
 
-def open_labelled(data: Path, settings: FinetuneSettings) -> Labelled:
+def open_labeled_clips(data: Path, settings: FinetuneSettings) -> LabeledClips:
     """Returns the recordings of a labels.csv, divided as its split or the settings say.
 
     Raises:
@@ -62,7 +63,7 @@ def open_labelled(data: Path, settings: FinetuneSettings) -> Labelled:
     for fold in range(len(division.folds)):
         train, validation, test = (rows[part] for part in three_parts(table, division, fold))
         tasks.append(Task(store, table.emotions, targets, train, validation, test, table.single_label, voices))
-    return Labelled(store, readable, table, rows, division, left_out, voices, tasks)
+    return LabeledClips(store, readable, table, rows, division, left_out, voices, tasks)
 
 
 def with_split(table: LabelTable, seed: int) -> LabelTable:

@@ -1,10 +1,11 @@
 """What training minimises: cross-entropy with class weights, the focal loss, or the asymmetric one."""
 
 import torch
-from emoclr.finetune.settings import FinetuneSettings
 from timm.loss import AsymmetricLossMultiLabel
 from torch import Tensor, nn
 from torchvision.ops import sigmoid_focal_loss
+
+from emoclr.finetune.settings import FinetuneSettings
 
 
 class EmotionLoss(nn.Module):

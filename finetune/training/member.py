@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+
 from emoclr.augment.views import ViewMaker
 from emoclr.configs.console import say, track
 from emoclr.corpus.decoded.waveforms import WaveformStore
@@ -22,14 +24,13 @@ from emoclr.finetune.training.losses import EmotionLoss
 from emoclr.finetune.training.module import FinetuneModule, KeepBest
 from emoclr.finetune.training.temperatures import tune_shifts, tune_temperatures
 from emoclr.pretrain.data.batches import BatchOrder, ViewDataset, ViewLoader, default_workers
-from emoclr.pretrain.data.unreadable import LostClips
+from emoclr.pretrain.data.unreadable import UnreadableClips
 from emoclr.pretrain.encoder.checkpoint import save_tensors
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.pretrain.encoder.embedding import Embeddings, embed_clips
 from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.training.callbacks import Progress
 from emoclr.pretrain.training.trainer import fit, make_trainer
-from numpy.typing import NDArray
 
 ANSWERS = "answers.safetensors"
 
@@ -130,21 +131,21 @@ def train_member(
             logits: Array = model.head(torch.from_numpy(clips)).double().numpy()
         return logits
 
-    def answers_of(clips: Embeddings, shift: torch.Tensor) -> Array:
+    def member_probabilities(clips: Embeddings, shift: torch.Tensor) -> Array:
         """Returns the logits (clips, emotions) of the model without the shift."""
         with torch.no_grad():
             model.head.linear.bias.sub_(shift)
             if settings.windows == "mean":
                 logits = logits_of(clips)
             else:
-                joined = hear(model, description=f"{name}: windows", joined=settings.windows)
+                joined = hear(model, description=f"{name}: windows", pooling=settings.windows)
                 logits = joined.astype(np.float64)
                 model.cpu()
             model.head.linear.bias.add_(shift)
         return logits
 
     shift = _shift_of(loss, task, logits_of(embeddings[0]))
-    before = after = _calibrated(task, answers_of(embeddings[0], shift), settings)
+    before = after = _calibrated(task, member_probabilities(embeddings[0], shift), settings)
     best, best_epoch = score, 0
     if settings.freeze == "none":
         kept = _train_network(folder, model, task, settings, crop_s, hop_s, loss, score, heard_before)
@@ -152,7 +153,7 @@ def train_member(
     if best_epoch:
         embeddings.append(hear(encoder, description=f"{name}: scoring"))
         shift = _shift_of(loss, task, logits_of(embeddings[1]), combined=settings.combines)
-        after = _calibrated(task, answers_of(embeddings[1], shift), settings)
+        after = _calibrated(task, member_probabilities(embeddings[1], shift), settings)
     model.cpu()
     with torch.no_grad():
         model.head.linear.bias.sub_(shift)
@@ -247,7 +248,9 @@ def _train_network(
     order = BatchOrder(task.store.speakers[task.train], batch_size, 1, settings.seed, clips=task.train)
     steps = settings.epochs * order.batches_per_epoch
     workers = default_workers() if settings.workers is None else settings.workers
-    loader = ViewLoader(ViewDataset(task.store, maker, views=1), order, steps, workers, LostClips(settings.max_lost))
+    loader = ViewLoader(
+        ViewDataset(task.store, maker, views=1), order, steps, workers, UnreadableClips(settings.max_lost)
+    )
     module = FinetuneModule(
         model, settings, torch.from_numpy(task.targets), loss, steps, loader, keep_statistics=heard_before
     )
@@ -267,7 +270,7 @@ def _train_network(
             description="validation",
             device=device,
             short=settings.augment.short,
-            joined=settings.windows,
+            pooling=settings.windows,
         )
         return macro_auroc(task.targets[task.validation], logits)
 

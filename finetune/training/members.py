@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from emoclr.configs.console import say
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.training.initial_weights import Start
+from emoclr.finetune.training.initial_weights import InitialWeights
 from emoclr.finetune.training.member import Member, Task, train_member
 from emoclr.finetune.training.resume import finished_member, stopped_by_sigterm
 from emoclr.pretrain.run import Interrupted
 
-SCRATCH = "from-scratch"
+SCRATCH_FOLDER = "from-scratch"
 COMPARISON = "comparison"
 
 Members = Mapping[str, Sequence[Member]]
@@ -24,20 +25,22 @@ class Job:
     """A network to train: from where, on what, and the folder that it lands in."""
 
     folder: Path
-    start: Start
+    start: InitialWeights
     task: Task
     settings: FinetuneSettings
 
 
 @dataclass(frozen=True)
-class Seeds:
+class SeedsOfBest:
     """Seeds of the one backbone that is best on a fold's validation speakers."""
 
     backbone: str
     members: Sequence[Member]
 
 
-def train_members(out: Path, tasks: Sequence[Task], starts: Sequence[Start], settings: FinetuneSettings) -> Members:
+def train_members(
+    out: Path, tasks: Sequence[Task], starts: Sequence[InitialWeights], settings: FinetuneSettings
+) -> Members:
     """Returns the members of each start and seed, by name.
 
     Args:
@@ -59,20 +62,20 @@ def train_members(out: Path, tasks: Sequence[Task], starts: Sequence[Start], set
 
 
 def train_from_scratch(
-    out: Path, tasks: Sequence[Task], starts: Sequence[Start], settings: FinetuneSettings
+    out: Path, tasks: Sequence[Task], starts: Sequence[InitialWeights], settings: FinetuneSettings
 ) -> Members:
     """Returns, by backbone, networks of the same recipe that begin without pretraining; they are in no ensemble."""
-    return _in_folds(out / SCRATCH, tasks, [(start.name, start.from_scratch(), 1) for start in starts], settings)
+    return _in_folds(out / SCRATCH_FOLDER, tasks, [(start.name, start.from_scratch(), 1) for start in starts], settings)
 
 
 def train_seeds_of_best(
     out: Path,
     tasks: Sequence[Task],
-    starts: Sequence[Start],
+    starts: Sequence[InitialWeights],
     settings: FinetuneSettings,
     members: Members,
     n_seeds: int,
-) -> list[Seeds]:
+) -> list[SeedsOfBest]:
     """Returns for each fold seeds of the backbone that is best on its validation speakers, those of `members` included.
 
     Chosen fold by fold: the validation speakers of one fold are scored in another.
@@ -92,7 +95,7 @@ def train_seeds_of_best(
     ]
     trained = iter(_train_each(jobs, "networks to compare with"))
     return [
-        Seeds(name, [*seeds_of(members, name, fold)[:n_seeds], *(next(trained) for _ in missing)])
+        SeedsOfBest(name, [*seeds_of(members, name, fold)[:n_seeds], *(next(trained) for _ in missing)])
         for fold, name in enumerate(best)
     ]
 
@@ -134,7 +137,7 @@ def validation_score(member: Member) -> float:
 
 
 def _in_folds(
-    out: Path, tasks: Sequence[Task], named: Sequence[tuple[str, Start, int]], settings: FinetuneSettings
+    out: Path, tasks: Sequence[Task], named: Sequence[tuple[str, InitialWeights, int]], settings: FinetuneSettings
 ) -> Members:
     jobs = [
         Job(_folder(out / name, fold, tasks), start, task, _seeded(settings, seed))

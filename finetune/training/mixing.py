@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import torch
-from emoclr.augment.background import mix_backgrounds
-from emoclr.finetune.settings import FinetuneSettings
 from torch import Tensor
 
-EARLIEST, LATEST = 0.3, 0.7
+from emoclr.augment.background import mix_backgrounds
+from emoclr.finetune.settings import FinetuneSettings
+
+MIN_START, MAX_START = 0.3, 0.7
 """Where the second clip begins, as shares of the window."""
 FADE_S = 0.01
 HEARD = 0.1
@@ -36,7 +37,7 @@ def combine_clips(
         return waveforms, targets
     rng = np.random.default_rng(seeds)
     distance = int(rng.integers(1, clips))
-    draws = (rng.random(clips), rng.uniform(0, mix.max_below_db, clips), rng.uniform(EARLIEST, LATEST, clips))
+    draws = (rng.random(clips), rng.uniform(0, mix.max_below_db, clips), rng.uniform(MIN_START, MAX_START, clips))
     chance, below_db, start = (torch.from_numpy(draw).float().to(waveforms.device) for draw in draws)
     starts = (start * samples).long()
     others = waveforms.roll(-distance, 0)

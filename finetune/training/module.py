@@ -6,6 +6,10 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightly.utils.scheduler import CosineWarmupScheduler
+from timm.optim import param_groups_layer_decay
+from torch import Tensor, nn
+
 from emoclr.augment.background import batch_backgrounds
 from emoclr.configs.console import say
 from emoclr.finetune.model.model import EmotionModel
@@ -13,9 +17,6 @@ from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.losses import EmotionLoss
 from emoclr.finetune.training.mixing import combine_clips
 from emoclr.pretrain.data.batches import ViewBatch, ViewLoader
-from lightly.utils.scheduler import CosineWarmupScheduler
-from timm.optim import param_groups_layer_decay
-from torch import Tensor, nn
 
 
 class FinetuneModule(pl.LightningModule):

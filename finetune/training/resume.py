@@ -9,6 +9,8 @@ from dataclasses import fields
 from pathlib import Path
 from types import FrameType
 
+from pydantic import Field
+
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import write_yaml
@@ -18,7 +20,6 @@ from emoclr.finetune.model.checkpoint import CARD, ENSEMBLE_CARD, load_model
 from emoclr.finetune.settings import FREE_TO_CHANGE, FinetuneSettings
 from emoclr.finetune.training.member import ANSWERS, Member
 from emoclr.pretrain.encoder.checkpoint import CheckpointError, load_card, load_tensors, package_versions
-from pydantic import Field
 
 RUN = "run.yaml"
 ANSWERED = frozenset(field.name for field in fields(Member)) - {"folder", "card"}

@@ -2,12 +2,13 @@
 
 import numpy as np
 import numpy.typing as npt
-from emoclr.finetune.model.model import Array
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 
-LOWEST, HIGHEST = 0.05, 20.0
-FARTHEST = 20.0
+from emoclr.finetune.model.model import Array
+
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
+MAX_OFFSET = 20.0
 
 
 def tune_temperatures(targets: npt.ArrayLike, logits: npt.ArrayLike) -> Array:
@@ -24,7 +25,7 @@ def tune_temperatures(targets: npt.ArrayLike, logits: npt.ArrayLike) -> Array:
         scaled = logit[:, emotion] / np.exp(log_temperature)
         return float(np.mean(np.logaddexp(0, scaled) - target[:, emotion] * scaled))
 
-    bounds = (np.log(LOWEST), np.log(HIGHEST))
+    bounds = (np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE))
     found = [
         minimize_scalar(loss, bounds=bounds, args=(emotion,), method="bounded").x for emotion in range(logit.shape[1])
     ]
@@ -52,7 +53,7 @@ def tune_shifts(targets: npt.ArrayLike, logits: npt.ArrayLike) -> Array:
         value = np.mean(np.logaddexp(0, scaled) - target[:, emotion] * scaled)
         return float(value), np.array([np.mean(error * logit[:, emotion]), error.mean()])
 
-    bounds = [(1 / HIGHEST, 1 / LOWEST), (-FARTHEST, FARTHEST)]
+    bounds = [(1 / MAX_TEMPERATURE, 1 / MIN_TEMPERATURE), (-MAX_OFFSET, MAX_OFFSET)]
     fits = [
         minimize(loss, x0=(1.0, 0.0), args=(emotion,), jac=True, bounds=bounds, method="L-BFGS-B", tol=1e-12).x
         for emotion in range(logit.shape[1])

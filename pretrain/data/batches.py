@@ -6,6 +6,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
 from emoclr.augment.views import ViewMaker
 from emoclr.augment.waveform import generators_put_back
 from emoclr.configs.errors import EmoclrError
@@ -14,10 +18,7 @@ from emoclr.corpus.clips.speaker_groups import shuffled_groups
 from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.corpus.parallel.processes import usable_cores
 from emoclr.pretrain.data.prefetch import on_device
-from emoclr.pretrain.data.unreadable import LostClips
-from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from emoclr.pretrain.data.unreadable import UnreadableClips
 
 VIEWS = 2
 
@@ -184,7 +185,7 @@ class ViewLoader:
         order: Order,
         steps: int,
         workers: int,
-        lost_clips: LostClips | None = None,
+        lost_clips: UnreadableClips | None = None,
     ) -> None:
         self.dataset = dataset
         self.order = order
@@ -192,7 +193,7 @@ class ViewLoader:
         self.workers = workers
         self.device = torch.device("cpu")
         self.consumed = 0
-        self.lost_clips = lost_clips or LostClips()
+        self.lost_clips = lost_clips or UnreadableClips()
 
     def __len__(self) -> int:
         return self.steps
@@ -235,7 +236,7 @@ class ViewLoader:
         epoch, per_epoch = step // self.order.batches_per_epoch, self.order.batches_per_epoch
         for clip in lost:
             self.lost_clips.add(epoch, *self.dataset.why_lost(clip))
-            if self.order.ranks == 1:  # several count together: `LostOfAllRanks`
+            if self.order.ranks == 1:  # several count together: `UnreadableOnAllRanks`
                 self.lost_clips.check(epoch, self.lost_clips.count(epoch), per_epoch * self.order.batch_size)
         if len(lost) == len(batch.clips):
             raise EmoclrError(f"no clip of a batch of {len(lost)} can be read; the last checkpoint is kept")

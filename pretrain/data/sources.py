@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
 from emoclr.augment.views import ViewMaker
 from emoclr.configs.console import track
 from emoclr.configs.errors import ConfigError
@@ -18,13 +21,11 @@ from emoclr.corpus.tars.tar import is_tar
 from emoclr.corpus.tars.tar_corpus import TarCorpus, open_tars
 from emoclr.pretrain.data.batches import BatchOrder, ViewDataset, ViewLoader, default_workers
 from emoclr.pretrain.data.tar_batches import StreamLoader, StreamOrder
-from emoclr.pretrain.data.unreadable import LostClips
+from emoclr.pretrain.data.unreadable import UnreadableClips
 from emoclr.pretrain.encoder.encoder import Normalisation
 from emoclr.pretrain.encoder.normalisation import MEASURED_CLIPS, measure_crops, measure_normalisation
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.supervised import labels_of
-from numpy.typing import NDArray
-from torch import Tensor
 
 
 class Source(Protocol):
@@ -115,7 +116,7 @@ class DecodedSource:
         """See `Source`."""
         settings = self._settings
         dataset = ViewDataset(self._store, _view_maker(settings))
-        lost_clips = LostClips(settings.max_lost, self.lost)
+        lost_clips = UnreadableClips(settings.max_lost, self.lost)
         return ViewLoader(dataset, self._order(rank, ranks), steps, _workers(settings), lost_clips)
 
     def _order(self, rank: int, ranks: int) -> BatchOrder:

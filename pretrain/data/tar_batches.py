@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
 from emoclr.augment.views import ViewMaker
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audio.decoder import AudioError, decode_waveform
@@ -15,9 +18,7 @@ from emoclr.corpus.clips.speaker_groups import shuffled_groups
 from emoclr.corpus.tars.tar import Sample
 from emoclr.corpus.tars.tar_corpus import TarCorpus
 from emoclr.pretrain.data.batches import VIEWS, ViewBatch, ViewLoader
-from emoclr.pretrain.data.unreadable import LostClips
-from numpy.typing import NDArray
-from torch.utils.data import Dataset
+from emoclr.pretrain.data.unreadable import UnreadableClips
 
 LOST = -1
 """In the place of the number of a clip that could not be read."""
@@ -154,7 +155,7 @@ class StreamLoader(ViewLoader):
         max_lost: float,
         lost: dict[str, str] | None = None,
     ) -> None:
-        super().__init__(StreamDataset(maker), order, steps, workers, LostClips(max_lost, lost))
+        super().__init__(StreamDataset(maker), order, steps, workers, UnreadableClips(max_lost, lost))
         self.stream = order
         self.lost = self.lost_clips.reasons
 

@@ -6,13 +6,13 @@ from emoclr.configs.errors import EmoclrError
 MAX_LOST = 0.01
 
 
-class TooManyLost(EmoclrError):
+class TooManyUnreadable(EmoclrError):
     """More clips of an epoch are lost than `max_lost` allows."""
 
     told_by_the_first = True
 
 
-class LostClips:
+class UnreadableClips:
     """The clips that one rank's pass over a corpus has lost so far.
 
     Args:
@@ -47,10 +47,10 @@ class LostClips:
         """Ends the run where too many clips of an epoch are lost.
 
         Raises:
-            TooManyLost: `count` of `clips_per_epoch` is more than `max_lost` allows.
+            TooManyUnreadable: `count` of `clips_per_epoch` is more than `max_lost` allows.
         """
         if count > self.max_lost * clips_per_epoch:
-            raise TooManyLost(
+            raise TooManyUnreadable(
                 f"{count} clips of epoch {epoch} are lost, more than the share of {self.max_lost:g} that "
                 "max_lost allows. The last checkpoint is kept: mend the recordings, then go on with --resume"
             )

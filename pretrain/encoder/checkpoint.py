@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 import safetensors
 import safetensors.torch
 import torch
+from pydantic import Field
+from torch import Tensor, nn
+
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import read_yaml, write_atomically, write_yaml
 from emoclr.configs.settings import Settings, validate
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
-from pydantic import Field
-from torch import Tensor, nn
 
 WEIGHTS = "encoder.safetensors"
 CARD = "encoder.yaml"

@@ -1,4 +1,4 @@
-"""Clips to embeddings: overlapping windows through a frozen encoder, joined to one row a clip."""
+"""Clips to embeddings: overlapping windows through a frozen encoder, pooled to one row a clip."""
 
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
@@ -6,13 +6,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
+
 from emoclr.configs.console import track
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
-from emoclr.corpus.audio.padding import Joined, Short, fill_to
+from emoclr.corpus.audio.padding import Pooling, Short, fill_to
 from emoclr.corpus.decoded.waveforms import Waveforms
 from emoclr.pretrain.encoder.precision import choose_precision
-from torch import nn
 
 Embeddings = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
@@ -49,9 +50,9 @@ def embed_clips(
     device: str = "cpu",
     precision: PrecisionSetting = "auto",
     short: Short = "zero",
-    joined: Joined = "mean",
+    pooling: Pooling = "mean",
 ) -> Embeddings:
-    """Returns what the encoder gives for the windows of each clip, joined to one row, float32 (clips, features).
+    """Returns what the encoder gives for the windows of each clip, pooled to one row, float32 (clips, features).
 
     Args:
         encoder: takes windows (B, samples) and gives (B, features); is put into eval mode, and left on `device`.
@@ -64,7 +65,7 @@ def embed_clips(
         device: "cpu" or "cuda".
         precision: `auto` is what training would choose; a CPU takes fp32 for windows under a second.
         short: how a clip that is shorter than a window fills it; the encoder's settings say how it was trained.
-        joined: how the windows of a clip become one row; see `join_windows`.
+        pooling: how the windows of a clip become one row; see `pool_windows`.
     """
     chosen = np.arange(len(store)) if clips is None else clips
     found = list(
@@ -72,10 +73,10 @@ def embed_clips(
     )
     positions = np.concatenate([windows.positions for windows in found])
     outputs = np.concatenate([windows.outputs for windows in found])
-    return join_windows(outputs.astype(np.float64), positions, joined).astype(np.float32)
+    return pool_windows(outputs.astype(np.float64), positions, pooling).astype(np.float32)
 
 
-def join_windows(outputs: Outputs, positions: Positions, how: Joined) -> Outputs:
+def pool_windows(outputs: Outputs, positions: Positions, how: Pooling) -> Outputs:
     """Returns one row a clip, (clips, outputs), of the outputs of its windows.
 
     Args:

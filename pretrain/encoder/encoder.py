@@ -5,16 +5,17 @@ import math
 
 import timm
 import torch
+from pydantic import Field
+from torch import Tensor, nn
+
 from emoclr.augment.masks import apply_masks
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.padding import Short
-from pydantic import Field
-from torch import Tensor, nn
 
-ENOUGH = 64
+MIN_IMAGE_SIZE = 64
 """Bands and frames of an image that every backbone takes: those that do not are refused."""
 
 
@@ -87,7 +88,7 @@ def check_view_size(encoder: Encoder, crop_s: float) -> None:
     training = encoder.training
     encoder.eval()
     if not _takes(encoder.backbone, bands, frames):
-        wide, high = max(frames, ENOUGH), max(bands, ENOUGH)
+        wide, high = max(frames, MIN_IMAGE_SIZE), max(bands, MIN_IMAGE_SIZE)
         bands_needed = next((n for n in range(bands, high) if _takes(encoder.backbone, n, wide)), high)
         frames_needed = next((n for n in range(frames, wide) if _takes(encoder.backbone, high, n)), wide)
         problems = []
@@ -154,7 +155,10 @@ def feature_channels(backbone: nn.Module, name: str) -> int:
     training = backbone.training
     try:
         with torch.no_grad():
-            square, wide = (backbone.eval()(torch.zeros(1, 3, ENOUGH, width)) for width in (ENOUGH, 2 * ENOUGH))
+            square, wide = (
+                backbone.eval()(torch.zeros(1, 3, MIN_IMAGE_SIZE, width))
+                for width in (MIN_IMAGE_SIZE, 2 * MIN_IMAGE_SIZE)
+            )
     except Exception as error:
         raise ConfigError(f"{problem} of images of any size: {error}") from error
     backbone.train(training)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+
 from emoclr.configs.errors import ConfigError
 from emoclr.pretrain.encoder.checkpoint import CARD, EncoderCard, load_card, load_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation

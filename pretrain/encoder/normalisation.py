@@ -5,6 +5,8 @@ from contextlib import suppress
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
 from emoclr.augment.views import ViewMaker
@@ -13,7 +15,6 @@ from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audio.decoder import AudioError
 from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.pretrain.encoder.encoder import Normalisation
-from numpy.typing import NDArray
 
 MEASURED_CLIPS = 1000
 

@@ -8,7 +8,7 @@ from torch import nn
 Precision = Literal["32-true", "bf16-mixed"]
 
 
-SHORTEST_IN_BF16_S = 1.0
+MIN_BF16_S = 1.0
 """Of shorter windows a CPU's last feature maps are one or two frames wide, and there oneDNN's bf16 convolutions with a
 stride of 2 return garbage (seen with torch 2.15 on AMX; at three frames and more they are right)."""
 
@@ -21,7 +21,7 @@ def choose_precision(setting: str, backbone: nn.Module, device: str, window_s: f
     CPUs, networks built of depthwise convolutions (MobileNet, EfficientNet, GhostNet, ...) stay in fp32 too: their time
     goes into memory traffic.
     """
-    if setting == "fp32" or (device == "cpu" and window_s < SHORTEST_IN_BF16_S):
+    if setting == "fp32" or (device == "cpu" and window_s < MIN_BF16_S):
         return "32-true"
     if setting == "bf16":
         return "bf16-mixed"

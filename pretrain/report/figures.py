@@ -9,9 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
+
 from emoclr.evaluate.report.page import LIGHT, data_url, figure_style
 from emoclr.pretrain.report.run_state import BackboneState, MapPoint
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 CHANNELS = ("mel", "chroma", "STFT")
 COLOURS = ("#1f6f8b", "#c4622d", "#4f7f3a", "#8a4f9e", "#b03a55", "#6b6f1f", "#3f5fae", "#7a5a3c")
 """Of light pages; the template has their counterparts on dark ones as `--c0` to `--c7`."""
-MOST_POINTS = 250
+MAX_POINTS = 250
 SIZE_IN = (5.2, 2.9)
 MAP_IN = (4.6, 3.2)
 
@@ -158,7 +159,7 @@ def _line(state: BackboneState, curve: Curve) -> tuple[NDArray[np.float64], NDAr
     found = np.array([(row["step"], row[curve.column]) for row in rows if curve.column in row], dtype=np.float64)
     found = found.reshape(-1, 2)
     found = found[np.isfinite(found).all(axis=1)]
-    parts = np.array_split(found, min(len(found), MOST_POINTS)) if len(found) else []
+    parts = np.array_split(found, min(len(found), MAX_POINTS)) if len(found) else []
     means = np.array([part.mean(axis=0) for part in parts]).reshape(-1, 2)
     if len(found):
         means[-1] = found[-1]  # the last value is the one the tables tell

@@ -12,7 +12,7 @@ from emoclr.evaluate.report.page import render_page
 from emoclr.pretrain.report.figures import CHANNELS, curve_figures, emotion_colours, map_figures, view_pictures
 from emoclr.pretrain.report.run_state import RunState
 from emoclr.pretrain.resume.run_card import Change, RunCard
-from emoclr.pretrain.training.training_views import SEEN
+from emoclr.pretrain.training.training_views import TRAINING_VIEWS
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 REPORT = "report.html"
@@ -88,7 +88,7 @@ def report_html(run: RunState, now: datetime) -> str:
         glossary={name: meaning for name, meaning in GLOSSARY.items() if name in head},
         curves=curve_figures(run.backbones),
         maps=maps,
-        views=_views(run.folder / SEEN),
+        views=_views(run.folder / TRAINING_VIEWS),
         channels=CHANNELS,
         changes=list(changes(run.card)),
         settings=run.card.settings.flat(),

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from emoclr.augment.settings import TransformSettings
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.settings import Settings
@@ -13,7 +15,6 @@ from emoclr.pretrain.encoder.checkpoint import file_sha256, git_commit, package_
 from emoclr.pretrain.encoder.encoder import Normalisation
 from emoclr.pretrain.resume.changes import differences
 from emoclr.pretrain.settings import PretrainSettings
-from pydantic import Field
 
 RUN = "run.yaml"
 DRAWN = "augment.transforms"

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins import TorchCheckpointIO
+
 from emoclr.configs.console import console, say
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import write_atomically
 from emoclr.pretrain.encoder.checkpoint import CheckpointError
 from emoclr.pretrain.training.metrics_log import RowLog
-from lightning_fabric.plugins import TorchCheckpointIO
 
 RESUME = "resume.ckpt"
 METRICS = "metrics.csv"
@@ -103,7 +104,7 @@ class Progress(pl.Callback):
         self.views_per_step = views_per_step
         self.bar: Any = None
         self.begun = self.left = 0.0
-        self.closing = StepOver(self)
+        self.closing = StepEnd(self)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes over the rows of the run that is continued, and opens the bar."""
@@ -172,7 +173,7 @@ class Progress(pl.Callback):
         self.teardown(trainer, pl_module, "fit")
 
 
-class StepOver(pl.Callback):
+class StepEnd(pl.Callback):
     """Last of all callbacks: from here on training waits for data.
 
     Args:

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from emoclr.configs.console import say
-from emoclr.configs.errors import EmoclrError
 from lightly.utils.debug import std_of_l2_normalized
 from torch import Tensor, nn
 
-LEAST_SPREAD = 0.1
-LEAST_RANK = 1.5
+from emoclr.configs.console import say
+from emoclr.configs.errors import EmoclrError
+
+MIN_SPREAD = 0.1
+MIN_RANK = 1.5
 """A healthy run has a spread near 1 and a rank of tens; below either of these, little but a point or a line is left.
 
 Two clips, or projections of two dimensions, have a rank of 2 at most."""
@@ -106,4 +107,4 @@ class CollapseAlarm(pl.Callback):
 
 def has_collapsed(row: dict[str, float]) -> bool:
     """Returns whether a record of metrics shows a collapse; what an older run did not record shows none."""
-    return row.get("embedding_std", 1.0) < LEAST_SPREAD or row.get("effective_rank", LEAST_RANK) < LEAST_RANK
+    return row.get("embedding_std", 1.0) < MIN_SPREAD or row.get("effective_rank", MIN_RANK) < MIN_RANK

@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 BatchNorm = nn.modules.batchnorm._BatchNorm
 
 
-def in_chunks(project: Callable[..., Tensor], module: nn.Module, chunk: int, inputs: Sequence[Tensor]) -> Tensor:
+def gradient_cached(project: Callable[..., Tensor], module: nn.Module, chunk: int, inputs: Sequence[Tensor]) -> Tensor:
     """Returns `project(*inputs)`, computed `chunk` rows at a time; its gradients are those of the whole.
 
     Only one chunk's activations are in memory at any time: they are dropped after the way forward and computed again on

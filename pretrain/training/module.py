@@ -7,6 +7,12 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightly.utils.lars import LARS
+from lightly.utils.scheduler import CosineWarmupScheduler, cosine_warmup_schedule
+from safetensors.torch import save_file
+from timm.optim import param_groups_weight_decay
+from torch import Tensor, nn
+
 from emoclr.augment.background import batch_backgrounds
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
@@ -17,14 +23,9 @@ from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.callbacks import GONE_ASTRAY, writing_into
 from emoclr.pretrain.training.collapse import alignment, effective_rank, embedding_std, uniformity
-from emoclr.pretrain.training.gradient_cache import BatchNorm, in_chunks
+from emoclr.pretrain.training.gradient_cache import BatchNorm, gradient_cached
 from emoclr.pretrain.training.objectives import OBJECTIVES, contrastive_accuracy, make_loss
 from emoclr.pretrain.training.supervised import supervised_contrast
-from lightly.utils.lars import LARS
-from lightly.utils.scheduler import CosineWarmupScheduler, cosine_warmup_schedule
-from safetensors.torch import save_file
-from timm.optim import param_groups_weight_decay
-from torch import Tensor, nn
 
 END = 0.001
 """Share of the learning rate that the cosine ends with."""
@@ -109,7 +110,7 @@ class ContrastiveModule(pl.LightningModule):
         waveforms = batch.waveforms.transpose(0, 1).flatten(0, 1)  # (2B, samples)
         masks = batch.masks.transpose(0, 1).flatten(0, 1)  # (2B, masks, 2)
         chunk = VIEWS * (self.settings.chunk_size or len(batch.clips))
-        embeddings = in_chunks(self.encoder, self.encoder, chunk, (waveforms, masks))  # (2B, features)
+        embeddings = gradient_cached(self.encoder, self.encoder, chunk, (waveforms, masks))  # (2B, features)
         # The head is small enough for the whole batch, and its batch norms want it.
         first, second = self.projection(embeddings).float().chunk(2)  # (B, D) each
         return first, second

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
+
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
@@ -19,11 +21,10 @@ from emoclr.corpus.labels.splits import Rows, speaker_folds
 from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.training.callbacks import writing_into
 from emoclr.pretrain.training.metrics_log import read_rows, write_rows
-from numpy.typing import NDArray
 
 MONITOR = "monitor.csv"
 MAP = "embedding-map.csv"
-FEWEST_CLIPS = 10
+MIN_CLIPS = 10
 NEIGHBOURS = 20
 FOLDS_WITHOUT_SPLIT = 4
 BATCH = 64
@@ -34,7 +35,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Monitored:
+class ProbedClips:
     """The clips that an encoder is tried on.
 
     Attributes:
@@ -50,7 +51,9 @@ class Monitored:
     score_rows: Rows
 
 
-def open_monitored(source: Path, most: int, seed: int, cache: Path | None, cache_gb: float | None = None) -> Monitored:
+def open_probed_clips(
+    source: Path, most: int, seed: int, cache: Path | None, cache_gb: float | None = None
+) -> ProbedClips:
     """Returns the clips of a labels.csv that an encoder is tried on.
 
     Fitted to are rows of its training split and scored those of its validation split; without either, its clips are
@@ -72,16 +75,16 @@ def open_monitored(source: Path, most: int, seed: int, cache: Path | None, cache
     sides = [np.sort(generator.permutation(rows)[:most]) for rows in _sides(table, seed)]
     table = table.select(np.concatenate(sides))
     fitted = np.arange(len(table)) < len(sides[0])
-    if min(map(len, sides)) >= FEWEST_CLIPS:
+    if min(map(len, sides)) >= MIN_CLIPS:
         store = open_waveforms(clips_of(table), cache, cache_gb=cache_gb)
         table, fitted = table.select(store.source_rows), fitted[store.source_rows]
     fit_rows, score_rows = np.flatnonzero(fitted), np.flatnonzero(~fitted)
     for rows, purpose in ((fit_rows, "fit to"), (score_rows, "score on")):
-        if len(rows) < FEWEST_CLIPS:
+        if len(rows) < MIN_CLIPS:
             raise ConfigError(
-                f"monitor: {source}: has {len(rows)} readable clips to {purpose}, where {FEWEST_CLIPS} are the fewest"
+                f"monitor: {source}: has {len(rows)} readable clips to {purpose}, where {MIN_CLIPS} are the fewest"
             )
-    return Monitored(table, store, fit_rows, score_rows)
+    return ProbedClips(table, store, fit_rows, score_rows)
 
 
 def _sides(table: LabelTable, seed: int) -> tuple[Rows, Rows]:
@@ -96,7 +99,7 @@ def _sides(table: LabelTable, seed: int) -> tuple[Rows, Rows]:
     return known[fit], known[score]
 
 
-class Monitor(pl.Callback):
+class OnlineProbe(pl.Callback):
     """Tries the encoder every few steps, before the first one and after the last; leaves training as it was.
 
     Each time adds a row to `monitor.csv` and points to TensorBoard, and draws the scored clips' embeddings on a plane,
@@ -112,7 +115,7 @@ class Monitor(pl.Callback):
     """
 
     def __init__(
-        self, folder: Path, monitored: Monitored, encoder: Encoder, every: int, crop_s: float, seed: int
+        self, folder: Path, monitored: ProbedClips, encoder: Encoder, every: int, crop_s: float, seed: int
     ) -> None:
         self.folder = folder
         self.monitored = monitored
@@ -186,7 +189,7 @@ def first_windows(encoder: Encoder, store: WaveformStore, window: int) -> Array:
     return np.concatenate(found)
 
 
-def probe_scores(features: Array, monitored: Monitored, seed: int) -> dict[str, float]:
+def probe_scores(features: Array, monitored: ProbedClips, seed: int) -> dict[str, float]:
     """Returns what embeddings tell of emotions and of speakers.
 
     `linear_auroc` is a ridge regression of the shares, `knn_auroc` the mean shares of the 20 nearest neighbours by
@@ -249,15 +252,16 @@ def _speaker_accuracy(features: Array, table: LabelTable, seed: int) -> tuple[fl
     return float(np.mean(answers.argmax(axis=1) == codes[asked])), len(both)
 
 
-def write_map(path: Path, features: Array, monitored: Monitored, seed: int) -> None:
+def write_map(path: Path, features: Array, monitored: ProbedClips, seed: int) -> None:
     """Writes where the scored clips lie on a plane: x, y, the strongest emotion and the speaker of each.
 
     t-SNE of the standardised embeddings by cosine, started from their principal components.
     """
     import pandas as pd
-    from emoclr.configs.files import write_atomically
     from sklearn.manifold import TSNE
     from sklearn.preprocessing import StandardScaler
+
+    from emoclr.configs.files import write_atomically
 
     scored = monitored.table.select(monitored.score_rows)
     perplexity = min(PERPLEXITY, (len(features) - 1) / 3)

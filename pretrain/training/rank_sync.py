@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 
 
-class LostOfAllRanks(pl.Callback):
+class UnreadableOnAllRanks(pl.Callback):
     """Counts the clips that all ranks have lost as one number, and gives all of them every name.
 
     A loader counts what its own rank loses; this adds up. One rank alone has nothing to add.
@@ -28,7 +28,7 @@ class LostOfAllRanks(pl.Callback):
         """Adds up.
 
         Raises:
-            TooManyLost: these are more than `max_lost` allows, on every rank.
+            TooManyUnreadable: these are more than `max_lost` allows, on every rank.
         """
         if trainer.world_size == 1:
             return

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.clips.clips import ClipTable
 from emoclr.corpus.labels.labels import read_labels
-from torch import Tensor, nn
 
 
 def labels_of(clips: ClipTable, source: Path) -> Tensor:

@@ -9,16 +9,17 @@ from typing import Any, Literal, Protocol
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.utilities import rank_zero_only
+from torch import nn
+
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.pretrain.encoder.precision import choose_precision
 from emoclr.pretrain.training.callbacks import AtomicCheckpointIO, Progress, writing_into
 from emoclr.pretrain.training.gradient_cache import BatchNorm
 from emoclr.pretrain.training.launcher import devices_and_nodes, launched
-from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.loggers import TensorBoardLogger
-from pytorch_lightning.utilities import rank_zero_only
-from torch import nn
 
 
 class TrainerSettings(Protocol):

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
+
 from emoclr.augment.background import batch_backgrounds
 from emoclr.augment.masks import apply_masks
 from emoclr.pretrain.data.batches import ViewBatch
@@ -12,13 +14,12 @@ from emoclr.pretrain.encoder.checkpoint import save_tensors
 from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.callbacks import writing_into
-from torch import Tensor
 
-SEEN = "views.safetensors"
+TRAINING_VIEWS = "views.safetensors"
 CLIPS = 3
 
 
-class SeenViews(pl.Callback):
+class TrainingViews(pl.Callback):
     """Keeps the views of a few clips of the first batch, once a run.
 
     Args:

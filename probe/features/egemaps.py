@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+
 from emoclr.configs.console import track
 from emoclr.configs.files import write_atomically
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
@@ -25,9 +26,9 @@ MISSING = (
 )
 """Said in a report where openSMILE is not installed."""
 
-SHORTEST_SAMPLES = SAMPLE_RATE * 60 // 1000
+MIN_SAMPLES = SAMPLE_RATE * 60 // 1000
 """openSMILE's pitch looks at 60 ms; of less it says nothing."""
-LOUDEST = 32_767 / 32_768
+MAX_SAMPLE = 32_767 / 32_768
 """openSMILE turns samples into 16 bits without a stop: 1.0 would become -1.0."""
 
 
@@ -71,8 +72,8 @@ def _computed(store: Waveforms) -> Embeddings:
 
     def describe(clip: int) -> Embeddings:
         with reading:  # a store that decodes keeps one clip at a time
-            waveform = np.clip(store.waveform(clip), -1.0, LOUDEST)
-        filled = fill_to(waveform, max(len(waveform), SHORTEST_SAMPLES), "zero")
+            waveform = np.clip(store.waveform(clip), -1.0, MAX_SAMPLE)
+        filled = fill_to(waveform, max(len(waveform), MIN_SAMPLES), "zero")
         values: Embeddings = smile.process_signal(filled, SAMPLE_RATE).to_numpy(np.float32)[0]
         return values
 

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import torch
+
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
 from emoclr.configs.console import track

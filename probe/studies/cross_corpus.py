@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+
 from emoclr.corpus.labels.division import Division
 from emoclr.corpus.labels.emotion_names import common_name
 from emoclr.corpus.labels.labels import LabelsError, LabelTable
@@ -16,7 +17,7 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
 
 @dataclass(frozen=True)
-class Crossing:
+class CrossCorpus:
     """Two corpora as one table.
 
     Attributes:
@@ -35,7 +36,7 @@ class Crossing:
     pairs: list[tuple[str, str]]
 
 
-def cross(first: LabelTable, second: LabelTable) -> Crossing:
+def cross(first: LabelTable, second: LabelTable) -> CrossCorpus:
     """Returns the clips of `first` to fit to and those of `second` to score.
 
     Of the first all but its test rows, of the second its test rows where it has some, else all. Where each clip of a
@@ -60,7 +61,7 @@ def cross(first: LabelTable, second: LabelTable) -> Crossing:
     scored, scored_words = _part(second, test, theirs, f"scored on {there} ({which}")
     _refuse_shared_speakers(fitted, scored)
     names = [a if a == b else f"{a} ({b})" for a, b in pairs]
-    return Crossing(
+    return CrossCorpus(
         table=_joined(fitted, scored),
         text=f"Across corpora: {fitted_words} and {scored_words}, by the emotions that both have: {', '.join(names)}.",
         left_out=_not_shared(first, second, ours, here) | _not_shared(second, first, theirs, there),
@@ -95,7 +96,9 @@ def shared_emotions(first: Sequence[str], second: Sequence[str]) -> list[tuple[s
     return [(name, pairs[name]) for name in first if name in pairs]
 
 
-def across_section(crossing: Crossing, table: LabelTable, division: Division, positive_share: float) -> Section:
+def cross_corpus_section(
+    crossing: CrossCorpus, table: LabelTable, division: Division, positive_share: float
+) -> Section:
     """Returns the part of a report that lays the shared emotions of both corpora side by side.
 
     Args:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
 from emoclr.configs.console import track
 from emoclr.corpus.labels.division import Division, inner_folds
 from emoclr.corpus.labels.labels import LabelTable

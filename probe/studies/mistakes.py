@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError
@@ -15,11 +17,10 @@ from emoclr.evaluate.metrics.multilabel import Array
 from emoclr.evaluate.report.cells import json_number
 from emoclr.evaluate.report.section import Example, Section
 from emoclr.evaluate.scores import Prediction, Truth
-from numpy.typing import NDArray
 
-MOST = 20
-LONGEST_S = 10.0
-"""Seconds of a clip that are shown and heard: with `MOST`, it bounds the size of the page."""
+MAX_MISTAKES = 20
+MAX_SHOWN_S = 10.0
+"""Seconds of a clip that are shown and heard: with `MAX_MISTAKES`, it bounds the size of the page."""
 MP3_LEVEL = 0.8
 """libsndfile's compression level: 40 kbit/s at 16 kHz."""
 CHANNELS = ("mel", "chroma", "STFT")
@@ -44,7 +45,7 @@ class Mistake:
     confidence: float
 
 
-def find_mistakes(truth: Truth, answer: Prediction, most: int = MOST) -> list[Mistake]:
+def find_mistakes(truth: Truth, answer: Prediction, most: int = MAX_MISTAKES) -> list[Mistake]:
     """Returns the most confident mistakes, the worst first, one a clip.
 
     Where clips have one label, confidence is the probability of the wrong answer. Otherwise it is how far a
@@ -103,7 +104,7 @@ def mistakes_section(
         speaker = clips.speakers[mistake.clip] if clips.speakers else ""
         # A recording that went away since it was embedded must not cost the report.
         try:
-            waveform = store.crop(int(positions[mistake.clip]), 0, round(LONGEST_S * SAMPLE_RATE))
+            waveform = store.crop(int(positions[mistake.clip]), 0, round(MAX_SHOWN_S * SAMPLE_RATE))
         except AudioError:
             waveform = None
         part = f" ({start_s} s to {end_s or 'the end'}{' s' if end_s else ''})" if (start_s, end_s) != ("0", "") else ""
@@ -212,7 +213,7 @@ def _text(truth: Truth, model: str, examples: list[Example]) -> str:
         )
     count = "The clip" if len(examples) == 1 else f"The {len(examples)} clips"
     text = f"{count} that {model} is most confidently wrong about, {order}. It may be the label that is wrong. "
-    text += f"Of longer clips, the first {LONGEST_S:g} s are shown."
+    text += f"Of longer clips, the first {MAX_SHOWN_S:g} s are shown."
     if any(example.sound for example in examples):
         text += " report.html holds the sound of these clips: give it only to those who may hear them (players=false "
         text += "leaves it out)."

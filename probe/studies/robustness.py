@@ -5,7 +5,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from emoclr.augment.robustness import CONDITIONS, Condition, StressedStore
+
+from emoclr.augment.robustness import CONDITIONS, Condition, DegradedWaveforms
 from emoclr.configs.console import say, track
 from emoclr.corpus.decoded.waveforms import Waveforms
 from emoclr.corpus.labels.division import Division
@@ -31,11 +32,11 @@ LEGEND_COLUMNS = 2
 LEGEND_ROWS = 0.6
 """Of the chart, that a row of the legend takes."""
 
-Answers = Sequence[tuple[Condition, Sequence[Prediction]]]
+StoredPredictions = Sequence[tuple[Condition, Sequence[Prediction]]]
 """What models say under each condition."""
 
 
-def stress_probes(
+def robustness_of_probes(
     features: Sequence[Features],
     fits: Fits,
     store: Waveforms,
@@ -43,7 +44,7 @@ def stress_probes(
     table: LabelTable,
     division: Division,
     seed: int,
-) -> Answers:
+) -> StoredPredictions:
     """Returns what fitted probes say of the scored clips under each condition; models first, then baselines.
 
     Args:
@@ -61,7 +62,7 @@ def stress_probes(
     found = []
     for condition in CONDITIONS:
         say(f"stress: {condition.label}")
-        stressed = StressedStore(store, clips, condition, seed)
+        stressed = DegradedWaveforms(store, clips, condition, seed)
         matrices = {described.name: np.split(described.describe(stressed), ends) for described in features}
         scored = [{name: parts[fold] for name, parts in matrices.items()} for fold in range(len(division.folds))]
         models, baselines = predictions_of(features, fits, scored, table, division)
@@ -93,7 +94,7 @@ def compared(models: Sequence[Prediction], baselines: Sequence[Prediction]) -> l
     return [headline, *others]
 
 
-def stress_section(truth: Truth, clean: Sequence[Prediction], stressed: Answers) -> Section:
+def robustness_section(truth: Truth, clean: Sequence[Prediction], stressed: StoredPredictions) -> Section:
     """Returns the section of a report that says how far models fall.
 
     Args:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+
 from emoclr.augment.background import batch_backgrounds, draw_backgrounds, mix_backgrounds
 from emoclr.augment.settings import AugmentSettings, BackgroundSettings
 from emoclr.configs.errors import ConfigError

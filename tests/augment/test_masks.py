@@ -2,11 +2,12 @@ import librosa
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from emoclr.augment.masks import apply_masks, draw_masks
 from emoclr.augment.settings import MaskSettings, SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 SETTINGS = SpectrogramSettings(n_fft=512, hop_length=160, bands=40)
 TOP_MEL = librosa.hz_to_mel(8_000)

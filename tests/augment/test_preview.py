@@ -2,8 +2,9 @@ import matplotlib.figure
 import numpy as np
 import pytest
 import soundfile as sf
-from emoclr.augment.cli import main
 from matplotlib.image import imread
+
+from emoclr.augment.cli import main
 
 RATE = 16_000
 

@@ -1,6 +1,7 @@
 import audiomentations
 import pytest
 from audiomentations.core.transforms_interface import BaseWaveformTransform
+
 from emoclr.augment.safety import SAFE, UNSAFE, refusal
 from emoclr.augment.settings import (
     AugmentSettings,

@@ -2,10 +2,11 @@ import librosa
 import numpy as np
 import pytest
 import torch
-from emoclr.augment.settings import SpectrogramSettings
-from emoclr.augment.spectrogram import Spectrogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from emoclr.augment.settings import SpectrogramSettings
+from emoclr.augment.spectrogram import Spectrogram
 
 SMALL = SpectrogramSettings(sample_rate=16_000, n_fft=512, hop_length=160, bands=32)
 

@@ -3,6 +3,8 @@ import random
 import audiomentations
 import numpy as np
 import pytest
+from scipy.signal import freqz_sos, welch
+
 from emoclr.augment.transforms import (
     BANK_SAMPLES,
     SLOPES_DB_PER_OCTAVE,
@@ -13,7 +15,6 @@ from emoclr.augment.transforms import (
     noise_bank,
     stretch_of,
 )
-from scipy.signal import freqz_sos, welch
 
 RATE = 16_000
 

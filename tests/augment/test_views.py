@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from emoclr.augment.settings import AugmentSettings, MaskSettings, TransformSettings
-from emoclr.augment.views import ViewMaker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
+
+from emoclr.augment.settings import AugmentSettings, MaskSettings, TransformSettings
+from emoclr.augment.views import ViewMaker
 
 RATE = 16_000
 NOISE = [TransformSettings.model_validate({"name": "AddGaussianSNR", "p": 1})]

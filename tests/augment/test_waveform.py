@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from emoclr.augment.safety import SAFE
 from emoclr.augment.settings import TransformSettings, load_view_settings
 from emoclr.augment.waveform import WaveformAugmentation, generators_put_back
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.settings import SHIPPED
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 RATE = 16_000
 F0S_HZ = (90, 145, 230, 315, 400)

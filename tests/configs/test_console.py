@@ -4,8 +4,9 @@ import os
 import sys
 from types import SimpleNamespace
 
-import emoclr.configs.console
 import pytest
+
+import emoclr.configs.console
 from emoclr.configs.console import RANKS, make_parser, run_command, say, track
 from emoclr.configs.errors import ConfigError, EmoclrError
 

@@ -2,10 +2,11 @@ import os
 import stat
 
 import pytest
-from emoclr.configs.errors import ConfigError, EmoclrError
-from emoclr.configs.files import read_yaml, write_atomically, write_text, write_yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.configs.files import read_yaml, write_atomically, write_text, write_yaml
 
 
 def names_in(folder):

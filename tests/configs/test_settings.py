@@ -1,14 +1,15 @@
 from pathlib import Path
 from typing import Literal
 
-import emoclr.configs.settings
 import pytest
 import yaml
-from emoclr.configs.errors import ConfigError
-from emoclr.configs.settings import Settings, find_config, load_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError, model_validator
+
+import emoclr.configs.settings
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.settings import Settings, find_config, load_settings
 
 
 class Mask(Settings):

@@ -4,8 +4,9 @@ import importlib
 from fnmatch import fnmatch
 from pathlib import Path
 
-import emoclr.configs.settings
 import pytest
+
+import emoclr.configs.settings
 from emoclr.configs.settings import load_settings
 
 PRETRAINING = ("emoclr.pretrain.settings:PretrainSettings", ["data=recordings", "out=run"])

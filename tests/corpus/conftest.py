@@ -3,18 +3,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+import pytest
+import soundfile as sf
+from numpy.typing import NDArray
+
 import emoclr.corpus.audit.recordings
 import emoclr.corpus.decoded.cache_filling
 import emoclr.corpus.decoded.clip_decoding
 import emoclr.corpus.parallel.engines
-import numpy as np
-import pytest
-import soundfile as sf
 from emoclr.corpus.audio.decoder import read_waveform
 from emoclr.corpus.clips.clips import Clip
 from emoclr.corpus.labels.labels import LabelTable, read_labels, write_labels
 from emoclr.corpus.prepare.registry import RECIPES
-from numpy.typing import NDArray
 
 FORMATS = {
     ".wav": ("WAV", "PCM_16"),

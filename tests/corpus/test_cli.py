@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from emoclr.corpus.cli import main
 from emoclr.corpus.index.index import table_of, write_index
 from emoclr.corpus.labels.labels import read_labels

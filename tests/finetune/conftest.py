@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of, open_waveforms
 from emoclr.corpus.labels.labels import LabelTable, read_labels

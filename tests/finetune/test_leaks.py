@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from emoclr.finetune.cli import main as finetune
 from emoclr.probe.cli import main as probe
 

@@ -11,6 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score
+
 from emoclr.corpus.labels.division import divide, three_parts
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
@@ -23,11 +29,6 @@ from emoclr.finetune.training.member import Task
 from emoclr.pretrain.encoder.embedding import embed_clips
 from emoclr.probe.run import probe
 from emoclr.probe.settings import ProbeSettings
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
-from scipy.special import expit
-from sklearn.metrics import roc_auc_score
 
 BACKBONES = ["mobilenetv3_small_050", "test_resnet"]
 METRICS = {"macro_auroc", "map", "macro_f1", "micro_f1", "ece"}

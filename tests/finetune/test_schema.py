@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import emoclr.evaluate.report.report
 import jsonschema
 import pytest
-from emoclr.evaluate.report.predictions_csv import ANSWERS, read_answers
+
+import emoclr.evaluate.report.report
+from emoclr.evaluate.report.predictions_csv import ANSWERS, read_predictions
 from emoclr.finetune.model.checkpoint import load_model
 
 
@@ -24,7 +25,7 @@ def test_the_report_follows_the_schema(content: dict[str, Any]) -> None:
 
 
 def test_answers_are_those_of_the_scored_clips_and_hold_every_mistake(finetuned: Any, content: dict[str, Any]) -> None:
-    answers = read_answers(finetuned.out / "report" / ANSWERS)
+    answers = read_predictions(finetuned.out / "report" / ANSWERS)
     assert answers is not None and len(answers.clips) == content["protocol"]["clips"]
     assert answers.emotions == content["protocol"]["emotions"]
     paths = [path for path, _, _ in answers.clips]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.settings import load_settings
 from emoclr.corpus.decoded.opener import opener

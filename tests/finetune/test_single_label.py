@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from emoclr.finetune.studies import confidence_levels as confidence
 
 EACH, SPLITS = 4, ("train", "train", "validation", "validation", "test", "test")
@@ -36,7 +37,7 @@ def sections(
     words = ["--from", str(pretrained / "test_resnet"), "--fractions", "0.5", "fraction_seeds=1", "freeze=backbone"]
     words += ["--unlabeled", str(folder / "new"), "--test", str(other), "confidence=0.6"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(confidence, "LEAST_CLIPS", 1)
+        patch.setattr(confidence, "MIN_CLIPS", 1)
         ran = run(folder / "out", *words, data=labels)
     assert ran.code == 0, ran.told
     found: dict[str, Any] = json.loads((folder / "out/report/report.json").read_text())

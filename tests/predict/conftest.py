@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import soundfile as sf
+
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.finetune.run import finetune
 from emoclr.finetune.settings import FinetuneSettings

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from emoclr.finetune.model.checkpoint import load_ensemble
 from emoclr.predict.cli import main
 

@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
+from scipy.special import expit, logit
+
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import read_waveform
 from emoclr.corpus.labels.labels import read_labels
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble, load_model
 from emoclr.finetune.model.model import Ensemble
 from emoclr.finetune.training.member import ANSWERS
-from emoclr.predict.run import Answer, named, predict
+from emoclr.predict.run import PredictionRow, named, predict
 from emoclr.pretrain.encoder.embedding import window_starts
-from safetensors.torch import load_file
-from scipy.special import expit, logit
 
 WINDOW, HOP = 8_000, 4_800
 Loaded = tuple[Ensemble, EnsembleCard]
@@ -29,13 +30,13 @@ def loaded(emotions: Path) -> Loaded:
 
 
 @pytest.fixture(scope="module")
-def by_file(loaded: Loaded, recordings: Path) -> dict[str, Answer]:
+def by_file(loaded: Loaded, recordings: Path) -> dict[str, PredictionRow]:
     return {answer.path.name: answer for answer in predict(*loaded, [recordings]).answers}
 
 
 @pytest.fixture(scope="module")
-def by_window(loaded: Loaded, recordings: Path) -> dict[str, list[Answer]]:
-    found: dict[str, list[Answer]] = {}
+def by_window(loaded: Loaded, recordings: Path) -> dict[str, list[PredictionRow]]:
+    found: dict[str, list[PredictionRow]] = {}
     for answer in predict(*loaded, [recordings], timeline=True).answers:
         found.setdefault(answer.path.name, []).append(answer)
     return found
@@ -80,14 +81,14 @@ def test_the_report_scores_what_predict_answers(train, windows) -> None:
 
 @pytest.mark.parametrize("name", ["short.wav", "exact.wav", "long.wav", "below/middle, loud.flac"])
 def test_a_files_probability_is_that_of_the_mean_logits_of_its_windows(
-    emotions: Path, recordings: Path, by_file: dict[str, Answer], name: str
+    emotions: Path, recordings: Path, by_file: dict[str, PredictionRow], name: str
 ) -> None:
     alone = [expit(logits.mean(0) / heat) for logits, heat in of_members(emotions, recordings / name)]
     assert by_file[Path(name).name].probabilities == pytest.approx(np.mean(alone, axis=0), abs=1e-4)
 
 
 def test_a_windows_probability_is_that_of_its_own_logits(
-    emotions: Path, recordings: Path, by_window: dict[str, list[Answer]]
+    emotions: Path, recordings: Path, by_window: dict[str, list[PredictionRow]]
 ) -> None:
     alone = [expit(logits / heat) for logits, heat in of_members(emotions, recordings / "long.wav")]
     found = np.stack([answer.probabilities for answer in by_window["long.wav"]])
@@ -112,13 +113,13 @@ def test_one_backbones_folder_answers_alone(emotions: Path, recordings: Path) ->
 
 
 def test_an_answer_does_not_depend_on_what_else_is_asked(
-    loaded: Loaded, recordings: Path, by_file: dict[str, Answer]
+    loaded: Loaded, recordings: Path, by_file: dict[str, PredictionRow]
 ) -> None:
     (alone,) = predict(*loaded, [recordings / "short.wav"]).answers
     assert alone.probabilities == pytest.approx(by_file["short.wav"].probabilities, abs=1e-5)
 
 
-def test_a_file_is_answered_from_its_start_to_its_end(by_file: dict[str, Answer]) -> None:
+def test_a_file_is_answered_from_its_start_to_its_end(by_file: dict[str, PredictionRow]) -> None:
     ends = {name: (answer.start_s, answer.end_s) for name, answer in by_file.items()}
     assert ends == {
         "short.wav": (0.0, 0.3),
@@ -128,7 +129,7 @@ def test_a_file_is_answered_from_its_start_to_its_end(by_file: dict[str, Answer]
     }
 
 
-def test_windows_cover_a_long_file_without_gaps_and_end_with_it(by_window: dict[str, list[Answer]]) -> None:
+def test_windows_cover_a_long_file_without_gaps_and_end_with_it(by_window: dict[str, list[PredictionRow]]) -> None:
     windows = by_window["long.wav"]
     assert windows[0].start_s == 0 and windows[-1].end_s == pytest.approx(2.13)
     for before, after in pairwise(windows):
@@ -136,7 +137,7 @@ def test_windows_cover_a_long_file_without_gaps_and_end_with_it(by_window: dict[
     assert all(window.end_s - window.start_s == pytest.approx(0.5) for window in windows)
 
 
-def test_the_window_of_a_short_file_ends_where_the_file_does(by_window: dict[str, list[Answer]]) -> None:
+def test_the_window_of_a_short_file_ends_where_the_file_does(by_window: dict[str, list[PredictionRow]]) -> None:
     assert [(window.start_s, window.end_s) for window in by_window["short.wav"]] == [(0.0, 0.3)]
     assert [(window.start_s, window.end_s) for window in by_window["exact.wav"]] == [(0.0, 0.5)]
 

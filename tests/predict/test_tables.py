@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from emoclr.corpus.decoded.waveforms import Failure
-from emoclr.predict.run import Answer, Predictions
+from emoclr.predict.run import PredictionRow, Predictions
 from emoclr.predict.tables import errors_path, write_predictions
 
 ANSWERS = [
-    Answer(Path("a.wav"), 0.0, 1.23456, np.array([0.91234567, 0.5]), ["anger", "joy"]),
-    Answer(Path("b/ü, 'c'.wav"), 0.5, 22.0, np.array([1e-9, 0.33333]), []),
+    PredictionRow(Path("a.wav"), 0.0, 1.23456, np.array([0.91234567, 0.5]), ["anger", "joy"]),
+    PredictionRow(Path("b/ü, 'c'.wav"), 0.5, 22.0, np.array([1e-9, 0.33333]), []),
 ]
 FAILURES = [Failure(Path("x, y.mp3"), 'is "no" audio')]
 
@@ -88,7 +89,7 @@ def test_without_answers_the_table_has_its_head(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_a_name_that_is_no_utf_8_is_no_end_of_the_run(tmp_path: Path, form: str) -> None:
     name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
-    answer = Answer(Path(name), 0.0, 1.0, np.array([0.5]), [])
+    answer = PredictionRow(Path(name), 0.0, 1.0, np.array([0.5]), [])
     failure = Failure(Path(name), "damaged")
     out = tmp_path / f"out.{form}"
     write_predictions(Predictions(["anger"], [answer], [failure]), out, form)  # type: ignore[arg-type]

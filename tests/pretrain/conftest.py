@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from emoclr.corpus.decoded.waveforms import WaveformStore, clips_from, open_waveforms
 from emoclr.pretrain.cli import main
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from emoclr.pretrain.cli import main
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS
 

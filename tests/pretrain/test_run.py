@@ -8,11 +8,12 @@ import pytest
 import timm
 import torch
 import yaml
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
 from emoclr.pretrain.encoder.checkpoint import CARD, WEIGHTS, load_encoder
 from emoclr.pretrain.resume.run_card import RUN
 from emoclr.pretrain.training.callbacks import METRICS, RESUME
 from emoclr.pretrain.training.module import ContrastiveModule
-from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 
 def rows_of(folder):

@@ -1,4 +1,5 @@
 import pytest
+
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.settings import load_settings, validate
 from emoclr.pretrain.settings import PretrainSettings

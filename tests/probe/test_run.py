@@ -5,12 +5,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import emoclr.evaluate.report.report
 import jsonschema
 import numpy as np
 import pytest
 import soundfile as sf
-from emoclr.evaluate.report.predictions_csv import ANSWERS, read_answers
+
+import emoclr.evaluate.report.report
+from emoclr.evaluate.report.predictions_csv import ANSWERS, read_predictions
 from emoclr.pretrain.encoder.checkpoint import save_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
 from emoclr.probe.cli import main
@@ -75,7 +76,7 @@ def test_the_report_follows_the_schema(content: dict[str, Any]) -> None:
 
 
 def test_answers_and_mistakes_are_those_of_the_scored_clips(done: tuple[int, Path], content: dict[str, Any]) -> None:
-    answers = read_answers(done[1] / ANSWERS)
+    answers = read_predictions(done[1] / ANSWERS)
     assert answers is not None and len(answers.clips) == content["protocol"]["clips"]
     assert {clip["path"] for clip in content["mistakes"]["clips"]} <= {path for path, _, _ in answers.clips}
 

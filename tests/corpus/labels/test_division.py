@@ -1,0 +1,120 @@
+"""No speaker is on both sides, and no head is reported that could not be trained."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.labels.division import divide, learnable, three_parts
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.probe.summary import label_notes, score_notes
+
+MakeTable = Callable[..., LabelTable]
+
+
+def one_hot(n: int, n_emotions: int = 3) -> np.ndarray:
+    return np.eye(n_emotions)[np.arange(n) % n_emotions]
+
+
+def speakers_of(n: int, each: int = 6) -> list[str]:
+    return [f"s{clip // each}" for clip in range(n)]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["speakers", "recordings"])
+def test_folds_keep_speakers_apart_and_score_every_clip_once(make_table: MakeTable, known: bool) -> None:
+    table = make_table(one_hot(90), speakers_of(90) if known else None)
+    division = divide(table, None, seed=0)
+    assert len(division.folds) == 5
+    assert sorted(division.scored) == list(range(90))
+    names = np.array(table.speakers or [str(path) for path in table.paths])
+    for (train, test), inner in zip(division.folds, division.inner, strict=True):
+        assert not set(names[train]) & set(names[test])
+        for inside, outside in inner:
+            assert not set(names[train[inside]]) & set(names[train[outside]])
+        assert sorted(np.concatenate([outside for _, outside in inner])) == list(range(len(train)))
+
+
+def test_a_given_split_is_kept_to_and_validation_takes_no_part(make_table: MakeTable) -> None:
+    splits = ["train"] * 54 + ["validation"] * 18 + ["test"] * 18
+    division = divide(make_table(one_hot(90), speakers_of(90), splits), None, seed=0)
+    assert division.given
+    assert (list(division.fitted), list(division.scored)) == (list(range(54)), list(range(72, 90)))
+
+
+def test_folds_that_are_asked_for_overrule_the_split(make_table: MakeTable) -> None:
+    splits = ["train"] * 54 + ["test"] * 36
+    assert len(divide(make_table(one_hot(90), speakers_of(90), splits), 3, seed=0).folds) == 3
+
+
+def test_a_split_without_test_clips_is_an_error_that_says_what_to_do(make_table: MakeTable) -> None:
+    with pytest.raises(EmoclrError, match="test clips; folds=5"):
+        divide(make_table(one_hot(30), speakers_of(30), ["train"] * 30), None, seed=0)
+
+
+def test_an_emotion_that_no_training_clip_carries_is_left_out_and_named(make_table: MakeTable) -> None:
+    targets = np.random.default_rng(0).random((60, 3)) * [1, 1, 0.2]
+    table = make_table(targets, speakers_of(60), ["train"] * 30 + ["test"] * 30)
+    left, rows, _, reasons = learnable(table, np.arange(60), None, 0.25, seed=0)
+    assert left.emotions == ["joy", "fear"] and len(rows) == 60
+    assert reasons == {"awe": "no positive clip to train on"}
+
+
+def test_an_emotion_that_only_validation_speakers_carry_is_left_out_where_these_are_not_fitted_to(
+    make_table: MakeTable,
+) -> None:
+    targets = np.random.default_rng(0).random((60, 3))
+    targets[:, 2] = 0
+    targets[[0, 59], 2] = 1
+    table = make_table(targets, speakers_of(60), ["train"] * 48 + ["test"] * 12)
+    outcomes = set()
+    for seed in range(12):
+        train, _, _ = three_parts(table, divide(table, None, seed), 0)
+        left, _, _, reasons = learnable(table, np.arange(60), None, 0.25, seed, validated=True)
+        assert ("awe" in left.emotions) is (0 in train) is (not reasons)
+        assert "awe" in learnable(table, np.arange(60), None, 0.25, seed)[0].emotions
+        outcomes.add(0 in train)
+    assert outcomes == {True, False}
+
+
+def test_with_one_label_a_clip_its_clips_go_with_it(make_table: MakeTable) -> None:
+    targets = one_hot(60)
+    targets[:30] = one_hot(30, 2) @ np.eye(2, 3)
+    table = make_table(targets, speakers_of(60), ["train"] * 30 + ["test"] * 30)
+    left, rows, division, reasons = learnable(table, np.arange(100, 160), None, 0.25, seed=0)
+    assert left.single_label and list(reasons) == ["awe"]
+    assert len(left) == len(rows) == 50 and len(division.scored) == 20
+    assert rows[0] == 100 and 132 not in rows
+
+
+def test_no_learnable_emotion_is_an_error_that_names_them(make_table: MakeTable) -> None:
+    table = make_table(np.zeros((30, 2)), speakers_of(30))
+    with pytest.raises(EmoclrError, match="joy: no positive clip to train on; fear"):
+        learnable(table, np.arange(30), None, 0.25, seed=0)
+
+
+def test_notes_say_what_votes_are(make_table: MakeTable) -> None:
+    shares = np.random.default_rng(0).dirichlet([1, 1, 1], 90)
+    table = make_table(shares, speakers_of(90))
+    (note,) = label_notes(table, 0.25)
+    assert "shares of listeners' votes" in note and "chose exactly one emotion" in note
+
+
+def test_notes_say_synthetic_and_unknown_speakers(make_table: MakeTable) -> None:
+    table = make_table(one_hot(90), None, synthetic=["yes"] * 90)
+    (of_labels,), (of_scores,) = label_notes(table, 0.25), score_notes(table, divide(table, None, 0), 0.25)
+    assert of_labels.startswith("Synthetic") and of_scores.startswith("Speakers are not known")
+
+
+def test_notes_of_the_scores_say_who_is_missing_among_the_scored(make_table: MakeTable) -> None:
+    targets = one_hot(60)
+    targets[48:, 2] = 0
+    splits = ["train"] * 48 + ["test"] * 12
+    table = make_table(targets, speakers_of(60), splits)
+    few, absent = score_notes(table, divide(table, None, 0), 0.25)
+    assert few.startswith("Only 2 speakers were scored") and absent.startswith("No scored clip carries awe")
+
+
+def test_plain_labels_of_many_speakers_need_no_notes(make_table: MakeTable) -> None:
+    table = make_table(one_hot(90), speakers_of(90))
+    assert label_notes(table, 0.25) + score_notes(table, divide(table, None, 0), 0.25) == []

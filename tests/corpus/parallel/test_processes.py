@@ -1,0 +1,145 @@
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+import emoclr.corpus.parallel.processes
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.parallel.processes import each_in_processes, time_limit_s
+
+MANY = 70
+
+
+def work_as_told(path: Path) -> str:
+    """Does what the file says."""
+    told = path.read_text()
+    if told == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if told == "no memory":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if told == "leave":
+        os._exit(3)
+    if told == "crash once":
+        path.write_text("better")
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if told == "hang":
+        signal.pause()
+    if told == "raise":
+        raise KeyError(path.name)
+    path.write_text("done")
+    return f"{path.name} in {os.getpid()}"
+
+
+def lose(path: Path, reason: str) -> str:
+    return f"{path.name} lost: {reason}"
+
+
+@pytest.fixture(autouse=True)
+def found_by_other_processes(monkeypatch):
+    # They import the function that they are to call from this file.
+    monkeypatch.syspath_prepend(Path(__file__).parents[3])
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Returns write(told by number) -> many files, most of which say nothing."""
+
+    def write(told: dict[int, str]) -> list[Path]:
+        paths = [tmp_path / f"{number:03}" for number in range(MANY)]
+        for number, path in enumerate(paths):
+            path.write_text(told.get(number, ""))
+        return paths
+
+    return write
+
+
+def run(paths: list[Path]) -> list[str]:
+    return list(each_in_processes(work_as_told, paths, Path, lose, workers=2))
+
+
+def names(results: list[str]) -> list[str]:
+    return [result.split()[0] for result in results]
+
+
+def test_results_come_in_order_from_as_many_processes_as_asked(files):
+    paths = files({})
+    results = run(paths)
+    assert names(results) == [path.name for path in paths]
+    pids = {result.split()[-1] for result in results}
+    assert len(pids) == 2 and str(os.getpid()) not in pids
+
+
+def test_a_process_that_dies_costs_its_file_and_no_other(files):
+    paths = files({0: "crash", 5: "crash", 40: "no memory", 69: "leave"})
+    results = run(paths)
+    assert names(results) == [path.name for path in paths]
+    lost = {result.split()[0]: result for result in results if "lost" in result}
+    assert lost == {
+        "000": "000 lost: its decoder crashed: SIGSEGV",
+        "005": "005 lost: its decoder crashed: SIGSEGV",
+        "040": "040 lost: its decoder crashed: the system killed it, as it does where memory is short",
+        "069": "069 lost: its decoder crashed: exit code 3",
+    }
+
+
+def test_of_three_files_the_one_that_kills_its_decoder_is_named_and_the_others_are_done(files):
+    results = list(each_in_processes(work_as_told, files({1: "crash"})[:3], Path, lose))
+    assert results[1] == "001 lost: its decoder crashed: SIGSEGV"
+    assert [name for name in names(results) if name != "001"] == ["000", "002"]
+
+
+def pid_of(path: Path) -> int:
+    return os.getpid()
+
+
+def test_small_files_share_a_process_and_large_ones_do_not(tmp_path):
+    paths = [tmp_path / str(number) for number in range(3)]
+    for size, processes in ((10, 1), (5_000_000, 2)):
+        for path in paths:
+            path.touch()
+            os.truncate(path, size)
+        pids = set(each_in_processes(pid_of, paths, Path, lose, workers=2))
+        assert len(pids) == processes and os.getpid() not in pids
+
+
+def test_a_file_that_is_not_at_fault_is_done_the_second_time(files):
+    results = run(files({33: "crash once"}))
+    assert not any("lost" in result for result in results)
+
+
+def test_a_file_that_hangs_is_given_up_after_its_time_and_few_results_wait_for_it(files, monkeypatch):
+    monkeypatch.setattr(emoclr.corpus.parallel.processes, "MIN_TIME_LIMIT_S", 2.0)
+    monkeypatch.setattr(emoclr.corpus.parallel.processes, "_BATCH_FILES", 2)
+    paths = files({0: "hang"})
+    results = each_in_processes(work_as_told, paths, Path, lose, workers=2)
+    assert next(results) == "000 lost: its decoder did not finish in 2 s"
+    assert 1 < sum(path.read_text() == "done" for path in paths) <= 6 * 2
+    assert names(list(results)) == [path.name for path in paths[1:]]
+
+
+def test_a_larger_file_has_more_time():
+    assert time_limit_s(0) == 120
+    assert time_limit_s(100_000_000) == 120 + 1_000
+
+
+def test_an_error_in_the_work_itself_is_raised_here_with_where_it_was(files):
+    with pytest.raises(KeyError, match="007") as caught:
+        run(files({7: "raise"}))
+    assert "in work_as_told" in caught.value.__notes__[0]
+
+
+def test_no_process_is_left_when_nobody_wants_more_results(files):
+    results = each_in_processes(work_as_told, files({}), Path, lose, workers=2)
+    pid = int(next(results).split()[-1])
+    results.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_where_processes_cannot_start_the_run_ends_and_no_file_is_blamed(files, monkeypatch):
+    here = Path(__file__).parents[3]
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if Path(place).resolve() != here])
+    with pytest.raises(EmoclrError, match="did not start: exit code 1"):
+        run(files({}))

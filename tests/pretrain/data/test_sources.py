@@ -1,0 +1,88 @@
+import signal
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from emoclr.corpus.parallel.engines import LocalEngine
+from emoclr.corpus.tars.shards import write_shards
+from emoclr.pretrain.data.sources import DecodedSource, TarSource, open_source
+from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
+from emoclr.pretrain.resume.run_card import RUN
+from emoclr.pretrain.run import SET_ASIDE
+from emoclr.pretrain.settings import PretrainSettings
+
+
+@pytest.fixture(scope="module")
+def tars(corpus, tmp_path_factory):
+    """The corpus in tars, as a pattern: several of its training speakers, one of its test speaker."""
+    folder = tmp_path_factory.mktemp("tars")
+    paths = write_shards([corpus], folder, LocalEngine(), "flac", 0.15)
+    assert len(paths) > 3
+    return f"{folder}/corpus-{{000000..{len(paths) - 1:06}}}.tar"
+
+
+def weights_of(run):
+    return (run / "test_resnet" / WEIGHTS).read_bytes()
+
+
+def settings_of(data, **more):
+    content = {"data": [data], "out": "run", "backbones": ["test_resnet"], "batch_size": 8, "speakers_per_batch": 4}
+    return PretrainSettings.model_validate(content | {"crop_s": 0.5} | more)
+
+
+def test_tars_are_the_corpus_that_was_written_to_them(corpus, tars):
+    decoded, streamed = open_source(settings_of(corpus)), open_source(settings_of(tars))
+    assert isinstance(decoded, DecodedSource) and isinstance(streamed, TarSource)
+    for name in ("clips", "speakers"):
+        assert getattr(streamed, name) == getattr(decoded, name)
+    assert streamed.hours == pytest.approx(decoded.hours, rel=1e-3)
+    assert sorted(line.partition(": ")[2] for line in streamed.set_aside) == sorted(
+        line.partition(": ")[2] for line in decoded.set_aside
+    )
+    for ranks in (1, 2):
+        assert streamed.steps_per_epoch(ranks) == decoded.steps_per_epoch(ranks) == 3 // ranks
+
+
+def test_levels_of_tars_are_those_of_the_corpus(corpus, tars):
+    """Crops are drawn elsewhere in each clip, so that levels agree and are not equal."""
+    decoded, streamed = (open_source(settings_of(data)).normalisation() for data in (corpus, tars))
+    assert streamed.mean == pytest.approx(decoded.mean, abs=0.3)
+    assert streamed.std == pytest.approx(decoded.std, abs=0.3)
+
+
+def test_a_run_from_tars_goes_on_as_if_it_had_never_stopped(run, at_step, tars, tmp_path):
+    whole = run(tmp_path / "whole", f"data={tars}")
+    assert whole.code == 0
+    assert "24 clips, " in whole.told and "6 speakers; 2 set aside" in whole.told
+    assert len((whole.out / SET_ASIDE).read_text().splitlines()) == 2
+    assert yaml.safe_load((whole.out / RUN).read_text())["clips"] == 24
+    assert load_encoder(whole.out / "test_resnet")[1].step == 6
+    with at_step(3, lambda: signal.raise_signal(signal.SIGINT)):
+        stopped = run(tmp_path / "stopped", f"data={tars}")
+    assert stopped.code == 130
+    assert weights_of(stopped.out) != weights_of(whole.out)
+    assert run(stopped.out, f"data={tars}", "--resume", "workers=1").code == 0
+    assert weights_of(stopped.out) == weights_of(whole.out)
+
+
+def test_two_processes_train_from_tars_together(command, tars, tmp_path):
+    """Lightning starts the second process with the same command."""
+    told = command(tmp_path / "run", f"data={tars}", "devices=2")
+    ran = subprocess.run(
+        [sys.executable, "-m", "emoclr.pretrain.cli", *told], capture_output=True, text=True, timeout=300
+    )
+    assert ran.returncode == 0, ran.stderr
+    # 24 clips are one batch of 8 on each of two ranks, and 8 that wait for the next of two epochs.
+    assert load_encoder(tmp_path / "run/test_resnet")[1].step == 2
+
+
+def test_tars_and_other_sources_are_not_mixed(run, tars, corpus, tmp_path):
+    ran = run(tmp_path / "run", f"data={tars},{corpus}")
+    assert ran.code == 2
+    assert "tars cannot be mixed with other sources" in ran.told
+
+
+def test_a_url_keeps_its_slashes():
+    assert settings_of("s3://bucket/corpus-{000..127}.tar").data == ["s3://bucket/corpus-{000..127}.tar"]

@@ -1,0 +1,157 @@
+import re
+
+import numpy as np
+import pytest
+import timm
+import torch
+
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.settings import SHIPPED, load_settings
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, check_view_size, make_backbone, pool
+from emoclr.pretrain.settings import PretrainSettings
+
+
+def waveforms(batch, samples=8_000):
+    return 0.1 * torch.randn(batch, samples, generator=torch.Generator().manual_seed(0))
+
+
+def test_pooling_is_the_mean_over_frequency_then_mean_and_max_over_time():
+    maps = torch.randn(2, 5, 3, 7)
+    by_hand = maps.numpy().mean(axis=2)
+    expected = np.concatenate([by_hand.mean(axis=2), by_hand.max(axis=2)], axis=1)
+    np.testing.assert_allclose(pool(maps).numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_efficientnet", "test_convnext", "mobilenetv3_small_050"])
+def test_an_embedding_has_two_numbers_for_every_channel_of_the_backbone(name):
+    settings = EncoderSettings.model_validate({"backbone": name, "spectrogram": {"n_fft": 512, "bands": 64}})
+    made = Encoder(settings).eval()
+    channels = made.backbone(torch.zeros(1, 3, 64, 51)).shape[1]
+    assert made.features == 2 * channels
+    embedding = made(waveforms(2, 16_000))
+    assert embedding.shape == (2, 2 * channels) and embedding.dtype == torch.float32
+
+
+@pytest.mark.parametrize("samples", [400, 8_000, 40_000])
+def test_clips_of_any_length_give_embeddings_of_one_size(encoder, samples):
+    assert encoder.eval()(waveforms(1, samples)).shape == (1, encoder.features)
+
+
+def test_the_image_is_normalised_by_the_settings_and_by_nothing_else(encoder):
+    encoder.backbone = torch.nn.Identity()
+    image = encoder.spectrogram(waveforms(2)).numpy()
+    mean, std = np.array([-5.0, 0.4, -3.0]), np.array([3.0, 0.3, 3.0])
+    normalised = (image - mean[:, None, None]) / std[:, None, None]
+    expected = np.concatenate([normalised.mean(axis=2).mean(axis=2), normalised.mean(axis=2).max(axis=2)], axis=1)
+    np.testing.assert_allclose(encoder(waveforms(2)).numpy(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_what_a_mask_hides_is_the_mean_of_the_corpus(encoder):
+    encoder.eval()
+    everything = torch.tensor([[[0.0, 1.0]]]).expand(2, 1, 2)
+    nothing_left = encoder(waveforms(2), everything)
+    of_the_mean = pool(encoder.backbone(torch.zeros(2, 3, 32, 26)))
+    torch.testing.assert_close(nothing_left, of_the_mean)
+    assert not torch.allclose(nothing_left, encoder(waveforms(2)))
+
+
+def test_masks_are_time_masks_as_far_as_the_settings_say(encoder):
+    encoder.backbone = torch.nn.Identity()
+    half = torch.tensor([[[0.0, 0.5]]])
+    as_time = encoder(waveforms(1), half)
+    encoder.settings = encoder.settings.model_copy(update={"time_masks": 0})
+    as_frequency = encoder(waveforms(1), half)
+    chroma = [1, 4]  # mean and max of the channel that a frequency mask leaves
+    unmasked = encoder(waveforms(1))
+    torch.testing.assert_close(as_frequency[0, chroma], unmasked[0, chroma])
+    assert not torch.allclose(as_time[0, chroma], unmasked[0, chroma])
+
+
+def test_in_eval_mode_a_clip_gives_the_same_alone_and_among_others_and_changes_nothing(encoder):
+    encoder.train()(waveforms(8))  # gives batch norm something to remember
+    encoder.eval()
+    before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    together = encoder(waveforms(8))
+    for clip in range(8):
+        torch.testing.assert_close(encoder(waveforms(8)[clip : clip + 1])[0], together[clip], rtol=1e-4, atol=1e-5)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in encoder.state_dict().items())
+
+
+def test_in_bf16_the_spectrogram_stays_in_fp32_and_so_does_the_embedding(encoder):
+    encoder.eval()
+    images = []
+    encoder.backbone.register_forward_pre_hook(lambda module, inputs: images.append(inputs[0]))
+    exact = encoder(waveforms(2, 48_000))
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = encoder(waveforms(2, 48_000))
+    assert torch.equal(images[0], images[1]) and images[1].dtype == torch.float32
+    assert rounded.dtype == torch.float32
+    assert not torch.equal(rounded, exact)
+    assert torch.nn.functional.cosine_similarity(rounded, exact).min() > 0.99
+
+
+def test_the_weights_are_all_that_is_stored(encoder):
+    assert {name.partition(".")[0] for name in encoder.state_dict()} == {"backbone"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"), [("resnet10", "resnet10t"), ("mobilenet_v3_small_100", "mobilenetv3_small_100")]
+)
+def test_a_backbone_that_timm_does_not_know_is_told_with_near_names(wrong, near):
+    with pytest.raises(ConfigError, match=f"backbone {wrong}: timm has no such model; near are .*{near}"):
+        make_backbone(wrong)
+
+
+def test_a_name_unlike_any_other_gets_no_guess():
+    with pytest.raises(ConfigError, match=r"timm has no such model$"):
+        make_backbone("zzzzzzzz")
+
+
+# A transformer with tokens, one of a fixed size, and maps whose channels come last.
+@pytest.mark.parametrize("name", ["test_vit", "test_vit_relpos", "test_mambaout"])
+def test_what_gives_no_feature_maps_is_refused(name):
+    with pytest.raises(ConfigError, match=f"backbone {name}: is no CNN that gives feature maps"):
+        Encoder(EncoderSettings(backbone=name))
+
+
+def test_weights_that_cannot_be_downloaded_are_told(monkeypatch):
+    def no_network(*_, **options):
+        assert options["pretrained"]
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(timm, "create_model", no_network)
+    with pytest.raises(ConfigError, match=r"its ImageNet weights cannot be had .*no network.*pretrained: false"):
+        make_backbone("test_resnet", pretrained=True)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in SHIPPED.glob("*.yaml") if "simclr" in path.name))
+def test_the_backbones_of_shipped_configs_exist(name):
+    settings = load_settings(PretrainSettings, name, ["data=recordings", "out=run"])
+    assert len(settings.backbones) == 5
+    assert all(timm.is_model(backbone) for backbone in settings.backbones)
+
+
+@pytest.mark.parametrize(
+    ("bands", "crop_s", "told"),
+    [
+        (32, 0.5, ["crop_s=0.5 (26 frames) is too small for it, 0.62 would do"]),
+        (128, 0.5, ["crop_s=0.5 (26 frames) is too small for it, 0.62 would do"]),
+        (16, 3.0, ["spectrogram.bands=16 is too small for it, 32 would do"]),
+        (16, 0.1, ["spectrogram.bands=16 is too small for it, 32 would do", "crop_s=0.1 (6 frames) is too small"]),
+    ],
+)
+def test_images_too_small_for_a_backbone_are_told_by_the_setting_and_what_would_do(bands, crop_s, told):
+    def check(bands, crop_s):
+        small = {"backbone": "test_convnext", "spectrogram": {"bands": bands}}
+        check_view_size(Encoder(EncoderSettings.model_validate(small)), crop_s)
+
+    with pytest.raises(ConfigError, match=re.escape(f"backbone test_convnext: {'; '.join(told)}")):
+        check(bands, crop_s)
+    check(max(bands, 32), max(crop_s, 0.62))
+
+
+def test_trying_a_view_leaves_an_encoder_as_it_was(encoder):
+    before = {name: tensor.clone() for name, tensor in encoder.train().state_dict().items()}
+    check_view_size(encoder, 0.5)
+    assert encoder.training and encoder.backbone.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in encoder.state_dict().items())
