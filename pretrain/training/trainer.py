@@ -140,6 +140,8 @@ def fit(
         trainer.fit(module, ckpt_path=resume_file, weights_only=True)
     except SystemExit as exit:  # which is how it answers a KeyboardInterrupt
         raise KeyboardInterrupt from exit
+    except ConnectionError as error:  # a data process was killed while it handed over a batch
+        raise _data_process_ended(f"DataLoader worker: {error.strerror or error}") from error
     except OSError:  # of TensorBoard, whose thread may tell only when the run ends
         with writing_into(Path(trainer.default_root_dir)):
             raise
@@ -151,13 +153,17 @@ def fit(
                 "checkpoint is kept"
             ) from error
         if "DataLoader worker" in told:
-            raise EmoclrError(
-                f"a data process has ended, which happens where memory runs out: {told}\nfewer workers take less; the "
-                "last checkpoint is kept, and --resume goes on from it"
-            ) from error
+            raise _data_process_ended(told) from error
         if "closed by peer" not in told and not isinstance(error, torch.distributed.DistError):
             raise
         raise EmoclrError(f"rank {trainer.global_rank}: another rank has ended, and will have said why") from error
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _data_process_ended(reason: str) -> EmoclrError:
+    return EmoclrError(
+        f"a data process has ended, which happens where memory runs out: {reason}\nfewer workers take less; the last "
+        "checkpoint is kept, and --resume goes on from it"
+    )

@@ -70,4 +70,4 @@ def test_the_same_sound_under_another_name_and_of_another_speaker(
     files = [recordings / f"{clip:02}.wav" for clip in range(12)]
     copied = Path(shutil.copy(files[place], tmp_path / "another-name.wav"))
     told = refuse(command, planted([*files[:-1], copied], SPEAKERS, SPLITS))
-    assert f"the same sound is in {split} and in test: {files[place]} and {copied}: a leak" in told
+    assert f"the same sound is in {split} and in test: {files[place]} and {copied.name}: a leak" in told
