@@ -220,7 +220,7 @@ def _contents(report: Report) -> list[tuple[str, str]]:
         ("voices", "Who is speaking", report.speaker_probe),
         *((section.name, section.title, True) for section in report.sections),
         ("set-aside", "Set aside", report.set_aside),
-        ("made", "EnsembleMethod it was made", True),
+        ("made", "How it was made", True),
     ]
     return [(anchor, heading) for anchor, heading, there in parts if there]
 

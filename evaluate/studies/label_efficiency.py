@@ -84,7 +84,7 @@ def efficiency_section(truth: Truth, trials: Sequence[Trial], too_small: Mapping
         say(told)
     return Section(
         name="efficiency",
-        title="EnsembleMethod many labels it takes",
+        title="How many labels it takes",
         text=" ".join([text, *left_out]),
         tables=[Table(["model", "part", "clips", "draws", *spread], rows)] if rows else [],
         figures=[_figure(points, names[0])] if points else [],

@@ -55,7 +55,7 @@ def test_the_report_sets_pretraining_against_scratch_and_linear_models(ran: Any)
         assert [point["clips"] for point in points] == [12, 16]  # of training and of validation
         assert all(len(point["metrics"]["macro_auroc"]["draws"]) == 2 for point in points)
     assert (ran[0].out / "report/efficiency.png").is_file()
-    assert "EnsembleMethod many labels it takes" in (ran[0].out / "report/report.md").read_text()
+    assert "How many labels it takes" in (ran[0].out / "report/report.md").read_text()
 
 
 def test_a_fraction_that_is_too_small_is_named_with_the_reason(ran: Any) -> None:

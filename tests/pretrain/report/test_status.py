@@ -62,7 +62,7 @@ def test_the_page_says_when_a_backbone_was_saved_and_the_screen_how_long_ago(fin
 
 def test_how_a_run_went_on_is_told_against_what_it_was_before(finished):
     card = read_run(finished.out).card
-    assert "EnsembleMethod it went on" not in (finished.out / "report.html").read_text()
+    assert "How it went on" not in (finished.out / "report.html").read_text()
     first, second = {"torch": "2.11", "timm": "1.0"}, {"torch": "2.12", "timm": "1.0", "gone": "3"}
     began = card.model_copy(update={"versions": first, "commit": "a"})
     history = [
