@@ -1,6 +1,6 @@
 """Which augmentations leave the emotion of a recording as it was, and why the others do not."""
 
-import difflib
+from emoclr.configs.messages import perhaps
 
 SAFE = frozenset(
     {
@@ -68,6 +68,5 @@ def refusal(name: str) -> str | None:
         return None
     if name in UNSAFE:
         return UNSAFE[name]
-    near = difflib.get_close_matches(name, sorted(SAFE), n=1, cutoff=0.5)
-    hint = f"; perhaps {near[0]} was meant" if near else ""
-    return f"it is not among the transforms known to be safe ({', '.join(sorted(SAFE))}){hint}"
+    known = sorted(SAFE)
+    return f"it is not among the transforms known to be safe{perhaps(name, known)}: {', '.join(known)}"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from emoclr.augment.settings import TransformSettings
 from emoclr.augment.transforms import OWN
 from emoclr.configs.errors import ConfigError, EmoclrError
-from emoclr.configs.settings import perhaps
+from emoclr.configs.messages import perhaps
 
 _put_back_later = False
 

@@ -1,6 +1,5 @@
 """From a YAML file and `key=value` overrides to validated settings."""
 
-import difflib
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import read_yaml
+from emoclr.configs.messages import perhaps, suggestion
 
 SHIPPED = Path(__file__).parent
 
@@ -129,12 +129,12 @@ def validate(model: type[S], content: dict[str, Any], source: str, sources: dict
                 known = _known_keys(model, problem["loc"][:-1])
                 last = str(problem["loc"][-1])
                 meant = model.elsewhere.get(key)
-                guess = f" (perhaps '{meant}'?)" if meant else perhaps(last, known)
+                guess = suggestion(meant) if meant else perhaps(last, known)
                 lines.append(f"{where}: unknown key '{key}'{guess}; known are {', '.join(known)}")
             elif problem["type"] == "model_type":
                 known = _known_keys(model, problem["loc"])
                 typed = all(isinstance(part, str) for part in problem["loc"])
-                guess = f" (perhaps '{key}.{known[0]}={problem['input']}'?)" if typed else ""
+                guess = suggestion(f"{key}.{known[0]}={problem['input']}") if typed else ""
                 keys = ", ".join(known)
                 lines.append(f"{where}: {key}: is a group of keys, not {problem['input']!r}{guess}: {keys}")
             else:
@@ -195,9 +195,3 @@ def _settings_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for part in get_args(annotation) if (found := _settings_in(part))), None)
-
-
-def perhaps(name: str, known: list[str]) -> str:
-    """Returns which of the known names was probably meant, in brackets; nothing where none is near."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f" (perhaps '{near[0]}'?)" if near else ""

@@ -1,13 +1,13 @@
 """CSV files as text cells that know where in the file they stand."""
 
 import csv
-import difflib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.configs.messages import perhaps
 
 
 class LabelsError(EmoclrError):
@@ -84,10 +84,8 @@ def require_columns(table: TextTable, names: Sequence[str], what: str = "") -> N
     """Raises a LabelsError for the first of `names` that is not a column, with the nearest one that is."""
     for name in names:
         if name not in table.columns:
-            near = difflib.get_close_matches(name.lower(), [column.lower() for column in table.columns], n=1)
-            meant = next((column for column in table.columns if near and column.lower() == near[0]), None)
-            hint = f" (perhaps '{meant}'?)" if meant else ""
             known = ", ".join(table.columns)
+            hint = perhaps(name, table.columns)
             raise LabelsError(table.path, f"has no column '{name}'{hint}{what}; its columns are: {known}")
 
 

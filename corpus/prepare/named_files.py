@@ -7,8 +7,7 @@ from pathlib import Path
 
 from emoclr.configs.console import track
 from emoclr.configs.errors import EmoclrError
-from emoclr.configs.lists import some
-from emoclr.configs.messages import count_of
+from emoclr.configs.messages import count_of, some
 
 _LOSSLESS = (".wav", ".flac", ".aiff", ".aif")
 

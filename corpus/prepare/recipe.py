@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emoclr.configs.errors import ConfigError
-from emoclr.configs.lists import some
+from emoclr.configs.messages import some
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,6 +1,5 @@
 """The encoder: waveform, three-channel spectrogram, CNN, embedding."""
 
-import difflib
 import math
 
 import timm
@@ -12,6 +11,7 @@ from emoclr.augment.masks import apply_masks
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
 from emoclr.configs.errors import ConfigError
+from emoclr.configs.messages import perhaps
 from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.padding import Short
 
@@ -120,9 +120,7 @@ def pool(maps: Tensor) -> Tensor:
 def check_backbone_name(name: str) -> None:
     """Raises ConfigError where timm has no such model; the message names near ones."""
     if not timm.is_model(name.split(".")[0]):
-        near = difflib.get_close_matches(name, timm.list_models(), n=5)
-        hint = f"; near are {', '.join(near)}" if near else ""
-        raise ConfigError(f"backbone {name}: timm has no such model{hint}")
+        raise ConfigError(f"backbone {name}: timm has no such model{perhaps(name, timm.list_models(), shown=5)}")
 
 
 def make_backbone(name: str, *, pretrained: bool = False) -> nn.Module:

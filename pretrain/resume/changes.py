@@ -1,11 +1,11 @@
 """Which settings may differ between a run and its resumption."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from emoclr.configs.errors import ConfigError
+from emoclr.configs.messages import perhaps
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.objectives import OBJECTIVES
 
@@ -70,8 +70,8 @@ def differences(then: PretrainSettings, now: PretrainSettings) -> dict[str, list
 def _check_key(key: str, known: Sequence[str]) -> None:
     """Raises a ConfigError where a key is no setting, or may never change."""
     if not any(_within(name, key) for name in known):
-        near = difflib.get_close_matches(key, [*known, *map(_top, known)], n=1)
-        raise ConfigError(f"--allow-change: no setting {key!r}" + (f"; perhaps {near[0]!r}?" if near else ""))
+        hint = perhaps(key, [*known, *map(_top, known)])
+        raise ConfigError(f"--allow-change: no setting {key!r}{hint}")
     if _top(key) in BOUND:
         raise ConfigError(
             f"--allow-change: {key} cannot change ({BOUND[_top(key)]}): start a new run with another out="

@@ -70,7 +70,7 @@ def test_every_transform_there_is_was_judged_or_is_refused():
 
 def test_a_slip_of_the_pen_is_refused_with_the_name_that_was_meant():
     message = refused(AugmentSettings, {"transforms": [{"name": "AddColourNoise"}]})
-    assert "perhaps AddColorNoise was meant" in message
+    assert "(perhaps 'AddColorNoise'?)" in message
 
 
 @pytest.mark.parametrize(

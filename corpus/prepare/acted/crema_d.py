@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emoclr.configs.errors import EmoclrError
-from emoclr.configs.lists import some
-from emoclr.configs.messages import count_of
+from emoclr.configs.messages import count_of, some
 from emoclr.corpus.prepare.named_files import NamedFile, find_named
 from emoclr.corpus.prepare.people import age_band, split_of
 from emoclr.corpus.prepare.recipe import Prepared, Recipe

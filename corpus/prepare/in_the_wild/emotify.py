@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from emoclr.configs.errors import EmoclrError
-from emoclr.configs.lists import some
+from emoclr.configs.messages import some
 from emoclr.corpus.prepare.named_files import find_named
 from emoclr.corpus.prepare.recipe import Prepared, Recipe
 from emoclr.corpus.prepare.rows import vote_shares

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emoclr.configs.errors import EmoclrError
-from emoclr.configs.lists import some
-from emoclr.configs.messages import count_of
+from emoclr.configs.messages import count_of, some
 from emoclr.corpus.prepare.named_files import NamedFile, find_named
 from emoclr.corpus.prepare.recipe import Prepared, Recipe
 from emoclr.corpus.prepare.rows import one_label

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emoclr.configs.errors import EmoclrError
-from emoclr.configs.lists import some
-from emoclr.configs.messages import count_of
+from emoclr.configs.messages import count_of, some
 from emoclr.corpus.prepare.in_the_wild.msp_annotations import Turn, read_consensus, read_votes
 from emoclr.corpus.prepare.named_files import NamedFile, find_named
 from emoclr.corpus.prepare.recipe import Prepared, Recipe
