@@ -18,14 +18,15 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from emoclr.corpus.audio.padding import Pooling, Short, fill_to
+from emoclr.corpus.audio.padding import Short, fill_to
 from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of, open_waveforms
 from emoclr.corpus.labels.labels import LabelTable, read_labels
 from emoclr.corpus.labels.splits import speaker_folds
 from emoclr.evaluate.linear_probe import LinearProbe
 from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE
+from emoclr.evaluate.pooling import Pooling, pool_windows
 from emoclr.pretrain.encoder.checkpoint import load_encoder, untrained_encoder
-from emoclr.pretrain.encoder.embedding import pool_windows, window_starts
+from emoclr.pretrain.encoder.embedding import window_starts
 from emoclr.pretrain.encoder.encoder import Encoder
 
 RATE = 16_000

@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 
 from emoclr.augment.settings import AugmentSettings, CorpusSpectrogram, SpectrogramSettings
 from emoclr.configs.settings import Settings
-from emoclr.corpus.audio.padding import Pooling
 from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE
+from emoclr.evaluate.pooling import Pooling
 from emoclr.pretrain.data.unreadable import MAX_LOST
 from emoclr.pretrain.settings import Accelerator
 from emoclr.probe.settings import Fraction

@@ -11,9 +11,10 @@ from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.decoded.waveforms import Clip, Failure, NothingReadable, WaveformStore, open_waveforms
 from emoclr.corpus.index.scan import find_audio
+from emoclr.evaluate.pooling import pool_windows
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.model import Array, Ensemble
-from emoclr.pretrain.encoder.embedding import Windows, each_window, pool_windows
+from emoclr.pretrain.encoder.embedding import Windows, each_window
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Clips that are shorter or longer than the window that looks at them."""
+"""Clips that are shorter than a window, and how they fill it."""
 
 from typing import Literal
 
@@ -7,9 +7,6 @@ from numpy.typing import NDArray
 
 Short = Literal["repeat", "zero", "reflect"]
 """How a clip that is shorter than a window fills it."""
-
-Pooling = Literal["mean", "max", "noisy_or"]
-"""How the windows of a longer clip become one answer; see `pool_windows`."""
 
 
 def fill_to(crop: NDArray[np.float32], samples: int, short: Short) -> NDArray[np.float32]:

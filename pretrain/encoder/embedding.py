@@ -11,13 +11,13 @@ from torch import nn
 from emoclr.configs.console import track
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
-from emoclr.corpus.audio.padding import Pooling, Short, fill_to
+from emoclr.corpus.audio.padding import Short, fill_to
 from emoclr.corpus.decoded.waveforms import Waveforms
+from emoclr.evaluate.pooling import Pooling, pool_windows
 from emoclr.pretrain.encoder.precision import choose_precision
 
 Embeddings = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
-Outputs = npt.NDArray[np.float64]
 PrecisionSetting = Literal["auto", "fp32", "bf16"]
 
 
@@ -74,28 +74,6 @@ def embed_clips(
     positions = np.concatenate([windows.positions for windows in found])
     outputs = np.concatenate([windows.outputs for windows in found])
     return pool_windows(outputs.astype(np.float64), positions, pooling).astype(np.float32)
-
-
-def pool_windows(outputs: Outputs, positions: Positions, how: Pooling) -> Outputs:
-    """Returns one row a clip, (clips, outputs), of the outputs of its windows.
-
-    Args:
-        outputs: (windows, outputs); logits where they are not averaged.
-        positions: (windows,) the clip of each, from 0 on, in ascending order, none left out.
-        how: `mean`; `max`, the window that says most; or `noisy_or`, the logit of the probability that any window is
-            right: 1 minus the product of 1 - p over windows.
-    """
-    firsts = np.flatnonzero(np.diff(positions, prepend=-1))
-    if how == "mean":
-        means: Outputs = np.add.reduceat(outputs, firsts) / np.bincount(positions)[:, None]
-        return means
-    if how == "max":
-        most: Outputs = np.maximum.reduceat(outputs, firsts)
-        return most
-    # log(1 - p) is -softplus of the logit.
-    none = np.add.reduceat(-np.logaddexp(0, outputs), firsts)
-    any_: Outputs = np.log(-np.expm1(none)) - none
-    return any_
 
 
 class Windows(NamedTuple):

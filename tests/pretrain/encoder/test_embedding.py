@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy.special
 import soundfile as sf
 import torch
 from hypothesis import given
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.decoded.waveforms import Clip, WaveformStore, open_waveforms
-from emoclr.pretrain.encoder.embedding import embed_clips, pool_windows, window_starts
+from emoclr.pretrain.encoder.embedding import embed_clips, window_starts
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 from emoclr.probe.features.logmel import chance_probabilities, logmel_statistics
 
@@ -111,27 +110,6 @@ def test_a_long_clip_in_blocks_has_the_statistics_of_the_whole(
 
 def test_chance_is_the_prior_for_every_clip() -> None:
     assert chance_probabilities([[1, 0], [0, 0.5]], 3).tolist() == [[0.5, 0.25]] * 3
-
-
-@pytest.mark.parametrize(
-    ("how", "by_hand"),
-    [
-        ("mean", lambda logits: logits.mean(0)),
-        ("max", lambda logits: logits.max(0)),
-        ("noisy_or", lambda logits: scipy.special.logit(1 - np.prod(1 - scipy.special.expit(logits), axis=0))),
-    ],
-)
-def test_windows_of_a_clip_are_joined_as_asked_for(how, by_hand):
-    rng = np.random.default_rng(0)
-    logits, positions = rng.normal(0, 2, (9, 3)), np.array([0, 0, 0, 1, 2, 2, 2, 2, 3])
-    expected = [by_hand(logits[positions == clip]) for clip in range(4)]
-    np.testing.assert_allclose(pool_windows(logits, positions, how), expected, rtol=1e-9)
-
-
-def test_noisy_or_stays_finite_where_windows_are_sure():
-    sure = np.array([[60.0, -60.0], [50.0, -80.0]])
-    joined = pool_windows(sure, np.array([0, 0]), "noisy_or")
-    assert np.isfinite(joined).all() and joined[0, 0] > 50 and joined[0, 1] == pytest.approx(-60, abs=1e-6)
 
 
 def test_a_recording_that_is_gone_on_the_way_is_named(encoder: Encoder, tmp_path: Path) -> None:
