@@ -1,34 +1,29 @@
 """The `augment` command: see what the encoder will see."""
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from emoclr.configs.console import make_parser, run_command, say
+from emoclr.configs.command import add_debug, add_settings, make_parser, parse_group, run_command, typed_words
+from emoclr.configs.console import say
 
 EXAMPLES = """  augment preview clip.wav
   augment preview clip.mp3 --config simclr-small.yaml --views 4 --out views.png
   augment preview clip.wav augment.positives=same_segment"""
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `augment` and returns its exit code."""
     parser = make_parser("augment", "Look at the safe augmentations of pretraining.", EXAMPLES)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     preview = commands.add_parser("preview", help="draw a clip's three channels and its augmented views")
     preview.add_argument("file", type=Path, help="a recording")
     preview.add_argument("--out", type=Path, help="the PNG to write (default: FILE's name + -views.png, here)")
-    preview.add_argument("--config", default="simclr.yaml", help="pretraining config (default: %(default)s)")
     preview.add_argument("--views", type=int, default=2, help="views to draw (default: %(default)s)")
     preview.add_argument("--seed", type=int, default=0, help="of the views (default: %(default)s)")
-    preview.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the config to change")
-    preview.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    parsed, late = parser.parse_known_args(arguments)
-    # argparse ends a list at the first option after it; overrides behind one are just as good.
-    if any(word.startswith("-") for word in late):
-        parser.error(f"unrecognized arguments: {' '.join(late)}")
-    parsed.overrides = [*parsed.overrides, *late]
-    return run_command(_preview, parsed)
+    add_settings(preview, "simclr.yaml")
+    add_debug(preview)
+    return run_command(_preview, parse_group(parser, commands, typed_words(arguments)))
 
 
 def _preview(arguments: argparse.Namespace) -> None:
@@ -57,7 +52,3 @@ def _preview(arguments: argparse.Namespace) -> None:
     for warning in settings.augment.unsafe:
         say(f"warning: unsafe augmentation: {warning}")
     say(f"wrote {out}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

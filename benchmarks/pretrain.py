@@ -44,7 +44,7 @@ def main() -> None:
     parts = [word for word in arguments.words if "=" not in word] or list(PARTS)
     if unknown := [part for part in parts if part not in PARTS]:
         parser.error(f"{unknown[0]!r} is no part; parts are {', '.join(PARTS)}")
-    from emoclr.configs.console import let_waiting_threads_sleep
+    from emoclr.configs.command import let_waiting_threads_sleep
 
     let_waiting_threads_sleep()  # as the command does
     from benchmarks.loops import Loops

@@ -1,11 +1,11 @@
 """The `corpus` command: parses, calls, prints."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from emoclr.configs.console import make_parser, run_command, say
+from emoclr.configs.command import add_debug, make_parser, parse_group, run_command, typed_words
+from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.prepare.command import add_prepare
 
@@ -21,11 +21,11 @@ _EXAMPLES = """\
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
-    parsed = _parser().parse_args(arguments)
+    parsed = _parse(typed_words(arguments))
     return run_command(parsed.work, parsed)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser = make_parser("corpus", "Recordings to clips and labels.", _EXAMPLES)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     cache = commands.add_parser("cache", help="how much decoded audio is kept for later runs, and how to be rid of it")
     cache.add_argument("--dir", type=Path, help="its folder; without, $EMOCLR_CACHE or ~/.cache/emoclr")
     cache.add_argument("--clear", action="store_true", help="remove it; decoding again is all that this costs")
-    cache.set_defaults(work=_cache)
+    cache.set_defaults(work=_cache, bare=True)
 
     demo = commands.add_parser("demo", help="make the synthetic demo corpus")
     demo.add_argument("--out", required=True, type=Path, metavar="DIR", help="where the corpus goes")
@@ -83,8 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(work=_demo)
 
     for command in (scan, stats, prepare, shard, audit, cache, demo):
-        command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    return parser
+        add_debug(command)
+    return parse_group(parser, commands, words)
 
 
 def _add_engine(command: argparse.ArgumentParser) -> None:
@@ -170,7 +170,3 @@ def _demo(arguments: argparse.Namespace) -> None:
     from emoclr.corpus.demo.demo_corpus import make_demo_corpus
 
     make_demo_corpus(arguments.out, seed=arguments.seed, size=arguments.size)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,11 +2,11 @@
 
 import argparse
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from emoclr.configs.console import make_parser, run_command, say
+from emoclr.configs.command import add_settings, make_parser, parse, run_command, typed_words, with_flags
+from emoclr.configs.console import say
 
 EXAMPLES = """  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/my-emotions
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/head freeze=backbone
@@ -19,7 +19,7 @@ EXAMPLES = """  finetune --from checkpoints/my-run --data labels.csv --out check
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `finetune` and returns its exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = typed_words(arguments)
     parser = make_parser("finetune", "Fine-tune pretrained encoders into an ensemble of emotion models.", EXAMPLES)
     parser.add_argument(
         "--from",
@@ -46,10 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="train once more with parts of the labels, such as 0.01,0.1,1, and from scratch, to see how many it takes",
     )
     parser.add_argument("--stress", action="store_true", help="score once more under noise, a telephone, mp3 and more")
-    parser.add_argument("--config", default="finetune.yaml", help="YAML file or shipped config (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the config to change")
-    parsed = parser.parse_intermixed_args(words)
+    add_settings(parser, "finetune.yaml")
+    parsed = parse(parser, words)
     parsed.command = shlex.join(["finetune", *words])
     return run_command(_finetune, parsed)
 
@@ -58,9 +57,12 @@ def _finetune(arguments: argparse.Namespace) -> None:
     from emoclr.configs.settings import load_settings
     from emoclr.finetune.settings import FinetuneSettings
 
-    flags = {"unlabeled": arguments.unlabeled, "fractions": arguments.fractions, "stress": arguments.stress or None}
-    overrides = [f"{key}={value}" for key, value in flags.items() if value is not None]
-    settings = load_settings(FinetuneSettings, arguments.config, [*arguments.overrides, *overrides])
+    flags = {
+        "unlabeled": arguments.unlabeled,
+        "fractions": arguments.fractions,
+        "stress": "true" if arguments.stress else None,
+    }
+    settings = load_settings(FinetuneSettings, arguments.config, with_flags(arguments.overrides, flags))
     for warning in settings.augment.unsafe:
         say(f"warning: unsafe augmentation: {warning}")
     from emoclr.evaluate.report.compare import print_results
@@ -78,7 +80,3 @@ def _finetune(arguments: argparse.Namespace) -> None:
     print_results(report)
     say(f"ensemble: {arguments.out / 'ensemble.yaml'}")
     say(f"report: {arguments.out / REPORT / 'report.html'}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,11 +1,11 @@
 """The `predict` command."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from emoclr.configs.console import make_parser, run_command, say
+from emoclr.configs.command import make_parser, parse, run_command, typed_words
+from emoclr.configs.console import say
 
 EXAMPLES = """  predict --from checkpoints/my-emotions recording.mp3 --out predictions.csv
   predict --from checkpoints/my-emotions recordings/ --out timeline.csv --timeline
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the table to write")
     parser.add_argument("--timeline", action="store_true", help="one row a window in place of one row a file")
     parser.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: %(default)s")
-    return run_command(_predict, parser.parse_intermixed_args(arguments))
+    return run_command(_predict, parse(parser, typed_words(arguments)))
 
 
 def _predict(arguments: argparse.Namespace) -> int:
@@ -45,7 +45,3 @@ def _predict(arguments: argparse.Namespace) -> int:
     if found.failures:
         say(f"{len(found.failures)} could not be read: {errors_path(arguments.out)}")
     return 0 if found.answers else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

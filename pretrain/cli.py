@@ -1,31 +1,35 @@
 """The `pretrain` command."""
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from emoclr.configs.console import make_parser, run_command, say
+from emoclr.configs.command import add_settings, make_parser, parse, run_command, typed_words, with_flags
+from emoclr.configs.console import say
 
-EXAMPLES = """  pretrain --config simclr.yaml data=recordings out=checkpoints/my-run
-  pretrain --config simclr.yaml data=recordings,labels.csv out=checkpoints/my-run --resume
-  pretrain --config simclr-small.yaml data=recordings out=checkpoints/quick backbones=[resnet10t] epochs=5
+EXAMPLES = """  pretrain --config simclr.yaml --data recordings --out checkpoints/my-run
+  pretrain --config simclr.yaml --data recordings,labels.csv --out checkpoints/my-run --resume
+  pretrain --config simclr-small.yaml --data recordings --out checkpoints/quick backbones=[resnet10t] epochs=5
   pretrain --status checkpoints/my-run"""
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `pretrain` and returns its exit code."""
     parser = make_parser("pretrain", "Pretrain CNN encoders on unlabeled audio by contrast.", EXAMPLES)
-    parser.add_argument("--config", default="simclr.yaml", help="YAML file or shipped config (default: %(default)s)")
-    parser.add_argument("--resume", action="store_true", help="continue the run in out=")
+    parser.add_argument(
+        "--data", metavar="X[,X...]", help="folders, files, indexes, CSVs with a path column, or tars; as data=X[,X...]"
+    )
+    parser.add_argument("--out", metavar="DIR", help="run folder; as out=DIR")
+    parser.add_argument("--resume", action="store_true", help="continue the run in --out")
     parser.add_argument(
         "--allow-change", default="", metavar="KEY[,KEY]", help="settings that may differ from the run to resume"
     )
     parser.add_argument("--status", type=Path, metavar="RUN", help="tell how a run is, and write its report.html")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the config to change")
-    parsed = parser.parse_intermixed_args(arguments)
+    add_settings(parser, "simclr.yaml")
+    parsed = parse(parser, typed_words(arguments))
     if parsed.allow_change and not parsed.resume:
         parser.error("--allow-change says what may differ from a run to --resume")
-    if parsed.status and (parsed.resume or parsed.overrides):
+    if parsed.status and (parsed.resume or parsed.overrides or parsed.data or parsed.out):
         parser.error("--status takes a run folder, and neither settings nor --resume")
     return run_command(_status if parsed.status else _pretrain, parsed)
 
@@ -35,7 +39,8 @@ def _pretrain(arguments: argparse.Namespace) -> None:
     from emoclr.configs.settings import load_settings
     from emoclr.pretrain.settings import PretrainSettings
 
-    settings = load_settings(PretrainSettings, arguments.config, arguments.overrides)
+    flags = {"data": arguments.data, "out": arguments.out}
+    settings = load_settings(PretrainSettings, arguments.config, with_flags(arguments.overrides, flags))
     for warning in settings.augment.unsafe:
         say(f"warning: unsafe augmentation: {warning}")
     from emoclr.pretrain.run import pretrain
@@ -76,7 +81,3 @@ def _status(arguments: argparse.Namespace) -> None:
     run = read_run(arguments.status)
     print_status(run)
     say(f"wrote {write_report(run)}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -25,7 +25,7 @@ def add_prepare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="where the corpus lies, in any layout")
     parser.add_argument("--labels", metavar="SET", help="one of the sets listed below; default the first")
     parser.add_argument("--out", type=Path, metavar="CSV", help="where the labels go")
-    parser.set_defaults(work=_prepare)
+    parser.set_defaults(work=_prepare, bare=True)
     return parser
 
 

@@ -1,57 +1,14 @@
 import argparse
 import io
-import os
 import sys
 from types import SimpleNamespace
 
 import pytest
 
 import emoclr.configs.console
-from emoclr.configs.console import RANKS, make_parser, run_command, say, track
-from emoclr.configs.errors import ConfigError, EmoclrError
-
-
-def command(result, debug=False):
-    def work(arguments):
-        if isinstance(result, BaseException):
-            raise result
-        return result
-
-    return run_command(work, argparse.Namespace(debug=debug))
-
-
-@pytest.mark.parametrize(
-    ("result", "code", "told"),
-    [
-        (None, 0, ""),
-        (3, 3, ""),
-        (EmoclrError("a.wav: is broken"), 1, "error: a.wav: is broken\n"),
-        (ConfigError("epochs: not 0"), 2, "error: epochs: not 0\n"),
-        (KeyboardInterrupt(), 130, "interrupted\n"),
-    ],
-)
-def test_exit_codes_and_a_message_without_traceback(capsys, result, code, told):
-    assert command(result) == code
-    assert capsys.readouterr() == ("", told)
-
-
-@pytest.mark.parametrize(("before", "after"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_waiting_threads_give_up_their_core_unless_the_user_decided_otherwise(monkeypatch, before, after):
-    monkeypatch.setenv("OMP_WAIT_POLICY", before or "")
-    if before is None:
-        monkeypatch.delenv("OMP_WAIT_POLICY")
-    command(None)
-    assert os.environ["OMP_WAIT_POLICY"] == after
-
-
-def test_debug_shows_the_error_itself():
-    with pytest.raises(ConfigError, match="epochs"):
-        command(ConfigError("epochs"), debug=True)
-
-
-def test_a_defect_is_not_dressed_up_as_a_users_error():
-    with pytest.raises(ZeroDivisionError):
-        command(ZeroDivisionError())
+from emoclr.configs.command import run_command
+from emoclr.configs.console import RANKS, say, track
+from emoclr.configs.errors import EmoclrError
 
 
 @pytest.mark.parametrize("message", ["data/[bold]x[/bold].wav", "a" * 300 + " " + "b" * 300, ":smile: 12.5 'x'"])
@@ -133,24 +90,3 @@ def test_of_several_ranks_the_first_one_talks_and_each_tells_its_own_error(monke
     assert run_command(work, argparse.Namespace(debug=False)) == 1
     told = capsys.readouterr().err.splitlines()
     assert told == [*(["hello", "reading: 1 of 1, done"] if talks else []), "error: out of space"]
-
-
-class Met(EmoclrError):
-    told_by_the_first = True
-
-
-@pytest.mark.parametrize(("rank", "told"), [("0", "error: all ranks\n"), ("1", "")])
-def test_an_error_that_all_ranks_meet_is_told_once(monkeypatch, capsys, rank, told):
-    monkeypatch.setenv("LOCAL_RANK", rank)
-
-    def work(arguments):
-        raise Met("all ranks")
-
-    assert run_command(work, argparse.Namespace(debug=False)) == 1
-    assert capsys.readouterr().err == told
-
-
-def test_help_ends_with_examples_that_are_not_reflowed():
-    parser = make_parser("pretrain", "Pretrains.", "  pretrain --config simclr.yaml\n  pretrain --resume")
-    assert parser.format_help().endswith("examples:\n  pretrain --config simclr.yaml\n  pretrain --resume\n")
-    assert parser.parse_args(["--debug"]).debug and not parser.parse_args([]).debug

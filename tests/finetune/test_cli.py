@@ -58,7 +58,7 @@ def test_what_is_wrong_is_told(run: Callable[..., Any], tmp_path: Path, words: l
     assert not (tmp_path / "out/ensemble.yaml").exists()
 
 
-@pytest.mark.parametrize("words", [[], ["--data", "labels.csv"], ["--out", "x"]])
+@pytest.mark.parametrize("words", [["--data", "labels.csv"], ["--out", "x"]])
 def test_a_command_line_that_does_not_parse_is_two(words: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(words)

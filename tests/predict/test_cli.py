@@ -111,7 +111,7 @@ def test_what_the_labels_were_is_told_again_and_notes_of_the_report_are_not(
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["--from", "x", "--out", "y"], ["--from", "x", "a.wav", "--out", "y", "--format", "xml"]]
+    "words", [["--from", "x", "--out", "y"], ["--from", "x", "a.wav", "--out", "y", "--format", "xml"]]
 )
 def test_a_command_line_that_does_not_parse_is_two(words: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:

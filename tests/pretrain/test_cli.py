@@ -83,3 +83,18 @@ def test_options_may_stand_among_overrides(command, tmp_path, capsys):
     arguments = command(tmp_path / "run")
     assert main([arguments[2], "--resume", *arguments[3:], "batch_size=32", *arguments[:2]]) == 2
     assert "batch_size 32: the corpus has 24 readable clips" in capsys.readouterr().err
+
+
+def test_data_and_out_are_options_or_overrides(command, tmp_path, capsys):
+    config, data, out = command(tmp_path / "run")[:2], *command(tmp_path / "run")[2:]
+    for words in (["--data", data.removeprefix("data="), out], [data, "--out", str(tmp_path / "run")]):
+        assert main([*config, *words, "batch_size=32"]) == 2
+        assert "batch_size 32: the corpus has 24 readable clips" in capsys.readouterr().err
+    assert main([*config, data, "--data", "elsewhere", out]) == 2
+    assert capsys.readouterr().err.startswith("error: data: ")
+
+
+def test_a_status_takes_no_data(tmp_path):
+    with pytest.raises(SystemExit) as caught:
+        main(["--status", str(tmp_path), "--data", "x"])
+    assert caught.value.code == 2

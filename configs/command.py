@@ -1,0 +1,160 @@
+"""What the commands share: parsers, `help`, overrides, checks of paths, exit codes."""
+
+import argparse
+import os
+import select
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from emoclr.configs.console import console, is_first_process, say
+from emoclr.configs.errors import ConfigError, EmoclrError
+
+DEBUG = "--debug"
+
+
+def make_parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """Returns a parser whose help ends with examples, and which knows `--debug`."""
+    parser = argparse.ArgumentParser(
+        prog=command,
+        description=description,
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_debug(parser)
+    return parser
+
+
+def add_debug(parser: argparse.ArgumentParser) -> None:
+    """Adds `--debug`."""
+    parser.add_argument(DEBUG, action="store_true", help="show the traceback of an error")
+
+
+def add_settings(parser: argparse.ArgumentParser, config: str) -> None:
+    """Adds `--config`, with its default, and the overrides of its keys."""
+    parser.add_argument("--config", default=config, help="YAML file or shipped config (default: %(default)s)")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the config to change")
+
+
+def typed_words(words: Sequence[str] | None) -> list[str]:
+    """Returns the words of the command line: `words`, or those that this process was started with."""
+    return list(sys.argv[1:] if words is None else words)
+
+
+def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Returns the arguments of a command; options may stand anywhere among them.
+
+    The word `help` alone prints the help and exits, and so do no words at all, unless the default `bare` of the
+    parser says that the command needs none.
+    """
+    if list(words) == ["help"] or not (words or parser.get_default("bare")):
+        words = ["--help"]
+    return parser.parse_intermixed_args(words)
+
+
+def parse_group(
+    parser: argparse.ArgumentParser,
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    words: Sequence[str],
+) -> argparse.Namespace:
+    """Returns the arguments of one of a group of sub-commands, each parsed as `parse` does.
+
+    Args:
+        parser: of the group.
+        commands: what `parser.add_subparsers` returned.
+        words: the name of the sub-command comes first, or after `--debug` or `help`.
+    """
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    place = next((place for place, word in enumerate(words) if word != DEBUG), 0)
+    if words and words[place] in commands.choices:
+        return parse(commands.choices[words[place]], [*words[:place], *words[place + 1 :]])
+    return parser.parse_args(words or ["--help"])
+
+
+def with_flags(overrides: Sequence[str], flags: dict[str, str | None]) -> list[str]:
+    """Returns the overrides together with those settings that have an option of their own, such as `--data X`.
+
+    Args:
+        overrides: `key=value` each.
+        flags: the value of each option by the key of its setting, None where it was not given.
+
+    Raises:
+        ConfigError: a setting is given both ways, with different values.
+    """
+    given = {key: value for key, _, value in (override.partition("=") for override in overrides)}
+    for key, value in flags.items():
+        if value is not None and given.get(key, value) != value:
+            raise ConfigError(f"{key}: is given twice: --{key} {value} and {key}={given[key]}")
+    return [*overrides, *(f"{key}={value}" for key, value in flags.items() if value is not None)]
+
+
+def check_exists(places: Iterable[str | Path | None], hint: str = "") -> None:
+    """Checks that files or folders are there; None stands for one that was not asked for.
+
+    Raises:
+        ConfigError: one is not; `hint` is added to the message.
+    """
+    for place in places:
+        if place is not None and not Path(place).exists():
+            raise ConfigError(f"{place}: no such file or folder{hint}")
+
+
+def check_file(*places: Path | None) -> None:
+    """Checks that files are there; None stands for one that was not asked for.
+
+    Raises:
+        ConfigError: one is not.
+    """
+    for place in places:
+        if place is not None and not place.exists():
+            raise ConfigError(f"{place}: no such file")
+
+
+def let_waiting_threads_sleep() -> None:
+    """Asks OpenMP, which must not have been loaded yet, that a thread which waits for others gives up its core.
+
+    It would go on turning there, in the way of data processes and whatever else runs. What the user set stays.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def run_command(work: Callable[[argparse.Namespace], int | None], arguments: argparse.Namespace) -> int:
+    """Runs a command's work and returns its exit code.
+
+    0 done, 1 the work failed, 2 bad arguments or config, 130 interrupted, 141 nobody reads on (`| head`). An
+    `EmoclrError` is printed as its message alone, unless `--debug` asks for the traceback; by every rank that meets
+    one, since it may be the only one.
+    """
+    let_waiting_threads_sleep()
+    try:
+        code = work(arguments) or 0
+        print(end="", flush=True)
+        return code
+    except EmoclrError as error:
+        if arguments.debug:
+            raise
+        if is_first_process() or not error.told_by_the_first:
+            # Being stopped when asked to is no error.
+            console().print(f"{error}" if error.exit_code == 130 else f"error: {error}", markup=False)
+        return error.exit_code
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        return 141
+
+
+def _nobody_reads() -> bool:
+    """Returns whether the reader of standard output is gone; what is left for it is then dropped."""
+    output = sys.stdout.fileno()
+    watched = select.poll()
+    watched.register(output, select.POLLOUT)
+    if not any(event & (select.POLLERR | select.POLLHUP) for _, event in watched.poll(0)):
+        return False
+    # Python flushes once more when it ends, and would complain.
+    with Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), output)
+    return True

@@ -1,0 +1,7 @@
+"""`python -m emoclr.corpus` is the `corpus` command."""
+
+import sys
+
+from emoclr.corpus.cli import main
+
+sys.exit(main())

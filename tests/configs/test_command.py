@@ -1,0 +1,166 @@
+import argparse
+import os
+
+import pytest
+
+from emoclr.configs.command import add_debug, make_parser, parse, parse_group, run_command, with_flags
+from emoclr.configs.errors import ConfigError, EmoclrError
+
+
+def command(result, debug=False):
+    def work(arguments):
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    return run_command(work, argparse.Namespace(debug=debug))
+
+
+@pytest.mark.parametrize(
+    ("result", "code", "told"),
+    [
+        (None, 0, ""),
+        (3, 3, ""),
+        (EmoclrError("a.wav: is broken"), 1, "error: a.wav: is broken\n"),
+        (ConfigError("epochs: not 0"), 2, "error: epochs: not 0\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
+def test_exit_codes_and_a_message_without_traceback(capsys, result, code, told):
+    assert command(result) == code
+    assert capsys.readouterr() == ("", told)
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_give_up_their_core_unless_the_user_decided_otherwise(monkeypatch, before, after):
+    monkeypatch.setenv("OMP_WAIT_POLICY", before or "")
+    if before is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    command(None)
+    assert os.environ["OMP_WAIT_POLICY"] == after
+
+
+def test_debug_shows_the_error_itself():
+    with pytest.raises(ConfigError, match="epochs"):
+        command(ConfigError("epochs"), debug=True)
+
+
+def test_a_defect_is_not_dressed_up_as_a_users_error():
+    with pytest.raises(ZeroDivisionError):
+        command(ZeroDivisionError())
+
+
+class Met(EmoclrError):
+    told_by_the_first = True
+
+
+@pytest.mark.parametrize(("rank", "told"), [("0", "error: all ranks\n"), ("1", "")])
+def test_an_error_that_all_ranks_meet_is_told_once(monkeypatch, capsys, rank, told):
+    monkeypatch.setenv("LOCAL_RANK", rank)
+
+    def work(arguments):
+        raise Met("all ranks")
+
+    assert run_command(work, argparse.Namespace(debug=False)) == 1
+    assert capsys.readouterr().err == told
+
+
+def test_help_ends_with_examples_that_are_not_reflowed():
+    parser = make_parser("pretrain", "Pretrains.", "  pretrain --config simclr.yaml\n  pretrain --resume")
+    assert parser.format_help().endswith("examples:\n  pretrain --config simclr.yaml\n  pretrain --resume\n")
+    assert parser.parse_args(["--debug"]).debug and not parser.parse_args([]).debug
+
+
+@pytest.fixture
+def parser():
+    parser = make_parser("probe", "Probes.", "  probe")
+    parser.add_argument("--out", required=True)
+    parser.add_argument("words", nargs="*")
+    return parser
+
+
+def helped(capsys, read):
+    with pytest.raises(SystemExit) as caught:
+        read()
+    assert not caught.value.code
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [[], ["help"], ["--help"]])
+def test_no_words_and_the_word_help_print_the_help(parser, capsys, words):
+    assert helped(capsys, lambda: parse(parser, words)) == parser.format_help()
+
+
+def test_options_stand_anywhere_and_help_may_be_a_name_among_others(parser):
+    parsed = parse(parser, ["help", "--out", "x", "a=1"])
+    assert (parsed.words, parsed.out) == (["help", "a=1"], "x")
+
+
+def test_a_command_that_needs_no_arguments_goes_without():
+    parser = make_parser("cache", "Tells.", "  cache")
+    parser.set_defaults(bare=True)
+    assert parse(parser, []).debug is False
+
+
+@pytest.fixture
+def group():
+    parser = make_parser("corpus", "Corpora.", "  corpus scan")
+    commands = parser.add_subparsers(required=True)
+    for name in ("scan", "cache"):
+        command = commands.add_parser(name)
+        add_debug(command)
+        command.add_argument("words", nargs="*")
+        command.add_argument("--out")
+        command.set_defaults(bare=name == "cache", name=name)
+    return parser, commands
+
+
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        ([], "corpus"),
+        (["help"], "corpus"),
+        (["--help"], "corpus"),
+        (["scan"], "corpus scan"),
+        (["scan", "help"], "corpus scan"),
+        (["help", "scan"], "corpus scan"),
+        (["cache", "help"], "corpus cache"),
+    ],
+)
+def test_a_group_and_its_sub_commands_print_their_help(group, capsys, words, usage):
+    assert helped(capsys, lambda: parse_group(*group, words)).startswith(f"usage: {usage} [-h]")
+
+
+@pytest.mark.parametrize("words", [["--debug", "scan", "a"], ["scan", "--debug", "a"], ["scan", "a", "--debug"]])
+def test_debug_stands_before_a_sub_command_or_after_it(group, words):
+    parsed = parse_group(*group, words)
+    assert (parsed.name, parsed.words, parsed.debug) == ("scan", ["a"], True)
+
+
+def test_options_stand_anywhere_in_a_sub_command(group):
+    assert parse_group(*group, ["scan", "a", "--out", "x", "b"]).words == ["a", "b"]
+    assert parse_group(*group, ["cache"]).name == "cache"
+
+
+@pytest.mark.parametrize("words", [["dance"], ["--debug"], ["dance", "scan"]])
+def test_a_sub_command_that_is_not_there_is_two(group, words):
+    with pytest.raises(SystemExit) as caught:
+        parse_group(*group, words)
+    assert caught.value.code == 2
+
+
+def test_options_for_settings_are_overrides():
+    flags = {"data": "a,b", "out": None}
+    assert with_flags(["seed=1"], flags) == ["seed=1", "data=a,b"]
+    assert with_flags(["out=x", "data=a,b"], flags)[:2] == ["out=x", "data=a,b"]
+
+
+def test_an_option_and_an_override_that_differ_are_refused():
+    with pytest.raises(ConfigError, match=r"data: .*--data x and data=y"):
+        with_flags(["data=y"], {"data": "x"})
+
+
+def test_the_last_of_several_overrides_is_the_one_that_counts():
+    assert with_flags(["data=y", "data=x"], {"data": "x"})
+    with pytest.raises(ConfigError):
+        with_flags(["data=x", "data=y"], {"data": "x"})
