@@ -1,9 +1,21 @@
 """EmoCLR: contrastive pretraining and fine-tuning for emotion in sound.
 
 The folders of the project are its sub-packages: `emoclr.configs`, `.evaluate`, `.corpus`, `.augment`, `.pretrain`,
-`.probe`, `.finetune` and `.predict`. Nothing is imported before it is used, so `import emoclr` is quick.
+`.probe`, `.finetune` and `.predict`. What a notebook needs is offered here, and imported when it is first used:
+`read_labels`, `load_encoder`, `embed`, `LinearProbe`, `load_ensemble` and `predict`.
 """
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+# `predict` is the package, which can be called; the stub gives type checkers the function's signature.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    ["predict"],
+    {
+        "corpus.labels.labels": ["read_labels"],
+        "evaluate.linear_probe": ["LinearProbe"],
+        "finetune.model.checkpoint": ["load_ensemble"],
+        "pretrain.encoder.checkpoint": ["load_encoder"],
+        "pretrain.encoder.recordings": ["embed"],
+    },
+)

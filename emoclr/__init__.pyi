@@ -1,4 +1,8 @@
 from .corpus.labels.labels import read_labels as read_labels
 from .evaluate.linear_probe import LinearProbe as LinearProbe
 from .finetune.model.checkpoint import load_ensemble as load_ensemble
+from .predict.data_frame import predict_frame
 from .pretrain.encoder.checkpoint import load_encoder as load_encoder
+from .pretrain.encoder.recordings import embed as embed
+
+predict = predict_frame

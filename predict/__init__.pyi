@@ -1,3 +1,4 @@
+from .data_frame import predict_frame as predict_frame
 from .run import PredictionRow as PredictionRow
 from .run import Predictions as Predictions
 from .run import predict as predict

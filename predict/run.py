@@ -4,17 +4,18 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
-from emoclr.corpus.decoded.waveforms import Clip, Failure, NothingReadable, WaveformStore, open_waveforms
+from emoclr.corpus.decoded.waveforms import Clip, Failure, NothingReadable, Waveforms, open_waveforms
 from emoclr.corpus.index.scan import find_audio
 from emoclr.evaluate.pooling import pool_windows
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.model import Array, Ensemble
-from emoclr.pretrain.encoder.embedding import Windows, each_window
+from emoclr.pretrain.encoder.embedding import Positions, each_window
 
 
 @dataclass(frozen=True)
@@ -74,22 +75,12 @@ def predict(
             store = open_waveforms([Clip(path) for path in paths], Path(cache))
         except NothingReadable as error:
             return Predictions(card.emotions, [], _as_given(error.failures, paths))
-        clips = np.arange(len(store))
-        windows = list(
-            each_window(
-                ensemble,
-                store,
-                card.window_s,
-                card.hop_s,
-                clips,
-                description="listening",
-                device=device,
-                precision="fp32",  # the members choose for themselves
-                short=card.short,
-            )
-        )
+        stretches = predict_waveforms(ensemble, card, store, timeline=timeline, device=device)
         read = [paths[row] for row in store.source_rows]
-        answers = _answers(ensemble, card, store, read, windows, timeline)
+        answers = [
+            PredictionRow(read[position], float(start), float(end), row, named(row, card))
+            for position, start, end, row in zip(*stretches, strict=True)
+        ]
         return Predictions(card.emotions, answers, _as_given(store.failures, paths))
 
 
@@ -99,26 +90,56 @@ def _as_given(failures: Sequence[Failure], paths: Sequence[Path]) -> list[Failur
     return [replace(failure, path=given[failure.path]) for failure in failures]
 
 
-def _answers(
-    ensemble: Ensemble,
-    card: EnsembleCard,
-    store: WaveformStore,
-    paths: Sequence[Path],
-    windows: Sequence[Windows],
-    timeline: bool,
-) -> list[PredictionRow]:
+class Stretches(NamedTuple):
+    """Recordings, or windows of them: one entry each.
+
+    Attributes:
+        positions: int64 (rows,) of the recording among those asked for.
+        starts_s: (rows,) s.
+        ends_s: (rows,) s.
+        probabilities: (rows, emotions) in [0, 1].
+    """
+
+    positions: Positions
+    starts_s: Array
+    ends_s: Array
+    probabilities: Array
+
+
+def predict_waveforms(
+    ensemble: Ensemble, card: EnsembleCard, store: Waveforms, *, timeline: bool = False, device: str = "cpu"
+) -> Stretches:
+    """Returns the probabilities of waveforms, one row a recording or, with `timeline`, one a window.
+
+    Args:
+        ensemble: from `load_ensemble`.
+        card: its card; says windows and how they are pooled.
+        store: the recordings.
+        timeline: one row a window in place of one a recording.
+        device: "cpu" or "cuda".
+    """
+    windows = list(
+        each_window(
+            ensemble,
+            store,
+            card.window_s,
+            card.hop_s,
+            np.arange(len(store)),
+            description="predicting",
+            device=device,
+            precision="fp32",  # the members choose for themselves
+            short=card.short,
+        )
+    )
     positions = np.concatenate([some.positions for some in windows])
     starts_s = np.concatenate([some.starts for some in windows]) / SAMPLE_RATE
     logits = np.concatenate([some.outputs for some in windows]).astype(np.float64)
-    ends_s = np.minimum(starts_s + card.window_s, store.durations_s[positions])
+    durations_s = store.samples / SAMPLE_RATE
+    ends_s = np.minimum(starts_s + card.window_s, durations_s[positions])
     if not timeline:
         logits = pool_windows(logits, positions, card.windows)
-        positions, starts_s, ends_s = np.arange(len(paths)), np.zeros(len(paths)), store.durations_s
-    probabilities = ensemble.probabilities(logits)  # (rows, emotions)
-    return [
-        PredictionRow(paths[position], float(start), float(end), row, named(row, card))
-        for position, start, end, row in zip(positions, starts_s, ends_s, probabilities, strict=True)
-    ]
+        positions, starts_s, ends_s = np.arange(len(store)), np.zeros(len(store)), durations_s
+    return Stretches(positions, starts_s, ends_s, ensemble.probabilities(logits))
 
 
 def named(probabilities: Array, card: EnsembleCard) -> list[str]:

@@ -93,6 +93,57 @@ def write_table() -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture(scope="session")
+def workspace(
+    write_clips: Callable[..., None], write_table: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder as a user has it: recordings/, labels.csv, and checkpoints/ of an encoder and of an ensemble.
+
+    The networks are untrained. The labels are of 24 clips of 6 speakers; anger is loud, sadness dull.
+    """
+    folder = tmp_path_factory.mktemp("workspace")
+    write_clips(folder / "recordings", [1.2 if clip % 7 == 0 else 0.6 for clip in range(24)])
+    rows = [
+        [f"recordings/{clip:02}.wav", clip % 2, clip // 2 % 2, f"s{clip // 4}", ("train", "test")[clip // 4 % 2]]
+        for clip in range(24)
+    ]
+    write_table(folder / "labels.csv", ["path", "anger", "sadness", "speaker", "split"], rows)
+    write_models(folder / "checkpoints")
+    return folder
+
+
+def write_models(checkpoints: Path) -> None:
+    """Writes a run of `pretrain` and one of `finetune`, of one untrained backbone for windows of 0.5 s."""
+    import torch
+
+    from emoclr.augment.settings import SpectrogramSettings
+    from emoclr.configs.files import write_yaml
+    from emoclr.finetune.model.checkpoint import EnsembleCard, save_model
+    from emoclr.finetune.model.model import EmotionModel
+    from emoclr.pretrain.encoder.checkpoint import save_encoder
+    from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+
+    torch.manual_seed(0)
+    encoder = Encoder(EncoderSettings(backbone="test_resnet", spectrogram=SpectrogramSettings(bands=32)))
+    save_encoder(checkpoints / "my-run/test_resnet", encoder, crop_s=0.5, corpus_fingerprint="made", step=1, steps=1)
+    answers = {"emotions": ["anger", "sadness"], "thresholds": [0.5, 0.5]}
+    windows = {"window_s": 0.5, "hop_s": 0.25}
+    emotions = checkpoints / "my-emotions"
+    model = EmotionModel(encoder, 2)
+    torch.nn.init.normal_(model.head.linear.weight, std=0.02)
+    save_model(
+        emotions / "test_resnet",
+        model,
+        temperatures=[1.0, 1.0],
+        corpus_fingerprint="made",
+        started_from="scratch",
+        **answers,
+        **windows,
+    )
+    card = EnsembleCard.model_validate({"members": ["test_resnet"], **answers, **windows})
+    write_yaml(emotions / "ensemble.yaml", card.model_dump(mode="json"))
+
+
 def make_report(
     single_label: bool = False, emotions: list[str] = EMOTIONS, models: int = 2, clips: int = 360
 ) -> Report:

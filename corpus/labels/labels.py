@@ -89,7 +89,7 @@ class LabelTable:
         return bool(self.emotions) and bool(one_hot)
 
 
-def read_labels(path: Path, emotions: Sequence[str] | None = None, refuse_leaks: bool = True) -> LabelTable:
+def read_labels(path: str | Path, emotions: Sequence[str] | None = None, refuse_leaks: bool = True) -> LabelTable:
     """Returns a labels.csv, checked.
 
     A column is an emotion where at least half of its values are numbers from 0 to 1; then all have to be.

@@ -112,13 +112,24 @@ def load_model(folder: Path) -> tuple[EmotionModel, ModelCard]:
     return model.eval(), card
 
 
-def load_ensemble(run: Path) -> tuple[Ensemble, EnsembleCard]:
+def load_ensemble(run: str | Path) -> tuple[Ensemble, EnsembleCard]:
     """Returns the ensemble of a run folder, or one backbone's model as an ensemble of one, in eval mode.
 
     Raises:
         ConfigError: there is no such folder.
         CheckpointError: it holds none, a member is missing or damaged, or members name different emotions.
+
+    Examples:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> model = EmotionModel(Encoder(EncoderSettings(backbone="test_resnet")), 2)
+        >>> rest = {"emotions": ["joy", "fear"], "thresholds": [0.5, 0.5], "temperatures": [1.0, 1.0]}
+        >>> _ = save_model(folder, model, window_s=2.0, hop_s=1.0, corpus_fingerprint="", started_from="", **rest)
+        >>> ensemble, card = load_ensemble(folder)
+        >>> len(ensemble.members), card.emotions
+        (1, ['joy', 'fear'])
     """
+    run = Path(run)
     if (run / ENSEMBLE_CARD).is_file():
         card = load_card(run / ENSEMBLE_CARD, EnsembleCard)
         members = [load_model(run / member) for member in card.members]

@@ -103,12 +103,23 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def load_encoder(folder: Path) -> tuple[Encoder, EncoderCard]:
-    """Returns the encoder of a backbone's folder, in eval mode, and its card.
+def load_encoder(folder: str | Path) -> tuple[Encoder, EncoderCard]:
+    """Returns the encoder of a backbone's folder, or of a run folder with one backbone, in eval mode, and its card.
 
     Raises:
-        CheckpointError: files are missing, truncated, tampered with, or do not fit each other.
+        CheckpointError: files are missing, truncated, tampered with, or do not fit each other; or the run has several
+            backbones.
+
+    Examples:
+        >>> import tempfile
+        >>> run = Path(tempfile.mkdtemp())
+        >>> made = Encoder(EncoderSettings(backbone="test_resnet"))
+        >>> _ = save_encoder(run / "test_resnet", made, crop_s=2.0, corpus_fingerprint="", step=1, steps=1)
+        >>> encoder, card = load_encoder(run)
+        >>> encoder.features, card.crop_s
+        (192, 2.0)
     """
+    folder = only_backbone(Path(folder))
     card = load_card(folder / CARD, EncoderCard)
     try:
         encoder = Encoder(card.encoder)
@@ -118,6 +129,19 @@ def load_encoder(folder: Path) -> tuple[Encoder, EncoderCard]:
     weights = waiting if waiting.is_file() and _card_is_of(folder, waiting) else folder / WEIGHTS
     load_into(encoder, weights, card.weights_sha256)
     return encoder.eval(), card
+
+
+def only_backbone(run: Path) -> Path:
+    """Returns the backbone's folder in a run folder that has one; the folder itself where it is a backbone's, or empty.
+
+    Raises:
+        CheckpointError: the run has several backbones.
+    """
+    folders = [run] if (run / CARD).exists() else sorted(path.parent for path in run.glob(f"*/{CARD}"))
+    if len(folders) > 1:
+        names = ", ".join(folder.name for folder in folders)
+        raise CheckpointError(f"{run}: holds {len(folders)} backbones ({names}); give the folder of one")
+    return folders[0] if folders else run
 
 
 def untrained_encoder(card: EncoderCard, seed: int) -> Encoder:

@@ -1,0 +1,81 @@
+"""Predictions as a pandas DataFrame, as a notebook asks for them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.decoded.recordings import Recordings, paths_in, waveforms_of
+from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
+from emoclr.finetune.model.model import Array, Ensemble
+from emoclr.predict.run import named, predict, predict_waveforms
+from emoclr.pretrain.encoder.devices import Device, choose_device
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def predict_frame(
+    ensemble: str | Path | tuple[Ensemble, EnsembleCard],
+    recordings: Recordings,
+    sample_rate: int | None = None,
+    *,
+    timeline: bool = False,
+    device: Device | None = None,
+) -> "pd.DataFrame":
+    """Returns the probability of each emotion, one row a recording.
+
+    The columns are those of the `predict` command: `path`, `start_s`, `end_s`, one probability an emotion, and
+    `emotions`, the list of those at or over their threshold. The `path` of an array is its position. A file that
+    cannot be read has no row; a line names it.
+
+    Args:
+        ensemble: a folder of `finetune`, one backbone's folder in it, or what `load_ensemble` returns.
+        recordings: a file, a folder, an array `(samples,)`, or a sequence of files and folders or of arrays. A folder
+            gives its recordings sorted by path.
+        sample_rate: of arrays, Hz; files name their own.
+        timeline: one row a window in place of one a recording.
+        device: "cpu" or "cuda"; None for a GPU where there is one.
+
+    Raises:
+        CheckpointError: the folder holds no ensemble.
+        ConfigError: a path does not exist, or an array is no mono waveform.
+        EmoclrError: no recording can be read.
+
+    Examples:
+        >>> import numpy as np
+        >>> from emoclr.finetune import EmotionModel, EnsembleCard
+        >>> from emoclr.finetune.model.checkpoint import build_ensemble
+        >>> from emoclr.pretrain import Encoder, EncoderSettings
+        >>> model = EmotionModel(Encoder(EncoderSettings(backbone="test_resnet")), n_emotions=2)
+        >>> ensemble = Ensemble([model], np.ones((1, 2)), np.full((1, 2), 0.5), "mean")
+        >>> card = EnsembleCard(members=["."], emotions=["joy", "fear"], thresholds=[0.5, 0.5], window_s=1.0, hop_s=0.5)
+        >>> frame = predict_frame((ensemble, card), [np.zeros(16_000), np.zeros(8_000)], sample_rate=16_000)
+        >>> list(frame.columns), frame["end_s"].tolist()
+        (['path', 'start_s', 'end_s', 'joy', 'fear', 'emotions'], [1.0, 0.5])
+    """
+    import pandas as pd
+
+    network, card = load_ensemble(ensemble) if isinstance(ensemble, str | Path) else ensemble
+    device = device or choose_device()
+    sources = paths_in(recordings)
+    if sources is None:
+        store = waveforms_of(recordings, sample_rate)  # type: ignore[arg-type]
+        found = predict_waveforms(network, card, store, timeline=timeline, device=device)
+        rows = [_row(card, *stretch, named(stretch[-1], card)) for stretch in zip(*found, strict=True)]
+    else:
+        predictions = predict(network, card, sources, timeline=timeline, device=device)
+        if not predictions.answers:
+            failure = predictions.failures[0]
+            raise EmoclrError(f"no recording can be read; the first: {failure.path}: {failure.reason}")
+        rows = [
+            _row(card, str(row.path), row.start_s, row.end_s, row.probabilities, row.emotions)
+            for row in predictions.answers
+        ]
+    return pd.DataFrame(rows)
+
+
+def _row(
+    card: EnsembleCard, path: str | int, start_s: float, end_s: float, probabilities: Array, emotions: list[str]
+) -> dict[str, object]:
+    by_emotion = dict(zip(card.emotions, probabilities.tolist(), strict=True))
+    return {"path": path, "start_s": start_s, "end_s": end_s, **by_emotion, "emotions": emotions}
