@@ -6,16 +6,14 @@ import math
 import os
 import signal
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.parallel.worker import Raised, Worker, check_importable
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -26,6 +24,8 @@ MIN_TIME_LIMIT_S = 120.0
 _MIN_BYTES_PER_S = 100_000
 _BATCH_BYTES = 4 << 20
 _BATCH_FILES = 32
+_DYING_S = 5.0
+"""How long a process may take to end after its pipe broke, before it is killed and its own exit code is lost."""
 
 
 def usable_cores() -> int:
@@ -46,7 +46,7 @@ def each_in_processes(
     tried once more in a fresh one: the fault may have been an earlier file's, or the system's.
 
     Args:
-        work: a function of a module, so that a fresh process can import it.
+        work: a function of a module, not of the main script, so that a fresh process can import it.
         tasks: what it is called with, each of them the work on one file.
         path_of: the file of a task, whose size says how long the work may take.
         lost: the result of a task over which two processes died, from the task and the reason.
@@ -54,11 +54,12 @@ def each_in_processes(
             more start than there are batches: one for a few small files.
 
     Raises:
-        EmoclrError: processes cannot be started.
+        EmoclrError: processes cannot be started, or cannot import `work`.
     """
     if workers == 1:
         yield from map(work, tasks)
         return
+    check_importable(work)
     batches = itertools.islice(batches_by_size(map(path_of, tasks)), workers or usable_cores())
     pool = _Pool(work, tasks, path_of, lost, sum(1 for _ in batches))
     try:
@@ -84,43 +85,6 @@ def batches_by_size(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
         yield first, end
 
 
-class _Worker(Generic[Task, Result]):
-    """A process at the end of a pipe that no other process uses, so that its death harms nobody's results.
-
-    Attributes:
-        started: it has said that it is there.
-        numbers: the tasks that it has and has not answered, in its order: it works on the first.
-        due: when (`time.monotonic`) its next answer is overdue; it may start as slowly as it must.
-    """
-
-    def __init__(self, work: Callable[[Task], Result]) -> None:
-        # Fresh processes, not copies of this one: copies of a process with threads (torch has some) can hang.
-        context = get_context("spawn")
-        self.connection, its_end = context.Pipe()
-        self._process = context.Process(target=_serve, args=(work, its_end), daemon=True)
-        self._process.start()
-        its_end.close()
-        self.started = False
-        self.numbers: deque[int] = deque()
-        self.due = math.inf
-
-    def give(self, numbers: Sequence[int], tasks: Sequence[Task], limit_s: float) -> None:
-        """Sends it the tasks of these numbers; `limit_s` is what the first of them may take."""
-        self.numbers.extend(numbers)
-        if self.started:
-            self.due = time.monotonic() + limit_s
-        # Where it has died the pipe is broken; waiting for its answer tells that too.
-        with contextlib.suppress(OSError):
-            self.connection.send([tasks[number] for number in numbers])
-
-    def stop(self) -> int:
-        """Ends the process, where it has not ended already, and returns its exit code."""
-        self._process.kill()
-        self._process.join()
-        self.connection.close()
-        return self._process.exitcode or 0
-
-
 class _Pool(Generic[Task, Result]):
     """The processes, what they work on, and the results that wait for an earlier one."""
 
@@ -133,7 +97,7 @@ class _Pool(Generic[Task, Result]):
         workers: int,
     ) -> None:
         self._work, self._tasks, self._path_of, self._lost = work, tasks, path_of, lost
-        self._workers: list[_Worker[Task, Result]] = [_Worker(work) for _ in range(workers)]
+        self._workers: list[Worker[Task, Result]] = [Worker(work) for _ in range(workers)]
         self._batches = batches_by_size(map(path_of, tasks))
         self._left_over: deque[list[int]] = deque()
         self._open_batches: deque[int] = deque()
@@ -166,7 +130,7 @@ class _Pool(Generic[Task, Result]):
                     self._open_batches.append(end)
                     self._give(worker, range(first, end))
 
-    def _give(self, worker: _Worker[Task, Result], numbers: Sequence[int]) -> None:
+    def _give(self, worker: Worker[Task, Result], numbers: Sequence[int]) -> None:
         worker.give(numbers, self._tasks, self._limit_s(numbers[0]))
 
     def _collect(self) -> None:
@@ -182,14 +146,16 @@ class _Pool(Generic[Task, Result]):
             elif worker.due <= now:
                 self._replace(worker, overdue=True)
 
-    def _receive(self, worker: _Worker[Task, Result]) -> None:
+    def _receive(self, worker: Worker[Task, Result]) -> None:
         try:
             answer = worker.connection.recv()
         except (EOFError, OSError):
             self._replace(worker)
             return
-        if isinstance(answer, _Raised):
-            raise answer.error
+        if isinstance(answer, Raised):
+            if worker.started:
+                raise answer.error
+            raise EmoclrError(f"a worker process did not start: {answer.error}") from answer.error
         if not worker.started:
             worker.started = True
         else:
@@ -197,12 +163,12 @@ class _Pool(Generic[Task, Result]):
         if worker.numbers:
             worker.due = time.monotonic() + self._limit_s(worker.numbers[0])
 
-    def _replace(self, worker: _Worker[Task, Result], overdue: bool = False) -> None:
+    def _replace(self, worker: Worker[Task, Result], overdue: bool = False) -> None:
         """Puts a fresh process in the place of one that died, or hangs, over the first of its tasks."""
-        end = _words_for(worker.stop())
+        end = _exit_reason(worker.stop(0.0 if overdue else _DYING_S))
         if not worker.started:
-            raise EmoclrError(f"a process to decode in did not start: {end}")
-        fresh: _Worker[Task, Result] = _Worker(self._work)
+            raise EmoclrError(f"a worker process did not start: {end}")
+        fresh: Worker[Task, Result] = Worker(self._work)
         self._workers[self._workers.index(worker)] = fresh
         suspect, *others = worker.numbers
         if others:
@@ -222,39 +188,13 @@ class _Pool(Generic[Task, Result]):
         return time_limit_s(_size_bytes(self._path_of(self._tasks[number])))
 
 
-@dataclass(frozen=True)
-class _Raised:
-    """What the work raised, on its way to the process that asked for it."""
-
-    error: Exception
-
-
-def _serve(work: Callable[[Any], Any], connection: Connection) -> None:
-    """Answers batches of tasks, one result after the other, until the other side is gone."""
-    # Ctrl-C reaches all processes; the one that the user sees decides what becomes of the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # libmpg123 writes a line onto standard error for every oddity of a file.
-    with Path(os.devnull).open("w") as nothing:
-        os.dup2(nothing.fileno(), 2)
-    with contextlib.suppress(EOFError, ConnectionError):
-        connection.send(None)
-        while True:
-            for task in connection.recv():
-                try:
-                    answer = work(task)
-                except Exception as error:
-                    error.add_note(traceback.format_exc())
-                    answer = _Raised(error)
-                connection.send(answer)
-
-
 def _size_bytes(path: Path) -> int:
     with contextlib.suppress(OSError):
         return path.stat().st_size
     return 0
 
 
-def _words_for(exit_code: int) -> str:
+def _exit_reason(exit_code: int) -> str:
     """Returns how a process ended."""
     if exit_code == -signal.SIGKILL:
         return "the system killed it, as it does where memory is short"

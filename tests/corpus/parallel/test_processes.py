@@ -1,9 +1,13 @@
 import os
 import signal
+import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile as sf
 
 import emoclr.corpus.parallel.processes
 from emoclr.configs.errors import EmoclrError
@@ -139,7 +143,43 @@ def test_no_process_is_left_when_nobody_wants_more_results(files):
 
 
 def test_where_processes_cannot_start_the_run_ends_and_no_file_is_blamed(files, monkeypatch):
-    here = Path(__file__).parents[3]
-    monkeypatch.setattr(sys, "path", [place for place in sys.path if Path(place).resolve() != here])
+    monkeypatch.setattr(sys, "path", [])
     with pytest.raises(EmoclrError, match="did not start: exit code 1"):
         run(files({}))
+
+
+def test_where_processes_cannot_import_the_work_its_module_is_named(files, monkeypatch):
+    here = Path(__file__).parents[3]
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if Path(place).resolve() != here])
+    with pytest.raises(EmoclrError, match="did not start: No module named 'tests'"):
+        run(files({}))
+
+
+@pytest.mark.parametrize("wrap", [lambda work: work, partial], ids=["plain", "partial"])
+def test_work_that_the_main_script_defines_is_refused_by_name(files, monkeypatch, wrap):
+    monkeypatch.setattr(work_as_told, "__module__", "__main__")
+    with pytest.raises(EmoclrError, match=r"^work_as_told is defined in the main script"):
+        list(each_in_processes(wrap(work_as_told), files({}), Path, lose, workers=2))
+
+
+SCRIPT = """
+import corpus, configs, pretrain
+import emoclr.corpus
+store = emoclr.corpus.open_waveforms(emoclr.corpus.clips_from(["clip.wav"]), cache_dir="cache")
+print(store.samples.tolist())
+"""
+
+
+@pytest.mark.parametrize("way", ["script.py", "-c", "-", "exec"])
+def test_a_script_without_a_guard_runs_once_however_it_is_started(way, tmp_path):
+    sf.write(tmp_path / "clip.wav", np.random.default_rng(0).uniform(-0.5, 0.5, 4_000), 16_000)
+    for folder in ("corpus", "configs"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "pretrain.py").touch()
+    (tmp_path / "script.py").write_text(SCRIPT)
+    words = {"-c": ["-c", SCRIPT], "exec": ["-c", f"exec(compile({SCRIPT!r}, '<cell>', 'exec'))"]}.get(way, [way])
+    ran = subprocess.run(
+        [sys.executable, *words], cwd=tmp_path, input=SCRIPT if way == "-" else "", capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stdout) == (0, "[4000]\n"), ran.stderr
+    assert "Traceback" not in ran.stderr
