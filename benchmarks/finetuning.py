@@ -28,11 +28,12 @@ from emoclr.corpus.labels.labels import LabelTable, read_labels
 from emoclr.corpus.labels.splits import speaker_codes, speaker_folds
 from emoclr.evaluate.metrics.intervals import Measure, measure
 from emoclr.evaluate.metrics.multilabel import Array, Weighted, weighted_metrics
+from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.model.checkpoint import load_model
-from emoclr.finetune.model.model import calibrate
+from emoclr.finetune.model.temperatures import calibrate
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.initial_weights import find_initial_weights
-from emoclr.finetune.training.member import Member, Task, train_member
+from emoclr.finetune.training.member import Member, train_member
 from emoclr.pretrain.encoder.embedding import embed_clips
 
 HELD_OUT = 5
@@ -116,9 +117,9 @@ def train(arguments: argparse.Namespace, task: Task, overrides: list[str]) -> Tr
         (start,) = find_initial_weights([arguments.source] if arguments.source else [], settings)
         encoder, crop_s, origin = start.encoder(settings, task.store, task.train)
         with tempfile.TemporaryDirectory() as folder:
-            heard_before = arguments.source is not None
+            audio_pretrained = arguments.source is not None
             member = train_member(
-                Path(folder) / start.name, encoder, task, settings, crop_s, origin, heard_before=heard_before
+                Path(folder) / start.name, encoder, task, settings, crop_s, origin, audio_pretrained=audio_pretrained
             )
             both = score_pairs(member, task, settings) if arguments.pairs else None
         thresholds = np.array(member.card.thresholds)

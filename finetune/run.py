@@ -16,6 +16,7 @@ from emoclr.corpus.labels.clip_names import scored_clips
 from emoclr.corpus.labels.labels import read_labels
 from emoclr.evaluate.report.report import Report, write_report
 from emoclr.evaluate.scores import ENSEMBLE, score_all
+from emoclr.finetune.data.labeled_clips import open_labeled_clips
 from emoclr.finetune.ensemble.ensemble import EnsembleOutput, ensemble_outputs, prediction_of, thresholds_of
 from emoclr.finetune.ensemble.report_rows import baseline_rows, calibration_of, from_scratch, model_rows, speaker_rows
 from emoclr.finetune.model.checkpoint import ENSEMBLE_CARD, EnsembleCard
@@ -30,7 +31,6 @@ from emoclr.finetune.studies.pseudo_labels import pool_for, second_round
 from emoclr.finetune.studies.robustness import robustness_of_members
 from emoclr.finetune.summary import comparison_notes, summary_of
 from emoclr.finetune.training.initial_weights import SCRATCH, InitialWeights, find_initial_weights
-from emoclr.finetune.training.labelled import open_labeled_clips
 from emoclr.finetune.training.members import (
     Members,
     first_seeds,
@@ -132,7 +132,7 @@ def finetune(
     if parts:
         own = different, scratch
         sections.append(label_efficiency(out, starts, labelled, parts, too_small, truth, described, own, settings))
-    heard_before = any(start.heard_before for start in starts)
+    audio_pretrained = any(start.audio_pretrained for start in starts)
     about = [*label_notes(table, share), *settings.augment.unsafe]
     say("scoring")
     scores = score_all(truth, models, baselines)
@@ -156,7 +156,7 @@ def finetune(
         notes=[
             *about,
             *score_notes(table, division, share),
-            *([PRETRAINING] if heard_before else []),
+            *([PRETRAINING] if audio_pretrained else []),
             *comparison_notes(any(start.source(settings) != SCRATCH for start in starts), settings),
         ],
         left_out=labelled.left_out,

@@ -1,7 +1,7 @@
 """The settings of `finetune`."""
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -9,6 +9,8 @@ from emoclr.augment.settings import AugmentSettings, CorpusSpectrogram, Spectrog
 from emoclr.configs.settings import Settings
 from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE
 from emoclr.evaluate.pooling import Pooling
+from emoclr.finetune.model.losses import LOSSES, LossName
+from emoclr.finetune.removed import without_removed
 from emoclr.pretrain.data.unreadable import MAX_LOST
 from emoclr.pretrain.settings import Accelerator
 from emoclr.probe.settings import Fraction
@@ -32,19 +34,6 @@ FREE_TO_CHANGE = frozenset(
 )
 
 
-class MixSettings(Settings):
-    """Two clips of a batch at once; both emotions are heard. Quieter ones are `augment.background`, which is not."""
-
-    p: float = Field(0.0, ge=0, le=1, description="probability that a clip gets another one mixed in")
-    max_below_db: float = Field(6.0, ge=0, le=20, description="dB by which the other is quieter, at most")
-
-
-class JoinSettings(Settings):
-    """Two clips of a batch one after the other; both emotions are heard."""
-
-    p: float = Field(0.0, ge=0, le=1, description="probability that another clip takes over within the window")
-
-
 class FinetuneSettings(Settings):
     """What is trained from what, how, and how it is scored."""
 
@@ -62,16 +51,11 @@ class FinetuneSettings(Settings):
     hop_s: float | None = Field(None, gt=0, description="s between windows in evaluation; None: half a crop")
     windows: Pooling = Field("mean", description="how the windows of a recording become one answer")
     augment: AugmentSettings = AugmentSettings()
-    mix: MixSettings = MixSettings()
-    join: JoinSettings = JoinSettings()
 
-    loss: Literal["bce", "focal", "asymmetric"] = Field("bce", description="bce: cross-entropy with class weights")
+    loss: LossName = Field("bce", description="; ".join(f"{name}: {loss.description}" for name, loss in LOSSES.items()))
     max_positive_weight: float = Field(
         5.0, ge=1, description="how much more a rare emotion's presence may count, of bce"
     )
-    focal_gamma: float = Field(2.0, ge=0, description="of focal: how little counts what is answered well")
-    asymmetric_gamma: float = Field(4.0, ge=0, description="of asymmetric: the same of absences; of presences it is 1")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share by which targets move towards one half")
 
     freeze: Literal["none", "backbone"] = Field("none", description="backbone: train the head alone")
     epochs: int = Field(10, ge=1, description="of the whole network, at most")
@@ -83,11 +67,13 @@ class FinetuneSettings(Settings):
     layer_decay: float = Field(0.7, gt=0, le=1, description="factor from one layer group to the one before it")
     weight_decay: float = Field(0.05, ge=0)
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps")
-    averaging: Literal["none", "ema"] = Field("none", description="ema: validate and keep an average of the weights")
-    averaging_decay: float = Field(0.99, gt=0, lt=1, description="share of the average that a step leaves")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
-    unlabeled: list[Path] = Field([], description="recordings for a second round with pseudo-labels")
+    unlabeled: list[Path] = Field(
+        [],
+        description="recordings for a second round with pseudo-labels; with 432 labels and 3,977 clips without, macro "
+        "AUROC changed by -0.001 [-0.006 to 0.004]",
+    )
     confidence: float = Field(
         0.9, gt=0, lt=1, description="how often a pseudo-label has to be right on validation speakers"
     )
@@ -121,21 +107,16 @@ class FinetuneSettings(Settings):
     devices: Literal[1] = 1
     num_nodes: Literal[1] = 1
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_removed(cls, given: Any) -> Any:
+        return without_removed(given) if isinstance(given, dict) else given
+
     @model_validator(mode="after")
     def _backbones_differ(self) -> "FinetuneSettings":
         names = self.backbones or []
         if len(set(names)) < len(names):
             raise ValueError(f"backbones: {', '.join(names)}: each has one folder, so one place in the list")
-        return self
-
-    @model_validator(mode="after")
-    def _combined(self) -> "FinetuneSettings":
-        if self.mix.p + self.join.p > 1:
-            raise ValueError(f"mix.p {self.mix.p:g} and join.p {self.join.p:g} are more than 1 together")
-        if self.freeze == "backbone":
-            for name, asked in (("mix.p", self.mix.p), ("join.p", self.join.p), ("averaging", self.averaging == "ema")):
-                if asked:
-                    raise ValueError(f"{name}: is of the whole network's training, which freeze: backbone leaves out")
         return self
 
     @model_validator(mode="after")
@@ -151,8 +132,3 @@ class FinetuneSettings(Settings):
     def network_seeds(self) -> range:
         """The seeds of the networks of a backbone, those to compare with included; the first one is of all else."""
         return range(self.seed, self.seed + max(self.seeds, self.compare_seeds or 1))
-
-    @property
-    def combines(self) -> bool:
-        """Whether training clips are mixed or joined."""
-        return self.mix.p + self.join.p > 0

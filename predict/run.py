@@ -12,9 +12,10 @@ from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.decoded.waveforms import Clip, Failure, NothingReadable, Waveforms, open_waveforms
 from emoclr.corpus.index.scan import find_audio
+from emoclr.evaluate.metrics.multilabel import Array
 from emoclr.evaluate.pooling import pool_windows
 from emoclr.finetune.model.checkpoint import EnsembleCard
-from emoclr.finetune.model.model import Array, Ensemble
+from emoclr.finetune.model.model import Ensemble
 from emoclr.pretrain.encoder.embedding import Positions, each_window
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import LinearConstraint, minimize
 
-from emoclr.evaluate.metrics.multilabel import tune_thresholds
+from emoclr.evaluate.metrics.multilabel import Array, tune_thresholds
 from emoclr.evaluate.scores import Prediction
-from emoclr.finetune.model.model import Array, EnsembleMethod, combine
-from emoclr.finetune.training.member import Member, Task
+from emoclr.finetune.data.labeled_clips import Task
+from emoclr.finetune.model.model import EnsembleMethod, combine
+from emoclr.finetune.training.member import Member
 from emoclr.finetune.training.members import Members
 from emoclr.probe.protocol import concatenate_folds
 

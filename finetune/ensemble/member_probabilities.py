@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from emoclr.corpus.decoded.waveforms import Waveforms
+from emoclr.evaluate.metrics.multilabel import Array
 from emoclr.finetune.model.checkpoint import load_model
-from emoclr.finetune.model.model import Array, calibrate
+from emoclr.finetune.model.temperatures import calibrate
 from emoclr.finetune.training.member import Member
 from emoclr.pretrain.encoder.embedding import embed_clips
 

@@ -8,13 +8,13 @@ from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import ENSEMBLE, Prediction, SpeakerProbe, Truth
 from emoclr.evaluate.speaker_probe import VoiceTask, speaker_probe
 from emoclr.evaluate.studies.calibration import calibration_section
+from emoclr.finetune.data.labeled_clips import LabeledClips, Task
 from emoclr.finetune.ensemble.ensemble import EnsembleOutput, ensemble_outputs, prediction_of
 from emoclr.finetune.model.model import EnsembleMethod
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.baselines import DescribedClips, linear_rows
 from emoclr.finetune.summary import CALIBRATED, VOICES
-from emoclr.finetune.training.labelled import LabeledClips
-from emoclr.finetune.training.member import Member, Task
+from emoclr.finetune.training.member import Member
 from emoclr.finetune.training.members import Members, backbone_of
 from emoclr.probe.protocol import concatenate_folds
 

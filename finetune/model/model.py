@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from emoclr.finetune.model.temperatures import calibrate
 from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.encoder.precision import choose_precision
 
@@ -105,11 +106,6 @@ class Ensemble(nn.Module):
         by_member = logits.reshape(len(logits), *self.temperatures.shape)  # (n, members, emotions)
         calibrated = calibrate(by_member, self.temperatures)
         return combine(calibrated.swapaxes(0, 1), self.thresholds, self.how, self.weights, self.single_label)
-
-
-def calibrate(logits: Array, temperatures: Array) -> Array:
-    """Returns sigmoid(logits / temperatures)."""
-    return 0.5 * (1 + np.tanh(np.asarray(logits, dtype=np.float64) / temperatures / 2))
 
 
 def combine(

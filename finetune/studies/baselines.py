@@ -6,9 +6,9 @@ from functools import partial
 
 from emoclr.corpus.labels.division import Division
 from emoclr.evaluate.scores import Prediction
+from emoclr.finetune.data.labeled_clips import LabeledClips
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.initial_weights import SCRATCH, InitialWeights
-from emoclr.finetune.training.labelled import LabeledClips
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.pretrain.encoder.embedding import Embeddings, embed_clips
 from emoclr.probe.features.features import UNTRAINED, Features, features_of

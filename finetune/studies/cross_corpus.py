@@ -28,11 +28,11 @@ from emoclr.evaluate.scores import (
     score_all,
     weighted_of,
 )
+from emoclr.finetune.data.labeled_clips import LabeledClips
 from emoclr.finetune.ensemble.ensemble import EnsembleOutput, thresholds_of
 from emoclr.finetune.ensemble.member_probabilities import member_probabilities
 from emoclr.finetune.model.model import combine
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.training.labelled import LabeledClips
 from emoclr.finetune.training.members import Members
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.probe.features.logmel import chance_probabilities

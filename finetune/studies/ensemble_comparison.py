@@ -10,11 +10,11 @@ from emoclr.evaluate.paired import paired_differences
 from emoclr.evaluate.report.cells import interval, json_metrics, number
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import ENSEMBLE, Measure, Prediction, Truth
+from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.ensemble.ensemble import EnsembleOutput, combine_members, ensemble_outputs, prediction_of
 from emoclr.finetune.ensemble.report_rows import HOWS, ensemble_name, member_row
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.best_epochs import best_epoch, same_networks
-from emoclr.finetune.training.member import Task
 from emoclr.finetune.training.members import Members, SeedsOfBest, backbone_of, best_member, seeds_of
 from emoclr.probe.protocol import concatenate_folds
 from emoclr.probe.summary import FEW_SPEAKERS

@@ -17,12 +17,11 @@ from emoclr.corpus.labels.subset import TooFew, label_subset
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import CHANCE, Prediction, Truth
 from emoclr.evaluate.studies.label_efficiency import Trial, efficiency_section
+from emoclr.finetune.data.labeled_clips import LabeledClips, Rows, Task
 from emoclr.finetune.ensemble.ensemble import ensemble_outputs, prediction_of
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.baselines import DescribedClips, linear_rows
 from emoclr.finetune.training.initial_weights import InitialWeights
-from emoclr.finetune.training.labelled import LabeledClips
-from emoclr.finetune.training.member import Rows, Task
 from emoclr.finetune.training.members import Members, train_from_scratch, train_members
 from emoclr.probe.protocol import concatenate_folds
 

@@ -16,14 +16,14 @@ from emoclr.configs.errors import ConfigError
 from emoclr.corpus.decoded.opener import opener
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
-from emoclr.evaluate.metrics.multilabel import emotion_metrics
+from emoclr.evaluate.metrics.multilabel import Array, emotion_metrics
+from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.ensemble.member_probabilities import member_probabilities
-from emoclr.finetune.model.model import Array
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.confidence_levels import confidence_levels, confident, held_out_hits
 from emoclr.finetune.studies.cross_corpus import OtherCorpus
 from emoclr.finetune.studies.unlabeled_pool import Pool, open_pool, with_pool
-from emoclr.finetune.training.member import Member, Task
+from emoclr.finetune.training.member import Member
 from emoclr.finetune.training.members import Members
 from emoclr.finetune.training.resume import finished_member
 from emoclr.pretrain.encoder.devices import choose_device

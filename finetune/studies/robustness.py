@@ -9,10 +9,11 @@ from emoclr.augment.robustness import CONDITIONS, Condition, DegradedWaveforms
 from emoclr.configs.console import say
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import Prediction, Truth
+from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.ensemble.member_probabilities import member_probabilities
 from emoclr.finetune.ensemble.report_rows import model_rows
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.training.member import Member, Task
+from emoclr.finetune.training.member import Member
 from emoclr.finetune.training.members import Members
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.probe.studies.robustness import robustness_section, tell_cost

@@ -1,4 +1,4 @@
-"""Statistics of batch normalisation for a network that has not heard any sound yet."""
+"""Statistics of batch normalisation for a network that was not pretrained on audio."""
 
 from collections.abc import Iterator
 
@@ -12,13 +12,13 @@ from emoclr.augment.views import ViewMaker
 from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.pretrain.encoder.encoder import Encoder
 
-HEARD_CLIPS = 1000
+MAX_CLIPS = 1000
 
 
-def settle_statistics(
+def estimate_statistics(
     encoder: Encoder, store: WaveformStore, clips: NDArray[np.int64], maker: ViewMaker, batch_size: int
 ) -> None:
-    """Gives batch normalisation the mean statistics of batches of up to 1,000 clips, and changes no weight.
+    """Sets the statistics of batch normalisation to their mean over batches of up to 1,000 clips; changes no weight.
 
     In training, a network without pretraining is normalised by each batch. A head that was fitted to it under the
     statistics that networks are made with would find embeddings of another size there, and begin with a loss in the
@@ -31,7 +31,7 @@ def settle_statistics(
         maker: says where crops are taken, and by its seed which clips.
         batch_size: of the training.
     """
-    chosen = np.random.default_rng(maker.seed).permutation(clips)[:HEARD_CLIPS]
+    chosen = np.random.default_rng(maker.seed).permutation(clips)[:MAX_CLIPS]
 
     def batches() -> Iterator[Tensor]:
         # Parts of even size: a batch of a single clip has no deviation.

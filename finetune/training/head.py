@@ -1,5 +1,7 @@
 """The head alone: a linear layer on frozen embeddings."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -7,9 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emoclr.evaluate.metrics.multilabel import Array, emotion_metrics
-from emoclr.finetune.model.model import EmotionHead, calibrate
-from emoclr.finetune.training.losses import EmotionLoss
+from emoclr.finetune.model.model import EmotionHead
+from emoclr.finetune.model.temperatures import calibrate
 
+LossFunction = Callable[[Tensor, Tensor], Tensor]
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
@@ -27,7 +30,7 @@ def fit_head(
     head: EmotionHead,
     embeddings: NDArray[np.float32],
     targets: NDArray[np.float32],
-    loss: EmotionLoss,
+    loss: LossFunction,
     train: NDArray[np.int64],
     validation: NDArray[np.int64],
 ) -> float:
@@ -73,7 +76,7 @@ def macro_auroc(targets: npt.ArrayLike, logits: npt.ArrayLike) -> float:
 
 
 def _fit(
-    features: Tensor, targets: Tensor, loss: EmotionLoss, strength: float, weight: Tensor, bias: Tensor
+    features: Tensor, targets: Tensor, loss: LossFunction, strength: float, weight: Tensor, bias: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Returns weight (E, F) and bias (E,) of penalised regressions, begun where the last one ended."""
     weight, bias = weight.clone().requires_grad_(), bias.clone().requires_grad_()
@@ -82,7 +85,7 @@ def _fit(
     def closure() -> Tensor:
         optimizer.zero_grad()
         penalty = strength / 2 * weight.square().sum() / weight.shape[0]
-        total: Tensor = loss(features @ weight.T + bias, targets) + penalty
+        total = loss(features @ weight.T + bias, targets) + penalty
         torch.autograd.backward(total)
         return total
 

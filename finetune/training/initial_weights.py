@@ -9,8 +9,8 @@ import torch
 from emoclr.augment.views import ViewMaker
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.decoded.waveforms import WaveformStore
+from emoclr.finetune.data.labeled_clips import Rows
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.training.member import Rows
 from emoclr.pretrain.encoder.checkpoint import (
     CARD,
     EncoderCard,
@@ -41,7 +41,7 @@ class InitialWeights:
     untrained: bool = False
 
     @property
-    def heard_before(self) -> bool:
+    def audio_pretrained(self) -> bool:
         """Whether the encoder was pretrained on sound."""
         return self.folder is not None and not self.untrained
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from emoclr.configs.console import say
+from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.initial_weights import InitialWeights
-from emoclr.finetune.training.member import Member, Task, train_member
+from emoclr.finetune.training.member import Member, train_member
 from emoclr.finetune.training.resume import finished_member, stopped_by_sigterm
 from emoclr.pretrain.run import Interrupted
 
@@ -179,4 +180,4 @@ def _member(job: Job) -> Member:
         return member
     start, task, settings = job.start, job.task, job.settings
     encoder, crop_s, origin = start.encoder(settings, task.store, task.train)
-    return train_member(job.folder, encoder, task, settings, crop_s, origin, heard_before=start.heard_before)
+    return train_member(job.folder, encoder, task, settings, crop_s, origin, audio_pretrained=start.audio_pretrained)

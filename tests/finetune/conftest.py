@@ -11,8 +11,8 @@ from emoclr.augment.settings import SpectrogramSettings
 from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of, open_waveforms
 from emoclr.corpus.labels.labels import LabelTable, read_labels
 from emoclr.finetune.cli import main
+from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.training.member import Task
 from emoclr.pretrain.encoder.checkpoint import save_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
 

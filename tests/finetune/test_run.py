@@ -22,10 +22,10 @@ from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
 from emoclr.evaluate.metrics.multilabel import tune_thresholds
 from emoclr.evaluate.report.report import Report
+from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.model.checkpoint import load_ensemble, load_model
 from emoclr.finetune.run import finetune
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.training.member import Task
 from emoclr.pretrain.encoder.embedding import embed_clips
 from emoclr.probe.run import probe
 from emoclr.probe.settings import ProbeSettings

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from emoclr.finetune.data.labeled_clips import LabeledClips, open_labeled_clips
 from emoclr.finetune.ensemble.ensemble import ensemble_outputs
 from emoclr.finetune.model.checkpoint import ModelCard, load_model
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.initial_weights import find_initial_weights
-from emoclr.finetune.training.labelled import LabeledClips, open_labeled_clips
 from emoclr.finetune.training.members import train_members, train_seeds_of_best
 from emoclr.finetune.training.resume import finished_member
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from emoclr.finetune.model.model import EmotionHead, EmotionModel, Ensemble, calibrate, combine
+from emoclr.finetune.model.model import EmotionHead, EmotionModel, Ensemble, combine
+from emoclr.finetune.model.temperatures import calibrate
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 
 TEMPERATURES = np.array([[0.5, 2.0, 1.0], [1.5, 0.8, 3.0]])

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from emoclr.evaluate.scores import Truth
+from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.model.checkpoint import ModelCard
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.best_epochs import heads_alone, same_networks, training_section
 from emoclr.finetune.studies.ensemble_comparison import ensemble_section
-from emoclr.finetune.training.member import Member, Task
+from emoclr.finetune.training.member import Member
 from emoclr.finetune.training.members import SeedsOfBest
 
 N = 40

@@ -14,10 +14,10 @@ from emoclr.corpus.decoded.waveforms import clips_of, open_waveforms
 from emoclr.corpus.labels.labels import read_labels
 from emoclr.evaluate.metrics.multilabel import emotion_metrics
 from emoclr.evaluate.scores import Prediction, Truth
+from emoclr.finetune.data.labeled_clips import open_labeled_clips
 from emoclr.finetune.model.checkpoint import load_ensemble
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.cross_corpus import corpora_difference, open_other
-from emoclr.finetune.training.labelled import open_labeled_clips
 from emoclr.pretrain.encoder.embedding import embed_clips
 
 CLIPS = 12

@@ -12,9 +12,9 @@ import pytest
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.labels.division import three_parts
 from emoclr.corpus.labels.splits import speaker_codes
+from emoclr.finetune.data.labeled_clips import LabeledClips, open_labeled_clips
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.label_efficiency import more_of_all, parts_of, settings_of
-from emoclr.finetune.training.labelled import LabeledClips, open_labeled_clips
 from emoclr.finetune.training.resume import finished_member
 
 Settings = Callable[..., FinetuneSettings]

@@ -15,11 +15,11 @@ import yaml
 
 from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.corpus.labels.labels import LabelTable
+from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.ensemble.member_probabilities import member_probabilities
 from emoclr.finetune.model.checkpoint import load_ensemble
 from emoclr.finetune.studies.pseudo_labels import SecondRound
 from emoclr.finetune.studies.unlabeled_pool import Pool, open_pool, with_pool
-from emoclr.finetune.training.member import Task
 from emoclr.finetune.training.resume import finished_member
 
 UNLABELED = 14

@@ -18,10 +18,11 @@ from emoclr.corpus.decoded.waveforms import Clip, open_waveforms
 from emoclr.corpus.labels.division import speaker_task
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.evaluate.speaker_probe import voice_hits
+from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.model.checkpoint import load_model
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.head import fit_head
-from emoclr.finetune.training.member import Member, Task, train_member
+from emoclr.finetune.training.member import Member, train_member
 from emoclr.pretrain.data.unreadable import TooManyUnreadable
 from emoclr.pretrain.encoder.checkpoint import load_encoder
 from emoclr.pretrain.encoder.embedding import embed_clips
@@ -32,12 +33,12 @@ BACKBONE = "test_resnet"
 
 @pytest.fixture
 def train(pretrained: Path, task: Task, settings: Callable[..., FinetuneSettings], tmp_path: Path) -> Train:
-    """Returns train(heard_before=True, task=..., **settings) -> the member, and the saved tensors."""
+    """Returns train(audio_pretrained=True, task=..., **settings) -> the member, and the saved tensors."""
 
-    def call(heard_before: bool = True, task: Task = task, **changes: object) -> tuple[Member, dict[str, Tensor]]:
+    def call(audio_pretrained: bool = True, task: Task = task, **changes: object) -> tuple[Member, dict[str, Tensor]]:
         encoder, _ = load_encoder(pretrained / BACKBONE)
         folder = tmp_path / BACKBONE
-        member = train_member(folder, encoder, task, settings(**changes), 0.5, "it", heard_before=heard_before)
+        member = train_member(folder, encoder, task, settings(**changes), 0.5, "it", audio_pretrained=audio_pretrained)
         return member, load_file(folder / "model.safetensors")
 
     return call
@@ -49,7 +50,7 @@ def score_epochs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def script(*scores: float) -> None:
         given = iter(scores)
-        monkeypatch.setattr("emoclr.finetune.training.member.macro_auroc", lambda targets, logits: next(given))
+        monkeypatch.setattr("emoclr.finetune.training.network.macro_auroc", lambda targets, logits: next(given))
 
     return script
 
@@ -93,7 +94,7 @@ def test_of_any_other_network_the_statistics_move_in_the_first_epoch_already(
     train: Train, pretrained: Path, score_epochs: Callable[..., None]
 ) -> None:
     score_epochs(2.0)
-    _, saved = train(heard_before=False, epochs=1)
+    _, saved = train(audio_pretrained=False, epochs=1)
     moved = changed(pretrained, saved)
     assert all(moved[name] for name in moved if "running_" in name)
     assert (
@@ -105,7 +106,7 @@ def test_the_head_that_training_begins_with_was_fitted_to_what_training_hears(
     train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without pretraining, each batch normalises itself; under other statistics the first loss is in the hundreds."""
-    train(heard_before=False, epochs=1, learning_rate=1e-9)
+    train(audio_pretrained=False, epochs=1, learning_rate=1e-9)
     (loss,) = re.findall(r"step 3 of 3  loss ([0-9.]+)", capsys.readouterr().err)
     assert float(loss) < 2
 
@@ -147,32 +148,18 @@ def test_weights_of_presence_leave_no_bias_in_the_probabilities(
     assert load_model(member.folder)[1].temperatures == member.card.temperatures
 
 
-@pytest.mark.parametrize("changes", [{"loss": "focal"}, {"loss": "asymmetric"}, {"label_smoothing": 0.2}])
-def test_no_loss_leaves_a_bias_in_the_probabilities(train: Train, task: Task, changes: dict[str, object]) -> None:
-    """A probability whose temperature and shift are tuned is right on average, on the clips it was tuned on."""
+@pytest.mark.parametrize(("loss", "within"), [("bce", 0.02), ("focal", 0.05)])
+def test_no_loss_leaves_a_bias_in_the_probabilities(train: Train, task: Task, loss: str, within: float) -> None:
+    """A probability whose temperature is tuned is right on average, on the clips it was tuned on."""
     some = replace(task, targets=task.targets / 2)
-    member, _ = train(task=some, freeze="backbone", **changes)
-    assert member.validation.mean(0) == pytest.approx(some.targets[task.validation].mean(0), abs=0.02)
+    member, _ = train(task=some, freeze="backbone", loss=loss)
+    assert member.validation.mean(0) == pytest.approx(some.targets[task.validation].mean(0), abs=within)
 
 
-@pytest.mark.parametrize("changes", [{"join": {"p": 1.0}}, {"mix": {"p": 1.0}}])
-def test_clips_that_hold_more_emotions_leave_no_bias_either(
-    train: Train, task: Task, score_epochs: Callable[..., None], changes: dict[str, object]
-) -> None:
-    score_epochs(2.0)
-    member, _ = train(epochs=1, **changes)
-    assert member.card.metrics["best_epoch"] == 1
-    assert member.validation.mean(0) == pytest.approx(task.targets[task.validation].mean(0), abs=0.02)
-
-
-def test_combined_clips_do_not_depend_on_the_number_of_workers(train: Train, score_epochs: Callable[..., None]) -> None:
-    score_epochs(2.0, 2.0, 2.0)
-    combined = {"epochs": 1, "mix": {"p": 0.4}, "join": {"p": 0.4}}
-    (_, alone), (_, helped), (_, plain) = train(**combined), train(workers=1, **combined), train(epochs=1)
+def test_training_does_not_depend_on_the_number_of_workers(train: Train, score_epochs: Callable[..., None]) -> None:
+    score_epochs(2.0, 2.0)
+    (_, alone), (_, helped) = train(epochs=1), train(workers=1, epochs=1)
     assert all(torch.equal(tensor, helped[name]) for name, tensor in alone.items())
-    assert not torch.equal(
-        alone["encoder.backbone.layer1.0.conv1.weight"], plain["encoder.backbone.layer1.0.conv1.weight"]
-    )
 
 
 def test_the_speaker_probe_asks_the_encoder_before_and_after(

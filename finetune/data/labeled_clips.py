@@ -1,10 +1,11 @@
-"""Labelled recordings made ready: decoded, divided by speaker, and a task for each fold."""
+"""Labeled recordings: decoded, divided by speaker, and a training task for each fold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emoclr.corpus.decoded.opener import opener
 from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of
@@ -13,12 +14,38 @@ from emoclr.corpus.labels.labels import SPLITS, LabelTable, read_labels
 from emoclr.corpus.labels.splits import split_rows
 from emoclr.evaluate.speaker_probe import VoiceTask
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.training.member import Rows, Task
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Task:
+    """The clips, targets and parts of one fold, the same for every member.
+
+    Attributes:
+        store: the decoded clips.
+        emotions: names, in the order of the targets' columns.
+        targets: (clips of the store, emotions) in [0, 1].
+        train: positions in the store.
+        validation: positions in the store.
+        test: positions in the store.
+        single_label: whether every clip carries exactly one emotion.
+        voices: the task of the speaker probe, over the whole store; None where speakers are not known.
+    """
+
+    store: WaveformStore
+    emotions: list[str]
+    targets: NDArray[np.float32]
+    train: Rows
+    validation: Rows
+    test: Rows
+    single_label: bool = False
+    voices: VoiceTask | None = None
 
 
 @dataclass(frozen=True)
 class LabeledClips:
-    """Labels and their recordings, ready to be trained on and scored.
+    """Labels and their decoded recordings, divided into folds.
 
     Attributes:
         store: the clips that could be decoded.
@@ -27,7 +54,7 @@ class LabeledClips:
         rows: (clips of the table,) their positions in the store.
         division: of the table.
         left_out: emotions that cannot be learned, each with the reason.
-        voices: what the speaker probe asks, None where speakers are not known.
+        voices: the task of the speaker probe, None where speakers are not known.
         tasks: of each fold.
     """
 

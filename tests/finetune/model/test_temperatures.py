@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, log_expit, logit
-from sklearn.linear_model import LogisticRegression
 
-from emoclr.finetune.training.temperatures import MAX_TEMPERATURE, MIN_TEMPERATURE, tune_shifts, tune_temperatures
+from emoclr.finetune.model.temperatures import MAX_TEMPERATURE, MIN_TEMPERATURE, tune_temperatures
 
 
 def cross_entropy(targets: np.ndarray, logits: np.ndarray, temperature: float = 1.0) -> float:
@@ -57,27 +56,3 @@ def test_logits_that_say_the_opposite_are_made_as_unsure_as_may_be() -> None:
     targets = np.array([[1.0], [0.0]] * 10)
     assert tune_temperatures(targets, 3 - 6 * targets) == pytest.approx([MAX_TEMPERATURE], rel=1e-3)
     assert tune_temperatures(targets, 6 * targets - 3) == pytest.approx([MIN_TEMPERATURE], rel=1e-2)
-
-
-def test_a_shift_is_found_whatever_the_temperature() -> None:
-    true = np.random.default_rng(0).normal(size=(4_000, 3)) * 2 - 1
-    shift, temperature = np.array([0.0, 1.5, -2.0]), np.array([1.0, 0.5, 3.0])
-    logits = temperature * true + shift
-    assert tune_shifts(expit(true), logits) == pytest.approx(shift, abs=1e-3)
-    assert tune_temperatures(expit(true), logits - shift) == pytest.approx(temperature, rel=1e-3)
-
-
-def test_shift_and_temperature_are_scikit_learns_logistic_regression() -> None:
-    generator = np.random.default_rng(1)
-    logits = generator.normal(size=(500, 1)) * 3
-    labels = expit(0.4 * logits - 1) > generator.uniform(size=(500, 1))
-    reference = LogisticRegression(C=1e9, tol=1e-8).fit(logits, labels[:, 0])
-    shift = tune_shifts(labels, logits)
-    assert shift[0] == pytest.approx(-reference.intercept_[0] / reference.coef_[0, 0], rel=1e-3)
-    assert tune_temperatures(labels, logits - shift)[0] == pytest.approx(1 / reference.coef_[0, 0], rel=1e-3)
-
-
-@pytest.mark.parametrize("labels", [np.zeros((9, 1)), np.ones((9, 1)), np.arange(9)[:, None] % 2])
-def test_shifts_stay_finite_where_nothing_can_be_learned(labels: np.ndarray) -> None:
-    for logits in (np.zeros((9, 1)), np.arange(9.0)[:, None] * (1 - 2 * labels)):
-        assert np.isfinite(tune_shifts(labels, logits)).all()
