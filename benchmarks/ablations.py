@@ -28,7 +28,8 @@ from emoclr.corpus.labels.division import speaker_task
 from emoclr.corpus.labels.labels import LabelTable, read_labels
 from emoclr.corpus.labels.splits import speaker_folds
 from emoclr.evaluate.linear_probe import LinearProbe
-from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE, Array
+from emoclr.evaluate.metrics.arrays import Array
+from emoclr.evaluate.positive_share import POSITIVE_SHARE
 from emoclr.evaluate.speaker_probe import voice_hits
 from emoclr.pretrain.encoder.checkpoint import load_encoder, untrained_encoder
 from emoclr.pretrain.encoder.devices import choose_device

@@ -26,8 +26,9 @@ from emoclr.corpus.decoded.waveforms import Waveforms, clips_of, open_waveforms
 from emoclr.corpus.labels.division import learnable, three_parts
 from emoclr.corpus.labels.labels import LabelTable, read_labels
 from emoclr.corpus.labels.splits import speaker_codes, speaker_folds
+from emoclr.evaluate.metrics.arrays import Array, Weighted
 from emoclr.evaluate.metrics.intervals import Measure, measure
-from emoclr.evaluate.metrics.multilabel import Array, Weighted, weighted_metrics
+from emoclr.evaluate.metrics.registry import weighted_metrics
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.model.checkpoint import load_model
 from emoclr.finetune.model.temperatures import calibrate

@@ -23,8 +23,8 @@ from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of, open_wavefo
 from emoclr.corpus.labels.labels import LabelTable, read_labels
 from emoclr.corpus.labels.splits import speaker_folds
 from emoclr.evaluate.linear_probe import LinearProbe
-from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE
 from emoclr.evaluate.pooling import Pooling, pool_windows
+from emoclr.evaluate.positive_share import POSITIVE_SHARE
 from emoclr.pretrain.encoder.checkpoint import load_encoder, untrained_encoder
 from emoclr.pretrain.encoder.embedding import window_starts
 from emoclr.pretrain.encoder.encoder import Encoder

@@ -1,7 +1,7 @@
 from .linear_probe import LinearProbe as LinearProbe
-from .metrics.multilabel import bootstrap_intervals as bootstrap_intervals
-from .metrics.multilabel import emotion_metrics as emotion_metrics
-from .metrics.multilabel import tune_thresholds as tune_thresholds
+from .metrics.intervals import bootstrap_intervals as bootstrap_intervals
+from .metrics.registry import emotion_metrics as emotion_metrics
+from .metrics.thresholds import tune_thresholds as tune_thresholds
 from .report.report import Report as Report
 from .report.report import write_report as write_report
 from .scores import Prediction as Prediction

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE, Array, rank_metrics, tune_thresholds
+from emoclr.evaluate.metrics.arrays import Array
+from emoclr.evaluate.metrics.ranking import rank_metrics
+from emoclr.evaluate.metrics.thresholds import tune_thresholds
+from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
 Rows = npt.NDArray[np.int64]
 Fold = tuple[Rows, Rows]

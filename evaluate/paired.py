@@ -1,7 +1,7 @@
 """Whether one model is better than another: differences on the same clips, with intervals over speakers."""
 
+from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.intervals import Metrics, measure
-from emoclr.evaluate.metrics.multilabel import Array
 from emoclr.evaluate.scores import Prediction, Truth, weighted_of
 
 

@@ -4,24 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from emoclr.evaluate.groups import MAX_VALUES, in_order
-from emoclr.evaluate.metrics.intervals import Measure as Measure
-from emoclr.evaluate.metrics.intervals import Metrics as Metrics
-from emoclr.evaluate.metrics.intervals import measure
-from emoclr.evaluate.metrics.multilabel import (
-    POSITIVE_SHARE,
-    Array,
-    Weighted,
-    bootstrap_intervals,
-    weighted_emotions,
-    weighted_metrics,
-)
+from emoclr.evaluate.metrics.arrays import Array, Mask, Weighted
+from emoclr.evaluate.metrics.intervals import Measure, Metrics, bootstrap_intervals, measure
+from emoclr.evaluate.metrics.registry import headline_columns, weighted_emotions, weighted_metrics
+from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
 ENSEMBLE = "ensemble"
 CHANCE = "chance"
-EMOTION_METRICS = ("auroc", "ap", "f1", "precision", "recall")
 
 
 @dataclass(frozen=True)
@@ -55,7 +46,8 @@ class Truth:
     @property
     def headline(self) -> tuple[str, str]:
         """The two metrics that groups are compared by."""
-        return ("uar", "wa") if self.single_label else ("macro_auroc", "map")
+        first, second, *_ = headline_columns(self.single_label)
+        return first, second
 
 
 @dataclass(frozen=True)
@@ -222,9 +214,7 @@ def _emotion_rows(truth: Truth, model: Prediction) -> list[EmotionRow]:
             name=emotion,
             positives=int(positives[e]),
             threshold=None if truth.single_label else float(thresholds[e]),
-            metrics={
-                name: Measure(float(values[name][0, e]), *map(float, intervals[name][:, e])) for name in EMOTION_METRICS
-            },
+            metrics={name: Measure(float(values[name][0, e]), *map(float, intervals[name][:, e])) for name in values},
         )
         for e, emotion in enumerate(truth.emotions)
     ]
@@ -239,7 +229,7 @@ def _group_tables(truth: Truth, model: Prediction) -> dict[str, list[GroupRow]]:
     return tables
 
 
-def _group_row(truth: Truth, model: Prediction, value: str, member: npt.NDArray[np.bool_]) -> GroupRow:
+def _group_row(truth: Truth, model: Prediction, value: str, member: Mask) -> GroupRow:
     speakers = [speaker for speaker, inside in zip(truth.speakers, member, strict=True) if inside]
     metrics = measure(_weighted_of(truth, model, member), speakers, truth.n_resamples, truth.seed)
     chosen = {name: metrics[name] for name in truth.headline}
@@ -258,7 +248,7 @@ def _gaps(truth: Truth, model: Prediction, column: str, rows: Sequence[GroupRow]
     return gaps
 
 
-def _weighted_of(truth: Truth, model: Prediction, member: npt.NDArray[np.bool_]) -> Weighted:
+def _weighted_of(truth: Truth, model: Prediction, member: Mask) -> Weighted:
     thresholds = np.broadcast_to(model.thresholds, truth.targets.shape)[member]
     return weighted_metrics(
         truth.targets[member], model.probabilities[member], thresholds, truth.single_label, truth.positive_share

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from emoclr.evaluate.linear_probe import RIDGE_STRENGTHS, Rows, Standardiser, ridge_path
+from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.intervals import measure
-from emoclr.evaluate.metrics.multilabel import Array
 from emoclr.evaluate.scores import SpeakerProbe
 
 INNER_FOLDS = 3

@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 
 from emoclr.augment.settings import AugmentSettings, CorpusSpectrogram, SpectrogramSettings
 from emoclr.configs.settings import Settings
-from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE
 from emoclr.evaluate.pooling import Pooling
+from emoclr.evaluate.positive_share import POSITIVE_SHARE, PositiveShare
 from emoclr.finetune.model.losses import LOSSES, LossName
 from emoclr.finetune.removed import without_removed
 from emoclr.pretrain.data.unreadable import MAX_LOST
@@ -88,7 +88,7 @@ class FinetuneSettings(Settings):
     from_scratch: bool = Field(False, description="train the same without pretraining, to compare with")
     fractions: list[Fraction] = Field([], description="parts of the labels to train with once more, in (0, 1]")
     fraction_seeds: int = Field(3, ge=1, description="how often each part is drawn")
-    positive_share: float = Field(POSITIVE_SHARE, gt=0, le=1, description="the share from which an emotion is there")
+    positive_share: PositiveShare = POSITIVE_SHARE
     stress: bool = Field(False, description="score once more under noise, a telephone, mp3, a room, other gains")
     bootstrap_resamples: int = Field(1000, ge=20, description="resamples of speakers behind each interval")
     players: bool = Field(True, description="whether the report holds the sound of the clips that it shows")

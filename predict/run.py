@@ -12,7 +12,7 @@ from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.decoded.waveforms import Clip, Failure, NothingReadable, Waveforms, open_waveforms
 from emoclr.corpus.index.scan import find_audio
-from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.pooling import pool_windows
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.model import Ensemble

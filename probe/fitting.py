@@ -8,7 +8,8 @@ from emoclr.configs.console import track
 from emoclr.corpus.labels.division import Division
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.evaluate.linear_probe import LinearProbe
-from emoclr.evaluate.metrics.multilabel import Array, tune_thresholds
+from emoclr.evaluate.metrics.arrays import Array
+from emoclr.evaluate.metrics.thresholds import tune_thresholds
 from emoclr.evaluate.scores import CHANCE, ENSEMBLE, Prediction
 from emoclr.pretrain.encoder.embedding import Embeddings
 from emoclr.probe.features.features import UNTRAINED, Features, twins_of

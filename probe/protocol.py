@@ -8,7 +8,7 @@ from emoclr.corpus.labels.division import Division
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
 from emoclr.evaluate.groups import broken_down, says_the_label
-from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.report.report import Protocol
 from emoclr.evaluate.scores import Prediction, Truth
 

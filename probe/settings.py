@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from emoclr.configs.settings import Settings
-from emoclr.evaluate.metrics.multilabel import POSITIVE_SHARE
+from emoclr.evaluate.positive_share import POSITIVE_SHARE, PositiveShare
 
 
 def _part(value: object) -> float:
@@ -31,7 +31,7 @@ class ProbeSettings(Settings):
     window_s: float | None = Field(None, gt=0, description="s; None: what the encoder was trained on")
     hop_s: float | None = Field(None, gt=0, description="s between windows, at most; None: half a window")
     batch_size: int = Field(64, ge=1, description="windows embedded at once")
-    positive_share: float = Field(POSITIVE_SHARE, gt=0, le=1, description="the share from which an emotion is there")
+    positive_share: PositiveShare = POSITIVE_SHARE
     bootstrap_resamples: int = Field(1000, ge=20, description="resamples of speakers behind each interval")
     stress: bool = Field(False, description="score once more under noise, a telephone, mp3, a room, other gains")
     egemaps: bool = Field(True, description="the baseline of that name, where openSMILE is installed")

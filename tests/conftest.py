@@ -13,8 +13,9 @@ import pytest
 import soundfile as sf
 
 from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.report.report import Protocol, Report
-from emoclr.evaluate.scores import Measure, Prediction, SpeakerProbe, Truth, score_all
+from emoclr.evaluate.scores import Prediction, SpeakerProbe, Truth, score_all
 
 RATE = 16_000
 EMOTIONS = ["anger", "disgust", "fear", "happiness", "neutral", "sadness"]

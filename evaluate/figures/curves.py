@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emoclr.evaluate.figures.figure import WIDTH_IN, Figure, draw_figure
-from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.report.page import Theme
 from emoclr.evaluate.scores import EmotionRow, Scores
 

@@ -7,24 +7,17 @@ import numpy as np
 
 from emoclr.evaluate.figures.curves import curve_figures
 from emoclr.evaluate.figures.figure import ROW_IN, WIDTH_IN, Figure, draw_figure, name_rows
-from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.metrics.arrays import Array
+from emoclr.evaluate.metrics.intervals import Measure
+from emoclr.evaluate.metrics.registry import METRICS
 from emoclr.evaluate.report.page import LIGHT, Theme
-from emoclr.evaluate.scores import Measure, Scores
+from emoclr.evaluate.scores import Scores
 from emoclr.evaluate.studies.calibration import draw_reliability
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 MAX_NUMBERED_CELLS = 12
-METRIC_LABELS = {
-    "macro_auroc": "macro AUROC",
-    "map": "mAP",
-    "macro_f1": "macro F1",
-    "micro_f1": "micro F1",
-    "ece": "ECE",
-    "uar": "UAR",
-    "wa": "WA",
-}
 
 
 def report_figures(scores: Scores) -> list[Figure]:
@@ -34,7 +27,7 @@ def report_figures(scores: Scores) -> list[Figure]:
     figures = [
         draw_figure(
             f"models_{name}",
-            f"Models and baselines: {METRIC_LABELS[name]}",
+            f"Models and baselines: {METRICS[name].label}",
             "Dots are values, lines 95 % intervals over speakers; baselines are hollow.",
             ROW_IN * len(scores.rows) + 0.75,
             partial(_draw_models, scores, name),
@@ -106,7 +99,7 @@ def _draw_models(scores: Scores, metric: str, canvas: "Canvas", theme: Theme) ->
     if scores.baselines and scores.models:
         axes.axhline(len(scores.models) - 0.5, color=theme.grid, linewidth=0.8)
     name_rows(axes, [row.name for row in rows])
-    axes.set_xlabel(METRIC_LABELS[metric])
+    axes.set_xlabel(METRICS[metric].label)
 
 
 def _draw_emotions(scores: Scores, metric: str, canvas: "Canvas", theme: Theme) -> None:

@@ -1,14 +1,17 @@
-"""A number with its interval over speakers."""
+"""95 % intervals by the bootstrap over speakers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr, stdtrit
 
-from emoclr.evaluate.metrics.multilabel import Weighted, bootstrap_intervals
+from emoclr.evaluate.metrics.arrays import Array, Weighted
+from emoclr.evaluate.metrics.registry import METRICS
 
-INFLATED = frozenset({"ece"})
-"""Metrics that resampling itself makes larger: percentiles would lie beside the value, not around it."""
+BLOCK_ELEMENTS = 2_000_000
+"""How many weights are held at once: it bounds the memory of the bootstrap, not its result."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,8 @@ def measure(
 ) -> Metrics:
     """Returns each scalar metric with its interval over speakers.
 
-    The interval is the bootstrap's percentiles; that of the calibration error, which resampling inflates, keeps
-    its width and is centred on the value.
+    The interval is the bootstrap's percentiles; that of a metric which resampling inflates keeps its width and is
+    centred on the value.
 
     Args:
         weighted: the metrics, each (W,), of weights (W, n).
@@ -44,16 +47,78 @@ def measure(
     for name in values:
         value, (low, high) = float(values[name][0]), map(float, intervals[name])
         found = Measure(value, low, high)
-        if name in INFLATED:
+        if name in METRICS and METRICS[name].resampling_inflates:
             found = centred(found, -np.inf if difference else 0.0)
         measures[name] = found
     return measures
 
 
-def centred(found: Measure, least: float) -> Measure:
-    """Returns a measure whose interval keeps its width around the value; nothing below `least` is possible.
+def centred(found: Measure, lowest: float) -> Measure:
+    """Returns a measure whose interval keeps its width around the value; nothing below `lowest` is possible.
 
     Of two models, resampling inflates the error of the better calibrated one more: differences need it, too.
     """
     half = (found.high - found.low) / 2
-    return Measure(found.value, float(np.maximum(least, found.value - half)), found.value + half)
+    return Measure(found.value, float(np.maximum(lowest, found.value - half)), found.value + half)
+
+
+def cross_validated_interval(found: Measure, n_folds: int) -> Measure:
+    """Returns a mean over the folds of a cross-validation with the interval that fitting anew would give.
+
+    The models of `K` folds share most of their training speakers and err alike, which resampling the speakers they are
+    scored on does not show. Nadeau & Bengio (2003), "Inference for the Generalization Error", Machine Learning 52: the
+    variance grows by 1 + K · test / train, which is 1 + K / (K - 1). It is for statements on what can be learned from
+    data like these; of given models, the bootstrap's own interval tells.
+
+    Args:
+        found: the mean over folds, with its interval over speakers.
+        n_folds: how many.
+    """
+    wider = float(np.sqrt(1 + n_folds / (n_folds - 1)))
+    low, high = (found.value + wider * (end - found.value) for end in (found.low, found.high))
+    return Measure(found.value, low, high)
+
+
+def bootstrap_intervals(
+    metric_fn: Weighted, groups: npt.ArrayLike, n_resamples: int = 1000, seed: int = 0
+) -> dict[str, Array]:
+    """Returns the 95 % interval of each metric, resampling whole groups with replacement.
+
+    Percentiles of the resamples, expanded for few groups (Hesterberg 2015, "What teachers should know about the
+    bootstrap", The American Statistician 69): plain ones are narrower than intervals of Student's t, by a tenth for 18
+    groups.
+
+    Args:
+        metric_fn: gives metrics, each (W, ...), from weights (W, n).
+        groups: (n,) the speaker of each clip (or its recording): clips of one group come and go together.
+        n_resamples: how many resamples.
+        seed: seed of the resampling.
+
+    Returns:
+        For each metric (2, ...) low and high; nan where there are fewer than two groups. Resamples where a
+        metric is undefined are left out of its interval.
+    """
+    names, codes = np.unique(np.asarray(groups), return_inverse=True)
+    generator = np.random.default_rng(seed)
+    even = np.full(len(names), 1 / len(names))
+    counts = generator.multinomial(len(names), even, size=n_resamples)  # (R, groups)
+    rows = max(1, BLOCK_ELEMENTS // len(codes))
+    starts = range(0, n_resamples, rows)
+    blocks = [metric_fn(counts[start : start + rows, codes].astype(np.float64)) for start in starts]
+    resampled = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}  # each (R, ...)
+    if len(names) < 2:
+        return {name: np.full((2, *values.shape[1:]), np.nan) for name, values in resampled.items()}
+    tail = _tail(len(names))
+    return {name: _percentiles(values, tail) for name, values in resampled.items()}
+
+
+def _tail(n_groups: int) -> float:
+    """Returns the share of resamples that lies beyond either end of a 95 % interval over groups."""
+    quantile = stdtrit(n_groups - 1, 0.975) * np.sqrt(n_groups / (n_groups - 1))
+    return float(ndtr(-quantile))
+
+
+def _percentiles(values: Array, tail: float) -> Array:
+    undefined = np.isnan(values).all(0)
+    filled = np.where(undefined, 0.0, values)
+    return np.where(undefined, np.nan, np.nanpercentile(filled, [100 * tail, 100 * (1 - tail)], axis=0))

@@ -4,11 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from emoclr.evaluate.scores import CHANCE, Measure, Metrics, Row, Scores
-
-TABLE_METRICS = ("macro_auroc", "map", "macro_f1", "micro_f1", "ece")
-TABLE_METRICS_SINGLE = ("uar", "wa", "macro_f1", "macro_auroc", "map", "ece")
-LOWER_IS_BETTER = frozenset({"ece"})
+from emoclr.evaluate.metrics.intervals import Measure, Metrics
+from emoclr.evaluate.metrics.registry import METRICS
+from emoclr.evaluate.scores import CHANCE, Row
 
 
 def number(value: float | None) -> str:
@@ -55,11 +53,6 @@ def json_number(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 6)
 
 
-def table_metrics(scores: Scores) -> tuple[str, ...]:
-    """Returns the names of the metrics that the headline table shows, in order."""
-    return TABLE_METRICS_SINGLE if scores.truth.single_label else TABLE_METRICS
-
-
 def best_rows(rows: Sequence[Row], names: Sequence[str]) -> dict[str, float]:
     """Returns the best value of each metric among `rows`, as far as it shows: to three digits.
 
@@ -70,5 +63,5 @@ def best_rows(rows: Sequence[Row], names: Sequence[str]) -> dict[str, float]:
         found = [row.metrics[name].value for row in rows if row.name != CHANCE]
         values = [round(value, 3) for value in found if not math.isnan(value)]
         if values:
-            best[name] = min(values) if name in LOWER_IS_BETTER else max(values)
+            best[name] = min(values) if METRICS[name].lower_is_better else max(values)
     return best

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from emoclr.configs.errors import ConfigError, EmoclrError
-from emoclr.evaluate.figures.overview import METRIC_LABELS
-from emoclr.evaluate.report.cells import best_rows, interval, number, table_metrics
+from emoclr.evaluate.metrics.intervals import Measure
+from emoclr.evaluate.metrics.registry import METRICS, comparison_columns, headline_columns
+from emoclr.evaluate.report.cells import best_rows, interval, number
 from emoclr.evaluate.report.predictions_csv import ANSWERS, read_predictions
 from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.report.shared_clips import differences
-from emoclr.evaluate.scores import ENSEMBLE, Measure
+from emoclr.evaluate.scores import ENSEMBLE
 
 REPORT_JSON = "report.json"
-COMPARED = ("uar", "wa", "macro_auroc", "map", "macro_f1", "ece")
 OF_MEMBERS = ("untrained ", "head alone, ")
 MIN_WIDTH = 110
 """Characters of a table that goes into a file or a pipe."""
@@ -26,12 +26,12 @@ def print_results(report: Report) -> None:
     from rich.table import Table
 
     scores = report.scores
-    names = table_metrics(scores)
+    names = headline_columns(scores.truth.single_label)
     best = best_rows(scores.rows, names)
     table = Table(title=report.title, title_justify="left", box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
     for name in names:
-        table.add_column(METRIC_LABELS[name], justify="right", no_wrap=True)
+        table.add_column(METRICS[name].label, justify="right", no_wrap=True)
     for row in scores.rows:
         cells = []
         for place, name in enumerate(names):
@@ -57,11 +57,15 @@ def print_comparison(places: Sequence[Path]) -> None:
 
     folders = [_report_folder(place) for place in places]
     reports = [(folder, _read(folder)) for folder in folders]
-    shown = [name for name in COMPARED if any(name in content["metrics"] for _, content in reports)]
+    shown = [
+        name
+        for name in comparison_columns(single_label=True)
+        if any(name in content["metrics"] for _, content in reports)
+    ]
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for name in shown:
-        table.add_column(METRIC_LABELS[name], justify="right", no_wrap=True)
+        table.add_column(METRICS[name].label, justify="right", no_wrap=True)
     for _, content in reports:
         table.add_row(f"[bold]{content['title']}[/bold]")
         headline = next(iter(content["models"]))
@@ -89,7 +93,7 @@ def _print_differences(reports: Sequence[tuple[Path, dict[str, Any]]], shown: Se
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("")
     for name in shown:
-        table.add_column(METRIC_LABELS[name], justify="right", no_wrap=True)
+        table.add_column(METRICS[name].label, justify="right", no_wrap=True)
     reasons = []
     answers = read_predictions(folder / ANSWERS)
     for other, content in others:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from emoclr.evaluate.figures.figure import Figure
-from emoclr.evaluate.figures.overview import METRIC_LABELS
-from emoclr.evaluate.report.cells import best_rows, markdown_cell, markdown_table, number, table_metrics
+from emoclr.evaluate.metrics.registry import EMOTION_METRICS, METRICS, headline_columns
+from emoclr.evaluate.report.cells import best_rows, markdown_cell, markdown_table, number
 from emoclr.evaluate.report.section import section_markdown
 from emoclr.evaluate.scores import Gap, GroupRow, Truth
 
@@ -19,13 +19,13 @@ MAX_SET_ASIDE_SHOWN = 20
 def report_markdown(report: "Report", figures: Sequence[Figure]) -> str:
     """Returns the report as Markdown; the figures are the PNG files beside it, and found only from there."""
     scores = report.scores
-    names = table_metrics(scores)
+    names = headline_columns(scores.truth.single_label)
     best = best_rows(scores.rows, names)
     parts = [f"# {report.title}", report.summary, *(f"> {note}" for note in report.notes)]
     rows = [[row.name, *(markdown_cell(row.metrics[name], best.get(name)) for name in names)] for row in scores.rows]
     parts += ["## Results", "Value [95 % interval over speakers], best in bold; models first, then baselines."]
-    parts.append(markdown_table(["", *(METRIC_LABELS[name] for name in names)], rows))
-    columns = ["AUROC", "AP", "F1", "precision", "recall"]
+    parts.append(markdown_table(["", *(METRICS[name].label for name in names)], rows))
+    columns = [metric.label for metric in EMOTION_METRICS.values()]
     parts += [f"## Emotions ({scores.headline.name})"]
     parts.append(
         markdown_table(
@@ -64,7 +64,7 @@ def report_markdown(report: "Report", figures: Sequence[Figure]) -> str:
 
 
 def _group_table(truth: Truth, column: str, groups: Sequence[GroupRow], gaps: dict[str, Gap]) -> str:
-    head = [column, "clips", "speakers", *(METRIC_LABELS[name] for name in truth.headline)]
+    head = [column, "clips", "speakers", *(METRICS[name].label for name in truth.headline)]
     rows = [[g.value, str(g.clips), str(g.speakers), *map(markdown_cell, g.metrics.values())] for g in groups]
     if gaps:
         told = [

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emoclr.configs.errors import EmoclrError
-from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.scores import Prediction, Truth
 
 ANSWERS = "answers.csv"

@@ -9,15 +9,14 @@ from typing import Any
 
 from emoclr.configs.files import write_atomically, write_text
 from emoclr.evaluate.figures.figure import Figure
-from emoclr.evaluate.figures.overview import METRIC_LABELS, report_figures
+from emoclr.evaluate.figures.overview import report_figures
+from emoclr.evaluate.metrics.registry import EMOTION_METRICS, METRICS, headline_columns
 from emoclr.evaluate.report.cells import (
-    LOWER_IS_BETTER,
     best_rows,
     interval,
     json_measure,
     json_metrics,
     number,
-    table_metrics,
 )
 from emoclr.evaluate.report.markdown import report_markdown
 from emoclr.evaluate.report.page import data_url, render_page
@@ -26,15 +25,6 @@ from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import Scores, SpeakerProbe
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
-GLOSSARY = {
-    "macro_auroc": "area under the ROC curve, mean over emotions; 0.5 is chance",
-    "map": "average precision, mean over emotions; chance is the share of positive clips",
-    "macro_f1": "F1 of the named emotions, mean over emotions",
-    "micro_f1": "F1 over all clips and emotions together",
-    "ece": "expected calibration error, mean over emotions: how far probabilities lie from shares; lower is better",
-    "uar": "unweighted average recall: each emotion counts the same",
-    "wa": "weighted accuracy: the share of clips named right",
-}
 
 
 @dataclass(frozen=True)
@@ -191,16 +181,15 @@ def report_json(report: Report) -> dict[str, Any]:
 
 def report_html(report: Report, figures: Sequence[Figure]) -> str:
     """Returns the report as one HTML page that needs nothing beside it."""
-    names = table_metrics(report.scores)
+    names = headline_columns(report.scores.truth.single_label)
     return render_page(
         TEMPLATE,
         report=report,
         scores=report.scores,
         truth=report.scores.truth,
         names=names,
-        labels=METRIC_LABELS,
-        glossary=GLOSSARY,
-        lower_is_better=LOWER_IS_BETTER,
+        metrics=METRICS,
+        emotion_metrics=EMOTION_METRICS,
         best=best_rows(report.scores.rows, names),
         figures=figures,
         contents=_contents(report),

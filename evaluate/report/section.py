@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emoclr.evaluate.figures.figure import Figure
+from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.report.cells import markdown_cell, markdown_table
-from emoclr.evaluate.scores import Measure
 
 Cell = str | Measure
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from emoclr.evaluate.metrics.intervals import Metrics
 from emoclr.evaluate.paired import paired_differences
 from emoclr.evaluate.report.predictions_csv import StoredPredictions
-from emoclr.evaluate.scores import Metrics, Prediction, Truth
+from emoclr.evaluate.scores import Prediction, Truth
 
 MIN_SHARED = 0.5
 """Share of either report's clips that both have to have scored: fewer would be another corpus than either reports."""

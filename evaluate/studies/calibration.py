@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emoclr.evaluate.figures.figure import WIDTH_IN, draw_figure
-from emoclr.evaluate.metrics.calibration_floor import calibration_floor
-from emoclr.evaluate.metrics.intervals import Measure, centred
-from emoclr.evaluate.metrics.multilabel import ECE_BINS, Array, bootstrap_intervals, reliability, weighted_emotions
+from emoclr.evaluate.metrics.arrays import Array
+from emoclr.evaluate.metrics.calibration import ECE_BINS, calibration_floor, reliability, weighted_calibration_errors
+from emoclr.evaluate.metrics.intervals import Measure, bootstrap_intervals, centred
 from emoclr.evaluate.report.cells import json_measure
 from emoclr.evaluate.report.page import Theme
 from emoclr.evaluate.report.section import Section, Table
@@ -35,10 +35,10 @@ def calibration_section(truth: Truth, before: Array, after: Array, how: str) -> 
         how: what lies between the two and where it was chosen, in a sentence.
     """
     pair = before, after
-    gaps = [weighted_emotions(truth.targets, given, 0.5, False, truth.positive_share) for given in pair]
 
     def errors(weights: Array) -> dict[str, Array]:
-        first, second = (_with_mean(gap(weights)["ece"]) for gap in gaps)  # each (W, 1 + emotions)
+        found = (weighted_calibration_errors(truth.targets, given, weights) for given in pair)
+        first, second = map(_with_mean, found)  # each (W, 1 + emotions)
         return {"before": first, "after": second, "change": second - first}
 
     values = errors(np.ones((1, len(truth))))

@@ -10,9 +10,9 @@ import numpy as np
 
 from emoclr.configs.console import say, track
 from emoclr.evaluate.figures.figure import Figure, draw_figure
-from emoclr.evaluate.figures.overview import METRIC_LABELS
+from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.intervals import Measure, Metrics, measure
-from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.metrics.registry import METRICS
 from emoclr.evaluate.report.cells import json_measure, json_number, number
 from emoclr.evaluate.report.page import Theme
 from emoclr.evaluate.report.section import Section, Table
@@ -78,7 +78,7 @@ def efficiency_section(truth: Truth, trials: Sequence[Trial], too_small: Mapping
         for name, found in points.items()
         for point in found
     ]
-    spread = [cell for metric in names for cell in (METRIC_LABELS[metric], "least–greatest")]
+    spread = [cell for metric in names for cell in (METRICS[metric].label, "least–greatest")]
     left_out = [f"{fraction:g} of the labels is too few: {why}." for fraction, why in too_small.items()]
     for told in left_out:
         say(told)
@@ -140,7 +140,7 @@ def _point(truth: Truth, draws: Sequence[Trial]) -> _Point:
 def _figure(points: Mapping[str, Sequence[_Point]], metric: str) -> Figure:
     return draw_figure(
         "efficiency",
-        f"How many labels it takes: {METRIC_LABELS[metric]}",
+        f"How many labels it takes: {METRICS[metric].label}",
         "Means over draws against the number of labelled clips, lines 95 % intervals over speakers; "
         "what is compared with is hollow.",
         3.9,
@@ -175,6 +175,6 @@ def _draw(points: Mapping[str, Sequence[_Point]], metric: str, canvas: "Canvas",
     axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
     axes.minorticks_off()
     axes.tick_params(axis="y", labelcolor=theme.muted)
-    axes.set(xlabel="labelled clips", ylabel=METRIC_LABELS[metric])
+    axes.set(xlabel="labelled clips", ylabel=METRICS[metric].label)
     axes.grid(visible=True)
     axes.legend(frameon=False, labelcolor=theme.text, fontsize=9)

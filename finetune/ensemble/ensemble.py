@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import LinearConstraint, minimize
 
-from emoclr.evaluate.metrics.multilabel import Array, tune_thresholds
+from emoclr.evaluate.metrics.arrays import Array
+from emoclr.evaluate.metrics.thresholds import tune_thresholds
 from emoclr.evaluate.scores import Prediction
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.model.model import EnsembleMethod, combine

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from emoclr.corpus.decoded.waveforms import Waveforms
-from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.metrics.arrays import Array
 from emoclr.finetune.model.checkpoint import load_model
 from emoclr.finetune.model.temperatures import calibrate
 from emoclr.finetune.training.member import Member

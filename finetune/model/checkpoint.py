@@ -11,7 +11,7 @@ from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import write_yaml
 from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.padding import Short
-from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.pooling import Pooling
 from emoclr.finetune.model.model import EmotionModel, Ensemble, EnsembleMethod
 from emoclr.pretrain.encoder.checkpoint import CheckpointError, load_card, load_into, package_versions, save_tensors

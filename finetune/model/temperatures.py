@@ -5,7 +5,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
-from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.metrics.arrays import Array
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 

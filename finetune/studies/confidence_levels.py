@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.metrics.arrays import Array
 
 MIN_CLIPS = 10
 """A level rests on at least so many validation clips: fewer are right by luck."""

@@ -11,23 +11,13 @@ from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of
 from emoclr.corpus.labels.division import divide, refuse_repeated_sound
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
-from emoclr.evaluate.figures.overview import METRIC_LABELS
-from emoclr.evaluate.metrics.intervals import INFLATED
-from emoclr.evaluate.metrics.multilabel import Array, bootstrap_intervals
+from emoclr.evaluate.metrics.arrays import Array
+from emoclr.evaluate.metrics.intervals import Measure, Metrics, bootstrap_intervals
+from emoclr.evaluate.metrics.registry import METRICS
 from emoclr.evaluate.report.cells import json_measure, json_metrics
 from emoclr.evaluate.report.report import by_reason
 from emoclr.evaluate.report.section import Section, Table
-from emoclr.evaluate.scores import (
-    CHANCE,
-    ENSEMBLE,
-    Measure,
-    Metrics,
-    Prediction,
-    Scores,
-    Truth,
-    score_all,
-    weighted_of,
-)
+from emoclr.evaluate.scores import CHANCE, ENSEMBLE, Prediction, Scores, Truth, score_all, weighted_of
 from emoclr.finetune.data.labeled_clips import LabeledClips
 from emoclr.finetune.ensemble.ensemble import EnsembleOutput, thresholds_of
 from emoclr.finetune.ensemble.member_probabilities import member_probabilities
@@ -157,7 +147,11 @@ def corpora_difference(there: tuple[Truth, Prediction], here: tuple[Truth, Predi
         theirs, ours = measures[0](weights[:, :n_there]), measures[1](weights[:, n_there:])
         # A resample may hold speakers of one corpus alone.
         told = weights[:, :n_there].any(axis=1) & weights[:, n_there:].any(axis=1)
-        return {name: np.where(told, theirs[name] - ours[name], np.nan) for name in ours if name not in INFLATED}
+        return {
+            name: np.where(told, theirs[name] - value, np.nan)
+            for name, value in ours.items()
+            if not METRICS[name].resampling_inflates
+        }
 
     values = {name: float(found[0]) for name, found in difference(np.ones((1, len(speakers)))).items()}
     if any(len(set(truth.speakers)) < 2 for truth in (there[0], here[0])):
@@ -174,12 +168,12 @@ def _section(other: OtherCorpus, scores: Scores, before: Scores, drop: Metrics) 
     only = "".join(f" {', '.join(names)}: {why}." for why, names in by_reason(other.crossing.left_out).items())
     headline = Table(
         ["", f"on {here}", f"on {there}", "difference"],
-        [[METRIC_LABELS[name], own[name], metrics[name], drop.get(name, "–")] for name in metrics],
+        [[METRICS[name].label, own[name], metrics[name], drop.get(name, "–")] for name in metrics],
         title=f"{scores.headline.name}, by the shared emotions",
     )
     names = scores.truth.headline
     rows = Table(
-        ["", *(METRIC_LABELS[name] for name in names)],
+        ["", *(METRICS[name].label for name in names)],
         [[row.name, *(row.metrics[name] for name in names)] for row in scores.rows],
         title=f"On {there}",
     )

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from emoclr.configs.console import track
-from emoclr.evaluate.figures.overview import METRIC_LABELS
+from emoclr.evaluate.metrics.intervals import Measure
+from emoclr.evaluate.metrics.registry import METRICS, comparison_columns
 from emoclr.evaluate.paired import paired_differences
 from emoclr.evaluate.report.cells import interval, json_metrics, number
 from emoclr.evaluate.report.section import Section, Table
-from emoclr.evaluate.scores import ENSEMBLE, Measure, Prediction, Truth
+from emoclr.evaluate.scores import ENSEMBLE, Prediction, Truth
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.ensemble.ensemble import EnsembleOutput, combine_members, ensemble_outputs, prediction_of
 from emoclr.finetune.ensemble.report_rows import HOWS, ensemble_name, member_row
@@ -19,8 +20,6 @@ from emoclr.finetune.training.members import Members, SeedsOfBest, backbone_of, 
 from emoclr.probe.protocol import concatenate_folds
 from emoclr.probe.summary import FEW_SPEAKERS
 
-COLUMNS = ("macro_auroc", "map", "macro_f1", "ece")
-COLUMNS_SINGLE = ("uar", "wa", "macro_auroc", "ece")
 BEST = "the best single network"
 
 Pair = tuple[Prediction, Prediction]
@@ -62,7 +61,7 @@ def ensemble_section(
         (f"{first.name} − {second.name}", paired_differences(truth, first, second))
         for first, second in track(pairs, "differences")
     ]
-    columns = COLUMNS_SINGLE if truth.single_label else COLUMNS
+    columns = comparison_columns(truth.single_label)
     metric = truth.headline[0]
     asked = pairs[: 2 if seeds else 1]
     n_speakers = len(set(truth.speakers))
@@ -77,7 +76,7 @@ def ensemble_section(
         text=" ".join([_how(best, len(tasks), settings), *verdicts, *_copies(members, seeds, len(tasks))]),
         tables=[
             Table(
-                ["difference", *(METRIC_LABELS[name] for name in columns)],
+                ["difference", *(METRICS[name].label for name in columns)],
                 [[label, *(metrics[name] for name in columns)] for label, metrics in found],
                 "Differences",
             ),
@@ -159,4 +158,4 @@ def verdict(found: Measure, n_speakers: int, metric: str) -> str:
     else:
         meaning = "which may be chance"
     within = f" [{interval(found)}]" if interval(found) else ""
-    return f"{found.value:+.3f}{within} {METRIC_LABELS[metric]}, {meaning}"
+    return f"{found.value:+.3f}{within} {METRICS[metric].label}, {meaning}"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from emoclr.evaluate.figures.overview import METRIC_LABELS
+from emoclr.evaluate.metrics.registry import METRICS
 from emoclr.evaluate.paired import paired_differences
 from emoclr.evaluate.report.cells import json_measure, json_number, number
 from emoclr.evaluate.report.section import Section, Table
@@ -50,7 +50,7 @@ def unlabeled_section(
     differences = paired_differences(truth, second, first)
     bought = Table(
         ["", "first round", "second round", "difference"],
-        [[METRIC_LABELS[name], scores[0][name], scores[1][name], differences[name]] for name in differences],
+        [[METRICS[name].label, scores[0][name], scores[1][name], differences[name]] for name in differences],
         title="What it bought, on the scored clips",
     )
     return Section(

@@ -16,7 +16,8 @@ from emoclr.configs.errors import ConfigError
 from emoclr.corpus.decoded.opener import opener
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
-from emoclr.evaluate.metrics.multilabel import Array, emotion_metrics
+from emoclr.evaluate.metrics.arrays import Array
+from emoclr.evaluate.metrics.registry import emotion_metrics
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.ensemble.member_probabilities import member_probabilities
 from emoclr.finetune.settings import FinetuneSettings

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emoclr.evaluate.metrics.multilabel import Array, tune_thresholds
+from emoclr.evaluate.metrics.arrays import Array
+from emoclr.evaluate.metrics.thresholds import tune_thresholds
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.model.model import EmotionHead
 from emoclr.finetune.model.temperatures import calibrate, tune_temperatures

@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emoclr.evaluate.metrics.multilabel import Array, emotion_metrics
+from emoclr.evaluate.metrics.arrays import Array
+from emoclr.evaluate.metrics.registry import emotion_metrics
 from emoclr.finetune.model.model import EmotionHead
 from emoclr.finetune.model.temperatures import calibrate
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from emoclr.configs.console import say, track
-from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.speaker_probe import voice_hits
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.model.checkpoint import ModelCard, save_model

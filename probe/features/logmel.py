@@ -9,7 +9,7 @@ from emoclr.augment.spectrogram import Spectrogram
 from emoclr.configs.console import track
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.decoded.waveforms import Waveforms
-from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.metrics.arrays import Array
 from emoclr.pretrain.encoder.embedding import Embeddings
 
 BANDS = 128

@@ -13,7 +13,7 @@ from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError
 from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.corpus.labels.clip_names import clip_cells
 from emoclr.corpus.labels.labels import LabelTable
-from emoclr.evaluate.metrics.multilabel import Array
+from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.report.cells import json_number
 from emoclr.evaluate.report.section import Example, Section
 from emoclr.evaluate.scores import Prediction, Truth

@@ -12,13 +12,14 @@ from emoclr.corpus.decoded.waveforms import Waveforms
 from emoclr.corpus.labels.division import Division
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.evaluate.figures.figure import ROW_IN, Figure, draw_figure, name_rows
-from emoclr.evaluate.figures.overview import METRIC_LABELS
 from emoclr.evaluate.linear_probe import Rows
+from emoclr.evaluate.metrics.intervals import Measure, Metrics
+from emoclr.evaluate.metrics.registry import METRICS
 from emoclr.evaluate.paired import paired_differences
 from emoclr.evaluate.report.cells import json_metrics
 from emoclr.evaluate.report.page import Theme
 from emoclr.evaluate.report.section import Cell, Section, Table
-from emoclr.evaluate.scores import CHANCE, Measure, Metrics, Prediction, Truth, metrics_of
+from emoclr.evaluate.scores import CHANCE, Prediction, Truth, metrics_of
 from emoclr.probe.features.features import UNTRAINED, Features
 from emoclr.probe.fitting import Fits, predictions_of
 
@@ -149,7 +150,7 @@ def _headline_table(
         for metric in metrics:
             cells += [values[name][place][metric], drops[name][place - 1][metric] if place else "–"]
         rows.append(cells)
-    head = [cell for metric in metrics for cell in (METRIC_LABELS[metric], "drop")]
+    head = [cell for metric in metrics for cell in (METRICS[metric].label, "drop")]
     return Table(["", *head], rows, f"Under each condition: {name}")
 
 
@@ -158,14 +159,14 @@ def _drop_table(conditions: Sequence[Condition], drops: Mapping[str, Sequence[Me
         [condition.label, *(fallen[place][metric] for fallen in drops.values())]
         for place, condition in enumerate(conditions)
     ]
-    return Table(["", *drops], rows, f"Drops of {METRIC_LABELS[metric]}, beside those of others")
+    return Table(["", *drops], rows, f"Drops of {METRICS[metric].label}, beside those of others")
 
 
 def _figure(conditions: Sequence[Condition], values: Mapping[str, Sequence[Metrics]], metric: str) -> Figure:
     labels = [CLEAN, *(condition.label for condition in conditions)]
     return draw_figure(
         NAME,
-        f"Robustness: {METRIC_LABELS[metric]} under each condition",
+        f"Robustness: {METRICS[metric].label} under each condition",
         f"Filled: {next(iter(values))}, lines are its 95 % intervals over speakers. Hollow: those it is compared with.",
         ROW_IN * (len(labels) + LEGEND_ROWS * -(-len(values) // LEGEND_COLUMNS)) + 0.75,
         partial(
@@ -196,5 +197,5 @@ def _draw(
         )
     axes.axhline(0.5, color=theme.grid, linewidth=0.8)
     name_rows(axes, labels)
-    axes.set_xlabel(METRIC_LABELS[metric])
+    axes.set_xlabel(METRICS[metric].label)
     canvas.legend(loc="outside upper left", ncols=LEGEND_COLUMNS, frameon=False, fontsize=8.5, labelcolor=theme.text)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emoclr.evaluate.metrics.multilabel import emotion_metrics
+from emoclr.evaluate.metrics.registry import emotion_metrics
 from emoclr.evaluate.scores import Gap, Prediction, Truth, group_difference, score_all
 
 EACH = 6

@@ -20,7 +20,7 @@ from sklearn.metrics import roc_auc_score
 from emoclr.corpus.labels.division import divide, three_parts
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
-from emoclr.evaluate.metrics.multilabel import tune_thresholds
+from emoclr.evaluate.metrics.thresholds import tune_thresholds
 from emoclr.evaluate.report.report import Report
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.model.checkpoint import load_ensemble, load_model

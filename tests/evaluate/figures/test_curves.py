@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import auc
 
 from emoclr.evaluate.figures.curves import curve_figures, precision_recall_points, roc_points
-from emoclr.evaluate.metrics.multilabel import rank_metrics
+from emoclr.evaluate.metrics.ranking import rank_metrics
 from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.scores import Prediction, Truth, score_all
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emoclr.evaluate.metrics.multilabel import emotion_metrics
+from emoclr.evaluate.metrics.registry import emotion_metrics
 from emoclr.evaluate.report.predictions_csv import ANSWERS, ScoredClips, predictions_csv, read_predictions
 from emoclr.evaluate.report.report import Report, report_json
 from emoclr.evaluate.scores import Prediction, Truth, score_all

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emoclr.evaluate.metrics.multilabel import emotion_metrics
+from emoclr.evaluate.metrics.registry import emotion_metrics
 from emoclr.evaluate.report.markdown import report_markdown
 from emoclr.evaluate.report.report import Report, report_html, report_json, write_report
 from emoclr.evaluate.scores import CHANCE, Prediction, Truth, score_all

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from emoclr.evaluate.metrics.calibration_floor import calibration_floor
-from emoclr.evaluate.metrics.multilabel import emotion_metrics
+from emoclr.evaluate.metrics.calibration import calibration_floor
+from emoclr.evaluate.metrics.registry import emotion_metrics
 from emoclr.evaluate.paired import paired_differences
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import Prediction, Truth

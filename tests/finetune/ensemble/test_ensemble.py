@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from emoclr.evaluate.metrics.multilabel import tune_thresholds
+from emoclr.evaluate.metrics.thresholds import tune_thresholds
 from emoclr.finetune.ensemble.ensemble import PRIOR_CLIPS, combine_members, fit_weights, majority, thresholds_of
 from emoclr.finetune.model.checkpoint import ModelCard
 from emoclr.finetune.training.member import Member

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from emoclr.corpus.decoded.waveforms import clips_of, open_waveforms
 from emoclr.corpus.labels.labels import read_labels
-from emoclr.evaluate.metrics.multilabel import emotion_metrics
+from emoclr.evaluate.metrics.registry import emotion_metrics
 from emoclr.evaluate.scores import Prediction, Truth
 from emoclr.finetune.data.labeled_clips import open_labeled_clips
 from emoclr.finetune.model.checkpoint import load_ensemble

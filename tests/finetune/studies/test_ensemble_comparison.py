@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.paired import paired_differences
-from emoclr.evaluate.scores import Measure, Prediction, Truth
+from emoclr.evaluate.scores import Prediction, Truth
 from emoclr.finetune.studies.ensemble_comparison import verdict
 
 

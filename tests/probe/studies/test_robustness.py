@@ -14,9 +14,10 @@ from emoclr.augment.robustness import CONDITIONS, Condition
 from emoclr.corpus.decoded.waveforms import Waveforms
 from emoclr.corpus.labels.division import divide
 from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.report.cells import json_measure
 from emoclr.evaluate.report.report import Report
-from emoclr.evaluate.scores import CHANCE, Measure, Prediction, Truth
+from emoclr.evaluate.scores import CHANCE, Prediction, Truth
 from emoclr.pretrain.encoder.checkpoint import save_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
 from emoclr.probe.cli import main
