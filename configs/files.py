@@ -84,14 +84,40 @@ class _Loader(yaml.SafeLoader):
         return content
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+class _TextLoader(_Loader):
+    """YAML whose numbers, dates and words such as `on` are the text that they are written as."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag.endswith((":null", ":merge"))]
+        for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+    }
+
+
+def parse_yaml(text: str, *, as_text: bool = False) -> Any:
+    """Returns what YAML holds.
+
+    Args:
+        text: the YAML.
+        as_text: numbers, dates and words such as `on` are left as they are written.
+
+    Raises:
+        yaml.YAMLError: it is none.
+    """
+    return yaml.load(text, _TextLoader if as_text else _Loader)  # both are SafeLoaders
+
+
+def read_yaml(path: Path, *, as_text: bool = False) -> dict[str, Any]:
     """Returns the mapping that a YAML file holds, `{}` where it is empty.
+
+    Args:
+        path: of the file.
+        as_text: see `parse_yaml`.
 
     Raises:
         ConfigError: the file cannot be read, is not YAML (with line and column), is not a mapping, or has a key twice.
     """
     try:
-        content = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)  # which is a SafeLoader
+        content = parse_yaml(Path(path).read_text(encoding="utf-8"), as_text=as_text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -3,18 +3,22 @@
 import math
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from types import UnionType
-from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from emoclr.configs.errors import ConfigError
-from emoclr.configs.files import read_yaml
+from emoclr.configs.files import parse_yaml, read_yaml
 from emoclr.configs.messages import perhaps, suggestion
 
 SHIPPED = Path(__file__).parent
+
+NULLS = ("~", "null", "Null", "NULL")
+"""What YAML reads as no value."""
 
 
 class Settings(BaseModel):
@@ -44,7 +48,7 @@ class Settings(BaseModel):
     @classmethod
     def _listed(cls, value: Any, info: ValidationInfo) -> Any:
         field = cls.model_fields.get(info.field_name or "")
-        if field is None or not isinstance(value, str | int | float) or not _takes_list(field.annotation):
+        if field is None or not isinstance(value, str | int | float) or _item_of(field.annotation) is None:
             return value
         return [part for part in value.split(",") if part] if isinstance(value, str) else [value]
 
@@ -76,8 +80,8 @@ def load_settings(model: type[S], name: str | None, overrides: list[str], *, par
         model: the settings to fill.
         name: path or shipped name of a YAML file, or of the card of a run, whose `settings` are taken; None for the
             defaults alone.
-        overrides: `key=value` or `key.sub=value`; values are read as YAML, a comma list without brackets as
-            a list where the key takes one.
+        overrides: `key=value` or `key.sub=value`; a value is text where the key takes text, a comma list without
+            brackets is a list where it takes one, and all else is read as YAML.
         partial: the file may hold keys of other settings, which are left to those; an override may not.
 
     Raises:
@@ -85,9 +89,7 @@ def load_settings(model: type[S], name: str | None, overrides: list[str], *, par
             probably meant.
     """
     path = find_config(name) if name else None
-    content = read_yaml(path) if path else {}
-    if isinstance(content.get("settings"), dict) and "settings" not in model.model_fields:
-        content = content["settings"]
+    content = _read_config(model, path) if path else {}
     if partial:
         content = {key: value for key, value in content.items() if key in model.model_fields}
     sources: dict[str, str] = {}
@@ -95,11 +97,12 @@ def load_settings(model: type[S], name: str | None, overrides: list[str], *, par
         key, separator, text = override.partition("=")
         if not separator or not key:
             raise ConfigError(f"{override!r}: an override is written key=value or key.sub=value")
+        keys = key.split(".")
         try:
-            value = yaml.safe_load(text)
+            value = _read_value(_annotation_of(model, keys), text)
         except yaml.YAMLError as error:
             raise ConfigError(f"{override!r}: the value is not YAML: {error}") from error
-        _put(content, key.split("."), value, override)
+        _put(content, keys, value, override)
         sources[key] = "the command line"
     return validate(model, content, str(path or "defaults"), sources)
 
@@ -148,6 +151,60 @@ def validate(model: type[S], content: dict[str, Any], source: str, sources: dict
         raise ConfigError("\n".join(lines)) from error
 
 
+def _read_config(model: type[BaseModel], path: Path) -> dict[str, Any]:
+    content, written = read_yaml(path), read_yaml(path, as_text=True)
+    if isinstance(content.get("settings"), dict) and "settings" not in model.model_fields:
+        content, written = content["settings"], written["settings"]
+    declared: dict[str, Any] = _as_declared(model, content, written)
+    return declared
+
+
+def _read_value(annotation: Any, text: str) -> Any:
+    """Returns the value of an override.
+
+    Raises:
+        yaml.YAMLError: it is no YAML, where the key takes other than text.
+    """
+    item = _item_of(annotation)
+    if _is_text(annotation) or (_is_text(item) and not (text[:1] == "[" and text[-1:] == "]")):
+        if not text or (text in NULLS and NoneType in _kinds(annotation)):
+            return None
+        unquoted = _unquoted(text)
+        if _is_text(annotation):
+            return unquoted
+        return [unquoted] if unquoted != text else [_unquoted(part) for part in text.split(",") if part]
+    return _as_declared(annotation, parse_yaml(text), parse_yaml(text, as_text=True))
+
+
+def _unquoted(text: str) -> str:
+    """Returns what stands in the quotes around a text, as YAML reads it; a text without quotes is left as it is."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        with suppress(yaml.YAMLError):
+            return str(parse_yaml(text))
+    return text
+
+
+def _as_declared(annotation: Any, value: Any, written: Any) -> Any:
+    """Returns a value in the types of its annotation.
+
+    Args:
+        annotation: of the field, or the settings themselves.
+        value: as YAML reads it.
+        written: the same with every number, date and word left as it is written.
+    """
+    if isinstance(value, dict):
+        below = _settings_in(annotation)
+        fields = below.model_fields if below else {}
+        return {
+            key: _as_declared(fields[key].annotation if key in fields else None, inner, text)
+            for (key, inner), text in zip(value.items(), written.values(), strict=True)
+        }
+    if isinstance(value, list):
+        return [_as_declared(_item_of(annotation), *pair) for pair in zip(value, written, strict=True)]
+    text_taken = _is_text(annotation) or _is_text(_item_of(annotation))
+    return written if text_taken and value is not None else value
+
+
 def _blame(key: str, source: str, sources: dict[str, str]) -> str:
     """Returns where a key's value comes from; a group of keys may come from several places."""
     for overridden, place in sources.items():
@@ -175,12 +232,34 @@ def _flat(content: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]
 
 
 def _kinds(annotation: Any) -> tuple[Any, ...]:
-    """Returns the members of a union, or the annotation alone."""
-    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    """Returns the members of a union, or the annotation alone, without what `Annotated` adds."""
+    if get_origin(annotation) is Annotated:
+        return _kinds(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return tuple(kind for member in get_args(annotation) for kind in _kinds(member))
+    return (annotation,)
 
 
-def _takes_list(annotation: Any) -> bool:
-    return any(get_origin(kind) in (list, Sequence) for kind in _kinds(annotation))
+def _item_of(annotation: Any) -> Any:
+    """Returns what a list of this annotation holds, None where it takes no list."""
+    return next((get_args(kind)[0] for kind in _kinds(annotation) if get_origin(kind) in (list, Sequence)), None)
+
+
+def _is_text(annotation: Any) -> bool:
+    """Returns whether all that an annotation takes is text: words, names, paths."""
+    kinds = set(_kinds(annotation)) - {NoneType, None}
+    words = {kind for kind in kinds if get_origin(kind) is Literal and all(isinstance(w, str) for w in get_args(kind))}
+    return bool(kinds) and kinds - words <= {str, Path}
+
+
+def _annotation_of(model: type[BaseModel], keys: Sequence[str]) -> Any:
+    """Returns the annotation of a key, None where there is no such key."""
+    annotation: Any = model
+    for key in keys:
+        settings = _settings_in(annotation)
+        field = settings.model_fields.get(key) if settings else None
+        annotation = field.annotation if field else None
+    return annotation
 
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

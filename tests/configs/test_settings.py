@@ -1,11 +1,12 @@
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 import emoclr.configs.settings
 from emoclr.configs.errors import ConfigError
@@ -159,6 +160,106 @@ def test_commas_make_lists_also_where_there_may_be_none_and_only_there():
     assert load_settings(Example, None, ["folders=a,b"]).folders == [Path("a"), Path("b")]
     assert load_settings(Example, None, ["folders=null"]).folders is None
     assert "mode: " in refused(None, "mode=fast,slow")
+
+
+class Texts(Settings):
+    out: Path = Path("runs")
+    cache: Path | None = Path("cache")
+    name: str = "x"
+    mode: Literal["on", "off"] = "off"
+    data: list[Annotated[Path | str, BeforeValidator(lambda value: value)]] = []
+    backbones: Sequence[str] | None = None
+    count: int | Literal["auto"] = "auto"
+    shares: list[float] = []
+
+
+class Nested(Settings):
+    texts: Texts = Texts()
+    several: list[Texts] = []
+
+
+LOOKALIKES = [
+    *["2025-11-28", "001", "on", "1e3", "0x10", "1_000", "12:30", "true", "no", ".5", "3"],
+    "2025-11-28 10:00:00",
+]
+"""Words that YAML reads as dates, numbers, booleans and more."""
+
+SIGNS = ["=", "a: b", "#1", "{x}", "*x", "&x", "!x", "@x", "%x", "a #b", "- a", "|", "'", "'a", "a'b'", "[a", "\\d"]
+"""Words that are no YAML, or something else in it."""
+
+
+@pytest.mark.parametrize("text", [*LOOKALIKES, *SIGNS, "[a]", "a,b", " a", "null", "~"])
+def test_an_override_of_text_is_taken_as_it_is_typed(text):
+    loaded = load_settings(Nested, None, [f"texts.out={text}", f"texts.name={text}"]).texts
+    assert (loaded.out, loaded.name) == (Path(text), text)
+
+
+@pytest.mark.parametrize("text", [*LOOKALIKES, *SIGNS, "null"])
+def test_an_override_of_a_list_of_text_is_split_at_commas_and_else_taken_as_it_is_typed(text):
+    loaded = load_settings(Texts, None, [f"data={text},{text}x", f"backbones={text}"])
+    assert [str(place) for place in loaded.data] == [text, f"{text}x"]
+    assert loaded.backbones == (None if text == "null" else [text])
+
+
+@pytest.mark.parametrize("text", LOOKALIKES)
+@pytest.mark.parametrize("listed", ["[{0}]", "[ {0} ]", "['{0}']"])
+def test_a_yaml_list_of_text_holds_text(text, listed):
+    assert load_settings(Texts, None, [f"backbones={listed.format(text)}"]).backbones == [text]
+
+
+@pytest.mark.parametrize("text", LOOKALIKES)
+def test_a_config_gives_text_where_text_is_taken(write_config, text):
+    inner = f"{{out: {text}, cache: {text}, data: [{text}], backbones: {text}}}"
+    name = write_config(f"texts: {inner}\nseveral: [{inner}, {inner}]")
+    loaded = load_settings(Nested, name, [])
+    for texts in (loaded.texts, *loaded.several):
+        assert texts.out == Path(text)
+        assert (texts.cache, texts.data, texts.backbones) == (Path(text), [text], [text])
+
+
+def test_the_settings_of_a_card_are_text_too(write_config):
+    name = write_config("clips: 3\nsettings: {out: 2025-11-28, backbones: [001]}")
+    loaded = load_settings(Texts, name, ["name=7"])
+    assert (loaded.out, loaded.backbones, loaded.name) == (Path("2025-11-28"), ["001"], "7")
+
+
+@pytest.mark.parametrize("null", ["null", "~", ""])
+def test_null_is_none_where_there_may_be_none(write_config, null):
+    loaded = load_settings(Texts, None, [f"cache={null}", f"backbones={null}"])
+    assert (loaded.cache, loaded.backbones) == (None, None)
+    assert load_settings(Texts, write_config(f"cache: {null}"), []).cache is None
+
+
+def test_what_is_empty_is_no_text():
+    with pytest.raises(ConfigError, match="out: "):
+        load_settings(Texts, None, ["out="])
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"), [("'null'", "null"), ('"a b"', "a b"), ("'it''s'", "it's"), (r'"a\tb"', "a\tb"), ("''", "")]
+)
+def test_quotes_are_read_as_in_yaml(typed, value):
+    assert load_settings(Texts, None, [f"name={typed}"]).name == value
+
+
+def test_quotes_keep_a_comma_from_making_a_list():
+    assert load_settings(Texts, None, ["backbones='a,b'"]).backbones == ["a,b"]
+    assert load_settings(Texts, None, ["backbones='a',b"]).backbones == ["a", "b"]
+    assert load_settings(Texts, None, ["backbones=['a,b',c]"]).backbones == ["a,b", "c"]
+
+
+def test_words_to_choose_from_are_text(write_config):
+    assert load_settings(Texts, None, ["mode=on"]).mode == "on"
+    assert load_settings(Texts, write_config("mode: on"), []).mode == "on"
+    with pytest.raises(ConfigError, match="'yes'"):
+        load_settings(Texts, None, ["mode=yes"])
+
+
+def test_numbers_stay_numbers(write_config):
+    loaded = load_settings(Texts, None, ["count=3", "shares=0.1,1"])
+    assert (loaded.count, loaded.shares) == (3, [0.1, 1.0])
+    loaded = load_settings(Texts, write_config("count: 0x10\nshares: 1e-1"), ["shares=0.5"])
+    assert (loaded.count, loaded.shares) == (16, [0.5])
 
 
 words = st.text("abcdefghij-_/", min_size=1).filter(lambda word: isinstance(yaml.safe_load(word), str))

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from emoclr.configs.errors import ConfigError
@@ -59,3 +61,11 @@ def test_each_optimizer_has_a_learning_rate_and_a_weight_decay_of_its_own(optimi
 
 def test_without_speaker_negatives_a_batch_may_have_any_size():
     assert settings(batch_size=30, negatives="any").batch_size == 30
+
+
+def test_folders_that_look_like_dates_and_numbers_are_folders():
+    loaded = load_settings(
+        PretrainSettings, None, ["data=1e3,001,2025-11-28", "out=on", "backbones=resnet10t", "cache=007", "monitor=1"]
+    )
+    assert loaded.data == [Path("1e3"), Path("001"), Path("2025-11-28")]
+    assert (loaded.out, loaded.cache, loaded.monitor) == (Path("on"), Path("007"), Path("1"))
