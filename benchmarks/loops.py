@@ -19,10 +19,11 @@ from emoclr.pretrain.data.batches import VIEWS, BatchOrder, ViewBatch, ViewDatas
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, pool
 from emoclr.pretrain.encoder.precision import choose_precision
+from emoclr.pretrain.objectives import make_loss
 from emoclr.pretrain.settings import PretrainSettings
-from emoclr.pretrain.training.callbacks import Progress, Saver
 from emoclr.pretrain.training.module import ContrastiveModule
-from emoclr.pretrain.training.objectives import make_loss
+from emoclr.pretrain.training.progress import Progress
+from emoclr.pretrain.training.saver import Saver
 from emoclr.pretrain.training.trainer import fit, make_trainer
 
 WARM, READY = 8, 4

@@ -11,8 +11,7 @@ from emoclr.evaluate.pooling import Pooling
 from emoclr.evaluate.positive_share import POSITIVE_SHARE, PositiveShare
 from emoclr.finetune.model.losses import LOSSES, LossName
 from emoclr.finetune.removed import without_removed
-from emoclr.pretrain.data.unreadable import MAX_LOST
-from emoclr.pretrain.settings import Accelerator
+from emoclr.pretrain.settings import MAX_LOST, Accelerator
 from emoclr.probe.settings import Fraction
 
 # What may differ between a run and its resumption without changing what its members learn.

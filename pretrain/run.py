@@ -15,6 +15,7 @@ from emoclr.configs.files import sweep, write_text, write_yaml
 from emoclr.corpus.tars.tar import is_tar
 from emoclr.pretrain.data.batches import VIEWS
 from emoclr.pretrain.data.sources import Source, open_source
+from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
 from emoclr.pretrain.encoder.checkpoint import (
     CARD,
     EncoderCard,
@@ -34,15 +35,14 @@ from emoclr.pretrain.encoder.initial_weights import (
 from emoclr.pretrain.resume.changes import check_changes
 from emoclr.pretrain.resume.run_card import RUN, RunCard, check_learned_from, digests_of, placed, went_on
 from emoclr.pretrain.settings import PretrainSettings
-from emoclr.pretrain.training.callbacks import RESUME, Progress, Saver, tell_of_contrast, writing_into
 from emoclr.pretrain.training.collapse import CollapseAlarm
 from emoclr.pretrain.training.module import ContrastiveModule
 from emoclr.pretrain.training.online_probe import OnlineProbe, ProbedClips, open_probed_clips
-from emoclr.pretrain.training.rank_sync import UnreadableOnAllRanks
+from emoclr.pretrain.training.progress import Progress, contrast_in_words
+from emoclr.pretrain.training.saver import RESUME, Saver, writing_into
 from emoclr.pretrain.training.trainer import count_ranks, fit, is_first_rank, make_trainer, unsynchronised
 from emoclr.pretrain.training.training_views import TRAINING_VIEWS, TrainingViews
-
-SET_ASIDE = "set-aside.txt"
+from emoclr.pretrain.training.unreadable_clips import UnreadableOnAllRanks
 
 
 class Interrupted(EmoclrError):
@@ -169,7 +169,7 @@ def _train(
         settings.log_every_steps,
         VIEWS * settings.batch_size * trainer.world_size,
         module.metrics,
-        tell_of_contrast,
+        contrast_in_words,
     )
 
     def save(step: int) -> None:

@@ -2,15 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from emoclr.augment.settings import ViewSettings
-from emoclr.pretrain.data.unreadable import MAX_LOST
+from emoclr.pretrain.objectives import OBJECTIVES
 
 Split = Literal["train", "validation", "test"]
 Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"]
+if TYPE_CHECKING:
+    ObjectiveName = str
+else:
+    ObjectiveName = Literal[tuple(OBJECTIVES)]
+
+MAX_LOST = 0.01
+"""Share of an epoch's clips."""
 
 
 def _place(value: object) -> object:
@@ -50,7 +57,7 @@ class PretrainSettings(ViewSettings):
         None, description="run or backbone folder of an earlier pretraining whose weights are the start"
     )
 
-    objective: Literal["nt_xent", "dcl", "dclw", "macl", "hypersphere", "vicreg", "barlow_twins"] = "nt_xent"
+    objective: ObjectiveName = "nt_xent"
     temperature: float = Field(0.15, gt=0, le=10)
     projection_hidden: int = Field(1024, ge=1)
     projection_size: int = Field(128, ge=2)

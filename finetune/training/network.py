@@ -14,10 +14,10 @@ from emoclr.finetune.training.early_stopping import EarlyStopping
 from emoclr.finetune.training.head import macro_auroc
 from emoclr.finetune.training.module import FinetuneModule
 from emoclr.pretrain.data.batches import BatchOrder, ViewDataset, ViewLoader, default_workers
-from emoclr.pretrain.data.unreadable import UnreadableClips
+from emoclr.pretrain.data.unreadable_clips import UnreadableClips
 from emoclr.pretrain.encoder.embedding import Embeddings
 from emoclr.pretrain.encoder.encoder import Encoder
-from emoclr.pretrain.training.callbacks import Progress
+from emoclr.pretrain.training.progress import Progress
 from emoclr.pretrain.training.trainer import fit, make_trainer
 
 Embed = Callable[..., Embeddings]

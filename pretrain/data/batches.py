@@ -18,7 +18,7 @@ from emoclr.corpus.clips.speaker_groups import shuffled_groups
 from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.corpus.parallel.processes import usable_cores
 from emoclr.pretrain.data.prefetch import on_device
-from emoclr.pretrain.data.unreadable import UnreadableClips
+from emoclr.pretrain.data.unreadable_clips import UnreadableClips
 
 VIEWS = 2
 

@@ -20,12 +20,12 @@ from emoclr.corpus.decoded.waveforms import WaveformStore, clips_from, open_wave
 from emoclr.corpus.tars.tar import is_tar
 from emoclr.corpus.tars.tar_corpus import TarCorpus, open_tars
 from emoclr.pretrain.data.batches import BatchOrder, ViewDataset, ViewLoader, default_workers
+from emoclr.pretrain.data.joint_labels import labels_of
 from emoclr.pretrain.data.tar_batches import StreamLoader, StreamOrder
-from emoclr.pretrain.data.unreadable import UnreadableClips
+from emoclr.pretrain.data.unreadable_clips import UnreadableClips
 from emoclr.pretrain.encoder.encoder import Normalisation
 from emoclr.pretrain.encoder.normalisation import MEASURED_CLIPS, measure_crops, measure_normalisation
 from emoclr.pretrain.settings import PretrainSettings
-from emoclr.pretrain.training.supervised import labels_of
 
 
 class Source(Protocol):

@@ -18,7 +18,7 @@ from emoclr.corpus.clips.speaker_groups import shuffled_groups
 from emoclr.corpus.tars.tar import Sample
 from emoclr.corpus.tars.tar_corpus import TarCorpus
 from emoclr.pretrain.data.batches import VIEWS, ViewBatch, ViewLoader
-from emoclr.pretrain.data.unreadable import UnreadableClips
+from emoclr.pretrain.data.unreadable_clips import UnreadableClips
 
 LOST = -1
 """In the place of the number of a clip that could not be read."""

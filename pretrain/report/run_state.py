@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emoclr.configs.errors import ConfigError
+from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
 from emoclr.pretrain.encoder.checkpoint import CARD, CheckpointError, EncoderCard, load_card
 from emoclr.pretrain.resume.run_card import RUN, RunCard
-from emoclr.pretrain.run import SET_ASIDE
-from emoclr.pretrain.training.callbacks import METRICS
 from emoclr.pretrain.training.collapse import RECORDS_BEFORE_ALARM, has_collapsed
-from emoclr.pretrain.training.metrics_log import read_rows
+from emoclr.pretrain.training.metrics_log import METRICS, read_rows
 from emoclr.pretrain.training.online_probe import MAP, MONITOR
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import perhaps
+from emoclr.pretrain.objectives import OBJECTIVES
 from emoclr.pretrain.settings import PretrainSettings
-from emoclr.pretrain.training.objectives import OBJECTIVES
 
 # Another place to write to, or another way to the end, changes nothing of what is learned.
 # With other `epochs` the rest of the schedule leads to the new end. What the ranks run on is free as well: how many
@@ -44,7 +44,7 @@ def check_changes(then: PretrainSettings, now: PretrainSettings, allowed: Sequen
     for key in allowed:
         _check_key(key, [*before, *after])
     never = dict(BOUND)
-    if OBJECTIVES[then.objective].head is not OBJECTIVES[now.objective].head:
+    if OBJECTIVES[then.objective].head != OBJECTIVES[now.objective].head:
         never["objective"] = "the projection head that was trained is of another kind"
     changed = [key for key in differences(then, now) if _top(key) not in FREE_TO_CHANGE]
     refused = [key for key in changed if _top(key) in never or not any(_within(key, of) for of in allowed)]

@@ -1,13 +1,9 @@
-"""What tells of a run's health: how projections lie on the sphere, and an alarm where they collapse."""
+"""An alarm where projections collapse to a point or a line."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
-from lightly.utils.debug import std_of_l2_normalized
-from torch import Tensor, nn
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
@@ -22,47 +18,6 @@ ADVICE = (
     "try a lower learning_rate, a longer warmup, a lower weight_decay or a larger batch_size; for nt_xent and dcl a "
     "temperature of 0.1 to 0.5"
 )
-
-
-def embedding_std(projections: Tensor) -> Tensor:
-    """Returns the standard deviation of normalised projections (B, D) times sqrt(D), averaged over dimensions.
-
-    Near 1 where they fill the sphere evenly, near 0 where they have collapsed to a point.
-    """
-    std: Tensor = std_of_l2_normalized(projections)
-    return std * math.sqrt(projections.shape[1])
-
-
-def effective_rank(projections: Tensor) -> Tensor:
-    """Returns the effective rank of normalised projections (B, D), from 1 to min(B, D).
-
-    The exponential of the entropy of the singular values' distribution (Roy & Vetterli 2007, eq. 4).
-    """
-    # On a CPU whatever the device: a GPU takes longer for a small matrix (pytorch/pytorch#41306, #86234).
-    sizes = torch.linalg.svdvals(nn.functional.normalize(projections, dim=1).double().cpu())
-    shares = sizes / sizes.sum().clamp_min(1e-12)
-    rank: Tensor = torch.special.entr(shares).sum().exp()
-    return rank
-
-
-def alignment(first: Tensor, second: Tensor) -> Tensor:
-    """Returns the mean squared distance of the normalised views of a clip (Wang & Isola 2020), 0 at best.
-
-    Args:
-        first: (B, D) projections.
-        second: (B, D) of the same clips.
-    """
-    apart = nn.functional.normalize(first, dim=1) - nn.functional.normalize(second, dim=1)
-    return apart.square().sum(1).mean()
-
-
-def uniformity(projections: Tensor) -> Tensor:
-    """Returns the logarithm of the mean Gaussian potential of normalised (B, D) (Wang & Isola 2020).
-
-    0 where all are one point; about -4 times (1 - 1 / B) at the most even spread that many dimensions allow.
-    """
-    distances = torch.pdist(nn.functional.normalize(projections, dim=1))
-    return distances.square().mul(-2).exp().mean().log()
 
 
 class CollapseAlarm(pl.Callback):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emoclr.configs.files import append_text, write_text
 
+METRICS = "metrics.csv"
 RECENT = 16
 """Rows that stay in memory of a log."""
 

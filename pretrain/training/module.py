@@ -20,11 +20,17 @@ from emoclr.configs.files import write_atomically
 from emoclr.pretrain.data.batches import VIEWS, ViewBatch, ViewLoader
 from emoclr.pretrain.encoder.checkpoint import CheckpointError
 from emoclr.pretrain.encoder.encoder import Encoder
+from emoclr.pretrain.objectives import OBJECTIVES, make_loss
 from emoclr.pretrain.settings import PretrainSettings
-from emoclr.pretrain.training.callbacks import GONE_ASTRAY, writing_into
-from emoclr.pretrain.training.collapse import alignment, effective_rank, embedding_std, uniformity
+from emoclr.pretrain.training.contrastive_metrics import (
+    alignment,
+    contrastive_accuracy,
+    effective_rank,
+    embedding_std,
+    uniformity,
+)
 from emoclr.pretrain.training.gradient_cache import BatchNorm, gradient_cached
-from emoclr.pretrain.training.objectives import OBJECTIVES, contrastive_accuracy, make_loss
+from emoclr.pretrain.training.saver import DIVERGED, writing_into
 from emoclr.pretrain.training.supervised import supervised_contrast
 
 END = 0.001
@@ -54,8 +60,8 @@ class ContrastiveModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.encoder = encoder
-        head = OBJECTIVES[settings.objective].head
-        self.projection = head(encoder.features, settings.projection_hidden, settings.projection_size)
+        make_head = OBJECTIVES[settings.objective].load_head()
+        self.projection = make_head(encoder.features, settings.projection_hidden, settings.projection_size)
         self.settings = settings
         self.steps = steps
         self.make_loader = make_loader
@@ -163,11 +169,11 @@ class ContrastiveModule(pl.LightningModule):
         told = f"the loss of step {batch_idx + 1} is {loss}; its views are in {path}"
         # With several ranks the others would wait for this one's gradients.
         if self.bad_steps > self.settings.max_bad_steps or several:
-            raise EmoclrError(f"{told}. The last checkpoint is kept; {GONE_ASTRAY}")
+            raise EmoclrError(f"{told}. The last checkpoint is kept; {DIVERGED}")
         say(f"warning: {told}. Skipped, {self.bad_steps} of at most {self.settings.max_bad_steps}")
 
     def metrics(self) -> dict[str, float]:
-        """Returns the metrics of the latest step, none where it was skipped; `collapse` says what they mean."""
+        """Returns the metrics of the latest step, none where it was skipped; see `contrastive_metrics`."""
         if not self.latest:
             return {}
         loss, first, second = (self.latest[name] for name in ("loss", "first", "second"))

@@ -19,8 +19,8 @@ from emoclr.corpus.index.stats import HEARD_SHARE
 from emoclr.corpus.labels.labels import LabelTable, read_labels
 from emoclr.corpus.labels.splits import Rows, speaker_folds
 from emoclr.pretrain.encoder.encoder import Encoder
-from emoclr.pretrain.training.callbacks import writing_into
 from emoclr.pretrain.training.metrics_log import read_rows, write_rows
+from emoclr.pretrain.training.saver import writing_into
 
 MONITOR = "monitor.csv"
 MAP = "embedding-map.csv"

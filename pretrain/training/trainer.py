@@ -17,9 +17,10 @@ from torch import nn
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.pretrain.encoder.precision import choose_precision
-from emoclr.pretrain.training.callbacks import AtomicCheckpointIO, Progress, writing_into
 from emoclr.pretrain.training.gradient_cache import BatchNorm
 from emoclr.pretrain.training.launcher import devices_and_nodes, launched
+from emoclr.pretrain.training.progress import Progress
+from emoclr.pretrain.training.saver import AtomicCheckpointIO, writing_into
 
 
 class TrainerSettings(Protocol):

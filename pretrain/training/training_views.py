@@ -13,7 +13,7 @@ from emoclr.pretrain.data.batches import ViewBatch
 from emoclr.pretrain.encoder.checkpoint import save_tensors
 from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.settings import PretrainSettings
-from emoclr.pretrain.training.callbacks import writing_into
+from emoclr.pretrain.training.saver import writing_into
 
 TRAINING_VIEWS = "views.safetensors"
 CLIPS = 3

@@ -12,8 +12,9 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from emoclr.pretrain.encoder.checkpoint import CARD, WEIGHTS, load_encoder
 from emoclr.pretrain.resume.run_card import RUN
-from emoclr.pretrain.training.callbacks import METRICS, RESUME
+from emoclr.pretrain.training.metrics_log import METRICS
 from emoclr.pretrain.training.module import ContrastiveModule
+from emoclr.pretrain.training.saver import RESUME
 
 
 def rows_of(folder):

@@ -23,7 +23,7 @@ from emoclr.finetune.model.checkpoint import load_model
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.head import fit_head
 from emoclr.finetune.training.member import Member, train_member
-from emoclr.pretrain.data.unreadable import TooManyUnreadable
+from emoclr.pretrain.data.unreadable_clips import TooManyUnreadable
 from emoclr.pretrain.encoder.checkpoint import load_encoder
 from emoclr.pretrain.encoder.embedding import embed_clips
 

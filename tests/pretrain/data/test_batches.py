@@ -12,7 +12,7 @@ from emoclr.augment.views import ViewMaker
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.decoded.waveforms import Clip, open_waveforms
 from emoclr.pretrain.data.batches import BatchOrder, ViewDataset, ViewLoader
-from emoclr.pretrain.data.unreadable import UnreadableClips
+from emoclr.pretrain.data.unreadable_clips import UnreadableClips
 
 speaker_lists = st.lists(st.integers(-1, 5), min_size=1, max_size=80).map(np.array)
 some = settings(deadline=None, max_examples=100)

@@ -8,9 +8,9 @@ import yaml
 from emoclr.corpus.parallel.engines import LocalEngine
 from emoclr.corpus.tars.shards import write_shards
 from emoclr.pretrain.data.sources import DecodedSource, TarSource, open_source
+from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
 from emoclr.pretrain.resume.run_card import RUN
-from emoclr.pretrain.run import SET_ASIDE
 from emoclr.pretrain.settings import PretrainSettings
 
 

@@ -13,8 +13,8 @@ from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
 from emoclr.pretrain.resume.changes import check_changes
 from emoclr.pretrain.resume.run_card import RUN
 from emoclr.pretrain.settings import PretrainSettings
-from emoclr.pretrain.training.callbacks import METRICS, RESUME
-from emoclr.pretrain.training.metrics_log import read_rows
+from emoclr.pretrain.training.metrics_log import METRICS, read_rows
+from emoclr.pretrain.training.saver import RESUME
 
 
 def weights_of(out):

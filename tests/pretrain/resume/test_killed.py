@@ -15,8 +15,8 @@ import torch
 from emoclr.corpus.parallel.engines import make_engine
 from emoclr.corpus.tars.shards import write_shards
 from emoclr.pretrain.encoder.checkpoint import CARD, NEXT, WEIGHTS, load_encoder
-from emoclr.pretrain.training.callbacks import RESUME, AtomicCheckpointIO
-from emoclr.pretrain.training.objectives import OBJECTIVES
+from emoclr.pretrain.objectives import OBJECTIVES
+from emoclr.pretrain.training.saver import RESUME, AtomicCheckpointIO
 
 KILLS = int(os.environ.get("EMOCLR_KILLS", "3"))
 """How often each run is killed at random moments."""

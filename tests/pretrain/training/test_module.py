@@ -10,11 +10,17 @@ from safetensors.torch import load_file
 from emoclr.configs.errors import EmoclrError
 from emoclr.pretrain.data.batches import ViewBatch
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+from emoclr.pretrain.objectives import OBJECTIVES, make_loss
 from emoclr.pretrain.report.run_state import _bad_steps
 from emoclr.pretrain.settings import PretrainSettings
-from emoclr.pretrain.training.collapse import alignment, effective_rank, embedding_std, uniformity
+from emoclr.pretrain.training.contrastive_metrics import (
+    alignment,
+    contrastive_accuracy,
+    effective_rank,
+    embedding_std,
+    uniformity,
+)
 from emoclr.pretrain.training.module import ContrastiveModule
-from emoclr.pretrain.training.objectives import OBJECTIVES, contrastive_accuracy, make_loss
 
 
 @pytest.fixture
@@ -245,7 +251,7 @@ def test_chunks_have_the_gradients_of_the_whole_batch(without_batch_statistics, 
 def test_in_training_too_chunks_have_the_gradients_of_the_whole_batch_where_the_backbone_has_no_batch_norms(batch):
     sizes = {"n_fft": 512, "hop_length": 320, "bands": 32}
     encoder = Encoder(EncoderSettings.model_validate({"backbone": "test_convnext", "spectrogram": sizes}))
-    head = OBJECTIVES["nt_xent"].head(encoder.features, 32, 16)
+    head = OBJECTIVES["nt_xent"].load_head()(encoder.features, 32, 16)
     assert any(isinstance(part, torch.nn.BatchNorm1d) for part in head.modules())
     longer = batch._replace(waveforms=batch.waveforms.repeat(1, 1, 2))
     found = []

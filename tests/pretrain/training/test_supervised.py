@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from emoclr.corpus.clips.clips import Clip, ClipTable
-from emoclr.pretrain.training.supervised import labels_of, supervised_contrast
+from emoclr.pretrain.training.supervised import supervised_contrast
 
 
 def projections(batch=6, size=5):
@@ -70,26 +69,6 @@ def test_gradients_are_finite_and_pull_the_same_emotion_together():
     with torch.no_grad():
         after = supervised_contrast(first - 0.1 * first.grad, second - 0.1 * second.grad, labels, 0.2)
     assert torch.isfinite(first.grad).all() and after < before
-
-
-@pytest.fixture
-def labelled(tmp_path):
-    path = tmp_path / "labels.csv"
-    path.write_text("path,joy,anger,split\na.wav,1,0,train\nb.wav,0.2,0.8,train\nc.wav,0,1,validation\n")
-    return path
-
-
-def test_only_the_labels_of_training_clips_are_used(labelled, tmp_path, capsys):
-    clips = ClipTable.of(Clip(tmp_path / f"{name}.wav") for name in "cbxa")
-    labels = labels_of(clips, labelled)
-    np.testing.assert_allclose(labels[[1, 3]], [[0.2, 0.8], [1, 0]])
-    assert labels[[0, 2]].isnan().all()
-    assert "2 of 4 clips carry labels" in capsys.readouterr().err
-
-
-def test_labels_of_other_recordings_are_refused(run, labelled, tmp_path):
-    ran = run(tmp_path / "run", f"supervised={labelled}")
-    assert ran.code == 2 and "none of its 2 training clips is among the recordings" in ran.told
 
 
 def test_a_joint_run_learns_other_weights_and_goes_on_to_the_same(run, finished, corpus, tmp_path):

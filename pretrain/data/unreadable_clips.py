@@ -2,8 +2,9 @@
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
+from emoclr.pretrain.settings import MAX_LOST
 
-MAX_LOST = 0.01
+SET_ASIDE = "set-aside.txt"
 
 
 class TooManyUnreadable(EmoclrError):

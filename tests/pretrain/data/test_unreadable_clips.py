@@ -1,7 +1,7 @@
 import pytest
 
+from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
 from emoclr.pretrain.encoder.checkpoint import load_encoder
-from emoclr.pretrain.run import SET_ASIDE
 
 
 @pytest.fixture

@@ -1,0 +1,117 @@
+"""Saves of a training: every few steps, at the end, and when a signal asks to stop."""
+
+import contextlib
+import io
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
+
+from emoclr.configs.console import say
+from emoclr.configs.errors import EmoclrError
+from emoclr.configs.files import write_atomically
+from emoclr.pretrain.encoder.checkpoint import CheckpointError
+
+RESUME = "resume.ckpt"
+DIVERGED = "start anew in another out= with a lower learning_rate or precision=fp32"
+"""What to do about a training that has diverged."""
+
+
+@contextlib.contextmanager
+def writing_into(folder: Path) -> Iterator[None]:
+    """Says of what cannot be written into a run how the run can go on.
+
+    Raises:
+        EmoclrError: the folder is gone, the disk is full, or the permissions are.
+    """
+    try:
+        # Made anew it might lie on another disk, where one was mounted, and hold nothing of the run.
+        if not folder.is_dir():
+            raise EmoclrError(f"{folder}: the folder was removed while the run was writing into it")
+        yield
+    except (EmoclrError, OSError) as error:
+        told = str(error)
+        if isinstance(error, OSError):  # TensorBoard's writer names no file
+            told = f"{error.filename or folder}: cannot be written: {error.strerror or error}"
+        raise EmoclrError(
+            f"{told}\nthe checkpoint saved before it is untouched: free some space or "
+            "mend the permissions, then go on with --resume"
+        ) from error
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Lightning's checkpoint file, written atomically and read without running what it holds."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Writes the checkpoint to a temporary file that then takes its place."""
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        write_atomically(Path(path), lambda temporary: temporary.write_bytes(content.getbuffer()))
+
+    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
+        """Returns the checkpoint.
+
+        Raises:
+            CheckpointError: it is truncated, or no checkpoint of tensors and plain values.
+        """
+        try:
+            loaded: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        except Exception as error:  # torch's own words advise to unpickle it all the same
+            raise CheckpointError(
+                f"{path}: is not the resume file that was saved here: it was truncated or changed, or holds more than "
+                "tensors and plain values; without it, --resume starts this backbone anew"
+            ) from error
+        return loaded
+
+
+class Saver(pl.Callback):
+    """Saves every few steps, at the end, and when Ctrl-C or SIGTERM asks to stop.
+
+    Args:
+        folder: the backbone's folder, where the resume file goes.
+        every: steps between saves.
+        save_encoder: called with the step, on the first rank, to write the encoder beside the resume file.
+    """
+
+    def __init__(self, folder: Path, every: int, save_encoder: Callable[[int], object]) -> None:
+        self.path = folder / RESUME
+        self.every = every
+        self.save_encoder = save_encoder
+        self.stopped = False
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Takes over Ctrl-C and SIGTERM; `fit` gives them back."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.ask_to_stop)
+
+    def ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        """Lets the step in progress finish; a second signal no longer waits."""
+        if self.stopped:
+            raise KeyboardInterrupt
+        self.stopped = True
+        say(f"{signal.Signals(number).name}: saving after this step (again to stop at once)")
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves where it is due."""
+        step = trainer.global_step
+        # A signal may reach one rank alone, or each at another step; a save takes all of them.
+        stop = trainer.strategy.reduce_boolean_decision(self.stopped, all=False)
+        if stop:
+            self.stopped = True
+        if stop or step % self.every == 0 or step == trainer.max_steps:
+            if not all(bool(tensor.isfinite().all()) for tensor in pl_module.state_dict().values()):
+                raise EmoclrError(f"a weight is no longer finite after step {step}, and nothing was saved; {DIVERGED}")
+            with writing_into(self.path.parent):
+                # The resume file comes last: killed in between, --resume goes back a little and saves both again.
+                if trainer.is_global_zero:
+                    self.save_encoder(step)
+                trainer.save_checkpoint(self.path)
+        if stop:
+            trainer.should_stop = True
