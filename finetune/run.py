@@ -17,9 +17,10 @@ from emoclr.corpus.labels.labels import read_labels
 from emoclr.evaluate.report.report import Report, write_report
 from emoclr.evaluate.scores import ENSEMBLE, score_all
 from emoclr.finetune.data.labeled_clips import open_labeled_clips
-from emoclr.finetune.ensemble.ensemble import EnsembleOutput, ensemble_outputs, prediction_of, thresholds_of
+from emoclr.finetune.ensemble.ensemble import EnsembleOutput, ensemble_outputs, prediction_of, thresholds_of, weights_of
 from emoclr.finetune.ensemble.report_rows import baseline_rows, calibration_of, from_scratch, model_rows, speaker_rows
 from emoclr.finetune.model.checkpoint import ENSEMBLE_CARD, EnsembleCard
+from emoclr.finetune.model.combination import COMBINATIONS
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.baselines import describe_simply
 from emoclr.finetune.studies.best_epochs import heads_alone, training_section
@@ -192,12 +193,11 @@ def _write_ensemble(
 ) -> None:
     every = [member for folds in members.values() for member in folds]
     thresholds = thresholds_of(together, settings.ensemble, len(every))
-    # In `every`, the folds of a member stand together; each fold's weights count the same.
-    weights = np.stack([fold.weights for fold in together], axis=1).ravel() / len(together)
+    weights = [round(float(weight), 6) for weight in weights_of(together)]
     card = EnsembleCard(
         members=[member.folder.relative_to(out).as_posix() for member in every],
         how=settings.ensemble,
-        weights=[round(float(weight), 6) for weight in weights] if settings.ensemble == "weighted" else None,
+        weights=weights if COMBINATIONS[settings.ensemble].fits_weights else None,
         emotions=every[0].card.emotions,
         single_label=report.scores.truth.single_label,
         thresholds=[round(float(value), 6) for value in thresholds],

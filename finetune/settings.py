@@ -9,6 +9,7 @@ from emoclr.augment.settings import AugmentSettings, CorpusSpectrogram, Spectrog
 from emoclr.configs.settings import Settings
 from emoclr.evaluate.pooling import Pooling
 from emoclr.evaluate.positive_share import POSITIVE_SHARE, PositiveShare
+from emoclr.finetune.model.combination import COMBINATIONS, EnsembleMethod
 from emoclr.finetune.model.losses import LOSSES, LossName
 from emoclr.finetune.removed import without_removed
 from emoclr.pretrain.settings import MAX_LOST, Accelerator
@@ -78,8 +79,8 @@ class FinetuneSettings(Settings):
     )
 
     seeds: int = Field(1, ge=1, description="members of each backbone, which differ in what they draw by chance")
-    ensemble: Literal["mean", "weighted", "vote"] = Field(
-        "mean", description="mean of probabilities, weights learned on validation speakers, or share of votes"
+    ensemble: EnsembleMethod = Field(
+        "mean", description="; ".join(f"{name}: {way.description}" for name, way in COMBINATIONS.items())
     )
     compare_seeds: int | None = Field(
         None, ge=2, description="compare different backbones with that many seeds of the best one"

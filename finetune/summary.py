@@ -8,35 +8,10 @@ from numpy.typing import NDArray
 from emoclr.corpus.labels.division import Division, three_parts
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
+from emoclr.finetune.model.combination import COMBINATIONS
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.probe.features.features import LOGMEL, missing_features
 from emoclr.probe.settings import ProbeSettings
-
-VOICES = {
-    "none": "Each network is asked as it is and as it was before fine-tuning: the difference is what it forgot of "
-    "voices. Clips that it was fine-tuned on are among them.",
-    "backbone": "The networks are as they were pretrained: only heads were trained.",
-}
-"""What the speaker probe shows, by what was frozen."""
-
-
-HOW = {
-    "mean": "mean of their calibrated probabilities",
-    "weighted": "mean of their calibrated probabilities under weights learned on validation",
-    "vote": "share of their votes",
-}
-"""How members answer together."""
-
-_TEMPERATURES = (
-    "Members' logits are divided by a temperature for each emotion, chosen on validation clips; before and after"
-)
-
-CALIBRATED = {
-    "mean": f"{_TEMPERATURES} are the mean of the members' probabilities.",
-    "weighted": f"{_TEMPERATURES} are the weighted mean of the members' probabilities.",
-    "vote": f"{_TEMPERATURES} are the mean of the members' probabilities: the votes of the ensemble stay the same.",
-}
-"""What lies between probabilities before and after calibration, by how members are joined."""
 
 
 def summary_of(
@@ -80,13 +55,13 @@ def summary_of(
     whole = "" if frozen else ", then the whole network with lower rates for earlier layers"
     chosen = f"The regularisation of the head,{'' if frozen else ' the moment to stop,'} temperatures"
     chosen += ", thresholds and weights" if len(names) > 1 else " and thresholds"
-    learned = f" {unit}" if settings.ensemble == "weighted" else ""
-    joined = f" The ensemble's answer is the {HOW[settings.ensemble]}{learned}." if len(names) > 1 else ""
+    combined = COMBINATIONS[settings.ensemble].summary.format(unit=unit)
+    ensemble = f" The ensemble's answer is the {combined}." if len(names) > 1 else ""
     scratch = "the same training without pretraining, " if settings.from_scratch else ""
     networks = f"{len(names)} networks ({', '.join(names)}), each" if len(names) > 1 else f"One network ({names[0]}):"
     return (
         f"{networks} a multilabel head alone first{whole}. {split} "
-        f"{chosen} were chosen on validation {unit} only.{_undone(heads_alone, names)}{joined}"
+        f"{chosen} were chosen on validation {unit} only.{_undone(heads_alone, names)}{ensemble}"
         f"{_more(settings, unit)} {_seeds(settings)} "
         f"Baselines on the same clips: the heads alone on the frozen encoders, {scratch}linear models by the protocol "
         f"of `probe` of {', '.join(features)}, and chance."

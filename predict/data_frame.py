@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.decoded.recordings import Recordings, paths_in, waveforms_of
+from emoclr.evaluate.metrics.arrays import Array
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
-from emoclr.finetune.model.model import Array, Ensemble
+from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.predict.run import named, predict, predict_waveforms
 from emoclr.pretrain.encoder.devices import Device, choose_device
 

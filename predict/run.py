@@ -15,7 +15,7 @@ from emoclr.corpus.index.scan import find_audio
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.pooling import pool_windows
 from emoclr.finetune.model.checkpoint import EnsembleCard
-from emoclr.finetune.model.model import Ensemble
+from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.pretrain.encoder.embedding import Positions, each_window
 
 

@@ -120,7 +120,7 @@ def write_models(checkpoints: Path) -> None:
     from emoclr.augment.settings import SpectrogramSettings
     from emoclr.configs.files import write_yaml
     from emoclr.finetune.model.checkpoint import EnsembleCard, save_model
-    from emoclr.finetune.model.model import EmotionModel
+    from emoclr.finetune.model.emotion_model import EmotionModel
     from emoclr.pretrain.encoder.checkpoint import save_encoder
     from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 

@@ -10,16 +10,23 @@ from emoclr.evaluate.speaker_probe import VoiceTask, speaker_probe
 from emoclr.evaluate.studies.calibration import calibration_section
 from emoclr.finetune.data.labeled_clips import LabeledClips, Task
 from emoclr.finetune.ensemble.ensemble import EnsembleOutput, ensemble_outputs, prediction_of
-from emoclr.finetune.model.model import EnsembleMethod
+from emoclr.finetune.model.combination import COMBINATIONS, EnsembleMethod
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.baselines import DescribedClips, linear_rows
-from emoclr.finetune.summary import CALIBRATED, VOICES
 from emoclr.finetune.training.member import Member
 from emoclr.finetune.training.members import Members, backbone_of
 from emoclr.probe.protocol import concatenate_folds
 
-HOWS: tuple[EnsembleMethod, ...] = ("mean", "weighted", "vote")
 BEFORE = "before fine-tuning"
+TEMPERATURES = (
+    "Members' logits are divided by a temperature for each emotion, chosen on validation clips; before and after are "
+)
+SPEAKER_PROBE = {
+    "none": "Each network is probed as it is and as it was before fine-tuning: the difference is what it forgot of "
+    "voices. Clips that it was fine-tuned on are among them.",
+    "backbone": "The networks are as they were pretrained: only heads were trained.",
+}
+"""What the speaker probe shows, by what was frozen."""
 
 
 def member_row(name: str, folds: Sequence[Member]) -> Prediction:
@@ -33,7 +40,7 @@ def model_rows(members: Members, tasks: Sequence[Task], settings: FinetuneSettin
     if len(members) == 1:
         return rows
     joint = []
-    for how in sorted(HOWS, key=lambda how: how != settings.ensemble):
+    for how in sorted(COMBINATIONS, key=lambda how: how != settings.ensemble):
         together = ensemble_outputs(members, tasks, how, settings.positive_share)
         name = ENSEMBLE if how == settings.ensemble else ensemble_name(how)
         joint.append(prediction_of(name, together, f"{how} of {len(members)}"))
@@ -80,7 +87,7 @@ def calibration_of(truth: Truth, together: Sequence[EnsembleOutput], settings: F
     before, after = (
         np.concatenate([getattr(fold, part) for fold in together]) for part in ("uncalibrated", "calibrated")
     )
-    return calibration_section(truth, before, after, CALIBRATED[settings.ensemble])
+    return calibration_section(truth, before, after, f"{TEMPERATURES}{COMBINATIONS[settings.ensemble].calibration}.")
 
 
 def speaker_rows(members: Members, task: VoiceTask | None, settings: FinetuneSettings) -> SpeakerProbe | None:
@@ -93,4 +100,4 @@ def speaker_rows(members: Members, task: VoiceTask | None, settings: FinetuneSet
         hits[backbone] = np.mean([member.voices for member in every], axis=0)
         if settings.freeze == "none":
             hits[f"{backbone}, {BEFORE}"] = np.mean([member.voices_before for member in every], axis=0)
-    return speaker_probe(hits, task, VOICES[settings.freeze], settings.bootstrap_resamples, settings.seed)
+    return speaker_probe(hits, task, SPEAKER_PROBE[settings.freeze], settings.bootstrap_resamples, settings.seed)

@@ -13,7 +13,8 @@ from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.padding import Short
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.pooling import Pooling
-from emoclr.finetune.model.model import EmotionModel, Ensemble, EnsembleMethod
+from emoclr.finetune.model.combination import COMBINATIONS, EnsembleMethod
+from emoclr.finetune.model.emotion_model import EmotionModel, Ensemble
 from emoclr.pretrain.encoder.checkpoint import CheckpointError, load_card, load_into, package_versions, save_tensors
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 
@@ -54,12 +55,12 @@ class ModelCard(Settings):
 
 
 class EnsembleCard(Settings):
-    """What `ensemble.yaml` holds: the members, by folder below it, and how they answer together."""
+    """What `ensemble.yaml` holds: the members, by folder below it, and how their probabilities are combined."""
 
     format: int = Field(1, ge=1, le=1)
     members: list[str] = Field(min_length=1)
     how: EnsembleMethod = "mean"
-    weights: list[NonNegativeFloat] | None = Field(None, description="of each member's probabilities, for `weighted`")
+    weights: list[NonNegativeFloat] | None = Field(None, description="of the members, where they are fitted")
     emotions: list[str] = Field(min_length=1)
     single_label: bool = Field(False, description="whether every training clip carried exactly one emotion")
     thresholds: list[float]
@@ -78,8 +79,9 @@ class EnsembleCard(Settings):
         for member in self.members:
             if Path(member).is_absolute() or ".." in Path(member).parts:
                 raise ValueError(f"members: {member} lies outside the ensemble's folder")
-        if (self.how == "weighted") != (self.weights is not None):
-            raise ValueError("weights: there where, and only where, how is weighted")
+        if COMBINATIONS[self.how].fits_weights != (self.weights is not None):
+            needed = ", ".join(name for name, combination in COMBINATIONS.items() if combination.fits_weights)
+            raise ValueError(f"weights: there where, and only where, how is {needed}")
         if self.weights is not None:
             if len(self.weights) != len(self.members):
                 raise ValueError(f"weights: {len(self.weights)} for {len(self.members)} members")

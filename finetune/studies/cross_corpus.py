@@ -19,9 +19,9 @@ from emoclr.evaluate.report.report import by_reason
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import CHANCE, ENSEMBLE, Prediction, Scores, Truth, score_all, weighted_of
 from emoclr.finetune.data.labeled_clips import LabeledClips
-from emoclr.finetune.ensemble.ensemble import EnsembleOutput, thresholds_of
+from emoclr.finetune.ensemble.ensemble import EnsembleOutput, thresholds_of, weights_of
 from emoclr.finetune.ensemble.member_probabilities import member_probabilities
-from emoclr.finetune.model.model import combine
+from emoclr.finetune.model.combination import combine
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.members import Members
 from emoclr.pretrain.encoder.devices import choose_device
@@ -92,7 +92,7 @@ def across_corpora(
     answers = member_probabilities(every, other.store, other.table.source.stem, choose_device(settings.accelerator))
     answers = answers[:, :, other.columns]
     thresholds = np.array([member.card.thresholds for member in every])[:, other.columns]
-    weights = np.stack([fold.weights for fold in together], axis=1).ravel() / folds
+    weights = weights_of(together)
     single = table.single_label and own.truth.single_label
     joint = combine(answers, thresholds, settings.ensemble, weights, single)
     chosen = thresholds_of(together, settings.ensemble, len(every))[other.columns]

@@ -13,7 +13,8 @@ from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import ENSEMBLE, Prediction, Truth
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.ensemble.ensemble import EnsembleOutput, combine_members, ensemble_outputs, prediction_of
-from emoclr.finetune.ensemble.report_rows import HOWS, ensemble_name, member_row
+from emoclr.finetune.ensemble.report_rows import ensemble_name, member_row
+from emoclr.finetune.model.combination import COMBINATIONS
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.best_epochs import best_epoch, same_networks
 from emoclr.finetune.training.members import Members, SeedsOfBest, backbone_of, best_member, seeds_of
@@ -50,7 +51,7 @@ def ensemble_section(
     single = concatenate_folds(BEST, [(member.test, np.array(member.card.thresholds)) for member in chosen])
     others = [
         prediction_of(ensemble_name(how), ensemble_outputs(members, tasks, how, settings.positive_share))
-        for how in HOWS
+        for how in COMBINATIONS
         if how != settings.ensemble
     ]
     pairs: list[Pair] = [(ensemble, other) for other in (single, *others)]

@@ -11,7 +11,7 @@ from torch import Tensor
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.thresholds import tune_thresholds
 from emoclr.finetune.data.labeled_clips import Task
-from emoclr.finetune.model.model import EmotionHead
+from emoclr.finetune.model.emotion_model import EmotionHead
 from emoclr.finetune.model.temperatures import calibrate, tune_temperatures
 
 

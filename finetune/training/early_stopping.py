@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from emoclr.configs.console import say
-from emoclr.finetune.model.model import EmotionModel
+from emoclr.finetune.model.emotion_model import EmotionModel
 
 
 class EarlyStopping(pl.Callback):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.registry import emotion_metrics
-from emoclr.finetune.model.model import EmotionHead
+from emoclr.finetune.model.emotion_model import EmotionHead
 from emoclr.finetune.model.temperatures import calibrate
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]

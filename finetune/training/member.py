@@ -13,8 +13,8 @@ from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.speaker_probe import voice_hits
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.model.checkpoint import ModelCard, save_model
+from emoclr.finetune.model.emotion_model import EmotionModel
 from emoclr.finetune.model.losses import LOSSES
-from emoclr.finetune.model.model import EmotionModel
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.batch_norm_statistics import estimate_statistics
 from emoclr.finetune.training.calibration import calibrated_predictions, without_shift

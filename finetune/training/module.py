@@ -10,8 +10,8 @@ from timm.optim import param_groups_layer_decay
 from torch import Tensor, nn
 
 from emoclr.augment.background import batch_backgrounds
+from emoclr.finetune.model.emotion_model import EmotionModel
 from emoclr.finetune.model.losses import LOSSES
-from emoclr.finetune.model.model import EmotionModel
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.pretrain.data.batches import ViewBatch, ViewLoader
 

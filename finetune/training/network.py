@@ -8,7 +8,7 @@ from torch import Tensor
 
 from emoclr.augment.views import ViewMaker
 from emoclr.finetune.data.labeled_clips import Task
-from emoclr.finetune.model.model import EmotionModel
+from emoclr.finetune.model.emotion_model import EmotionModel
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.early_stopping import EarlyStopping
 from emoclr.finetune.training.head import macro_auroc

@@ -15,7 +15,7 @@ from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import read_waveform
 from emoclr.corpus.labels.labels import read_labels
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble, load_model
-from emoclr.finetune.model.model import Ensemble
+from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.finetune.training.member import ANSWERS
 from emoclr.predict.run import PredictionRow, named, predict
 from emoclr.pretrain.encoder.embedding import window_starts

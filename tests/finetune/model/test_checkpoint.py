@@ -23,7 +23,7 @@ from emoclr.finetune.model.checkpoint import (
     load_model,
     save_model,
 )
-from emoclr.finetune.model.model import EmotionModel
+from emoclr.finetune.model.emotion_model import EmotionModel
 from emoclr.pretrain.encoder.checkpoint import CheckpointError
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 

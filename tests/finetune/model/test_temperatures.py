@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, log_expit, logit
 
-from emoclr.finetune.model.temperatures import MAX_TEMPERATURE, MIN_TEMPERATURE, tune_temperatures
+from emoclr.finetune.model.temperatures import MAX_TEMPERATURE, MIN_TEMPERATURE, calibrate, tune_temperatures
 
 
 def cross_entropy(targets: np.ndarray, logits: np.ndarray, temperature: float = 1.0) -> float:
@@ -56,3 +56,9 @@ def test_logits_that_say_the_opposite_are_made_as_unsure_as_may_be() -> None:
     targets = np.array([[1.0], [0.0]] * 10)
     assert tune_temperatures(targets, 3 - 6 * targets) == pytest.approx([MAX_TEMPERATURE], rel=1e-3)
     assert tune_temperatures(targets, 6 * targets - 3) == pytest.approx([MIN_TEMPERATURE], rel=1e-2)
+
+
+@given(st.lists(st.floats(-1_000, 1_000), min_size=1, max_size=5), st.floats(0.05, 20))
+def test_calibration_is_scipys_sigmoid_of_divided_logits(logits: list[float], temperature: float) -> None:
+    found = calibrate(np.array(logits), np.array(temperature))
+    assert found == pytest.approx(expit(np.array(logits) / temperature), abs=1e-12)

@@ -11,8 +11,8 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from emoclr.finetune.model.emotion_model import EmotionHead
 from emoclr.finetune.model.losses import LOSSES
-from emoclr.finetune.model.model import EmotionHead
 from emoclr.finetune.training.head import STRENGTHS, fit_head, macro_auroc, positive_weights
 
 N_TRAIN, N_VALIDATION, FEATURES, EMOTIONS = 120, 80, 6, 3

@@ -6,12 +6,9 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.special import expit
 
-from emoclr.finetune.model.model import EmotionHead, EmotionModel, Ensemble, combine
-from emoclr.finetune.model.temperatures import calibrate
+from emoclr.finetune.model.emotion_model import EmotionHead, EmotionModel, Ensemble
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 
 TEMPERATURES = np.array([[0.5, 2.0, 1.0], [1.5, 0.8, 3.0]])
@@ -55,42 +52,6 @@ def test_a_model_is_a_head_on_an_encoder(members: list[EmotionModel], waveforms:
 def test_logits_are_float32_in_a_mixed_precision_too(members: list[EmotionModel], waveforms: torch.Tensor) -> None:
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
         assert members[0](waveforms).dtype == torch.float32
-
-
-@given(st.lists(st.floats(-1_000, 1_000), min_size=1, max_size=5), st.floats(0.05, 20))
-def test_calibration_is_scipys_sigmoid_of_divided_logits(logits: list[float], temperature: float) -> None:
-    found = calibrate(np.array(logits), np.array(temperature))
-    assert found == pytest.approx(expit(np.array(logits) / temperature), abs=1e-12)
-
-
-def test_mean_and_vote_by_hand() -> None:
-    probabilities = np.array([[[0.9, 0.2], [0.4, 0.5]], [[0.7, 0.6], [0.1, 0.1]], [[0.2, 0.4], [0.4, 0.3]]])
-    thresholds = np.array([[0.5, 0.5], [0.8, 0.5], [0.2, 0.35]])
-    assert combine(probabilities, thresholds, "mean") == pytest.approx(np.array([[0.6, 0.4], [0.3, 0.3]]))
-    assert combine(probabilities, thresholds, "vote") == pytest.approx(np.array([[2, 2], [1, 1]]) / 3)
-
-
-def test_weights_by_hand() -> None:
-    probabilities = np.array([[[0.9, 0.2]], [[0.4, 0.6]], [[0.1, 0.5]]])
-    found = combine(probabilities, np.full((3, 2), 0.5), "weighted", np.array([0.5, 0.5, 0.0]))
-    assert found == pytest.approx(np.array([[0.65, 0.4]]))
-
-
-def test_where_each_clip_has_one_label_members_vote_for_their_likeliest_and_the_mean_breaks_ties() -> None:
-    clear = [[[0.1, 0.3, 0.2]], [[0.0, 0.2, 0.1]], [[0.9, 0.0, 0.8]]]  # two for the second, none over one half
-    tied = [[[0.6, 0.5, 0.1]], [[0.1, 0.9, 0.2]]]
-    thresholds = np.full((3, 3), 0.5)
-    found = combine(np.array(clear), thresholds, "vote", single_label=True)
-    assert found.argmax() == 1 and found[0] == pytest.approx((np.array([1, 2, 0]) + np.mean(clear, 0)[0]) / 4)
-    assert combine(np.array(tied), thresholds[:2], "vote", single_label=True).argmax() == 1
-
-
-@given(st.integers(1, 6), st.integers(0, 10_000))
-def test_the_mean_never_outvotes_a_vote(n_members: int, seed: int) -> None:
-    probabilities = np.random.default_rng(seed).random((n_members, 20, 4))
-    votes = np.eye(4)[probabilities.argmax(2)].sum(0)
-    found = combine(probabilities, np.full((n_members, 4), 0.5), "vote", single_label=True).argmax(1)
-    assert (votes[np.arange(20), found] == votes.max(1)).all()
 
 
 def test_an_ensemble_gives_the_logits_of_its_members(members: list[EmotionModel], waveforms: torch.Tensor) -> None:

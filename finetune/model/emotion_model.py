@@ -1,20 +1,15 @@
-"""An emotion model, and several of them as an ensemble."""
+"""Emotion models: an encoder with a head, and an ensemble of several."""
 
 from collections.abc import Sequence
-from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from emoclr.evaluate.metrics.arrays import Array
+from emoclr.finetune.model.combination import EnsembleMethod, combine
 from emoclr.finetune.model.temperatures import calibrate
 from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.encoder.precision import choose_precision
-
-Array = NDArray[np.float64]
-EnsembleMethod = Literal["mean", "weighted", "vote"]
-"""How members answer together: see `combine`."""
 
 
 class EmotionHead(nn.Module):
@@ -56,17 +51,17 @@ class EmotionModel(nn.Module):
 
 
 class Ensemble(nn.Module):
-    """Emotion models that answer together, each in the number format that suits its backbone.
+    """Emotion models whose probabilities are combined, each computed in the number format that suits its backbone.
 
     `forward` gives the members' logits, (B, members * emotions), so that the windows of a clip are averaged as logits,
-    member by member; `probabilities` makes one answer of them.
+    member by member; `probabilities` combines them.
 
     Args:
         members: models of the same emotions.
         temperatures: (members, emotions) by which each member's logits are divided.
         thresholds: (members, emotions) of each member, for `vote`.
-        how: they become one answer; see `combine`.
-        weights: (members,), for `weighted`.
+        how: they are combined; a key of `COMBINATIONS`.
+        weights: (members,) where the combination fits them.
         single_label: whether each recording carries exactly one emotion.
     """
 
@@ -84,12 +79,12 @@ class Ensemble(nn.Module):
         self.members = nn.ModuleList(members)
         self.temperatures = temperatures
         self.thresholds = thresholds
-        self.how: EnsembleMethod = how
+        self.how = how
         self.weights = weights
         self.single_label = single_label
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        """Returns logits (B, members * emotions), each member's as it gives them alone."""
+        """Returns the members' logits, (B, members * emotions)."""
         kind = waveforms.device.type
         logits = []
         for member in self.members:
@@ -106,33 +101,3 @@ class Ensemble(nn.Module):
         by_member = logits.reshape(len(logits), *self.temperatures.shape)  # (n, members, emotions)
         calibrated = calibrate(by_member, self.temperatures)
         return combine(calibrated.swapaxes(0, 1), self.thresholds, self.how, self.weights, self.single_label)
-
-
-def combine(
-    probabilities: Array,
-    thresholds: Array,
-    how: EnsembleMethod,
-    weights: Array | None = None,
-    single_label: bool = False,
-) -> Array:
-    """Returns one answer (n, emotions) of many.
-
-    Args:
-        probabilities: (members, n, emotions).
-        thresholds: (members, emotions), used by `vote`.
-        how: `mean`; `weighted`, the mean under weights; or `vote`, the share of members whose probability reaches their
-            threshold. Where there is a single label, each member votes for its likeliest emotion, and the mean counts
-            as one voter more: it decides only where votes are level.
-        weights: (members,), at least 0 and in sum 1, used by `weighted`.
-        single_label: whether each clip carries exactly one emotion.
-    """
-    if how == "weighted":
-        assert weights is not None
-        return np.asarray(np.tensordot(weights, probabilities, axes=1), dtype=np.float64)
-    mean = np.asarray(probabilities.mean(axis=0), dtype=np.float64)
-    if how == "mean":
-        return mean
-    if not single_label:
-        return np.asarray((probabilities >= thresholds[:, None]).mean(axis=0), dtype=np.float64)
-    votes = np.eye(probabilities.shape[2])[probabilities.argmax(axis=2)].sum(axis=0)
-    return np.asarray((votes + mean) / (len(probabilities) + 1), dtype=np.float64)
