@@ -14,11 +14,13 @@ import numpy as np
 import soundfile as sf
 import soxr
 from numpy.typing import NDArray
-from scipy.fft import irfft, next_fast_len, rfft
+from scipy.fft import next_fast_len
 from scipy.signal import fftconvolve, firwin
 
-from emoclr.augment.transforms import Waveform, impulse_response, reverberate, rms
+from emoclr.augment.transforms.dsp.reverberation import impulse_response, reverberate
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
+from emoclr.corpus.audio.noise import PINK_DB_PER_OCTAVE, coloured_noise
+from emoclr.corpus.audio.samples import Waveform, rms
 from emoclr.corpus.decoded.waveforms import Waveforms
 
 MIN_NOISE_HZ = 50.0
@@ -105,14 +107,9 @@ def add_pink_noise(waveform: Waveform, seed: np.random.SeedSequence, snr_db: flo
     The same seed gives the same noise at every ratio.
     """
     size = next_fast_len(len(waveform), real=True)
-    spectrum = rfft(np.random.default_rng(seed).standard_normal(size, dtype=np.float32))
-    frequencies_hz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
-    audible = frequencies_hz >= MIN_NOISE_HZ
-    spectrum[~audible] = 0
-    spectrum[audible] /= np.sqrt(frequencies_hz[audible]).astype(np.float32)
-    noise: Waveform = irfft(spectrum, size)[: len(waveform)]
-    wanted = rms(waveform) * 10 ** (-snr_db / 20)
-    return waveform + noise * np.float32(wanted / max(rms(noise), 1e-10))
+    white = np.random.default_rng(seed).standard_normal(size, dtype=np.float32)
+    noise = coloured_noise(white, PINK_DB_PER_OCTAVE, len(waveform), MIN_NOISE_HZ)
+    return waveform + noise * np.float32(rms(waveform) * 10 ** (-snr_db / 20))
 
 
 def telephone(waveform: Waveform, seed: np.random.SeedSequence) -> Waveform:

@@ -1,20 +1,19 @@
 """Which augmentations leave the emotion of a recording as it was, and why the others do not."""
 
+from emoclr.augment.transforms import own_names
 from emoclr.configs.messages import perhaps
 
-SAFE = frozenset(
+SAFE_OF_AUDIOMENTATIONS = frozenset(
     {
         "AddBackgroundNoise",
         "AddColorNoise",
         "AddGaussianNoise",
         "AddGaussianSNR",
-        "AddNoise",
         "AddShortNoises",
         "AirAbsorption",
         "ApplyImpulseResponse",
         "BandPassFilter",
         "BandStopFilter",
-        "Equalizer",
         "Gain",
         "GainTransition",
         "HighPassFilter",
@@ -23,7 +22,6 @@ SAFE = frozenset(
         "LowShelfFilter",
         "PeakingFilter",
         "PolarityInversion",
-        "RoomResponse",
         "SevenBandParametricEQ",
         "Shift",
         "TimeMask",
@@ -62,11 +60,16 @@ UNSAFE = {
 }
 
 
+def safe_names() -> frozenset[str]:
+    """Returns the names of all safe transforms: those of audiomentations, and all of our own."""
+    return SAFE_OF_AUDIOMENTATIONS | own_names()
+
+
 def refusal(name: str) -> str | None:
     """Returns why a transform is refused, None where it is safe."""
-    if name in SAFE:
+    known = sorted(safe_names())
+    if name in known:
         return None
     if name in UNSAFE:
         return UNSAFE[name]
-    known = sorted(SAFE)
     return f"it is not among the transforms known to be safe{perhaps(name, known)}: {', '.join(known)}"

@@ -69,7 +69,7 @@ def _number(value: object) -> object:
 
 
 class TransformSettings(Settings):
-    """One waveform augmentation: a class of audiomentations or of `augment.transforms`, and its parameters.
+    """One waveform augmentation: a class of audiomentations or of `emoclr.augment.transforms`, and its parameters.
 
     Parameters beside `name` and `p` are the class's own, with its own names and units.
     """

@@ -15,7 +15,7 @@ from audiomentations.core.utils import find_audio_files_in_paths
 from numpy.typing import NDArray
 
 from emoclr.augment.settings import TransformSettings
-from emoclr.augment.transforms import OWN
+from emoclr.augment.transforms import own_transform
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.messages import perhaps
 
@@ -128,7 +128,7 @@ def _build(settings: TransformSettings) -> Any:
         ConfigError: there is no such class, or it does not take these parameters.
     """
     where = f"augment.transforms: {settings.name}"
-    kind = OWN.get(settings.name) or getattr(audiomentations, settings.name, None)
+    kind = own_transform(settings.name) or getattr(audiomentations, settings.name, None)
     if kind is None:
         raise ConfigError(f"augment.transforms: audiomentations has no {settings.name}")
     known = [name for name in inspect.signature(kind).parameters if name != "p"]

@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.corpus.audio.decoder import AudioError, inspect_audio, read_waveform
+from emoclr.corpus.audio.samples import to_int16
 from emoclr.corpus.decoded.cache import KEY, MEASURED, Entries, Keys, entry_key, failure_key, read_entries, state_key
 from emoclr.corpus.index.recording import fingerprint_of
-
-FULL_SCALE = 32_768.0
-"""What 1.0 is in the cache; a 16 kHz 16-bit wav comes back exactly."""
 
 CHANGED = "changed while it was read"
 
@@ -116,12 +114,6 @@ def decode_again(path: Path, start_s: float, end_s: float, digest: bytes) -> NDA
     except OSError as error:
         raise AudioError(path, _why_not(path, error)) from error
     return to_int16(read_waveform(path, start_s, None if np.isnan(end_s) else end_s))
-
-
-def to_int16(waveform: NDArray[np.float32]) -> NDArray[np.int16]:
-    """Returns samples in [-1, 1] as int16, rounded to the nearest; 1.0 becomes 32,767."""
-    rounded = np.rint(waveform * np.float32(FULL_SCALE))
-    return np.asarray(np.clip(rounded, -FULL_SCALE, FULL_SCALE - 1), dtype=np.int16)
 
 
 @functools.lru_cache(maxsize=1)

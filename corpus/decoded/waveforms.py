@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError
+from emoclr.corpus.audio.samples import INT16_FULL_SCALE
 from emoclr.corpus.clips.clips import Clip as Clip
 from emoclr.corpus.clips.clips import ClipTable
 from emoclr.corpus.clips.memory import release_memory
@@ -20,7 +21,7 @@ from emoclr.corpus.clips.sources import clips_from as clips_from
 from emoclr.corpus.clips.sources import clips_of as clips_of
 from emoclr.corpus.decoded.cache import FAILED, MEASURED, SAMPLES, allowed_bytes, default_cache_dir, gigabytes
 from emoclr.corpus.decoded.cache_filling import Located, locate
-from emoclr.corpus.decoded.clip_decoding import FULL_SCALE, decode_again
+from emoclr.corpus.decoded.clip_decoding import decode_again
 
 SHOWN_FAILURES = 5
 OPEN_SHARDS = 256
@@ -144,7 +145,7 @@ class WaveformStore:
         start = int(self._starts[clip])
         shard = self._map(int(self._shard[clip])) if start >= 0 else None
         found = self._decoded(clip)[first:last] if shard is None else shard[start + first : start + last]
-        return found.astype(np.float32) / np.float32(FULL_SCALE)
+        return found.astype(np.float32) / np.float32(INT16_FULL_SCALE)
 
     def path(self, clip: int) -> Path:
         """Returns the recording that a clip comes from."""

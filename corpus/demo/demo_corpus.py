@@ -24,6 +24,7 @@ from emoclr.configs.console import track
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import write_text
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
+from emoclr.corpus.audio.noise import PINK_DB_PER_OCTAVE, coloured_noise
 from emoclr.corpus.demo.expression import EMOTIONS, express
 from emoclr.corpus.demo.voice import Voice, draw_voice, speak
 
@@ -231,12 +232,8 @@ def _record(clip: _Clip) -> NDArray[np.float64]:
 
 def _room_noise(n_samples: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Returns pink noise of unit root mean square, `(samples,)`."""
-    n_fast = next_fast_len(n_samples, real=True)
-    spectrum = np.fft.rfft(rng.normal(0, 1, n_fast))
-    spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 1))
-    noise: NDArray[np.float64] = np.fft.irfft(spectrum, n_fast)[:n_samples]
-    noise /= np.sqrt(np.mean(noise**2))
-    return noise
+    white = rng.normal(0, 1, next_fast_len(n_samples, real=True))
+    return coloured_noise(white, PINK_DB_PER_OCTAVE, n_samples)
 
 
 def _write(path: Path, waveform: NDArray[np.float64], clip: _Clip) -> None:

@@ -19,9 +19,9 @@ from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import write_text
 from emoclr.configs.messages import count_of, readable
 from emoclr.corpus.audio.decoder import AUDIO_SUFFIXES, SAMPLE_RATE, AudioError, decode_waveform, read_waveform
+from emoclr.corpus.audio.samples import to_int16
 from emoclr.corpus.clips.sources import set_aside_by
 from emoclr.corpus.clips.speaker_groups import shuffled_groups
-from emoclr.corpus.decoded.clip_decoding import to_int16
 from emoclr.corpus.labels.labels import SPLITS
 from emoclr.corpus.parallel.engines import Engine
 from emoclr.corpus.tars.pieces import Piece, find_pieces

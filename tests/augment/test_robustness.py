@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.signal import correlate, welch
 
 from emoclr.augment.robustness import CONDITIONS, MP3_KBIT_S, RT60_S, Condition, DegradedWaveforms, encode_mp3
-from emoclr.augment.transforms import Waveform
+from emoclr.corpus.audio.samples import Waveform
 
 RATE = 16_000
 NAMED = {condition.name: condition for condition in CONDITIONS}

@@ -2,7 +2,7 @@ import audiomentations
 import pytest
 from audiomentations.core.transforms_interface import BaseWaveformTransform
 
-from emoclr.augment.safety import SAFE, UNSAFE, refusal
+from emoclr.augment.safety import SAFE_OF_AUDIOMENTATIONS, UNSAFE, refusal, safe_names
 from emoclr.augment.settings import (
     AugmentSettings,
     SpectrogramSettings,
@@ -10,7 +10,7 @@ from emoclr.augment.settings import (
     ViewSettings,
     load_view_settings,
 )
-from emoclr.augment.transforms import OWN
+from emoclr.augment.transforms import own_names, own_transform
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.settings import validate
 
@@ -54,18 +54,19 @@ def test_an_unsafe_transform_that_is_allowed_is_listed_with_its_reason(name):
     assert validate(AugmentSettings, content, "mine.yaml").unsafe == [f"{name}: {UNSAFE[name]}"]
 
 
-@pytest.mark.parametrize("name", sorted(SAFE))
+@pytest.mark.parametrize("name", sorted(safe_names()))
 def test_a_safe_transform_is_taken_without_a_word(name):
     assert AugmentSettings.model_validate({"transforms": [{"name": name}]}).unsafe == []
-    assert name in OWN or issubclass(getattr(audiomentations, name), BaseWaveformTransform)
+    assert issubclass(own_transform(name) or getattr(audiomentations, name), BaseWaveformTransform)
 
 
 def test_every_transform_there_is_was_judged_or_is_refused():
     classes = {name: kind for name, kind in vars(audiomentations).items() if isinstance(kind, type)}
     waveform_transforms = {name for name, kind in classes.items() if issubclass(kind, BaseWaveformTransform)}
     assert len(waveform_transforms) > 30
-    assert {name for name in waveform_transforms if refusal(name) is None} == SAFE - set(OWN)
-    assert not SAFE & set(UNSAFE)
+    assert {name for name in waveform_transforms if refusal(name) is None} == SAFE_OF_AUDIOMENTATIONS
+    assert not safe_names() & set(UNSAFE)
+    assert not own_names() & SAFE_OF_AUDIOMENTATIONS
 
 
 def test_a_slip_of_the_pen_is_refused_with_the_name_that_was_meant():

@@ -11,7 +11,7 @@ import webdataset as wds
 
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import read_waveform
-from emoclr.corpus.decoded.clip_decoding import to_int16
+from emoclr.corpus.audio.samples import to_int16
 from emoclr.corpus.index.scan import scan
 from emoclr.corpus.parallel.engines import LocalEngine
 from emoclr.corpus.tars.shards import GROUP, write_shards

@@ -1,0 +1,1 @@
+"""Signal processing that several transforms share: banks of noise, and rooms."""
