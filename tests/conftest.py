@@ -6,12 +6,18 @@ import io
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pytest
 import soundfile as sf
+from numpy.typing import NDArray
 
+import emoclr.corpus.audit.recordings
+import emoclr.corpus.decoded.cache_filling
+import emoclr.corpus.decoded.clip_decoding
+import emoclr.corpus.parallel.engines
+from emoclr.corpus.audio.decoder import read_waveform
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.report.report import Protocol, Report
@@ -19,6 +25,8 @@ from emoclr.evaluate.scores import Prediction, SpeakerProbe, Truth, score_all
 
 RATE = 16_000
 EMOTIONS = ["anger", "disgust", "fear", "happiness", "neutral", "sadness"]
+T = TypeVar("T")
+R = TypeVar("R")
 MakeReport = Callable[..., Report]
 
 
@@ -143,6 +151,32 @@ def write_models(checkpoints: Path) -> None:
     )
     card = EnsembleCard.model_validate({"members": ["test_resnet"], **answers, **windows})
     write_yaml(emotions / "ensemble.yaml", card.model_dump(mode="json"))
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work on files is done here: quicker, and for tests that change what decodes."""
+
+    def each(
+        work: Callable[[T], R], tasks: Sequence[T], path_of: object, lost: object, workers: int | None = None
+    ) -> Iterator[R]:
+        return map(work, tasks)
+
+    for module in (emoclr.corpus.audit.recordings, emoclr.corpus.parallel.engines, emoclr.corpus.decoded.cache_filling):
+        monkeypatch.setattr(module, "each_in_processes", each)
+
+
+@pytest.fixture
+def decodings(in_this_process: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Counts what is decoded in this process."""
+    paths: list[str] = []
+
+    def counted(path: Path, start_s: float, end_s: float | None) -> NDArray[np.float32]:
+        paths.append(path.name)
+        return read_waveform(path, start_s, end_s)
+
+    monkeypatch.setattr(emoclr.corpus.decoded.clip_decoding, "read_waveform", counted)
+    return paths
 
 
 def make_report(

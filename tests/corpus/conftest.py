@@ -1,18 +1,11 @@
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
 import soundfile as sf
-from numpy.typing import NDArray
 
-import emoclr.corpus.audit.recordings
-import emoclr.corpus.decoded.cache_filling
-import emoclr.corpus.decoded.clip_decoding
-import emoclr.corpus.parallel.engines
-from emoclr.corpus.audio.decoder import read_waveform
 from emoclr.corpus.clips.clips import Clip
 from emoclr.corpus.labels.labels import LabelTable, read_labels, write_labels
 from emoclr.corpus.prepare.registry import RECIPES
@@ -27,8 +20,6 @@ FORMATS = {
 }
 
 WriteTone = Callable[..., Path]
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @pytest.fixture
@@ -101,29 +92,3 @@ def prepare(tmp_path: Path) -> Callable[..., tuple[LabelTable, str]]:
 def tones(write_tone: WriteTone) -> list[Clip]:
     """Six recordings of a second, each of its own pitch."""
     return [Clip(write_tone(f"{n}.flac", rate=22_050, hz=200 + n)) for n in range(6)]
-
-
-@pytest.fixture
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work on files is done here: quicker, and for tests that change what decodes."""
-
-    def each(
-        work: Callable[[T], R], tasks: Sequence[T], path_of: object, lost: object, workers: int | None = None
-    ) -> Iterator[R]:
-        return map(work, tasks)
-
-    for module in (emoclr.corpus.audit.recordings, emoclr.corpus.parallel.engines, emoclr.corpus.decoded.cache_filling):
-        monkeypatch.setattr(module, "each_in_processes", each)
-
-
-@pytest.fixture
-def decodings(in_this_process: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Counts what is decoded in this process."""
-    paths: list[str] = []
-
-    def counted(path: Path, start_s: float, end_s: float | None) -> NDArray[np.float32]:
-        paths.append(path.name)
-        return read_waveform(path, start_s, end_s)
-
-    monkeypatch.setattr(emoclr.corpus.decoded.clip_decoding, "read_waveform", counted)
-    return paths
