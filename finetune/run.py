@@ -19,8 +19,9 @@ from emoclr.evaluate.scores import ENSEMBLE, score_all
 from emoclr.finetune.data.labeled_clips import open_labeled_clips
 from emoclr.finetune.ensemble.ensemble import EnsembleOutput, ensemble_outputs, prediction_of, thresholds_of, weights_of
 from emoclr.finetune.ensemble.report_rows import baseline_rows, calibration_of, from_scratch, model_rows, speaker_rows
-from emoclr.finetune.model.checkpoint import ENSEMBLE_CARD, EnsembleCard
+from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.combination import COMBINATIONS
+from emoclr.finetune.model.folders import ENSEMBLE_CARD
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.baselines import describe_simply
 from emoclr.finetune.studies.best_epochs import heads_alone, training_section

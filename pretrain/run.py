@@ -17,7 +17,6 @@ from emoclr.pretrain.data.batches import VIEWS
 from emoclr.pretrain.data.sources import Source, open_source
 from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
 from emoclr.pretrain.encoder.checkpoint import (
-    CARD,
     EncoderCard,
     git_commit,
     load_card,
@@ -26,6 +25,7 @@ from emoclr.pretrain.encoder.checkpoint import (
     settle,
 )
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, check_backbone_name, check_view_size
+from emoclr.pretrain.encoder.folders import CARD
 from emoclr.pretrain.encoder.initial_weights import (
     earlier_digests,
     earlier_encoders,

@@ -20,8 +20,9 @@ from emoclr.evaluate.report.report import Report, write_report
 from emoclr.evaluate.scores import SpeakerProbe, score_all
 from emoclr.evaluate.speaker_probe import speaker_probe, voice_hits
 from emoclr.evaluate.studies.label_efficiency import efficiency_section
-from emoclr.pretrain.encoder.checkpoint import EncoderCard, backbone_folders, load_encoder, package_versions
+from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_encoder, package_versions
 from emoclr.pretrain.encoder.embedding import Embeddings
+from emoclr.pretrain.encoder.folders import backbone_folders
 from emoclr.probe.features.features import features_of, missing_features
 from emoclr.probe.fitting import fit_probes, predictions_of
 from emoclr.probe.protocol import protocol_of, truth_of

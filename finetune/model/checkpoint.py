@@ -15,12 +15,12 @@ from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.pooling import Pooling
 from emoclr.finetune.model.combination import COMBINATIONS, EnsembleMethod
 from emoclr.finetune.model.emotion_model import EmotionModel, Ensemble
-from emoclr.pretrain.encoder.checkpoint import CheckpointError, load_card, load_into, package_versions, save_tensors
+from emoclr.finetune.model.folders import CARD, ENSEMBLE_CARD, find_card
+from emoclr.pretrain.encoder.checkpoint import load_card, load_into, package_versions, save_tensors
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+from emoclr.pretrain.encoder.folders import CheckpointError
 
 WEIGHTS = "model.safetensors"
-CARD = "model.yaml"
-ENSEMBLE_CARD = "ensemble.yaml"
 WEIGHTS_SUM_WITHIN = 1e-3
 """Of one: cards hold six digits of each."""
 
@@ -133,15 +133,10 @@ def load_ensemble(run: str | Path) -> tuple[Ensemble, EnsembleCard]:
         (1, ['joy', 'fear'])
     """
     run = Path(run)
-    if (run / ENSEMBLE_CARD).is_file():
+    if find_card(run).name == ENSEMBLE_CARD:
         card = load_card(run / ENSEMBLE_CARD, EnsembleCard)
         members = [load_model(run / member) for member in card.members]
     else:
-        give = "give the --out folder of a finished `finetune`, or one backbone's folder in it"
-        if not run.is_dir():
-            raise ConfigError(f"{run}: no such folder; {give}")
-        if not (run / CARD).is_file():
-            raise CheckpointError(f"{run}: holds neither {ENSEMBLE_CARD} nor {CARD}; {give}")
         members = [load_model(run)]
         only = members[0][1]
         card = EnsembleCard(

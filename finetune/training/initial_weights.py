@@ -11,15 +11,9 @@ from emoclr.configs.errors import ConfigError
 from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.finetune.data.labeled_clips import Rows
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.pretrain.encoder.checkpoint import (
-    CARD,
-    EncoderCard,
-    backbone_folders,
-    load_card,
-    load_encoder,
-    untrained_encoder,
-)
+from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_card, load_encoder, untrained_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, check_view_size
+from emoclr.pretrain.encoder.folders import CARD, backbone_folders
 from emoclr.pretrain.encoder.normalisation import measure_normalisation
 
 DEFAULT_CROP_S = 5.0

@@ -16,10 +16,12 @@ from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import write_yaml
 from emoclr.configs.settings import Settings
 from emoclr.corpus.labels.labels import LabelTable
-from emoclr.finetune.model.checkpoint import CARD, ENSEMBLE_CARD, load_model
+from emoclr.finetune.model.checkpoint import load_model
+from emoclr.finetune.model.folders import CARD, ENSEMBLE_CARD
 from emoclr.finetune.settings import FREE_TO_CHANGE, FinetuneSettings
 from emoclr.finetune.training.member import ANSWERS, Member
-from emoclr.pretrain.encoder.checkpoint import CheckpointError, load_card, load_tensors, package_versions
+from emoclr.pretrain.encoder.checkpoint import load_card, load_tensors, package_versions
+from emoclr.pretrain.encoder.folders import CheckpointError
 
 RUN = "run.yaml"
 ANSWERED = frozenset(field.name for field in fields(Member)) - {"folder", "card"}

@@ -17,17 +17,13 @@ from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import read_yaml, write_atomically, write_yaml
 from emoclr.configs.settings import Settings, validate
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+from emoclr.pretrain.encoder.folders import CARD, CheckpointError
 
 WEIGHTS = "encoder.safetensors"
-CARD = "encoder.yaml"
 NEXT = "encoder.safetensors.next"
 """Weights whose card is being written; there only where a save was killed."""
 
 C = TypeVar("C", bound=Settings)
-
-
-class CheckpointError(EmoclrError):
-    """A checkpoint that is missing, truncated, foreign or tampered with."""
 
 
 class EncoderCard(Settings):
@@ -149,28 +145,6 @@ def untrained_encoder(card: EncoderCard, seed: int) -> Encoder:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Encoder(card.encoder).eval()
-
-
-def backbone_folders(run: Path, card: str = CARD) -> list[Path]:
-    """Returns the backbone folders of a run folder, or the folder itself where it is one, sorted by name.
-
-    Args:
-        run: a run folder, or one backbone's folder.
-        card: the file that makes a folder a backbone's: `encoder.yaml` or `model.yaml`.
-
-    Raises:
-        ConfigError: there is no such folder.
-        CheckpointError: it holds none.
-    """
-    if (run / card).is_file():
-        return [run]
-    folders = sorted(path.parent for path in run.glob(f"*/{card}"))
-    if not folders:
-        give = "give a run folder or one backbone's folder"
-        if not run.is_dir():
-            raise ConfigError(f"{run}: no such folder; {give}")
-        raise CheckpointError(f"{run}: no {card} in it, nor in a folder below it; {give}")
-    return folders
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 
 from emoclr.configs.errors import ConfigError
-from emoclr.pretrain.encoder.checkpoint import CARD, EncoderCard, load_card, load_encoder
+from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_card, load_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
+from emoclr.pretrain.encoder.folders import CARD
 from emoclr.pretrain.settings import PretrainSettings
 
 

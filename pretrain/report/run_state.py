@@ -6,7 +6,8 @@ from pathlib import Path
 
 from emoclr.configs.errors import ConfigError
 from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
-from emoclr.pretrain.encoder.checkpoint import CARD, CheckpointError, EncoderCard, load_card
+from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_card
+from emoclr.pretrain.encoder.folders import CARD, CheckpointError
 from emoclr.pretrain.resume.run_card import RUN, RunCard
 from emoclr.pretrain.training.collapse import RECORDS_BEFORE_ALARM, has_collapsed
 from emoclr.pretrain.training.metrics_log import METRICS, read_rows

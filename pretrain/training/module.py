@@ -18,8 +18,8 @@ from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import write_atomically
 from emoclr.pretrain.data.batches import VIEWS, ViewBatch, ViewLoader
-from emoclr.pretrain.encoder.checkpoint import CheckpointError
 from emoclr.pretrain.encoder.encoder import Encoder
+from emoclr.pretrain.encoder.folders import CheckpointError
 from emoclr.pretrain.objectives import OBJECTIVES, make_loss
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.contrastive_metrics import (

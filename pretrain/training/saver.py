@@ -15,7 +15,7 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import write_atomically
-from emoclr.pretrain.encoder.checkpoint import CheckpointError
+from emoclr.pretrain.encoder.folders import CheckpointError
 
 RESUME = "resume.ckpt"
 DIVERGED = "start anew in another out= with a lower learning_rate or precision=fp32"

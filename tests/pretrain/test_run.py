@@ -10,7 +10,8 @@ import torch
 import yaml
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from emoclr.pretrain.encoder.checkpoint import CARD, WEIGHTS, load_encoder
+from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
+from emoclr.pretrain.encoder.folders import CARD
 from emoclr.pretrain.resume.run_card import RUN
 from emoclr.pretrain.training.metrics_log import METRICS
 from emoclr.pretrain.training.module import ContrastiveModule

@@ -14,18 +14,11 @@ from safetensors.torch import load_file, save_file
 from scipy.special import expit
 
 from emoclr.configs.errors import ConfigError
-from emoclr.finetune.model.checkpoint import (
-    CARD,
-    ENSEMBLE_CARD,
-    WEIGHTS,
-    EnsembleCard,
-    load_ensemble,
-    load_model,
-    save_model,
-)
+from emoclr.finetune.model.checkpoint import WEIGHTS, EnsembleCard, load_ensemble, load_model, save_model
 from emoclr.finetune.model.emotion_model import EmotionModel
-from emoclr.pretrain.encoder.checkpoint import CheckpointError
+from emoclr.finetune.model.folders import CARD, ENSEMBLE_CARD
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+from emoclr.pretrain.encoder.folders import CheckpointError
 
 EMOTIONS = ["anger", "sadness"]
 ABOUT: dict[str, Any] = {

@@ -13,8 +13,9 @@ from emoclr.configs.settings import SHIPPED, load_settings
 from emoclr.finetune.run import finetune
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.initial_weights import find_initial_weights
-from emoclr.pretrain.encoder.checkpoint import CheckpointError, save_encoder
+from emoclr.pretrain.encoder.checkpoint import save_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+from emoclr.pretrain.encoder.folders import CheckpointError
 
 BACKBONES = ["mobilenetv3_small_050", "test_resnet"]
 Settings = Callable[..., FinetuneSettings]

@@ -13,12 +13,9 @@ from torch import nn
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.pretrain.encoder import checkpoint
 from emoclr.pretrain.encoder.checkpoint import (
-    CARD,
     NEXT,
     WEIGHTS,
-    CheckpointError,
     EncoderCard,
-    backbone_folders,
     load_encoder,
     load_into,
     package_versions,
@@ -26,6 +23,7 @@ from emoclr.pretrain.encoder.checkpoint import (
     save_tensors,
     untrained_encoder,
 )
+from emoclr.pretrain.encoder.folders import CARD, CheckpointError, backbone_folders
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import timm
 import torch
 import yaml
 
-from emoclr.pretrain.encoder.checkpoint import CARD, WEIGHTS, load_encoder
+from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
+from emoclr.pretrain.encoder.folders import CARD
 from emoclr.pretrain.resume.run_card import RUN
 
 

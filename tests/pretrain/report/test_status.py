@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from emoclr.pretrain.cli import main
-from emoclr.pretrain.encoder.checkpoint import CARD
+from emoclr.pretrain.encoder.folders import CARD
 from emoclr.pretrain.report.figures import curve_figures
 from emoclr.pretrain.report.report import changes
 from emoclr.pretrain.report.run_state import BackboneState, read_run

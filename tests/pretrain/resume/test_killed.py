@@ -14,7 +14,8 @@ import torch
 
 from emoclr.corpus.parallel.engines import make_engine
 from emoclr.corpus.tars.shards import write_shards
-from emoclr.pretrain.encoder.checkpoint import CARD, NEXT, WEIGHTS, load_encoder
+from emoclr.pretrain.encoder.checkpoint import NEXT, WEIGHTS, load_encoder
+from emoclr.pretrain.encoder.folders import CARD
 from emoclr.pretrain.objectives import OBJECTIVES
 from emoclr.pretrain.training.saver import RESUME, AtomicCheckpointIO
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from emoclr.configs.errors import EmoclrError
-from emoclr.pretrain.encoder.checkpoint import CheckpointError, load_encoder
+from emoclr.pretrain.encoder.checkpoint import load_encoder
+from emoclr.pretrain.encoder.folders import CheckpointError
 from emoclr.pretrain.training.saver import RESUME, AtomicCheckpointIO, writing_into
 
 CHECKPOINT = {"weights": torch.arange(20_000.0), "step": 3}

@@ -1,0 +1,33 @@
+"""Which folders hold encoders: found without torch, so that a wrong one is refused at once."""
+
+from pathlib import Path
+
+from emoclr.configs.errors import ConfigError, EmoclrError
+
+CARD = "encoder.yaml"
+
+
+class CheckpointError(EmoclrError):
+    """A checkpoint that is missing, truncated, foreign or tampered with."""
+
+
+def backbone_folders(run: Path, card: str = CARD) -> list[Path]:
+    """Returns the backbone folders of a run folder, or the folder itself where it is one, sorted by name.
+
+    Args:
+        run: a run folder, or one backbone's folder.
+        card: the file that makes a folder a backbone's: `encoder.yaml` or `model.yaml`.
+
+    Raises:
+        ConfigError: there is no such folder.
+        CheckpointError: it holds none.
+    """
+    if (run / card).is_file():
+        return [run]
+    folders = sorted(path.parent for path in run.glob(f"*/{card}"))
+    if not folders:
+        give = "give a run folder or one backbone's folder"
+        if not run.is_dir():
+            raise ConfigError(f"{run}: no such folder; {give}")
+        raise CheckpointError(f"{run}: no {card} in it, nor in a folder below it; {give}")
+    return folders
