@@ -14,10 +14,10 @@ from emoclr.corpus.audio.padding import Short
 class SpectrogramSettings(Settings):
     """One STFT and what is drawn from it."""
 
-    sample_rate: int = Field(16_000, ge=4_000, le=96_000, description="Hz")
+    sample_rate: int = Field(16_000, ge=4_000, le=96_000, description="Hz; recordings are decoded to 16,000")
     n_fft: int = Field(1024, ge=64, multiple_of=2, description="samples in a frame")
     hop_length: int = Field(320, ge=1, description="samples between frames; 320 is 20 ms at 16 kHz")
-    bands: int = Field(128, ge=12, le=512, description="rows of each channel; also the number of mel bands")
+    bands: int = Field(128, ge=12, le=512, description="rows of each channel, and mel bands")
     log_offset: float = Field(1e-4, gt=0, description="added to a power before its logarithm")
 
     @model_validator(mode="after")
@@ -42,18 +42,22 @@ CorpusSpectrogram = Annotated[SpectrogramSettings, AfterValidator(_of_decoded_au
 class MaskSettings(Settings):
     """Masks on the spectrogram; widths are drawn uniformly up to their maximum."""
 
-    time_masks: int = Field(2, ge=0, le=16)
-    max_time_s: float = Field(0.2, ge=0, description="s")
-    frequency_masks: int = Field(1, ge=0, le=16)
-    max_frequency: float = Field(0.12, ge=0, le=0.5, description="share of the mel axis")
+    time_masks: int = Field(2, ge=0, le=16, description="time masks of a view")
+    max_time_s: float = Field(0.2, ge=0, description="width of a time mask, s, at most")
+    frequency_masks: int = Field(1, ge=0, le=16, description="frequency masks of a view")
+    max_frequency: float = Field(
+        0.12, ge=0, le=0.5, description="width of a frequency mask as a share of the mel axis, at most"
+    )
 
 
 class BackgroundSettings(Settings):
     """Other clips of the batch as background. A folder of backgrounds is audiomentations' `AddBackgroundNoise`."""
 
-    p: float = Field(0.0, ge=0, le=1, description="probability that a view gets a background")
-    min_snr_db: float = Field(5.0, ge=-20, le=100, description="dB")
-    max_snr_db: float = Field(20.0, ge=-20, le=100, description="dB")
+    p: float = Field(
+        0.0, ge=0, le=1, description="probability that a view gets another clip of the batch as background"
+    )
+    min_snr_db: float = Field(5.0, ge=-20, le=100, description="lowest signal-to-noise ratio, dB")
+    max_snr_db: float = Field(20.0, ge=-20, le=100, description="highest signal-to-noise ratio, dB")
 
     @model_validator(mode="after")
     def _ordered(self) -> "BackgroundSettings":
@@ -76,7 +80,9 @@ class TransformSettings(Settings):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    name: str
+    name: str = Field(
+        description="class of audiomentations, `Equalizer`, `AddNoise` or `RoomResponse`; other keys: its parameters"
+    )
     p: float = Field(0.5, ge=0, le=1, description="probability of being applied")
 
     @property
@@ -95,13 +101,16 @@ class TransformSettings(Settings):
 class AugmentSettings(Settings):
     """How two views of a clip are made."""
 
-    positives: Literal["same_segment", "nearby", "clip"] = "nearby"
-    short: Short = Field("zero", description="how a clip shorter than a view fills it")
-    nearby_s: float = Field(1.0, ge=0, description="s between the starts of two `nearby` views, at most")
-    transforms: list[TransformSettings] = []
-    background: BackgroundSettings = BackgroundSettings()
-    masks: MaskSettings = MaskSettings()
-    allow_unsafe: bool = False
+    positives: Literal["same_segment", "nearby", "clip"] = Field(
+        "nearby",
+        description="where the second view starts: with the first, at most `nearby_s` away, or anywhere in the clip",
+    )
+    short: Short = Field("zero", description="padding of a clip that is shorter than a view")
+    nearby_s: float = Field(1.0, ge=0, description="distance between the starts of two `nearby` views, s, at most")
+    transforms: list[TransformSettings] = Field([], description="waveform augmentations, in their order")
+    background: BackgroundSettings = Field(BackgroundSettings(), description="other clips of the batch as background")
+    masks: MaskSettings = Field(MaskSettings(), description="masks on the spectrogram")
+    allow_unsafe: bool = Field(False, description="allow augmentations that change the emotion")
 
     @model_validator(mode="after")
     def _safe(self) -> "AugmentSettings":
@@ -120,9 +129,9 @@ class AugmentSettings(Settings):
 class ViewSettings(Settings):
     """Everything that says what a view looks like; the settings of pretraining extend it."""
 
-    crop_s: float = Field(5.0, gt=0, description="length of a view in s")
-    spectrogram: CorpusSpectrogram = SpectrogramSettings()
-    augment: AugmentSettings = AugmentSettings()
+    crop_s: float = Field(5.0, gt=0, description="length of a view, s")
+    spectrogram: CorpusSpectrogram = Field(SpectrogramSettings(), description="see [the spectrogram](#spectrogram)")
+    augment: AugmentSettings = Field(AugmentSettings(), description="see [augmentation](#augmentation)")
 
 
 def load_view_settings(name: str, overrides: list[str]) -> ViewSettings:

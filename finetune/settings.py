@@ -39,35 +39,54 @@ class FinetuneSettings(Settings):
 
     elsewhere: ClassVar[dict[str, str]] = {"window_s": "crop_s"}
 
-    emotions: list[str] | None = Field(None, description="columns of the labels; None finds them by their values")
-    folds: int | None = Field(None, ge=2, description="None: the split column where there is one, else one split")
+    emotions: list[str] | None = Field(
+        None, description="columns of the labels that are emotions; `null` finds them by their values"
+    )
+    folds: int | None = Field(
+        None,
+        ge=2,
+        description="speaker-grouped folds; `null`: the split column, or one split where there is none",
+    )
 
     backbones: list[str] | None = Field(
-        None, description="with --from: those of the run to use; without: timm names to train without pretraining"
+        None,
+        description="with `--from`: backbones of the run to use; without: timm models to train without pretraining",
     )
-    pretrained: bool = Field(False, description="without --from: start from ImageNet weights (downloaded by timm)")
-    spectrogram: CorpusSpectrogram = Field(SpectrogramSettings(), description="without --from")
-    crop_s: float | None = Field(None, gt=0, description="s of a clip seen at once; None: as pretrained, or 5")
-    hop_s: float | None = Field(None, gt=0, description="s between windows in evaluation; None: half a crop")
-    windows: Pooling = Field("mean", description="how the windows of a recording become one answer")
-    augment: AugmentSettings = AugmentSettings()
+    pretrained: bool = Field(False, description="without `--from`: start from ImageNet weights, which timm downloads")
+    spectrogram: CorpusSpectrogram = Field(
+        SpectrogramSettings(), description="without `--from`: see [the spectrogram](pretraining.md#spectrogram)"
+    )
+    crop_s: float | None = Field(None, gt=0, description="length of a window, s; `null`: as in pretraining, or 5")
+    hop_s: float | None = Field(
+        None,
+        gt=0,
+        description="distance between the starts of windows in evaluation, s, at most; `null`: half a window",
+    )
+    windows: Pooling = Field("mean", description="pooling of the windows of a recording")
+    augment: AugmentSettings = Field(AugmentSettings(), description="see [augmentation](pretraining.md#augmentation)")
 
     loss: LossName = Field("bce", description="; ".join(f"{name}: {loss.description}" for name, loss in LOSSES.items()))
     max_positive_weight: float = Field(
-        5.0, ge=1, description="how much more a rare emotion's presence may count, of bce"
+        5.0, ge=1, description="largest class weight of a rare emotion's presence, of `bce`"
     )
 
-    freeze: Literal["none", "backbone"] = Field("none", description="backbone: train the head alone")
-    epochs: int = Field(10, ge=1, description="of the whole network, at most")
-    patience: int = Field(6, ge=1, description="epochs without a better validation before training stops")
-    batch_size: int = Field(64, ge=2)
+    freeze: Literal["none", "backbone"] = Field("none", description="`backbone`: train the head alone")
+    epochs: int = Field(10, ge=1, description="epochs of the whole network, at most")
+    patience: int = Field(6, ge=1, description="epochs without a better validation score before training stops")
+    batch_size: int = Field(64, ge=2, description="clips in a batch")
     learning_rate: float = Field(
-        3e-4, gt=0, description="of the head and the last layer group; each earlier one has less"
+        3e-4,
+        gt=0,
+        description="peak learning rate of the head and the last layer group; earlier groups have lower ones",
     )
-    layer_decay: float = Field(0.7, gt=0, le=1, description="factor from one layer group to the one before it")
-    weight_decay: float = Field(0.05, ge=0)
-    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps")
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    layer_decay: float = Field(
+        0.7, gt=0, le=1, description="factor of the learning rate from one layer group to the one before it"
+    )
+    weight_decay: float = Field(0.05, ge=0, description="not on biases and norms")
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="`auto`: bf16 where the hardware multiplies matrices of it, else fp32"
+    )
 
     unlabeled: list[Path] = Field(
         [],
@@ -75,37 +94,42 @@ class FinetuneSettings(Settings):
         "AUROC changed by -0.001 [-0.006 to 0.004]",
     )
     confidence: float = Field(
-        0.9, gt=0, lt=1, description="how often a pseudo-label has to be right on validation speakers"
+        0.9, gt=0, lt=1, description="share of a pseudo-label's decisions that have to be right on validation speakers"
     )
 
-    seeds: int = Field(1, ge=1, description="members of each backbone, which differ in what they draw by chance")
+    seeds: int = Field(1, ge=1, description="members of each backbone, each with a seed of its own")
     ensemble: EnsembleMethod = Field(
         "mean", description="; ".join(f"{name}: {way.description}" for name, way in COMBINATIONS.items())
     )
     compare_seeds: int | None = Field(
-        None, ge=2, description="compare different backbones with that many seeds of the best one"
+        None, ge=2, description="compare the backbones with that many seeds of the best one"
     )
-    from_scratch: bool = Field(False, description="train the same without pretraining, to compare with")
-    fractions: list[Fraction] = Field([], description="parts of the labels to train with once more, in (0, 1]")
-    fraction_seeds: int = Field(3, ge=1, description="how often each part is drawn")
-    positive_share: PositiveShare = POSITIVE_SHARE
-    stress: bool = Field(False, description="score once more under noise, a telephone, mp3, a room, other gains")
+    from_scratch: bool = Field(False, description="train once more without pretraining, as a baseline")
+    fractions: list[Fraction] = Field([], description="label efficiency: parts of the labels to train with once more")
+    fraction_seeds: int = Field(3, ge=1, description="draws of each part")
+    positive_share: PositiveShare = Field(
+        POSITIVE_SHARE, description="share of listeners from which an emotion counts as present"
+    )
+    stress: bool = Field(
+        False,
+        description="robustness: score once more in noise, over a telephone, as mp3, in a room and at other gains",
+    )
     bootstrap_resamples: int = Field(1000, ge=20, description="resamples of speakers behind each interval")
     players: bool = Field(True, description="whether the report holds the sound of the clips that it shows")
 
-    cache: Path | None = Field(None, description="folder of decoded audio; null for ~/.cache/emoclr")
+    cache: Path | None = Field(None, description="folder of decoded audio; `null` for `~/.cache/emoclr`")
     cache_gb: float | None = Field(
-        None, ge=0, description="most that all decoded audio there may take; null for half of the disk's free space"
+        None, ge=0, description="GB of decoded audio in that folder, at most; `null` for half of the disk's free space"
     )
     max_lost: float = Field(
         MAX_LOST, ge=0, le=1, description="share of an epoch's clips that may turn out unreadable before the run ends"
     )
 
-    seed: int = Field(0, ge=0)
-    workers: int | None = Field(None, ge=0, description="data processes; null for one a spare core, at most 16")
-    accelerator: Accelerator = "auto"
-    devices: Literal[1] = 1
-    num_nodes: Literal[1] = 1
+    seed: int = Field(0, ge=0, description="of heads, folds, batches and augmentation")
+    workers: int | None = Field(None, ge=0, description="data processes; `null` for one a spare core, at most 16")
+    accelerator: Accelerator = Field("auto", description="kind of device to train on")
+    devices: Literal[1] = Field(1, description="devices; fine-tuning takes one")
+    num_nodes: Literal[1] = Field(1, description="machines; fine-tuning takes one")
 
     @model_validator(mode="before")
     @classmethod

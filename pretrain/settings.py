@@ -39,69 +39,86 @@ class PretrainSettings(ViewSettings):
     """One run: data, backbones, objective, optimisation, and where it lands."""
 
     data: list[Place] = Field(
-        min_length=1, description="folders, audio files, an index, CSVs with a path column; or tars, files or URLs"
+        min_length=1, description="folders, audio files, an index, CSVs with a `path` column; or tars, files or URLs"
     )
     out: Path = Field(description="run folder")
     splits: Sequence[Split] | None = Field(
-        ("train", "validation"), description="rows of a CSV with a split column that are used"
+        ("train", "validation"), description="rows of a CSV with a `split` column that are used"
     )
-    cache: Path | None = Field(None, description="folder of decoded audio; null for ~/.cache/emoclr")
+    cache: Path | None = Field(None, description="folder of decoded audio; `null` for `~/.cache/emoclr`")
     cache_gb: float | None = Field(
-        None, ge=0, description="most that all decoded audio there may take; null for half of the disk's free space"
+        None, ge=0, description="GB of decoded audio in that folder, at most; `null` for half of the disk's free space"
     )
 
-    backbones: list[str] = Field(min_length=1, description="timm model names, trained in turn")
+    backbones: list[str] = Field(min_length=1, description="timm model names, each trained in turn")
     pretrained: bool = Field(False, description="start from ImageNet weights (downloaded by timm)")
 
     start_from: Path | None = Field(
-        None, description="run or backbone folder of an earlier pretraining whose weights are the start"
+        None, description="run or backbone folder of an earlier pretraining; its weights are the initial weights"
     )
 
-    objective: ObjectiveName = "nt_xent"
-    temperature: float = Field(0.15, gt=0, le=10)
-    projection_hidden: int = Field(1024, ge=1)
-    projection_size: int = Field(128, ge=2)
-    negatives: Literal["any", "same_speaker"] = "same_speaker"
-    speakers_per_batch: int = Field(8, ge=1, description="with negatives: same_speaker")
+    objective: ObjectiveName = Field("nt_xent", description="contrastive or non-contrastive loss of two views")
+    temperature: float = Field(
+        0.15, gt=0, le=10, description="of the softmax over similarities, for contrastive objectives"
+    )
+    projection_hidden: int = Field(1024, ge=1, description="hidden units of the projection head")
+    projection_size: int = Field(128, ge=2, description="outputs of the projection head")
+    negatives: Literal["any", "same_speaker"] = Field(
+        "same_speaker",
+        description="`same_speaker`: several clips of one speaker in a batch, as hard negatives; `any`: any clips",
+    )
+    speakers_per_batch: int = Field(8, ge=1, description="speakers in a batch, with `negatives: same_speaker`")
 
     supervised: Path | None = Field(None, description="labels.csv of a part of the recordings, for joint training")
-    supervised_weight: float = Field(0.5, ge=0, description="of the supervised term; the objective has 1")
+    supervised_weight: float = Field(0.5, ge=0, description="weight of the supervised loss; the objective has 1")
 
-    epochs: int = Field(100, ge=1)
-    batch_size: int = Field(256, ge=2, description="clips of one device, two views each")
+    epochs: int = Field(100, ge=1, description="passes over the clips")
+    batch_size: int = Field(256, ge=2, description="clips on each device; two views each")
     chunk_size: int | None = Field(
-        None, ge=1, description="clips whose activations are in memory at once; null for the whole batch"
+        None,
+        ge=1,
+        description="gradient caching: clips whose activations are in memory at once; `null` for the whole batch",
     )
-    optimizer: Literal["adamw", "sgd", "lars"] = "adamw"
+    optimizer: Literal["adamw", "sgd", "lars"] = Field("adamw", description="optimizer of the weights")
     learning_rate: float = Field(
-        0.0, gt=0, validate_default=False, description="at its peak, whatever the batch; null for the optimizer's own"
+        0.0,
+        gt=0,
+        validate_default=False,
+        description="peak learning rate, not scaled with the batch; `null` for the optimizer's own",
     )
     weight_decay: float = Field(
-        0.0, ge=0, validate_default=False, description="not on biases and norms; null for the optimizer's own"
+        0.0, ge=0, validate_default=False, description="not on biases and norms; `null` for the optimizer's own"
     )
-    warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps")
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps in which the learning rate rises")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="`auto`: bf16 where the hardware multiplies matrices of it, else fp32"
+    )
 
     monitor: Path | None = Field(
-        None, description="labels.csv whose training and validation speakers show what is learned, while it is learned"
+        None,
+        description="labels.csv for online probes: its training speakers are fitted to, its validation speakers scored",
     )
-    monitor_every: int = Field(5, ge=1, description="epochs between two looks")
-    monitor_clips: int = Field(600, ge=10, description="clips to fit to, and as many to score on, at most")
+    monitor_every: int = Field(5, ge=1, description="epochs between two online probes")
+    monitor_clips: int = Field(
+        600, ge=10, description="clips that an online probe is fitted to, at most, and as many that it is scored on"
+    )
 
-    stop_on_collapse: bool = Field(False, description="end a run whose embeddings collapse, instead of warning")
-    max_bad_steps: int = Field(0, ge=0, description="steps with a loss that is no number to skip before the run ends")
+    stop_on_collapse: bool = Field(False, description="end a run whose embeddings collapse; otherwise it warns")
+    max_bad_steps: int = Field(
+        0, ge=0, description="steps with a loss that is NaN or infinite to skip before the run ends"
+    )
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="of weights, views and the order of clips")
     max_lost: float = Field(
         MAX_LOST, ge=0, le=1, description="share of an epoch's clips that may turn out unreadable before the run ends"
     )
     shuffle_buffer: int = Field(4096, ge=1, description="with tars: clips in memory that are shuffled together")
-    workers: int | None = Field(None, ge=0, description="data processes; null for one a spare core, at most 16")
-    devices: Annotated[int, Field(ge=1)] | Literal["auto"] = Field("auto", description="on each machine")
+    workers: int | None = Field(None, ge=0, description="data processes; `null` for one a spare core, at most 16")
+    devices: Annotated[int, Field(ge=1)] | Literal["auto"] = Field("auto", description="devices of each machine")
     num_nodes: int = Field(1, ge=1, description="machines")
-    accelerator: Accelerator = "auto"
-    log_every_steps: int = Field(10, ge=1)
-    save_every_steps: int = Field(200, ge=1)
+    accelerator: Accelerator = Field("auto", description="kind of device to train on")
+    log_every_steps: int = Field(10, ge=1, description="steps between two rows of `metrics.csv`")
+    save_every_steps: int = Field(200, ge=1, description="steps between two saves")
 
     @model_validator(mode="before")
     @classmethod

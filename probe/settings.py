@@ -22,25 +22,44 @@ Fraction = Annotated[float, BeforeValidator(_part), Field(gt=0, le=1)]
 class ProbeSettings(Settings):
     """How clips are embedded, split and scored."""
 
-    cache: Path | None = Field(None, description="folder of decoded audio; null for ~/.cache/emoclr")
+    cache: Path | None = Field(None, description="folder of decoded audio; `null` for `~/.cache/emoclr`")
     cache_gb: float | None = Field(
-        None, ge=0, description="most that all decoded audio there may take; null for half of the disk's free space"
+        None, ge=0, description="GB of decoded audio in that folder, at most; `null` for half of the disk's free space"
     )
-    emotions: list[str] | None = Field(None, description="columns of the labels; None finds them by their values")
-    folds: int | None = Field(None, ge=2, description="None: the split column where there is one, else 5")
-    window_s: float | None = Field(None, gt=0, description="s; None: what the encoder was trained on")
-    hop_s: float | None = Field(None, gt=0, description="s between windows, at most; None: half a window")
+    emotions: list[str] | None = Field(
+        None, description="columns of the labels that are emotions; `null` finds them by their values"
+    )
+    folds: int | None = Field(
+        None,
+        ge=2,
+        description="speaker-grouped folds of cross-validation; `null`: the split column where there is one, else 5",
+    )
+    window_s: float | None = Field(
+        None, gt=0, description="length of a window, s; `null`: that of the views in pretraining"
+    )
+    hop_s: float | None = Field(
+        None, gt=0, description="distance between the starts of windows, s, at most; `null`: half a window"
+    )
     batch_size: int = Field(64, ge=1, description="windows embedded at once")
-    positive_share: PositiveShare = POSITIVE_SHARE
-    bootstrap_resamples: int = Field(1000, ge=20, description="resamples of speakers behind each interval")
-    stress: bool = Field(False, description="score once more under noise, a telephone, mp3, a room, other gains")
-    egemaps: bool = Field(True, description="the baseline of that name, where openSMILE is installed")
-    fractions: list[Fraction] | None = Field(
-        None, description="label efficiency: parts of the training clips to fit to; None: only all"
+    positive_share: PositiveShare = Field(
+        POSITIVE_SHARE, description="share of listeners from which an emotion counts as present"
     )
-    fraction_seeds: int = Field(5, ge=1, description="how often each part is drawn")
+    bootstrap_resamples: int = Field(1000, ge=20, description="resamples of speakers behind each interval")
+    stress: bool = Field(
+        False,
+        description="robustness: score once more in noise, over a telephone, as mp3, in a room and at other gains",
+    )
+    egemaps: bool = Field(True, description="eGeMAPS as a baseline, where openSMILE is installed")
+    fractions: list[Fraction] | None = Field(
+        None, description="label efficiency: parts of the training clips to fit to; `null`: only all of them"
+    )
+    fraction_seeds: int = Field(5, ge=1, description="draws of each part")
     players: bool = Field(True, description="whether the report holds the sound of the clips that it shows")
-    seed: int = Field(0, ge=0, description="of folds, untrained encoders and bootstrap")
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    threads: int | None = Field(None, ge=1, description="CPU threads of the encoder; None: torch's choice")
+    seed: int = Field(0, ge=0, description="of folds, untrained encoders and the bootstrap")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="device of the encoder; `auto`: a GPU where there is one"
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="`auto`: bf16 where the hardware multiplies matrices of it, else fp32"
+    )
+    threads: int | None = Field(None, ge=1, description="CPU threads of the encoder; `null`: torch's choice")
