@@ -1,6 +1,9 @@
 """A picture of a clip's three channels and of its augmented views."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,8 +14,20 @@ from emoclr.augment.settings import AugmentSettings, SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
 from emoclr.augment.views import ViewMaker
 from emoclr.configs.files import write_atomically
+from emoclr.evaluate.figures.figure import Figure
+from emoclr.evaluate.figures.render import figure_png
+from emoclr.evaluate.figures.spectrograms import (
+    BRIGHTEST,
+    CHANNELS,
+    CLEAR,
+    COLOUR_MAP,
+    channel_ranges,
+    shade_channels,
+)
+from emoclr.evaluate.figures.theme import LIGHT
 
-CHANNELS = ("mel", "chroma", "STFT")
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
 
 
 def draw_preview(
@@ -37,9 +52,6 @@ def draw_preview(
         views: how many views are drawn.
         seed: of the views; the same seed draws the same picture.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     module = Spectrogram(spectrogram)
     maker = ViewMaker(augment, round(crop_s * spectrogram.sample_rate), spectrogram.sample_rate, seed)
     panels = [("the clip", 0.0, len(waveform) / spectrogram.sample_rate, _image(module, waveform))]
@@ -56,34 +68,55 @@ def draw_preview(
         )[0]
         panels.append((f"view {view + 1}", start / spectrogram.sample_rate, crop_s, image))
 
-    figure = Figure(figsize=(2.2 + 2.9 * len(panels), 6.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(3, len(panels), squeeze=False)
-    whole = panels[0][3]
+    whole = panels[0][3].numpy()
+    shown = [
+        (name, (start_s, start_s + length_s), shade_channels(image.numpy(), channel_ranges(whole)))
+        for name, start_s, length_s, image in panels
+    ]
+    figure = Figure(
+        name="views",
+        title=title,
+        caption="",
+        draw=partial(_draw_panels, title, shown, spectrogram, module),
+        height_in=6.6,
+        width_in=2.2 + 2.9 * len(panels),
+    )
+    write_atomically(path, partial(Path.write_bytes, data=figure_png(figure)))
+
+
+def _draw_panels(
+    title: str,
+    panels: Sequence[tuple[str, tuple[float, float], NDArray[np.uint8]]],
+    settings: SpectrogramSettings,
+    module: Spectrogram,
+    canvas: "Canvas",
+) -> None:
+    """Draws panels (name, seconds from and to, shades of the channels) side by side."""
+    axes = canvas.subplots(3, len(panels), squeeze=False)
     for row, channel in enumerate(CHANNELS):
-        low, high = float(whole[row].quantile(0.02)), float(whole[row].max())
-        for column, (name, start_s, length_s, image) in enumerate(panels):
+        for column, (name, (start_s, end_s), shades) in enumerate(panels):
             axis = axes[row][column]
             axis.imshow(
-                image[row].numpy(),
+                np.ma.masked_equal(shades[row], CLEAR),
                 origin="lower",
                 aspect="auto",
-                cmap="magma",
-                vmin=low,
-                vmax=high,
-                extent=(start_s, start_s + length_s, 0, spectrogram.bands),
+                cmap=COLOUR_MAP,
+                vmin=0,
+                vmax=BRIGHTEST,
+                extent=(start_s, end_s, 0, settings.bands),
                 interpolation="nearest",
             )
+            # A mask at the edge shows against the frame.
+            axis.spines[:].set(visible=True, color=LIGHT.muted)
             if row == 0:
                 axis.set_title(name, fontsize=11)
             if row == 2:
                 axis.set_xlabel("time (s)")
-            positions, labels = _frequency_ticks(channel, spectrogram, module)
+            positions, labels = _frequency_ticks(channel, settings, module)
             axis.set_yticks(positions, labels if column == 0 else [""] * len(labels), fontsize=8)
             if column == 0:
                 axis.set_ylabel(f"{channel} ({'pitch class' if channel == 'chroma' else 'Hz'})")
-    figure.suptitle(title, fontsize=12, parse_math=False)
-    write_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=110))
+    canvas.suptitle(title, fontsize=12, parse_math=False)
 
 
 def _image(module: Spectrogram, waveform: NDArray[np.float32]) -> torch.Tensor:

@@ -19,6 +19,7 @@ from scipy.signal import fftconvolve, firwin
 
 from emoclr.augment.transforms.dsp.reverberation import impulse_response, reverberate
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
+from emoclr.corpus.audio.encode import encode_mp3
 from emoclr.corpus.audio.noise import PINK_DB_PER_OCTAVE, coloured_noise
 from emoclr.corpus.audio.samples import Waveform, rms
 from emoclr.corpus.decoded.waveforms import Waveforms
@@ -125,17 +126,8 @@ def telephone(waveform: Waveform, seed: np.random.SeedSequence) -> Waveform:
 
 def through_mp3(waveform: Waveform, seed: np.random.SeedSequence) -> Waveform:
     """Returns the waveform after an mp3 encoder (LAME, by libsndfile) and decoder, where it was before them in time."""
-    heard, _ = sf.read(io.BytesIO(encode_mp3(waveform)), dtype="float32")
+    heard, _ = sf.read(io.BytesIO(encode_mp3(waveform, MP3_KBIT_S)), dtype="float32")
     return _as_long(heard if len(heard) == len(waveform) else heard[MP3_DELAY:], len(waveform))
-
-
-def encode_mp3(waveform: Waveform) -> bytes:
-    """Returns an mp3 file of a constant 32 kbit/s."""
-    coded = io.BytesIO()
-    # libsndfile maps 0 to 1 onto the bit rates of MPEG-2 audio, 160 down to 8 kbit/s.
-    level = (160 - MP3_KBIT_S) / (160 - 8)
-    sf.write(coded, waveform, SAMPLE_RATE, format="MP3", bitrate_mode="CONSTANT", compression_level=level)
-    return coded.getvalue()
 
 
 def reverberation(waveform: Waveform, seed: np.random.SeedSequence) -> Waveform:

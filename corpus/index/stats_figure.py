@@ -2,45 +2,31 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.configs.files import write_atomically
 from emoclr.corpus.index.stats import HEARD_SHARE, Labels, Overview
+from emoclr.evaluate.figures.figure import Figure
+from emoclr.evaluate.figures.render import figure_png
+from emoclr.evaluate.figures.theme import LIGHT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.figure import Figure as Canvas
 
 _PANEL_IN = (4.2, 3.2)
-_DPI = 150
 _BINS = 60
 _MIN_DB = -90.0
 _SHOWN = 10
 _MIN_BARS = 5
 _TICKS_S = (0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 300, 3600)
 _FINE_TICKS_S = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 60, 120, 300, 600, 1800, 3600)
-_ACCENT, _SOFT, _TEXT, _MUTED, _GRID = "#1f6f8b", "#a9cfdc", "#1c2127", "#5c6670", "#e3e7eb"
-_STYLE: Any = {
-    "font.size": 9,
-    "text.color": _TEXT,
-    "axes.edgecolor": _GRID,
-    "axes.labelcolor": _MUTED,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": _GRID,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
-    "legend.frameon": False,
-}
-
 _Draw = Callable[["Axes"], None]
 
 
@@ -50,23 +36,31 @@ def draw_overview(overview: Overview, path: Path) -> None:
     Raises:
         EmoclrError: it cannot be written.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     panels = _panels(overview)
     columns = 2 if len(panels) <= 4 else 3
     rows = -(-len(panels) // columns)
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(columns * _PANEL_IN[0], rows * _PANEL_IN[1]), layout="constrained")
-        FigureCanvasAgg(figure)
-        hours = overview.durations_s.sum() / 3600
-        # Letters in a name that no font has, or that are no text, must not keep the picture from being drawn.
-        name = overview.source.name.encode("ascii", "replace").decode()
-        figure.suptitle(f"{name}: {len(overview.durations_s):,} clips, {hours:,.2f} h", x=0.01, ha="left", fontsize=12)
-        for place, draw in enumerate(panels, start=1):
-            draw(figure.add_subplot(rows, columns, place))
-        write_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=_DPI))
+    hours = overview.durations_s.sum() / 3600
+    # Letters in a name that no font has, or that are no text, must not keep the picture from being drawn.
+    name = overview.source.name.encode("ascii", "replace").decode()
+    title = f"{name}: {len(overview.durations_s):,} clips, {hours:,.2f} h"
+    figure = Figure(
+        name="stats",
+        title=title,
+        caption="",
+        draw=partial(_draw_panels, title, panels, (rows, columns)),
+        height_in=rows * _PANEL_IN[1],
+        width_in=columns * _PANEL_IN[0],
+    )
+    write_atomically(path, partial(Path.write_bytes, data=figure_png(figure)))
+
+
+def _draw_panels(title: str, panels: list[_Draw], shape: tuple[int, int], canvas: "Canvas") -> None:
+    canvas.suptitle(title, x=0.01, ha="left", fontsize=12, parse_math=False)
+    for place, draw in enumerate(panels, start=1):
+        axes = canvas.add_subplot(*shape, place)
+        axes.grid(visible=True)
+        axes.tick_params(axis="y", labelcolor=LIGHT.muted)
+        draw(axes)
 
 
 def _panels(overview: Overview) -> list[_Draw]:
@@ -90,13 +84,13 @@ def _panels(overview: Overview) -> list[_Draw]:
 def _draw_durations(axes: "Axes", durations_s: NDArray[np.float64]) -> None:
     from matplotlib.ticker import FuncFormatter
 
-    axes.set_title("Durations, clips")
+    axes.set_title("Durations, clips", loc="left")
     axes.set_xlabel("s")
     seconds = durations_s[durations_s > 0]
     if len(seconds):
         low, high = seconds.min() * 0.95, seconds.max() * 1.05
         _count_along(axes.yaxis)
-        axes.hist(seconds, np.geomspace(low, high, _BINS).tolist(), color=_ACCENT)
+        axes.hist(seconds, np.geomspace(low, high, _BINS).tolist(), color=LIGHT.accent)
         axes.set_xscale("log")
         # A decade or less has no round power of ten inside, which are the only ticks that a log scale names.
         ticks = _FINE_TICKS_S if high < 10 * low else _TICKS_S
@@ -108,13 +102,13 @@ def _draw_durations(axes: "Axes", durations_s: NDArray[np.float64]) -> None:
 
 
 def _draw_levels(axes: "Axes", overview: Overview) -> None:
-    axes.set_title("Levels, recordings")
+    axes.set_title("Levels, recordings", loc="left")
     axes.set_xlabel("dBFS")
     rms, peak = (np.maximum(values, _MIN_DB) for values in (overview.rms_db, overview.peak_db))
     lowest = min(_floor(rms), _floor(peak))
     bins = np.linspace(lowest, 0.0, _BINS).tolist()
-    axes.hist(peak, bins, color=_SOFT, label="peak")
-    axes.hist(rms, bins, color=_ACCENT, label="RMS", alpha=0.85)
+    axes.hist(peak, bins, color=LIGHT.soft, label="peak")
+    axes.hist(rms, bins, color=LIGHT.accent, label="RMS", alpha=0.85)
     axes.set_xlim(lowest, 0.5)
     _count_along(axes.yaxis)
     axes.legend(loc="upper left")
@@ -140,12 +134,12 @@ def _draw_emotions(axes: "Axes", labels: Labels) -> None:
 
 
 def _draw_bars(axes: "Axes", title: str, bars: list[tuple[str, int]]) -> None:
-    axes.set_title(title)
+    axes.set_title(title, loc="left")
     places = np.arange(len(bars))
-    axes.barh(places, [count for _, count in bars], height=0.7, color=_ACCENT)
+    axes.barh(places, [count for _, count in bars], height=0.7, color=LIGHT.accent)
     # Many names are small; beyond this they could not be read at all.
     axes.set_yticks(places, [name for name, _ in bars], fontsize=9 if len(bars) <= 12 else 5)
-    axes.tick_params(axis="y", length=0, labelcolor=_TEXT)
+    axes.tick_params(axis="y", length=0, labelcolor=LIGHT.text)
     axes.grid(visible=False, axis="y")
     axes.set_ylim(max(len(bars), _MIN_BARS) - 0.5, -0.5)
     _count_along(axes.xaxis)
@@ -153,18 +147,18 @@ def _draw_bars(axes: "Axes", title: str, bars: list[tuple[str, int]]) -> None:
 
 def _draw_emotions_a_clip(axes: "Axes", labels: Labels) -> None:
     counts = np.bincount((labels.targets >= HEARD_SHARE).sum(axis=1).astype(np.int64))
-    axes.set_title("Emotions a clip, clips")
-    axes.bar(np.arange(len(counts)), counts, width=0.7, color=_ACCENT)
+    axes.set_title("Emotions a clip, clips", loc="left")
+    axes.bar(np.arange(len(counts)), counts, width=0.7, color=LIGHT.accent)
     axes.set_xticks(np.arange(len(counts)))
     _count_along(axes.yaxis)
     axes.grid(visible=False, axis="x")
 
 
 def _draw_speakers(axes: "Axes", clips_per_speaker: NDArray[np.int64]) -> None:
-    axes.set_title(f"Clips of each of {len(clips_per_speaker):,} speakers")
+    axes.set_title(f"Clips of each of {len(clips_per_speaker):,} speakers", loc="left")
     axes.set_xlabel("speakers, most clips first")
     axes.fill_between(
-        np.arange(len(clips_per_speaker)), np.sort(clips_per_speaker)[::-1], color=_ACCENT, step="mid", linewidth=0
+        np.arange(len(clips_per_speaker)), np.sort(clips_per_speaker)[::-1], color=LIGHT.accent, step="mid", linewidth=0
     )
     axes.set_ylim(bottom=0)
     _count_along(axes.yaxis)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from emoclr.evaluate.figures.figure import WIDTH_IN, Figure, draw_figure
+from emoclr.evaluate.figures.figure import WIDTH_IN, Figure
+from emoclr.evaluate.figures.theme import LIGHT
 from emoclr.evaluate.metrics.arrays import Array
-from emoclr.evaluate.report.page import Theme
 from emoclr.evaluate.scores import EmotionRow, Scores
 
 if TYPE_CHECKING:
@@ -58,20 +58,20 @@ def curve_figures(scores: Scores) -> list[Figure]:
     height_in = rows * (WIDTH_IN / columns + 0.05) + 0.4
     mark = "" if scores.truth.single_label else " The dot is where the thresholds lie."
     return [
-        draw_figure(
+        Figure(
             "precision_recall",
             "Precision and recall of each emotion",
             f"Model: {scores.headline.name}, with each emotion's average precision. Dashed: chance, the share of "
             f"clips with the emotion.{mark}",
-            height_in,
             partial(_draw_grid, drawn, columns, "ap", ("recall", "precision")),
+            height_in,
         ),
-        draw_figure(
+        Figure(
             "roc",
             "ROC of each emotion",
             f"Model: {scores.headline.name}, with each emotion's AUROC. Dashed: chance.{mark}",
-            height_in,
             partial(_draw_grid, drawn, columns, "auroc", ("false positive rate", "true positive rate")),
+            height_in,
         ),
     ]
 
@@ -92,37 +92,35 @@ def roc_points(positive: Mask, probability: Array) -> tuple[Array, Array]:
     return false_rate, true_rate
 
 
-def _draw_grid(
-    drawn: list[_Drawn], columns: int, metric: str, labels: tuple[str, str], canvas: "Canvas", theme: Theme
-) -> None:
+def _draw_grid(drawn: list[_Drawn], columns: int, metric: str, labels: tuple[str, str], canvas: "Canvas") -> None:
     rows = math.ceil(len(drawn) / columns)
     grid = canvas.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for axes, one in zip(grid.flat, drawn, strict=False):
-        _draw_emotion(axes, theme, one, metric, small=columns > 3)
+        _draw_emotion(axes, one, metric, small=columns > 3)
     for place in range(len(drawn), rows * columns):
         grid.flat[place].set_visible(False)
         # The chart above an empty place is the last of its column.
         grid.flat[place - columns].tick_params(labelbottom=True)
-    canvas.supxlabel(labels[0], fontsize=10, color=theme.muted)
-    canvas.supylabel(labels[1], fontsize=10, color=theme.muted)
+    canvas.supxlabel(labels[0], fontsize=10, color=LIGHT.muted)
+    canvas.supylabel(labels[1], fontsize=10, color=LIGHT.muted)
 
 
-def _draw_emotion(axes: "Axes", theme: Theme, one: _Drawn, metric: str, *, small: bool) -> None:
+def _draw_emotion(axes: "Axes", one: _Drawn, metric: str, *, small: bool) -> None:
     row = one.row
     if metric == "ap":
         across, up = precision_recall_points(one.positive, one.probability)
-        axes.plot([0, 1], [one.positive.mean()] * 2, color=theme.muted, linewidth=1, linestyle=(0, (4, 3)))
+        axes.plot([0, 1], [one.positive.mean()] * 2, color=LIGHT.muted, linewidth=1, linestyle=(0, (4, 3)))
     else:
         across, up = roc_points(one.positive, one.probability)
-        axes.plot([0, 1], [0, 1], color=theme.muted, linewidth=1, linestyle=(0, (4, 3)))
+        axes.plot([0, 1], [0, 1], color=LIGHT.muted, linewidth=1, linestyle=(0, (4, 3)))
     # Precision holds until the next clip is named: a straight line between points would promise too much.
-    axes.plot(across, up, color=theme.accent, linewidth=1.3, drawstyle="steps-pre" if metric == "ap" else "default")
+    axes.plot(across, up, color=LIGHT.accent, linewidth=1.3, drawstyle="steps-pre" if metric == "ap" else "default")
     if row.threshold is not None and one.named.any():
         recall = row.metrics["recall"].value
         point = (
             (recall, row.metrics["precision"].value) if metric == "ap" else (one.named[~one.positive].mean(), recall)
         )
-        axes.plot(*point, "o", markersize=4 if small else 5.5, color=theme.accent, markeredgecolor=theme.card)
+        axes.plot(*point, "o", markersize=4 if small else 5.5, color=LIGHT.accent, markeredgecolor=LIGHT.card)
     size = 7 if small else 9
     name = row.name if not small or len(row.name) <= MAX_NAME_LENGTH else f"{row.name[: MAX_NAME_LENGTH - 1]}…"
     axes.set_title(name, fontsize=size, loc="left", pad=3, parse_math=False)
@@ -130,9 +128,9 @@ def _draw_emotion(axes: "Axes", theme: Theme, one: _Drawn, metric: str, *, small
     # Beside the curve: only a low precision-recall curve leaves the upper corner free.
     low = metric == "ap" and value < 0.6
     place, side = (0.05, "left") if metric == "ap" and not low else (0.95, "right")
-    axes.text(place, 0.84 if low else 0.06, f"{value:.2f}", ha=side, fontsize=size + 1, color=theme.text)
+    axes.text(place, 0.84 if low else 0.06, f"{value:.2f}", ha=side, fontsize=size + 1, color=LIGHT.text)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], aspect="equal")
     axes.set_xticklabels(["0", ".5", "1"])
     axes.set_yticklabels(["0", ".5", "1"])
-    axes.tick_params(labelsize=size, labelcolor=theme.muted, length=0)
+    axes.tick_params(labelsize=size, labelcolor=LIGHT.muted, length=0)
     axes.grid(visible=True)

@@ -1,11 +1,8 @@
-"""How a figure of a report is drawn: twice, for light pages (and for the PNG files) and for dark ones."""
+"""A figure of a report as data: what it is called, and how it is drawn. `render` makes files and pages of it."""
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from emoclr.evaluate.report.page import DARK, LIGHT, Theme, figure_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,25 +10,35 @@ if TYPE_CHECKING:
 
 WIDTH_IN = 5.6
 ROW_IN = 0.32
-DPI = 200
-
-Draw = Callable[["Canvas", Theme], None]
+"""Height of a named row of a chart."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawn figure: PNG bytes for either page, what it shows, and the same for who cannot see it."""
+    """A figure of a report.
+
+    Attributes:
+        name: of its PNG file, without the ending.
+        title: above it.
+        caption: how to read it, in a sentence or two.
+        draw: draws it on an empty matplotlib figure, in the colours of `theme.LIGHT`: a page replaces them by its own.
+        height_in: in inches.
+        width_in: in inches.
+        alt: what it shows, for who cannot see it; empty for title and caption.
+    """
 
     name: str
     title: str
     caption: str
-    light: bytes
-    dark: bytes
+    draw: Callable[["Canvas"], None]
+    height_in: float
+    width_in: float = WIDTH_IN
+    alt: str = ""
 
-
-def draw_figure(name: str, title: str, caption: str, height_in: float, draw: Draw) -> Figure:
-    """Returns a figure of `WIDTH_IN` by `height_in`, drawn on a page of either theme."""
-    return Figure(name, title, caption, _render(draw, LIGHT, height_in), _render(draw, DARK, height_in))
+    @property
+    def description(self) -> str:
+        """What it shows, for who cannot see it."""
+        return self.alt or f"{self.title}. {self.caption}"
 
 
 def name_rows(axes: "Axes", names: Sequence[str]) -> None:
@@ -41,18 +48,3 @@ def name_rows(axes: "Axes", names: Sequence[str]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(visible=True, axis="x")
-
-
-def _render(draw: Draw, theme: Theme, height_in: float) -> bytes:
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as Canvas
-
-    with mpl.rc_context(figure_style(theme)):
-        canvas = Canvas(figsize=(WIDTH_IN, height_in), facecolor=theme.card, layout="constrained")
-        FigureCanvasAgg(canvas)
-        draw(canvas, theme)
-        content = io.BytesIO()
-        # Without the version in the file, the same numbers give the same bytes.
-        canvas.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
-    return content.getvalue()

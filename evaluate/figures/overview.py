@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emoclr.evaluate.figures.curves import curve_figures
-from emoclr.evaluate.figures.figure import ROW_IN, WIDTH_IN, Figure, draw_figure, name_rows
+from emoclr.evaluate.figures.figure import ROW_IN, WIDTH_IN, Figure, name_rows
+from emoclr.evaluate.figures.reliability import draw_reliability
+from emoclr.evaluate.figures.theme import LIGHT
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.metrics.registry import METRICS
-from emoclr.evaluate.report.page import LIGHT, Theme
 from emoclr.evaluate.scores import Scores
-from emoclr.evaluate.studies.calibration import draw_reliability
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -25,12 +25,12 @@ def report_figures(scores: Scores) -> list[Figure]:
     truth = scores.truth
     compared = ("uar", "macro_auroc") if truth.single_label else ("macro_auroc", "map")
     figures = [
-        draw_figure(
+        Figure(
             f"models_{name}",
             f"Models and baselines: {METRICS[name].label}",
             "Dots are values, lines 95 % intervals over speakers; baselines are hollow.",
-            ROW_IN * len(scores.rows) + 0.75,
             partial(_draw_models, scores, name),
+            ROW_IN * len(scores.rows) + 0.75,
         )
         for name in compared
     ]
@@ -38,22 +38,22 @@ def report_figures(scores: Scores) -> list[Figure]:
     for name, title, origin in bars:
         mark = "" if name == "auroc" else " The mark is the share of positive clips, which is chance."
         figures.append(
-            draw_figure(
+            Figure(
                 f"emotions_{name}",
                 f"{title} of each emotion",
                 f"Model: {scores.headline.name}. Bars start at {origin}; lines are 95 % intervals.{mark}",
-                ROW_IN * len(truth.emotions) + 0.75,
                 partial(_draw_emotions, scores, name),
+                ROW_IN * len(truth.emotions) + 0.75,
             )
         )
     figures.append(
-        draw_figure(
+        Figure(
             "reliability",
             "Does a probability mean what it says?",
             f"Model: {scores.headline.name}. All emotions together (dots, larger for more clips) and each alone "
             "(thin lines). On the diagonal, probabilities are the shares that occur.",
-            4.3,
             partial(_draw_reliability, scores),
+            4.3,
         )
     )
     figures += curve_figures(scores)
@@ -69,24 +69,24 @@ def report_figures(scores: Scores) -> list[Figure]:
         ]
     side = WIDTH_IN * 0.86 if len(matrices) == 1 else 0.42 * len(truth.emotions) * len(matrices) + 2.4
     figures.append(
-        draw_figure(
+        Figure(
             "confusion" if truth.single_label else "co_occurrence",
             title,
             caption,
-            max(4.3, min(side, 14.0)),
             partial(_draw_matrices, list(truth.emotions), matrices),
+            max(4.3, min(side, 14.0)),
         )
     )
     return figures
 
 
-def _draw_models(scores: Scores, metric: str, canvas: "Canvas", theme: Theme) -> None:
+def _draw_models(scores: Scores, metric: str, canvas: "Canvas") -> None:
     axes = canvas.add_subplot()
     rows = scores.rows
     for place, row in enumerate(rows):
         found = row.metrics[metric]
         is_model = place < len(scores.models)
-        colour = theme.accent if is_model else theme.baseline
+        colour = LIGHT.accent if is_model else LIGHT.baseline
         axes.plot([found.low, found.high], [place, place], color=colour, linewidth=2, solid_capstyle="round")
         axes.plot(
             found.value,
@@ -94,53 +94,55 @@ def _draw_models(scores: Scores, metric: str, canvas: "Canvas", theme: Theme) ->
             "o",
             markersize=7,
             color=colour,
-            markerfacecolor=colour if is_model else theme.card,
+            markerfacecolor=colour if is_model else LIGHT.card,
         )
     if scores.baselines and scores.models:
-        axes.axhline(len(scores.models) - 0.5, color=theme.grid, linewidth=0.8)
+        axes.axhline(len(scores.models) - 0.5, color=LIGHT.line, linewidth=0.8)
     name_rows(axes, [row.name for row in rows])
     axes.set_xlabel(METRICS[metric].label)
 
 
-def _draw_emotions(scores: Scores, metric: str, canvas: "Canvas", theme: Theme) -> None:
+def _draw_emotions(scores: Scores, metric: str, canvas: "Canvas") -> None:
     axes = canvas.add_subplot()
     origin = 0.5 if metric == "auroc" else 0.0
     for place, row in enumerate(scores.emotions):
         found = row.metrics[metric]
-        axes.barh(place, found.value - origin, left=origin, height=0.62, color=theme.soft)
-        axes.plot([found.low, found.high], [place, place], color=theme.accent, linewidth=2, solid_capstyle="round")
-        axes.plot(found.value, place, "o", markersize=4, color=theme.accent)
+        axes.barh(place, found.value - origin, left=origin, height=0.62, color=LIGHT.soft)
+        axes.plot([found.low, found.high], [place, place], color=LIGHT.accent, linewidth=2, solid_capstyle="round")
+        axes.plot(found.value, place, "o", markersize=4, color=LIGHT.accent)
         if metric == "ap":
             share = row.positives / len(scores.truth)
-            axes.plot([share, share], [place - 0.36, place + 0.36], color=theme.muted, linewidth=1.5)
+            axes.plot([share, share], [place - 0.36, place + 0.36], color=LIGHT.muted, linewidth=1.5)
     name_rows(axes, [row.name for row in scores.emotions])
     lowest = min([origin, *(row.metrics[metric].low for row in scores.emotions if _known(row.metrics[metric]))])
     axes.set_xlim(lowest, 1.0)
     axes.set_xlabel("AUROC" if metric == "auroc" else "average precision")
 
 
-def _draw_reliability(scores: Scores, canvas: "Canvas", theme: Theme) -> None:
-    draw_reliability(canvas.add_subplot(), theme, scores.truth.targets, scores.headline.probabilities)
+def _draw_reliability(scores: Scores, canvas: "Canvas") -> None:
+    draw_reliability(canvas.add_subplot(), scores.truth.targets, scores.headline.probabilities)
 
 
-def _draw_matrices(names: list[str], matrices: list[tuple[str, Array]], canvas: "Canvas", theme: Theme) -> None:
-    from matplotlib.colors import LinearSegmentedColormap
+def _draw_matrices(names: list[str], matrices: list[tuple[str, Array]], canvas: "Canvas") -> None:
+    from matplotlib.colors import ListedColormap
 
-    shades = LinearSegmentedColormap.from_list("shades", [theme.card, theme.accent])
+    accent = ListedColormap([LIGHT.accent])
     panels = canvas.subplots(len(matrices), 1, squeeze=False)[:, 0]
     for axes, (title, matrix) in zip(panels, matrices, strict=True):
-        axes.imshow(np.nan_to_num(matrix), cmap=shades, vmin=0, vmax=1)
+        # More or less of one colour over the card, so that the page's own colours can take their places.
+        edges = np.arange(len(names) + 1) - 0.5
+        axes.pcolormesh(edges, edges, np.zeros_like(matrix), cmap=accent, alpha=np.nan_to_num(matrix))
+        axes.set(aspect="equal", ylim=(len(names) - 0.5, -0.5))
         axes.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(len(names)), names)
-        axes.tick_params(length=0, labelcolor=theme.text, labelsize=9.5 if len(names) <= MAX_NUMBERED_CELLS else 6)
+        axes.tick_params(length=0, labelcolor=LIGHT.text, labelsize=9.5 if len(names) <= MAX_NUMBERED_CELLS else 6)
         axes.spines[:].set_visible(False)
         axes.set_title(title, loc="left")
         if len(names) > MAX_NUMBERED_CELLS:
             continue
         for (row, column), value in np.ndenumerate(matrix):
-            on_dark = (value > 0.55) == (theme is LIGHT)
             shown = "–" if np.isnan(value) else f"{value:.2f}"
-            colour = "#ffffff" if on_dark else "#10151a"
+            colour = LIGHT.card if value > 0.55 else LIGHT.text
             axes.text(column, row, shown, ha="center", va="center", fontsize=8.5, color=colour)
 
 

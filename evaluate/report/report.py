@@ -10,6 +10,7 @@ from typing import Any
 from emoclr.configs.files import write_atomically, write_text
 from emoclr.evaluate.figures.figure import Figure
 from emoclr.evaluate.figures.overview import report_figures
+from emoclr.evaluate.figures.render import figure_png
 from emoclr.evaluate.metrics.registry import EMOTION_METRICS, METRICS, headline_columns
 from emoclr.evaluate.report.cells import (
     best_rows,
@@ -19,7 +20,7 @@ from emoclr.evaluate.report.cells import (
     number,
 )
 from emoclr.evaluate.report.markdown import report_markdown
-from emoclr.evaluate.report.page import data_url, render_page
+from emoclr.evaluate.report.page import render_page
 from emoclr.evaluate.report.predictions_csv import ANSWERS, ScoredClips, predictions_csv
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import Scores, SpeakerProbe
@@ -114,7 +115,7 @@ def write_report(report: Report, folder: Path) -> Path:
     """
     figures = report_figures(report.scores)
     for figure in [*figures, *(figure for section in report.sections for figure in section.figures)]:
-        write_atomically(folder / f"{figure.name}.png", partial(Path.write_bytes, data=figure.light))
+        write_atomically(folder / f"{figure.name}.png", partial(Path.write_bytes, data=figure_png(figure)))
     if report.clips is not None:
         write_text(folder / ANSWERS, predictions_csv(report.clips, report.scores.truth, report.scores.headline))
     write_text(folder / "report.json", json.dumps(report_json(report), indent=2, ensure_ascii=False) + "\n")
@@ -193,7 +194,6 @@ def report_html(report: Report, figures: Sequence[Figure]) -> str:
         best=best_rows(report.scores.rows, names),
         figures=figures,
         contents=_contents(report),
-        data_url=data_url,
         number=number,
         interval=interval,
     )

@@ -5,20 +5,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emoclr.evaluate.figures.figure import WIDTH_IN, draw_figure
+from emoclr.evaluate.figures.figure import WIDTH_IN, Figure
+from emoclr.evaluate.figures.reliability import draw_reliability
 from emoclr.evaluate.metrics.arrays import Array
-from emoclr.evaluate.metrics.calibration import ECE_BINS, calibration_floor, reliability, weighted_calibration_errors
+from emoclr.evaluate.metrics.calibration import ECE_BINS, calibration_floor, weighted_calibration_errors
 from emoclr.evaluate.metrics.intervals import Measure, bootstrap_intervals, centred
 from emoclr.evaluate.report.cells import json_measure
-from emoclr.evaluate.report.page import Theme
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import Truth
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-MIN_BIN_CLIPS = 5
 ALL = "mean over emotions"
 
 
@@ -70,46 +68,23 @@ def calibration_section(truth: Truth, before: Array, after: Array, how: str) -> 
         f"the range of 95 % of the draws{_of_shares(truth)}.",
         tables=[table],
         figures=[
-            draw_figure(
+            Figure(
                 "reliability_before_after",
                 "Probabilities before and after calibration",
                 "All emotions together (dots, larger for more clips) and each alone (thin lines). On the diagonal, "
                 f"probabilities are the shares that occur. ECE before: {measures[ALL]['before'].value:.3f}, after: "
                 f"{measures[ALL]['after'].value:.3f}.",
-                0.5 * WIDTH_IN + 0.4,
                 partial(_draw_pair, truth.targets, pair),
+                0.5 * WIDTH_IN + 0.4,
             )
         ],
         data={"how": how, "ece": as_json.pop(ALL), "emotions": as_json},
     )
 
 
-def draw_reliability(axes: "Axes", theme: Theme, targets: Array, probabilities: Array) -> None:
-    """Draws the shares that occur over the probabilities given, of all emotions together and of each alone."""
-    axes.plot([0, 1], [0, 1], color=theme.muted, linewidth=1, linestyle=(0, (4, 3)))
-    for emotion in range(targets.shape[1]):
-        said, heard, counts = reliability(targets[:, emotion], probabilities[:, emotion])
-        enough = counts >= MIN_BIN_CLIPS
-        axes.plot(said[enough], heard[enough], color=theme.soft, linewidth=1)
-    said, heard, counts = reliability(targets, probabilities)
-    filled = counts >= MIN_BIN_CLIPS
-    axes.plot(said[filled], heard[filled], color=theme.accent, linewidth=1.5)
-    sizes = 12 + 160 * np.sqrt(counts[filled] / max(counts.max(), 1))
-    axes.scatter(said[filled], heard[filled], s=sizes, color=theme.accent, edgecolor=theme.card, zorder=3)
-    axes.set(
-        xlim=(-0.02, 1.02),
-        ylim=(-0.02, 1.02),
-        xlabel=f"probability ({ECE_BINS} bins)",
-        ylabel="share of clips",
-    )
-    axes.tick_params(axis="y", labelcolor=theme.muted)
-    axes.grid(visible=True)
-    axes.set_aspect("equal")
-
-
-def _draw_pair(targets: Array, pair: tuple[Array, Array], canvas: "Canvas", theme: Theme) -> None:
+def _draw_pair(targets: Array, pair: tuple[Array, Array], canvas: "Canvas") -> None:
     for axes, title, probabilities in zip(canvas.subplots(1, 2), ("before", "after"), pair, strict=True):
-        draw_reliability(axes, theme, targets, probabilities)
+        draw_reliability(axes, targets, probabilities)
         axes.set_title(title, loc="left")
         axes.label_outer()
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emoclr.configs.console import say, track
-from emoclr.evaluate.figures.figure import Figure, draw_figure
+from emoclr.evaluate.figures.figure import Figure
+from emoclr.evaluate.figures.theme import LIGHT
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.intervals import Measure, Metrics, measure
 from emoclr.evaluate.metrics.registry import METRICS
 from emoclr.evaluate.report.cells import json_measure, json_number, number
-from emoclr.evaluate.report.page import Theme
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import Prediction, Truth, weighted_of
 
@@ -138,22 +138,22 @@ def _point(truth: Truth, draws: Sequence[Trial]) -> _Point:
 
 
 def _figure(points: Mapping[str, Sequence[_Point]], metric: str) -> Figure:
-    return draw_figure(
+    return Figure(
         "efficiency",
         f"How many labels it takes: {METRICS[metric].label}",
         "Means over draws against the number of labelled clips, lines 95 % intervals over speakers; "
         "what is compared with is hollow.",
-        3.9,
         partial(_draw, points, metric),
+        3.9,
     )
 
 
-def _draw(points: Mapping[str, Sequence[_Point]], metric: str, canvas: "Canvas", theme: Theme) -> None:
+def _draw(points: Mapping[str, Sequence[_Point]], metric: str, canvas: "Canvas") -> None:
     axes = canvas.add_subplot()
     n_models = sum(found[0].model for found in points.values())
     for place, (name, found) in enumerate(points.items()):
         is_model = found[0].model
-        colour = theme.accent if is_model else theme.baseline
+        colour = LIGHT.accent if is_model else LIGHT.baseline
         style = "-" if is_model and n_models == 1 else (0, DASHES[place % len(DASHES)])
         clips = [point.clips * 10 ** (DODGE * (place - (len(points) - 1) / 2)) for point in found]
         measures: list[Measure] = [point.metrics[metric] for point in found]
@@ -167,14 +167,14 @@ def _draw(points: Mapping[str, Sequence[_Point]], metric: str, canvas: "Canvas",
             linewidth=1.5,
             marker=MARKERS[place % len(MARKERS)],
             markersize=6,
-            markerfacecolor=colour if is_model else theme.card,
+            markerfacecolor=colour if is_model else LIGHT.card,
             label=name,
         )
     ticks = sorted({point.clips for found in points.values() for point in found})
     axes.set_xscale("log")
     axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
     axes.minorticks_off()
-    axes.tick_params(axis="y", labelcolor=theme.muted)
+    axes.tick_params(axis="y", labelcolor=LIGHT.muted)
     axes.set(xlabel="labelled clips", ylabel=METRICS[metric].label)
     axes.grid(visible=True)
-    axes.legend(frameon=False, labelcolor=theme.text, fontsize=9)
+    axes.legend(fontsize=9)

@@ -1,9 +1,7 @@
 """The figures of a pretraining report: curves and maps as SVG in the page's own colours, views as small pictures."""
 
 import colorsys
-import io
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,27 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from emoclr.evaluate.report.page import LIGHT, data_url, figure_style
+from emoclr.evaluate.figures.figure import Figure
+from emoclr.evaluate.figures.spectrograms import channel_ranges, channels_png, shade_channels
+from emoclr.evaluate.figures.theme import LIGHT
 from emoclr.pretrain.report.run_state import BackboneState, MapPoint
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
-CHANNELS = ("mel", "chroma", "STFT")
-COLOURS = ("#1f6f8b", "#c4622d", "#4f7f3a", "#8a4f9e", "#b03a55", "#6b6f1f", "#3f5fae", "#7a5a3c")
-"""Of light pages; the template has their counterparts on dark ones as `--c0` to `--c7`."""
 MAX_POINTS = 250
-SIZE_IN = (5.2, 2.9)
-MAP_IN = (4.6, 3.2)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure: what it shows, and the drawing as SVG that stands in the page itself."""
-
-    title: str
-    caption: str
-    svg: str
+WIDTH_IN, HEIGHT_IN = 5.2, 2.9
+MAP_WIDTH_IN, MAP_HEIGHT_IN = 4.6, 3.2
 
 
 @dataclass(frozen=True)
@@ -99,9 +87,8 @@ def curve_figures(states: Sequence[BackboneState]) -> list[Figure]:
                 if len(values)
             )
             draw = partial(_draw_curve, states, lines, curve)
-            figures.append(
-                Figure(curve.title, curve.caption, _svg(draw, SIZE_IN, f"{curve.title} at the end: {ends}."))
-            )
+            alt = f"{curve.title} at the end: {ends}."
+            figures.append(Figure(curve.column, curve.title, curve.caption, draw, HEIGHT_IN, WIDTH_IN, alt))
     return figures
 
 
@@ -109,48 +96,35 @@ def map_figures(points: Sequence[MapPoint]) -> list[Figure]:
     """Returns a backbone's map coloured by emotion and, where speakers are known, by speaker."""
     emotions = sorted({point.emotion for point in points})
     speakers = sorted({point.speaker for point in points})
-    shown = [(emotions, [point.emotion for point in points], "Strongest emotion", emotion_colours(emotions))]
+    of_emotions = [point.emotion for point in points]
+    shown = [("map_emotions", emotions, of_emotions, "Strongest emotion", emotion_colours(emotions))]
     if len(speakers) > 1:
         told = f"{len(speakers)} speakers, a colour each"
-        shown.append((speakers, [point.speaker for point in points], told, _hues(len(speakers))))
+        of_speakers = [point.speaker for point in points]
+        shown.append(("map_speakers", speakers, of_speakers, told, _hues(len(speakers))))
     figures = []
-    for names, of_points, title, colours in shown:
+    for name, names, of_points, title, colours in shown:
         codes = np.searchsorted(np.array(names), np.array(of_points))
         draw = partial(_draw_map, points, [colours[code] for code in codes])
-        caption = f"{len(points)} held-out clips."
-        figures.append(Figure(title, caption, _svg(draw, MAP_IN, f"{title}. Neighbours on the plane sound alike.")))
+        caption, alt = f"{len(points)} held-out clips.", f"{title}. Neighbours on the plane sound alike."
+        figures.append(Figure(name, title, caption, draw, MAP_HEIGHT_IN, MAP_WIDTH_IN, alt))
     return figures
 
 
 def emotion_colours(emotions: Sequence[str]) -> list[str]:
     """Returns a colour for each emotion, of the page's own as long as they suffice."""
-    return list(COLOURS[: len(emotions)]) if len(emotions) <= len(COLOURS) else _hues(len(emotions))
+    return list(LIGHT.series[: len(emotions)]) if len(emotions) <= len(LIGHT.series) else _hues(len(emotions))
 
 
-def view_pictures(images: NDArray[np.float32]) -> list[list[list[str]]]:
-    """Returns the pictures of views (clips, V, 3, bands, frames) as addresses, by clip, view and channel.
+def view_pictures(images: NDArray[np.float32]) -> list[list[list[bytes]]]:
+    """Returns PNGs of views (clips, V, 3, bands, frames), by clip, view and channel.
 
-    Loud is bright, one scale for both views of a clip; masked parts are left out.
+    Loud is bright, one scale for all views of a clip; masked parts are clear.
     """
-    import matplotlib as mpl
-
-    pictures = []
-    for clip in images:
-        low, high = np.nanquantile(clip, 0.02, axis=(0, 2, 3)), np.nanmax(clip, axis=(0, 2, 3))
-        rows = []
-        for view in clip:
-            scaled = (view - low[:, None, None]) / np.maximum(high - low, 1e-6)[:, None, None]
-            rows.append([_png(mpl.colormaps["magma"](channel[::-1], bytes=True)) for channel in scaled])
-        pictures.append(rows)
-    return pictures
-
-
-def _png(pixels: NDArray[np.uint8]) -> str:
-    from PIL import Image
-
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "PNG")
-    return data_url(content.getvalue())
+    return [
+        [[channels_png(channel[None]) for channel in view] for view in shade_channels(clip, channel_ranges(clip))]
+        for clip in images
+    ]
 
 
 def _line(state: BackboneState, curve: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -170,13 +144,14 @@ def _draw_curve(
     states: Sequence[BackboneState],
     lines: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
     curve: Curve,
-    axes: "Axes",
+    canvas: "Canvas",
 ) -> None:
     from matplotlib.ticker import MaxNLocator
 
+    axes = canvas.add_subplot()
     for place, (steps, values) in enumerate(lines):
-        colour = COLOURS[place % len(COLOURS)]
-        style = "-" if place < len(COLOURS) else "--"
+        colour = LIGHT.series[place % len(LIGHT.series)]
+        style = "-" if place < len(LIGHT.series) else "--"
         axes.plot(
             steps, values, style, color=colour, linewidth=1.6, marker="o" if len(steps) < 12 else "", markersize=4
         )
@@ -192,7 +167,8 @@ def _draw_curve(
         axes.set_ylim(bottom=0)
 
 
-def _draw_map(points: Sequence[MapPoint], colours: list[str], axes: "Axes") -> None:
+def _draw_map(points: Sequence[MapPoint], colours: list[str], canvas: "Canvas") -> None:
+    axes = canvas.add_subplot()
     axes.scatter(
         [p.x for p in points],
         [p.y for p in points],
@@ -211,32 +187,3 @@ def _hues(number: int) -> list[str]:
     """Returns colours of one lightness that show on light and on dark pages."""
     colours = [colorsys.hls_to_rgb(place / number, 0.52, 0.62) for place in range(number)]
     return ["#" + "".join(f"{round(255 * part):02x}" for part in colour) for colour in colours]
-
-
-def _svg(draw: Callable[["Axes"], None], size_in: tuple[float, float], description: str) -> str:
-    """Returns a drawing as SVG for the page, its colours replaced by the page's."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure as Canvas
-
-    more = {"svg.fonttype": "none", "svg.hashsalt": description, "font.family": "sans-serif"}
-    with mpl.rc_context(figure_style(LIGHT) | more):
-        canvas = Canvas(figsize=size_in, layout="constrained")
-        FigureCanvasSVG(canvas)
-        canvas.patch.set_visible(False)
-        axes = canvas.add_subplot()
-        axes.patch.set_visible(False)
-        draw(axes)
-        content = io.StringIO()
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        canvas.savefig(content, format="svg", metadata=nothing)
-    drawing = content.getvalue()
-    drawing = drawing[drawing.index("<svg ") :]
-    drawing = re.sub(r' xmlns(:\w+)?="[^"]*"| version="[^"]*"|<metadata>.*?</metadata>', "", drawing, flags=re.DOTALL)
-    drawing = drawing.replace("xlink:href=", "href=")
-    drawing = re.sub(r'<svg (height|width)="[^"]*"([^>]*?) (width|height)="[^"]*"', r"<svg\2", drawing, count=1)
-    ours = {colour: f"var(--c{place})" for place, colour in enumerate(COLOURS)}
-    ours |= {LIGHT.text: "var(--text)", LIGHT.muted: "var(--muted)", LIGHT.grid: "var(--line)"}
-    for colour, variable in ours.items():
-        drawing = drawing.replace(colour, variable)
-    return drawing.replace("<svg", f'<svg role="img" aria-label="{description}"', 1)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from emoclr.configs.files import write_text
+from emoclr.evaluate.figures.spectrograms import CHANNELS
 from emoclr.evaluate.report.page import render_page
-from emoclr.pretrain.report.figures import CHANNELS, curve_figures, emotion_colours, map_figures, view_pictures
+from emoclr.pretrain.report.figures import curve_figures, emotion_colours, map_figures, view_pictures
 from emoclr.pretrain.report.run_state import RunState
 from emoclr.pretrain.resume.run_card import Change, RunCard
 from emoclr.pretrain.training.training_views import TRAINING_VIEWS
@@ -169,7 +170,7 @@ def _legend(points: Any) -> list[tuple[str, str]]:
     return list(zip(emotions, emotion_colours(emotions), strict=True))
 
 
-def _views(path: Path) -> list[list[list[str]]]:
+def _views(path: Path) -> list[list[list[bytes]]]:
     from safetensors.numpy import load_file
 
     return view_pictures(load_file(path)["views"].astype("float32")) if path.is_file() else []

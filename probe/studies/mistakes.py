@@ -1,6 +1,5 @@
 """The most confident mistakes of a model, to be seen and heard."""
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +9,11 @@ from numpy.typing import NDArray
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError
+from emoclr.corpus.audio.encode import encode_mp3
 from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.corpus.labels.clip_names import clip_cells
 from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.figures.spectrograms import CHANNELS, channel_ranges, channels_png, shade_channels
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.report.cells import json_number
 from emoclr.evaluate.report.section import Example, Section
@@ -21,11 +22,7 @@ from emoclr.evaluate.scores import Prediction, Truth
 MAX_MISTAKES = 20
 MAX_SHOWN_S = 10.0
 """Seconds of a clip that are shown and heard: with `MAX_MISTAKES`, it bounds the size of the page."""
-MP3_LEVEL = 0.8
-"""libsndfile's compression level: 40 kbit/s at 16 kHz."""
-CHANNELS = ("mel", "chroma", "STFT")
-CLEAR = 255
-"""Index of the transparent colour, between the channels."""
+MP3_KBIT_S = 40
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,7 @@ def mistakes_section(
                 duration_s=0.0 if waveform is None else len(waveform) / SAMPLE_RATE,
                 picture=None if waveform is None else draw_channels(spectrogram, waveform),
                 channels=CHANNELS,
-                sound=mp3_of(waveform) if players and waveform is not None else None,
+                sound=encode_mp3(waveform, MP3_KBIT_S) if players and waveform is not None else None,
             )
         )
         told.append(
@@ -141,37 +138,10 @@ def mistakes_section(
 
 
 def draw_channels(spectrogram: Spectrogram, waveform: NDArray[np.float32]) -> bytes:
-    """Returns a PNG of a waveform's channels below each other, each from its own darkest to its own brightest.
-
-    A pixel is a frame and a band; two clear rows lie between channels.
-    """
-    from matplotlib import colormaps
-    from PIL import Image
-
+    """Returns a PNG of a waveform's channels below each other, each from its own darkest to its own brightest."""
     with torch.no_grad():
         channels = spectrogram(torch.from_numpy(waveform)[None])[0].numpy()  # (3, bands, frames)
-    gap = np.full((2, channels.shape[2]), CLEAR, dtype=np.uint8)
-    rows: list[NDArray[np.uint8]] = []
-    for channel in channels:
-        low, high = np.quantile(channel, 0.02), channel.max()
-        shade = np.clip((channel - low) / max(high - low, 1e-9), 0, 1) * (CLEAR - 1)
-        # Frequencies go up.
-        rows += [gap, shade[::-1].astype(np.uint8)]
-    image = Image.fromarray(np.concatenate(rows[1:]))
-    image.putpalette((colormaps["magma"](np.linspace(0, 1, CLEAR + 1))[:, :3] * 255).astype(np.uint8).tobytes())
-    content = io.BytesIO()
-    image.save(content, format="png", transparency=CLEAR, optimize=True)
-    return content.getvalue()
-
-
-def mp3_of(waveform: NDArray[np.float32]) -> bytes:
-    """Returns a waveform as mp3, which every browser plays, at 40 kbit/s."""
-    import soundfile
-
-    content = io.BytesIO()
-    form = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT", "compression_level": MP3_LEVEL}
-    soundfile.write(content, waveform, SAMPLE_RATE, **form)
-    return content.getvalue()
+    return channels_png(shade_channels(channels, channel_ranges(channels)))
 
 
 def _facts(truth: Truth, answer: Prediction, mistake: Mistake, speaker: str) -> list[tuple[str, str]]:

@@ -11,13 +11,13 @@ from emoclr.configs.console import say, track
 from emoclr.corpus.decoded.waveforms import Waveforms
 from emoclr.corpus.labels.division import Division
 from emoclr.corpus.labels.labels import LabelTable
-from emoclr.evaluate.figures.figure import ROW_IN, Figure, draw_figure, name_rows
+from emoclr.evaluate.figures.figure import ROW_IN, Figure, name_rows
+from emoclr.evaluate.figures.theme import LIGHT
 from emoclr.evaluate.linear_probe import Rows
 from emoclr.evaluate.metrics.intervals import Measure, Metrics
 from emoclr.evaluate.metrics.registry import METRICS
 from emoclr.evaluate.paired import paired_differences
 from emoclr.evaluate.report.cells import json_metrics
-from emoclr.evaluate.report.page import Theme
 from emoclr.evaluate.report.section import Cell, Section, Table
 from emoclr.evaluate.scores import CHANCE, Prediction, Truth, metrics_of
 from emoclr.probe.features.features import UNTRAINED, Features
@@ -164,38 +164,36 @@ def _drop_table(conditions: Sequence[Condition], drops: Mapping[str, Sequence[Me
 
 def _figure(conditions: Sequence[Condition], values: Mapping[str, Sequence[Metrics]], metric: str) -> Figure:
     labels = [CLEAN, *(condition.label for condition in conditions)]
-    return draw_figure(
+    return Figure(
         NAME,
         f"Robustness: {METRICS[metric].label} under each condition",
         f"Filled: {next(iter(values))}, lines are its 95 % intervals over speakers. Hollow: those it is compared with.",
-        ROW_IN * (len(labels) + LEGEND_ROWS * -(-len(values) // LEGEND_COLUMNS)) + 0.75,
         partial(
             _draw, labels, {name: [found[metric] for found in of_model] for name, of_model in values.items()}, metric
         ),
+        ROW_IN * (len(labels) + LEGEND_ROWS * -(-len(values) // LEGEND_COLUMNS)) + 0.75,
     )
 
 
-def _draw(
-    labels: list[str], values: Mapping[str, Sequence[Measure]], metric: str, canvas: "Canvas", theme: Theme
-) -> None:
+def _draw(labels: list[str], values: Mapping[str, Sequence[Measure]], metric: str, canvas: "Canvas") -> None:
     axes = canvas.add_subplot()
     for number, (name, found) in enumerate(values.items()):
         points = [measured.value for measured in found]
         judged = number == 0
         if judged:
             lows, highs = [measured.low for measured in found], [measured.high for measured in found]
-            axes.hlines(range(len(found)), lows, highs, color=theme.accent, linewidth=2)
+            axes.hlines(range(len(found)), lows, highs, color=LIGHT.accent, linewidth=2)
         axes.plot(
             points,
             range(len(points)),
             MARKERS[number % len(MARKERS)],
             markersize=7 if judged else 6,
-            color=theme.accent if judged else theme.baseline,
-            markerfacecolor=theme.accent if judged else theme.card,
+            color=LIGHT.accent if judged else LIGHT.baseline,
+            markerfacecolor=LIGHT.accent if judged else LIGHT.card,
             label=name,
             zorder=3 if judged else 2,
         )
-    axes.axhline(0.5, color=theme.grid, linewidth=0.8)
+    axes.axhline(0.5, color=LIGHT.line, linewidth=0.8)
     name_rows(axes, labels)
     axes.set_xlabel(METRICS[metric].label)
-    canvas.legend(loc="outside upper left", ncols=LEGEND_COLUMNS, frameon=False, fontsize=8.5, labelcolor=theme.text)
+    canvas.legend(loc="outside upper left", ncols=LEGEND_COLUMNS, fontsize=8.5)

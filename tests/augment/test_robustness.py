@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import correlate, welch
 
-from emoclr.augment.robustness import CONDITIONS, MP3_KBIT_S, RT60_S, Condition, DegradedWaveforms, encode_mp3
+from emoclr.augment.robustness import CONDITIONS, MP3_KBIT_S, RT60_S, Condition, DegradedWaveforms
+from emoclr.corpus.audio.encode import encode_mp3
 from emoclr.corpus.audio.samples import Waveform
 
 RATE = 16_000
@@ -113,7 +114,7 @@ def test_a_telephone_adds_the_noise_of_8_bit_mu_law() -> None:
 
 
 def test_an_mp3_is_one_of_32_kbit_s_in_every_frame() -> None:
-    content = encode_mp3(white())
+    content = encode_mp3(white(), MP3_KBIT_S)
     with sf.SoundFile(io.BytesIO(content)) as file:
         assert (file.format, file.samplerate) == ("MP3", RATE)
     frame = 72 * MP3_KBIT_S * 1000 // RATE  # bytes, of 576 samples

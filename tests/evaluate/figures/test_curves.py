@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import auc
 
 from emoclr.evaluate.figures.curves import curve_figures, precision_recall_points, roc_points
+from emoclr.evaluate.figures.render import figure_png, figure_svg
 from emoclr.evaluate.metrics.ranking import rank_metrics
 from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.scores import Prediction, Truth, score_all
@@ -46,7 +47,8 @@ def test_few_emotions_and_many_are_drawn(make_report: Callable[..., Report], n_e
     assert all(row.positives for row in scores.emotions)
     figures = curve_figures(scores)
     assert [figure.name for figure in figures] == ["precision_recall", "roc"]
-    assert all(figure.light.startswith(b"\x89PNG") and figure.light != figure.dark for figure in figures)
+    assert all(figure_png(figure).startswith(b"\x89PNG") for figure in figures)
+    assert all(figure_svg(figure).count('class="axes_') == n_emotions for figure in figures)
     assert "chance" in figures[0].caption and "chance" in figures[1].caption
 
 

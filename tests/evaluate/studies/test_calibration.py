@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from emoclr.evaluate.figures.render import figure_png, figure_svg
 from emoclr.evaluate.metrics.calibration import calibration_floor
 from emoclr.evaluate.metrics.registry import emotion_metrics
 from emoclr.evaluate.paired import paired_differences
@@ -62,7 +63,7 @@ def test_a_model_that_was_not_calibrated_shows_no_change() -> None:
     assert section.data["ece"]["floor"]["value"] > 0
     assert section.text.startswith("Nothing was done.")
     (figure,) = section.figures
-    assert figure.light != figure.dark and figure.light.startswith(b"\x89PNG")
+    assert figure_png(figure).startswith(b"\x89PNG") and "var(--accent)" in figure_svg(figure)
 
 
 def test_the_floor_is_what_honest_probabilities_show_and_shrinks_with_clips() -> None:

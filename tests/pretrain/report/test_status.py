@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from emoclr.evaluate.figures.render import figure_svg
 from emoclr.pretrain.cli import main
 from emoclr.pretrain.encoder.folders import CARD
 from emoclr.pretrain.report.figures import curve_figures
@@ -34,7 +35,7 @@ def test_curves_whose_zero_means_something_begin_there():
     rows = [
         {"step": float(step), "embedding_std": 0.995 + step / 1e4, "loss": 1.995 + step / 1e4} for step in range(70)
     ]
-    figures = {figure.title: figure.svg for figure in curve_figures([BackboneState("resnet10t", 70, rows)])}
+    figures = {figure.title: figure_svg(figure) for figure in curve_figures([BackboneState("resnet10t", 70, rows)])}
     ticks = {
         title: sorted(float(tick) for tick in re.findall(r">(\d\.\d+)</text>", svg)) for title, svg in figures.items()
     }
@@ -46,7 +47,8 @@ def test_curves_whose_zero_means_something_begin_there():
 def test_there_is_no_half_a_step(steps):
     rows = [{"step": float(step), "loss": 2.5} for step in steps]
     (figure,) = curve_figures([BackboneState("resnet10t", 70, rows)])
-    below = figure.svg[: figure.svg.index('id="matplotlib.axis_2"')]
+    svg = figure_svg(figure)
+    below = svg[: svg.index('class="matplotlib.axis_2"')]
     ticks = [float(tick) for tick in re.findall(r">([\d.,]+)</text>", below)]
     assert ticks and all(tick.is_integer() for tick in ticks) and min(steps) in ticks
 
