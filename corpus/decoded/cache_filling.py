@@ -27,7 +27,7 @@ from emoclr.corpus.decoded.cache import (
     state_key,
     used_bytes,
 )
-from emoclr.corpus.decoded.clip_decoding import Before, Decoded, Job, decode_clip, lost_clip
+from emoclr.corpus.decoded.clip_decoding import Before, Decoded, Job, decode_clip, lost_clip, why_unreachable
 from emoclr.corpus.decoded.shard_writer import ShardWriter, alone, remove_abandoned
 from emoclr.corpus.parallel.processes import each_in_processes
 
@@ -150,10 +150,14 @@ def _fill(
     cache_gb: float | None,
 ) -> dict[int, str]:
     """Decodes the clips of `rows`, completes `digests`, and returns what cannot be remembered of failures."""
+    reasons = _unreachable(clips, rows)
+    digests[list(reasons)] = b""
+    rows = rows[~np.isin(rows, list(reasons))]
+    if not len(rows):
+        return reasons
     remove_abandoned(folder)
     room = allowed_bytes(folder, cache_gb) - used_bytes(folder)
     jobs = _Jobs(clips, rows)
-    reasons: dict[int, str] = {}
     written: set[bytes] = set()
     work = functools.partial(decode_clip, Before(folder, secrets.token_hex(8)))
     decoded: Iterator[Decoded] = each_in_processes(work, jobs, lambda job: job.path, lost_clip, workers)
@@ -175,6 +179,12 @@ def _fill(
             elif clip.length and key not in written:
                 writer.add_length(key, clip.length)
     return reasons
+
+
+def _unreachable(clips: ClipTable, rows: NDArray[np.int64]) -> dict[int, str]:
+    """Returns why recordings are not there, by row: no process is started only to find that out."""
+    found = ((row, why_unreachable(clips.paths[row])) for row in rows.tolist())
+    return {row: reason for row, reason in found if reason}
 
 
 class _Jobs(Sequence[Job]):

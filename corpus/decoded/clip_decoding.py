@@ -102,6 +102,15 @@ def lost_clip(job: Job, reason: str) -> Decoded:
         return Decoded(b"", b"", None, 0, _why_not(job.path, error))
 
 
+def why_unreachable(path: Path) -> str:
+    """Returns why there is no recording at a path, in the words of `decoder`; nothing where there is one."""
+    try:
+        _state(path)
+    except OSError as error:
+        return _why_not(path, error)
+    return ""
+
+
 def decode_again(path: Path, start_s: float, end_s: float, digest: bytes) -> NDArray[np.int16]:
     """Returns the samples of a clip that the cache does not hold.
 
