@@ -8,6 +8,7 @@ from emoclr.configs.command import add_debug, make_parser, parse_group, run_comm
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.prepare.command import add_prepare
+from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
 _EXAMPLES = """\
   corpus scan recordings/ --out index.parquet
@@ -47,6 +48,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     )
     stats.add_argument("--index", type=Path, help="for a labels.csv: recordings that are in it are not read again")
     stats.add_argument("--out", type=Path, metavar="PNG", help="draw it, too")
+    _add_positive_share(stats)
     stats.set_defaults(work=_stats)
 
     prepare = add_prepare(commands)
@@ -69,6 +71,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     audit = commands.add_parser("audit", help="what would make numbers measured on a labels.csv wrong; 1 on leakage")
     audit.add_argument("labels", type=Path, metavar="CSV", help="a labels.csv")
     audit.add_argument("--out", type=Path, metavar="DIR", help="write report.md and report.json there, too")
+    _add_positive_share(audit)
     audit.set_defaults(work=_audit)
 
     cache = commands.add_parser("cache", help="how much decoded audio is kept for later runs, and how to be rid of it")
@@ -92,6 +95,23 @@ def _add_engine(command: argparse.ArgumentParser) -> None:
     command.add_argument("--ray-address", metavar="ADDRESS", help="of a running Ray cluster; without, one is started")
 
 
+def _add_positive_share(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--positive-share",
+        type=_share,
+        default=POSITIVE_SHARE,
+        metavar="SHARE",
+        help=f"the share from which an emotion is there ({POSITIVE_SHARE:g})",
+    )
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
+    return share
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -113,7 +133,7 @@ def _stats(arguments: argparse.Namespace) -> None:
     from emoclr.corpus.index.stats import overview_of
     from emoclr.corpus.index.stats_tables import print_overview
 
-    overview = overview_of(arguments.source, arguments.index)
+    overview = overview_of(arguments.source, arguments.index, arguments.positive_share)
     print_overview(overview)
     if arguments.out is not None:
         from emoclr.corpus.index.stats_figure import draw_overview
@@ -139,7 +159,7 @@ def _audit(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"{arguments.labels}: is an index; an audit needs labels (a labels.csv)")
     if not arguments.labels.exists():
         raise ConfigError(f"{arguments.labels}: no such file")
-    found = audit(arguments.labels)
+    found = audit(arguments.labels, arguments.positive_share)
     print_audit(found)
     if arguments.out is not None:
         write_audit(found, arguments.out)

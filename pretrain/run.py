@@ -236,7 +236,14 @@ def _write_set_aside(out: Path, source: Source) -> None:
 def _open_monitored(settings: PretrainSettings) -> ProbedClips | None:
     if settings.monitor is None:
         return None
-    return open_probed_clips(settings.monitor, settings.monitor_clips, settings.seed, settings.cache, settings.cache_gb)
+    return open_probed_clips(
+        settings.monitor,
+        settings.monitor_clips,
+        settings.seed,
+        settings.cache,
+        settings.cache_gb,
+        settings.positive_share,
+    )
 
 
 def _resume_file(folder: Path) -> Path | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from emoclr.augment.settings import ViewSettings
+from emoclr.evaluate.positive_share import POSITIVE_SHARE, PositiveShare
 from emoclr.pretrain.objectives import OBJECTIVES
 
 Split = Literal["train", "validation", "test"]
@@ -102,6 +103,7 @@ class PretrainSettings(ViewSettings):
     monitor_clips: int = Field(
         600, ge=10, description="clips that an online probe is fitted to, at most, and as many that it is scored on"
     )
+    positive_share: PositiveShare = POSITIVE_SHARE
 
     stop_on_collapse: bool = Field(False, description="end a run whose embeddings collapse; otherwise it warns")
     max_bad_steps: int = Field(

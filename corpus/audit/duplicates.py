@@ -6,13 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from emoclr.configs.messages import count_of
-from emoclr.corpus.audit.findings import POSITIVE_SHARE, Finding, Weight, emotions_of
+from emoclr.corpus.audit.findings import Finding, Weight, emotions_of
 from emoclr.corpus.audit.fingerprints import copies
 from emoclr.corpus.audit.recordings import Recording
 from emoclr.corpus.labels.clip_names import clip_name
 from emoclr.corpus.labels.labels import LabelTable
-
-_AGREE = f"Their labels agree on which emotions are there (from a share of {POSITIVE_SHARE} on), their shares differ."
 
 
 @dataclass(frozen=True)
@@ -23,10 +21,16 @@ class SameAudio:
     bits_off: float | None = None
 
 
-def duplicate_findings(table: LabelTable, recordings: Sequence[Recording | str]) -> list[Finding]:
+def duplicate_findings(
+    table: LabelTable, recordings: Sequence[Recording | str], positive_share: float
+) -> list[Finding]:
     """Returns what there is to say of clips with the same audio; silent clips, which are all alike, are left out."""
     exact = identical_audio(recordings)
-    return [*_findings(table, exact, "identical audio"), *_findings(table, similar_audio(recordings, exact), "a copy")]
+    similar = similar_audio(recordings, exact)
+    return [
+        *_findings(table, exact, "identical audio", positive_share),
+        *_findings(table, similar, "a copy", positive_share),
+    ]
 
 
 def identical_audio(recordings: Sequence[Recording | str]) -> list[SameAudio]:
@@ -62,7 +66,7 @@ def similar_audio(recordings: Sequence[Recording | str], exact: Sequence[SameAud
     return [SameAudio(tuple(rows_of[code]), off) for code, off in most_off.items()]
 
 
-def _findings(table: LabelTable, found: Sequence[SameAudio], what: str) -> list[Finding]:
+def _findings(table: LabelTable, found: Sequence[SameAudio], what: str, positive_share: float) -> list[Finding]:
     if table.splits is not None:
         sides, between = table.splits, "splits"
     elif table.speakers is not None:
@@ -70,17 +74,20 @@ def _findings(table: LabelTable, found: Sequence[SameAudio], what: str) -> list[
     else:
         sides, between = [str(path) for path in table.paths], "recordings"
     leaks = [same for same in found if len({sides[row] for row in same.rows}) > 1]
-    conflicts = [same for same in found if _labels_differ(table, same)]
+    conflicts = [same for same in found if _labels_differ(table, same, positive_share)]
     repeats = [same for same in found if same not in leaks and same not in conflicts]
     equal = [same for same in repeats if not _most_apart(table, same)[1]]
     apart = [same for same in repeats if same not in equal]
     why = (
         "" if table.splits is not None else f" Folds are made by {between[:-1]}, so both sides of a fold would hold it."
     )
+    agree = (
+        f"Their labels agree on which emotions are there (from a share of {positive_share:g} on), their shares differ."
+    )
     said = [
         (leaks, f"{what} across {between}", Weight.LEAK, f"in several {between}.{why}"),
         (conflicts, f"{what} with different labels", Weight.WARNING, "whose labels disagree."),
-        (apart, f"{what} with other shares", Weight.NOTE, f"that count more than once. {_AGREE}"),
+        (apart, f"{what} with other shares", Weight.NOTE, f"that count more than once. {agree}"),
         (equal, f"{what} with the same labels", Weight.NOTE, "that count more than once."),
     ]
     return [
@@ -95,8 +102,8 @@ def _findings(table: LabelTable, found: Sequence[SameAudio], what: str) -> list[
     ]
 
 
-def _labels_differ(table: LabelTable, same: SameAudio) -> bool:
-    return len(np.unique(table.targets[list(same.rows)] >= POSITIVE_SHARE, axis=0)) > 1
+def _labels_differ(table: LabelTable, same: SameAudio, positive_share: float) -> bool:
+    return len(np.unique(table.targets[list(same.rows)] >= positive_share, axis=0)) > 1
 
 
 def _most_apart(table: LabelTable, same: SameAudio) -> tuple[str, float]:

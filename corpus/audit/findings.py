@@ -6,9 +6,6 @@ from enum import StrEnum
 
 from emoclr.corpus.labels.labels import LabelTable
 
-POSITIVE_SHARE = 0.25
-"""The share from which an emotion counts as there."""
-
 
 class Weight(StrEnum):
     """How bad a finding is."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.configs.messages import count_of
-from emoclr.corpus.audit.findings import POSITIVE_SHARE, Finding, Weight
+from emoclr.corpus.audit.findings import Finding, Weight
 from emoclr.corpus.labels.labels import SPLITS, LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
 
@@ -17,9 +17,9 @@ RARE_SHARE = 0.01
 """Emotions of a smaller part of the clips are rare."""
 
 
-def table_findings(table: LabelTable) -> list[Finding]:
-    """Returns what there is to say of speakers and emotions."""
-    positive = table.targets >= POSITIVE_SHARE
+def table_findings(table: LabelTable, positive_share: float) -> list[Finding]:
+    """Returns what there is to say of speakers and emotions, which are there from a share on."""
+    positive = table.targets >= positive_share
     found = [
         speakers_across_splits(table),
         speakers_unknown(table),

@@ -10,7 +10,7 @@ import numpy as np
 
 from emoclr.configs.files import write_text
 from emoclr.configs.messages import count_of
-from emoclr.corpus.audit.findings import POSITIVE_SHARE, Weight
+from emoclr.corpus.audit.findings import Weight
 from emoclr.corpus.audit.recordings import Recording
 from emoclr.corpus.audit.run import Audit
 from emoclr.corpus.audit.shortcuts import CUES, TOGETHER, Shortcut
@@ -90,10 +90,10 @@ def audit_json(audit: Audit) -> dict[str, Any]:
         "unreadable": sum(isinstance(clip, str) for clip in audit.recordings),
         "speakers": None if table.speakers is None else len(set(table.speakers)),
         "emotions": {
-            emotion: int(np.count_nonzero(column >= POSITIVE_SHARE))
+            emotion: int(np.count_nonzero(column >= audit.positive_share))
             for emotion, column in zip(table.emotions, table.targets.T, strict=True)
         },
-        "positive_share": POSITIVE_SHARE,
+        "positive_share": audit.positive_share,
         "leakage": bool(audit.leaks),
         "findings": [
             {"check": found.check, "weight": found.weight, "summary": found.summary, "cases": list(found.cases)}

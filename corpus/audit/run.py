@@ -11,6 +11,7 @@ from emoclr.corpus.audit.recordings import Recording, measure_clips
 from emoclr.corpus.audit.shortcuts import Shortcut, find_shortcuts, shortcut_findings
 from emoclr.corpus.audit.sound import sound_findings
 from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class Audit:
         recordings: what was measured of each clip, or why it cannot be read.
         findings: the worst first.
         shortcuts: what each cue tells of each emotion, also where that is little.
+        positive_share: the share from which an emotion is there.
     """
 
     table: LabelTable
     recordings: Sequence[Recording | str]
     findings: Sequence[Finding]
     shortcuts: Sequence[Shortcut]
+    positive_share: float
 
     @property
     def leaks(self) -> list[Finding]:
@@ -35,21 +38,25 @@ class Audit:
         return [finding for finding in self.findings if finding.weight is Weight.LEAK]
 
 
-def audit(labels: Path) -> Audit:
+def audit(labels: Path, positive_share: float = POSITIVE_SHARE) -> Audit:
     """Returns what is wrong with a labels.csv and its recordings.
+
+    Args:
+        labels: the labels.csv.
+        positive_share: the share from which an emotion is there.
 
     Raises:
         LabelsError: the CSV is not as it should be; a speaker in several splits is a finding instead.
     """
     table = read_labels(labels, refuse_leaks=False)
     recordings = measure_clips(table)
-    shortcuts = find_shortcuts(table, recordings)
+    shortcuts = find_shortcuts(table, recordings, positive_share)
     findings = [
-        *table_findings(table),
-        *duplicate_findings(table, recordings),
+        *table_findings(table, positive_share),
+        *duplicate_findings(table, recordings, positive_share),
         *sound_findings(table, recordings),
         *shortcut_findings(shortcuts),
     ]
     order = list(Weight)
     findings.sort(key=lambda finding: order.index(finding.weight))
-    return Audit(table, recordings, findings, shortcuts)
+    return Audit(table, recordings, findings, shortcuts, positive_share)

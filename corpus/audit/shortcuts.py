@@ -4,7 +4,7 @@ A tiny model, logistic regression on a few numbers and their squares, is fitted 
 on those of others. What it reaches, any network can reach without learning what an emotion sounds like.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 
 from emoclr.configs.console import track
 from emoclr.configs.messages import count_of
-from emoclr.corpus.audit.findings import POSITIVE_SHARE, Finding, Weight
+from emoclr.corpus.audit.findings import Finding, Weight
 from emoclr.corpus.audit.people import USUAL_FOLDS
 from emoclr.corpus.audit.recordings import Recording
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import Rows, speaker_codes, speaker_folds
+from emoclr.evaluate.metrics.arrays import Mask, macro_mean
+from emoclr.evaluate.metrics.intervals import cross_validated_interval, measure
+from emoclr.evaluate.metrics.ranking import weighted_auroc
+from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
 TOGETHER = "together"
 """The name of all cues in one model."""
@@ -71,7 +75,7 @@ class Shortcut:
         emotion: which.
         cue: a key of `CUES`, or `TOGETHER`.
         auroc: area under the ROC curve, mean over folds; 0.5 is chance.
-        low: lower end of a 95 % interval: percentiles over resamples of the speakers, widened as `_interval` says.
+        low: lower end of a 95 % interval over speakers, see `cross_validated_interval`.
         high: its upper end.
     """
 
@@ -82,7 +86,9 @@ class Shortcut:
     high: float
 
 
-def find_shortcuts(table: LabelTable, recordings: Sequence[Recording | str], seed: int = 0) -> list[Shortcut]:
+def find_shortcuts(
+    table: LabelTable, recordings: Sequence[Recording | str], positive_share: float = POSITIVE_SHARE, seed: int = 0
+) -> list[Shortcut]:
     """Returns what each cue that varies tells of each emotion; nothing where there are fewer than two speakers."""
     heard = [(row, recording) for row, recording in enumerate(recordings) if isinstance(recording, Recording)]
     readable = table.select([row for row, _ in heard])
@@ -92,16 +98,15 @@ def find_shortcuts(table: LabelTable, recordings: Sequence[Recording | str], see
         return []
     cues = cue_features([recording for _, recording in heard])
     folds = speaker_folds(readable, min(USUAL_FOLDS, known), seed)
-    generator = np.random.default_rng(seed)
-    counts = generator.multinomial(known, np.full(known, 1 / known), size=_RESAMPLES)  # (R, speakers)
-    weights = np.concatenate([np.ones((1, len(heard))), counts[:, speakers]])  # (1 + R, clips)
+    names = [str(speaker) for speaker in speakers]
     found = []
     work = [(column, cue) for column in range(len(table.emotions)) for cue in cues]
     for column, cue in track(work, "looking for shortcuts"):
-        areas = _held_out_aurocs(cues[cue], readable.targets[:, column] >= POSITIVE_SHARE, folds, weights)
-        if not np.isnan(areas).all():
-            low, high = _interval(float(areas[0]), areas[1:], len(folds))
-            found.append(Shortcut(table.emotions[column], cue, float(areas[0]), low, high))
+        weighted = _held_out_aurocs(cues[cue], readable.targets[:, column] >= positive_share, folds)
+        area = cross_validated_interval(measure(weighted, names, _RESAMPLES, seed)["auroc"], len(folds))
+        if not np.isnan(area.value):
+            low, high = max(area.low, 0.0), min(area.high, 1.0)
+            found.append(Shortcut(table.emotions[column], cue, area.value, low, high))
     return found
 
 
@@ -147,55 +152,26 @@ def cue_features(recordings: Sequence[Recording]) -> dict[str, Features]:
     return varying
 
 
-def weighted_aurocs(positive: NDArray[np.bool_], scores: Features, weights: Features) -> Features:
-    """Returns the area under the ROC curve for each row of weights, `(W,)`; nan without a positive or a negative.
-
-    Args:
-        positive: `(clips,)`.
-        scores: `(clips,)`, higher is more positive; ties count half.
-        weights: `(W, clips)`, not negative.
-    """
-    order = np.argsort(scores, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # the last of each tie
-    hits = np.cumsum(weights[:, order] * positive[order], axis=1)[:, ends]  # (W, ties)
-    misses = np.cumsum(weights[:, order] * ~positive[order], axis=1)[:, ends]
-    steps = np.diff(hits, axis=1, prepend=0.0)
-    below = misses - np.diff(misses, axis=1, prepend=0.0) / 2
-    pairs = hits[:, -1] * misses[:, -1]
-    areas: Features = np.divide(
-        np.sum(steps * below, axis=1), pairs, out=np.full(len(weights), np.nan), where=pairs > 0
-    )
-    return areas
-
-
 def _held_out_aurocs(
-    features: Features, positive: NDArray[np.bool_], folds: Sequence[tuple[Rows, Rows]], weights: Features
-) -> Features:
-    """Returns the mean over folds for each row of weights, `(W,)`, of the folds that hold positives and negatives."""
+    features: Features, positive: Mask, folds: Sequence[tuple[Rows, Rows]]
+) -> Callable[[Features], dict[str, Features]]:
+    """Returns the mean AUROC over folds, `(W,)`, as a function of weights `(W, clips)`.
+
+    Folds without a positive or without a negative, to fit to or to score, have no part in it.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    areas = []
+    scored = []
     for train, test in folds:
         if 0 < positive[train].sum() < len(train):
             model = LogisticRegression(max_iter=200).fit(features[train], positive[train])
-            areas.append(weighted_aurocs(positive[test], model.decision_function(features[test]), weights[:, test]))
-    measured = np.array(areas).reshape(len(areas), len(weights))  # (folds, W)
-    there = ~np.isnan(measured)
-    sums = np.where(there, measured, 0.0).sum(axis=0)
-    means: Features = np.divide(sums, there.sum(axis=0), out=np.full(len(weights), np.nan), where=there.any(axis=0))
-    return means
+            scored.append((test, model.decision_function(features[test])))
 
+    def weighted(weights: Features) -> dict[str, Features]:
+        areas = [weighted_auroc(positive[test], scores, weights[:, test]) for test, scores in scored]
+        return {"auroc": macro_mean(np.array(areas).reshape(len(areas), len(weights)).T)}
 
-def _interval(auroc: float, resampled: Features, n_folds: int) -> tuple[float, float]:
-    """Returns the percentiles of the resamples, moved away from the estimate.
-
-    The models of the folds share most of their speakers and err alike, which resampling those they are scored on does
-    not show. Nadeau & Bengio (2003), "Inference for the Generalization Error", Machine Learning 52: the variance
-    over K folds grows by 1 + K · test / train, which is 1 + K / (K - 1).
-    """
-    wider = np.sqrt(1 + n_folds / (n_folds - 1))
-    low, high = auroc + wider * (np.nanpercentile(resampled, [2.5, 97.5]) - auroc)
-    return float(max(low, 0.0)), float(min(high, 1.0))
+    return weighted
 
 
 def _with_squares(numbers: Sequence[Sequence[float]]) -> Features:

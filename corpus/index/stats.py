@@ -14,12 +14,10 @@ from emoclr.corpus.index.audio_files import list_files
 from emoclr.corpus.index.index import is_index, read_index_table, table_of
 from emoclr.corpus.index.scan import read_recordings, reasons_of
 from emoclr.corpus.labels.labels import SPLITS, LabelTable, read_labels
+from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-HEARD_SHARE = 0.25
-"""From this share of listeners on an emotion counts as there, as it does where models are scored."""
 
 FULL_SCALE_DB = -0.01
 """A peak from here on touches full scale: the recording may be clipped."""
@@ -46,17 +44,19 @@ class Labels:
         targets: `(clips, emotions)`, shares of listeners.
         clips_per_speaker: `(speakers,)`, None where speakers are not known.
         splits: in their order; empty where the labels have none.
+        positive_share: the share from which an emotion is there.
     """
 
     emotions: list[str]
     targets: NDArray[np.float32]
     clips_per_speaker: NDArray[np.int64] | None
     splits: list[Split]
+    positive_share: float
 
     @property
-    def heard(self) -> NDArray[np.int64]:
-        """In how many clips each emotion is, from `HEARD_SHARE` on, `(emotions,)`."""
-        return np.asarray((self.targets >= HEARD_SHARE).sum(axis=0), dtype=np.int64)
+    def positive(self) -> NDArray[np.bool_]:
+        """Which emotions are there, `(clips, emotions)`."""
+        return np.asarray(self.targets >= self.positive_share)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +86,13 @@ class Overview:
     labels: Labels | None
 
 
-def overview_of(source: Path, index: Path | None = None) -> Overview:
+def overview_of(source: Path, index: Path | None = None, positive_share: float = POSITIVE_SHARE) -> Overview:
     """Returns an index, or a labels.csv, in numbers; for the latter all its recordings are read.
 
     Args:
         source: the index or the labels.csv.
         index: an index whose recordings are not read again, where size and time of change agree.
+        positive_share: the share from which an emotion is there.
 
     Raises:
         ConfigError: `index` does not exist.
@@ -106,7 +107,7 @@ def overview_of(source: Path, index: Path | None = None) -> Overview:
     names = [os.path.abspath(path) for path in table.paths]  # noqa: PTH100 (pathlib keeps "..")
     recordings = read_recordings(list_files(names), known)
     rows, durations_s = _clips_in(table, names, _good(recordings))
-    return _overview(source, recordings, durations_s, _labels_of(table.select(rows), durations_s))
+    return _overview(source, recordings, durations_s, _labels_of(table.select(rows), durations_s, positive_share))
 
 
 def _good(recordings: "pa.Table") -> "pa.Table":
@@ -157,7 +158,7 @@ def _clips_in(table: LabelTable, names: Sequence[str], good: "pa.Table") -> tupl
     return rows, durations_s[rows]
 
 
-def _labels_of(table: LabelTable, durations_s: Array) -> Labels:
+def _labels_of(table: LabelTable, durations_s: Array, positive_share: float) -> Labels:
     speakers = None if table.speakers is None else np.array(table.speakers, dtype=np.str_)
     splits = []
     for name in SPLITS if table.splits is not None else ():
@@ -165,4 +166,4 @@ def _labels_of(table: LabelTable, durations_s: Array) -> Labels:
         people = None if speakers is None else len(np.unique(speakers[rows]))
         splits.append(Split(name, len(rows), float(durations_s[rows].sum()) / 3600, people))
     clips_per_speaker = None if speakers is None else np.unique(speakers, return_counts=True)[1]
-    return Labels(table.emotions, table.targets, clips_per_speaker, splits)
+    return Labels(table.emotions, table.targets, clips_per_speaker, splits, positive_share)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.configs.files import write_atomically
-from emoclr.corpus.index.stats import HEARD_SHARE, Labels, Overview
+from emoclr.corpus.index.stats import Labels, Overview
 from emoclr.evaluate.figures.figure import Figure
 from emoclr.evaluate.figures.render import figure_png
 from emoclr.evaluate.figures.theme import LIGHT
@@ -128,9 +128,9 @@ def _draw_counts(axes: "Axes", title: str, counts: Counter[str]) -> None:
 
 
 def _draw_emotions(axes: "Axes", labels: Labels) -> None:
-    order = np.argsort(-labels.heard, kind="stable")
-    bars = [(labels.emotions[place], int(labels.heard[place])) for place in order]
-    _draw_bars(axes, f"Emotions, clips with a share from {HEARD_SHARE:g} on", bars)
+    counts = labels.positive.sum(axis=0)
+    bars = [(labels.emotions[place], int(counts[place])) for place in np.argsort(-counts, kind="stable")]
+    _draw_bars(axes, f"Emotions, clips with a share from {labels.positive_share:g} on", bars)
 
 
 def _draw_bars(axes: "Axes", title: str, bars: list[tuple[str, int]]) -> None:
@@ -146,7 +146,7 @@ def _draw_bars(axes: "Axes", title: str, bars: list[tuple[str, int]]) -> None:
 
 
 def _draw_emotions_a_clip(axes: "Axes", labels: Labels) -> None:
-    counts = np.bincount((labels.targets >= HEARD_SHARE).sum(axis=1).astype(np.int64))
+    counts = np.bincount(labels.positive.sum(axis=1))
     axes.set_title("Emotions a clip, clips", loc="left")
     axes.bar(np.arange(len(counts)), counts, width=0.7, color=LIGHT.accent)
     axes.set_xticks(np.arange(len(counts)))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.configs.messages import count_of
-from emoclr.corpus.index.stats import FULL_SCALE_DB, HEARD_SHARE, Labels, Overview
+from emoclr.corpus.index.stats import FULL_SCALE_DB, Labels, Overview
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,15 +73,16 @@ def _sound(overview: Overview) -> "Iterator[str | Table | Columns]":
 
 
 def _labels(labels: Labels) -> "Iterator[str | Table | Columns]":
-    clips, heard = len(labels.targets), labels.heard
+    clips, positive = len(labels.targets), labels.positive.sum(axis=0)
     shares = labels.targets.mean(axis=0) if clips else np.zeros(len(labels.emotions))
     emotions = _table("Emotion", "clips", "of all", "mean share")
-    for place in np.argsort(-heard, kind="stable"):
-        part = heard[place] / max(1, clips)
-        emotions.add_row(labels.emotions[place], f"{heard[place]:,}", f"{part:.1%}", f"{shares[place]:.3f}")
+    for place in np.argsort(-positive, kind="stable"):
+        part = positive[place] / max(1, clips)
+        emotions.add_row(labels.emotions[place], f"{positive[place]:,}", f"{part:.1%}", f"{shares[place]:.3f}")
     yield ""
     yield emotions
-    yield f"an emotion counts from a share of {HEARD_SHARE:g} on; {heard.sum() / max(1, clips):.2f} emotions a clip"
+    mean = positive.sum() / max(1, clips)
+    yield f"an emotion counts from a share of {labels.positive_share:g} on; {mean:.2f} emotions a clip"
     if labels.clips_per_speaker is not None and len(labels.clips_per_speaker):
         yield ""
         yield _quantiles({"Clips a speaker": labels.clips_per_speaker}, "{:,.0f}")

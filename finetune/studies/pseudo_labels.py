@@ -17,7 +17,7 @@ from emoclr.corpus.decoded.opener import opener
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
 from emoclr.evaluate.metrics.arrays import Array
-from emoclr.evaluate.metrics.registry import emotion_metrics
+from emoclr.evaluate.metrics.ranking import macro_auroc
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.ensemble.member_probabilities import member_probabilities
 from emoclr.finetune.settings import FinetuneSettings
@@ -139,10 +139,10 @@ def second_round(
     Raises:
         ConfigError: an earlier second round in `out` heard other recordings.
     """
-    codes = speaker_codes(table)
+    codes, share = speaker_codes(table), settings.positive_share
     rounds = [[folds[fold] for folds in members.values()] for fold in range(len(tasks))]
     accepted = [_accept(first, task, pool, codes, settings) for first, task in zip(rounds, tasks, strict=True)]
-    before = [_validation_auroc(first, task) for first, task in zip(rounds, tasks, strict=True)]
+    before = [_validation_auroc(first, task, share) for first, task in zip(rounds, tasks, strict=True)]
     if not any(len(some.rows) for some in accepted):
         say("unlabeled: not sure enough of any clip; there is no second round")
         return SecondRound(pool, accepted, members, list(zip(before, before, strict=True)))
@@ -150,7 +150,7 @@ def second_round(
     _refuse_others(out / FOLDER, list(members), enlarged)
     trained = train(out / FOLDER, enlarged)
     again = [[folds[fold] for folds in trained.values()] for fold in range(len(tasks))]
-    after = [_validation_auroc(second, task) for second, task in zip(again, tasks, strict=True)]
+    after = [_validation_auroc(second, task, share) for second, task in zip(again, tasks, strict=True)]
     for first, second in zip(before, after, strict=True):
         say(f"unlabeled: validation macro AUROC {first:.3f} without, {second:.3f} with; the better one is kept")
     return SecondRound(pool, accepted, trained, list(zip(before, after, strict=True)))
@@ -197,9 +197,7 @@ def _refuse_others(folder: Path, names: Sequence[str], tasks: Sequence[Task]) ->
                 raise ConfigError(f"{place}: was trained with other unlabeled recordings; give another --out")
 
 
-def _validation_auroc(members: Sequence[Member], task: Task) -> float:
+def _validation_auroc(members: Sequence[Member], task: Task, positive_share: float) -> float:
     """Returns the macro AUROC of the members' mean on the validation speakers of a fold."""
-    answers = np.mean([member.validation for member in members], axis=0)
-    halves = np.full(answers.shape[1], 0.5)
-    metrics = emotion_metrics(task.targets[task.validation], answers, halves, single_label=False)
-    return float(metrics["macro_auroc"])
+    mean = np.mean([member.validation for member in members], axis=0)
+    return macro_auroc(task.targets[task.validation], mean, positive_share)

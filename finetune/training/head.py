@@ -3,15 +3,12 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emoclr.evaluate.metrics.arrays import Array
-from emoclr.evaluate.metrics.registry import emotion_metrics
+from emoclr.evaluate.metrics.ranking import macro_auroc
 from emoclr.finetune.model.emotion_model import EmotionHead
-from emoclr.finetune.model.temperatures import calibrate
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -34,6 +31,7 @@ def fit_head(
     loss: LossFunction,
     train: NDArray[np.int64],
     validation: NDArray[np.int64],
+    positive_share: float,
 ) -> float:
     """Fills `head` with penalised regressions on standardised embeddings; returns its macro AUROC on validation.
 
@@ -48,6 +46,7 @@ def fit_head(
         loss: of logits and targets.
         train: clips to fit to.
         validation: clips to choose by.
+        positive_share: the share from which an emotion is there.
     """
     head.mean.copy_(torch.from_numpy(embeddings[train].mean(axis=0)))
     deviation = embeddings[train].std(axis=0)
@@ -59,7 +58,7 @@ def fit_head(
     for strength in sorted(STRENGTHS, reverse=True):
         weight, bias = _fit(standard[train], torch.from_numpy(targets[train]), loss, strength, weight, bias)
         logits = (standard[validation] @ weight.T + bias).numpy()
-        score = macro_auroc(targets[validation], logits)
+        score = macro_auroc(targets[validation], logits, positive_share)
         if best is None or score > best:
             best = score
             with torch.no_grad():
@@ -67,13 +66,6 @@ def fit_head(
                 head.linear.bias.copy_(bias)
     assert best is not None
     return best
-
-
-def macro_auroc(targets: npt.ArrayLike, logits: npt.ArrayLike) -> float:
-    """Returns the mean over emotions of the area under the ROC curve; nan where no emotion has two classes."""
-    shares = np.asarray(targets, dtype=np.float64)
-    scores: Array = calibrate(np.asarray(logits, dtype=np.float64), np.ones(shares.shape[1]))
-    return float(emotion_metrics(shares, scores, np.full(shares.shape[1], 0.5), single_label=False)["macro_auroc"])
 
 
 def _fit(

@@ -99,7 +99,15 @@ def train_member(
         maker = view_maker(encoder, settings, crop_s)
         estimate_statistics(encoder, task.store, task.train, maker, settings.batch_size)
     embeddings = [embed(encoder, description=f"{name}: embedding")]
-    score = fit_head(model.head, embeddings[0], task.targets, loss.weighted(weights), task.train, task.validation)
+    score = fit_head(
+        model.head,
+        embeddings[0],
+        task.targets,
+        loss.weighted(weights),
+        task.train,
+        task.validation,
+        settings.positive_share,
+    )
     say(f"{name}: head alone, validation macro AUROC {score:.3f}")
     with without_shift(model.head, shift):
         logits = _clip_logits(model, embeddings[0], embed, settings, name)

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from emoclr.augment.views import ViewMaker
+from emoclr.evaluate.metrics.ranking import macro_auroc
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.model.emotion_model import EmotionModel
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.early_stopping import EarlyStopping
-from emoclr.finetune.training.head import macro_auroc
 from emoclr.finetune.training.module import FinetuneModule
 from emoclr.pretrain.data.batches import BatchOrder, ViewDataset, ViewLoader, default_workers
 from emoclr.pretrain.data.unreadable_clips import UnreadableClips
@@ -71,7 +71,7 @@ def train_network(
     def validate() -> float:
         device = str(module.device).split(":")[0]
         logits = embed(model, clips=task.validation, description="validation", device=device, pooling=settings.windows)
-        return macro_auroc(task.targets[task.validation], logits)
+        return macro_auroc(task.targets[task.validation], logits, settings.positive_share)
 
     stopping = EarlyStopping(folder.name, model, order.batches_per_epoch, settings.patience, validate, head_score)
     initial = {key: value.clone() for key, value in model.state_dict().items()}

@@ -1,4 +1,4 @@
-"""What an encoder knows while it is trained: small probes on labelled clips whose speakers are apart."""
+"""Online probe: the probes of `probe` on a few labelled clips, every few steps of a pretraining."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,18 +6,21 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
-import torch
 from numpy.typing import NDArray
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
-from emoclr.corpus.audio.padding import fill_to
 from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
-from emoclr.corpus.index.stats import HEARD_SHARE
+from emoclr.corpus.labels.division import inner_folds, speaker_task, without_emotions
 from emoclr.corpus.labels.labels import LabelTable, read_labels
-from emoclr.corpus.labels.splits import Rows, speaker_folds
+from emoclr.corpus.labels.splits import Rows, speaker_codes, speaker_folds
+from emoclr.evaluate.linear_probe import LinearProbe, untrainable_emotions
+from emoclr.evaluate.metrics.ranking import macro_auroc
+from emoclr.evaluate.positive_share import POSITIVE_SHARE
+from emoclr.evaluate.speaker_probe import voice_hits
+from emoclr.pretrain.encoder.embedding import Embeddings, embed_clips
 from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.training.metrics_log import read_rows, write_rows
 from emoclr.pretrain.training.saver import writing_into
@@ -27,11 +30,7 @@ MAP = "embedding-map.csv"
 MIN_CLIPS = 10
 NEIGHBOURS = 20
 FOLDS_WITHOUT_SPLIT = 4
-BATCH = 64
-RIDGE_STRENGTHS = tuple(float(strength) for strength in np.logspace(6, 0, 13))
 PERPLEXITY = 30.0
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -43,16 +42,23 @@ class ProbedClips:
         store: their audio, clip i that of row i.
         fit_rows: rows that probes are fitted to.
         score_rows: rows of other speakers that they are scored on.
+        positive_share: the share from which an emotion is there.
     """
 
     table: LabelTable
     store: WaveformStore
     fit_rows: Rows
     score_rows: Rows
+    positive_share: float = POSITIVE_SHARE
 
 
 def open_probed_clips(
-    source: Path, most: int, seed: int, cache: Path | None, cache_gb: float | None = None
+    source: Path,
+    max_clips: int,
+    seed: int,
+    cache: Path | None,
+    cache_gb: float | None = None,
+    positive_share: float = POSITIVE_SHARE,
 ) -> ProbedClips:
     """Returns the clips of a labels.csv that an encoder is tried on.
 
@@ -61,10 +67,11 @@ def open_probed_clips(
 
     Args:
         source: the labels.csv.
-        most: clips on either side; of more, so many are drawn.
+        max_clips: clips on either side; of more, so many are drawn.
         seed: of the draw and of the division.
         cache: folder of decoded audio, None for the usual one.
         cache_gb: how much may be kept there, None for the usual share.
+        positive_share: the share from which an emotion is there.
 
     Raises:
         ConfigError: a side has fewer than ten clips.
@@ -72,7 +79,7 @@ def open_probed_clips(
     """
     table = read_labels(source)
     generator = np.random.default_rng(seed)
-    sides = [np.sort(generator.permutation(rows)[:most]) for rows in _sides(table, seed)]
+    sides = [np.sort(generator.permutation(rows)[:max_clips]) for rows in _sides(table, seed)]
     table = table.select(np.concatenate(sides))
     fitted = np.arange(len(table)) < len(sides[0])
     if min(map(len, sides)) >= MIN_CLIPS:
@@ -84,7 +91,7 @@ def open_probed_clips(
             raise ConfigError(
                 f"monitor: {source}: has {len(rows)} readable clips to {purpose}, where {MIN_CLIPS} are the fewest"
             )
-    return ProbedClips(table, store, fit_rows, score_rows)
+    return ProbedClips(table, store, fit_rows, score_rows, positive_share)
 
 
 def _sides(table: LabelTable, seed: int) -> tuple[Rows, Rows]:
@@ -111,7 +118,7 @@ class OnlineProbe(pl.Callback):
         encoder: what is trained.
         every: steps between two looks.
         crop_s: how much of the beginning of each clip is heard, in s.
-        seed: of the speaker probe's halves and of the map.
+        seed: of the probes and of the map.
     """
 
     def __init__(
@@ -121,7 +128,7 @@ class OnlineProbe(pl.Callback):
         self.monitored = monitored
         self.encoder = encoder
         self.every = every
-        self.window = round(crop_s * SAMPLE_RATE)
+        self.window_s = crop_s
         self.seed = seed
         self.rows: list[dict[str, float]] = []
 
@@ -146,7 +153,7 @@ class OnlineProbe(pl.Callback):
         if not trainer.is_global_zero:
             return
         monitored = self.monitored
-        features = first_windows(self.encoder, monitored.store, self.window)
+        features = embed_first_windows(self.encoder, monitored.store, self.window_s)
         found = probe_scores(features, monitored, self.seed)
         self.rows.append({"step": float(trainer.global_step), **found})
         with writing_into(self.folder):
@@ -166,93 +173,82 @@ def told(found: dict[str, float]) -> str:
     return f"{words}; speaker named {found['speaker_accuracy']:.3f} (chance {found['speaker_chance']:.3f})"
 
 
-def first_windows(encoder: Encoder, store: WaveformStore, window: int) -> Array:
-    """Returns embeddings of the first `window` samples of each clip, (clips, features).
+class FirstWindows:
+    """The first window of each clip of a store, as clips of their own (`Waveforms`)."""
+
+    def __init__(self, store: WaveformStore, window_s: float) -> None:
+        self.store = store
+        self.samples = np.minimum(store.samples, round(window_s * SAMPLE_RATE))
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def waveform(self, clip: int) -> NDArray[np.float32]:
+        """Returns the first window of a clip, float32 `(samples,)`."""
+        return self.store.crop(clip, 0, int(self.samples[clip]))
+
+    def crop(self, clip: int, start_sample: int, n_samples: int) -> NDArray[np.float32]:
+        """Returns a part of it, float32 `(samples,)`."""
+        return self.store.crop(clip, start_sample, min(n_samples, int(self.samples[clip]) - start_sample))
+
+
+def embed_first_windows(encoder: Encoder, store: WaveformStore, window_s: float) -> Embeddings:
+    """Returns embeddings of the first window of each clip, float32 (clips, features).
 
     The encoder is in eval mode only meanwhile, so that its running averages are left alone, and nothing random is
     drawn.
     """
-    device = next(encoder.parameters()).device
     training = encoder.training
-    encoder.eval()
-    found = []
+    device = next(encoder.parameters()).device.type
+    first = FirstWindows(store, window_s)
     try:
-        with torch.no_grad():
-            for begin in range(0, len(store), BATCH):
-                clips = range(begin, min(begin + BATCH, len(store)))
-                crops = np.stack(
-                    [fill_to(store.crop(clip, 0, window), window, encoder.settings.short) for clip in clips]
-                )
-                found.append(encoder(torch.from_numpy(crops).to(device)).double().cpu().numpy())
+        return embed_clips(
+            encoder, first, window_s, window_s, description="monitor", device=device, short=encoder.settings.short
+        )
     finally:
         encoder.train(training)
-    return np.concatenate(found)
 
 
-def probe_scores(features: Array, monitored: ProbedClips, seed: int) -> dict[str, float]:
-    """Returns what embeddings tell of emotions and of speakers.
+def probe_scores(features: NDArray[np.floating], monitored: ProbedClips, seed: int) -> dict[str, float]:
+    """Returns what embeddings tell of emotions and of speakers, as the report of `probe` would on the same clips.
 
-    `linear_auroc` is a ridge regression of the shares, `knn_auroc` the mean shares of the 20 nearest neighbours by
-    cosine, each as macro AUROC over the emotions that some scored clip has and another has not. `speaker_accuracy`: a
-    ridge regression learns voices of the fitted clips from half of the sentences (of the recordings, where the CSV has
-    no column `sentence`) and names them in the other half; `speaker_chance` is one over how many there are. NaN where
-    it cannot be measured.
+    `linear_auroc` is the macro AUROC of its linear probe, fitted to some speakers and scored on others. `knn_auroc` is
+    that of the mean shares of the 20 nearest neighbours by cosine. `speaker_accuracy` is that of its speaker probe on
+    all of the clips; `speaker_chance` is one over how many voices it tells apart. NaN where it cannot be measured.
+
+    Args:
+        features: (clips, features).
+        monitored: the clips.
+        seed: of the folds that choose the regularisation, and of the halves of the speaker probe.
     """
     from sklearn.neighbors import KNeighborsRegressor
 
-    fit, score = monitored.fit_rows, monitored.score_rows
+    fit, score, share = monitored.fit_rows, monitored.score_rows, monitored.positive_share
     targets = monitored.table.targets.astype(np.float64)
     neighbours = KNeighborsRegressor(min(NEIGHBOURS, len(fit)), metric="cosine").fit(features[fit], targets[fit])
-    accuracy, voices = _speaker_accuracy(features[fit], monitored.table.select(fit), seed)
+    task = speaker_task(monitored.table, seed)
     return {
-        "linear_auroc": _macro_auroc(targets[score], _ridge(features[fit], targets[fit], features[score])),
-        "knn_auroc": _macro_auroc(targets[score], neighbours.predict(features[score])),
-        "speaker_accuracy": accuracy,
-        "speaker_chance": 1 / voices if voices else np.nan,
+        "linear_auroc": _linear_auroc(features, monitored, seed),
+        "knn_auroc": macro_auroc(targets[score], neighbours.predict(features[score]), share),
+        "speaker_accuracy": float(voice_hits(features, task, seed).mean()) if task else np.nan,
+        "speaker_chance": 1 / len(task.names) if task else np.nan,
     }
 
 
-def _ridge(features: Array, targets: Array, asked: Array) -> Array:
-    """Returns the answers of a ridge regression, whose strength is chosen by leaving out one clip at a time."""
-    from sklearn.linear_model import RidgeCV
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    model = make_pipeline(StandardScaler(), RidgeCV(RIDGE_STRENGTHS))
-    answers: Array = model.fit(features, targets).predict(asked).reshape(len(asked), targets.shape[1])
-    return answers
-
-
-def _macro_auroc(targets: Array, answers: Array) -> float:
-    from sklearn.metrics import roc_auc_score
-
-    heard = targets >= HEARD_SHARE
-    usable = heard.any(axis=0) & ~heard.all(axis=0)
-    if not usable.any():
+def _linear_auroc(features: NDArray[np.floating], monitored: ProbedClips, seed: int) -> float:
+    """Returns the macro AUROC of a linear probe; emotions that cannot be learned from the fitted clips are left out."""
+    fit, score, share = monitored.fit_rows, monitored.score_rows, monitored.positive_share
+    single_label = monitored.table.single_label
+    table = without_emotions(monitored.table, sorted(untrainable_emotions(monitored.table.targets[fit], share)))
+    if not table.emotions or len(np.unique(speaker_codes(table)[fit])) < 2:
         return float("nan")
-    return float(np.mean([roc_auc_score(heard[:, e], answers[:, e]) for e in np.flatnonzero(usable)]))
+    if single_label:
+        score = score[table.targets[score].any(axis=1)]
+    probe = LinearProbe(single_label, share).fit(features[fit], table.targets[fit], inner_folds(table, fit, seed))
+    return macro_auroc(table.targets[score], probe.predict_proba(features[score]), share)
 
 
-def _speaker_accuracy(features: Array, table: LabelTable, seed: int) -> tuple[float, int]:
-    """Returns the share of clips whose speaker is named, and how many speakers there are; NaN and 0 without."""
-    if table.speakers is None:
-        return float("nan"), 0
-    sentences = table.groups.get("sentence", [str(path) for path in table.paths])
-    different = np.unique(np.array(sentences))
-    half = np.random.default_rng(seed).permutation(different)[: len(different) // 2]
-    learned = np.isin(np.array(sentences), half)
-    speakers = np.array(table.speakers)
-    both = np.intersect1d(speakers[learned], speakers[~learned])
-    if len(both) < 2:
-        return float("nan"), 0
-    known = np.isin(speakers, both)
-    fit, asked = known & learned, known & ~learned
-    codes = np.searchsorted(both, speakers)
-    answers = _ridge(features[fit], np.eye(len(both))[codes[fit]], features[asked])
-    return float(np.mean(answers.argmax(axis=1) == codes[asked])), len(both)
-
-
-def write_map(path: Path, features: Array, monitored: ProbedClips, seed: int) -> None:
+def write_map(path: Path, features: NDArray[np.floating], monitored: ProbedClips, seed: int) -> None:
     """Writes where the scored clips lie on a plane: x, y, the strongest emotion and the speaker of each.
 
     t-SNE of the standardised embeddings by cosine, started from their principal components.

@@ -73,3 +73,18 @@ def test_a_column_that_says_the_label_again_is_not_broken_down(make_table: Calla
     assert set(truth_of(table, divide(table, 5, 0), 0.25, 20, 0).groups) == {"sex", "rate"}
     several = make_table(targets * 0.6 + 0.2, speakers, None, original=["Wut", "Freude"] * 40, sex=sexes)
     assert set(truth_of(several, divide(several, 5, 0), 0.25, 20, 0).groups) == {"original", "sex"}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "ranges"),
+    [
+        (range(18, 91), ["0-19", "20-39", "40-59", "60-79", "80-99"]),
+        (range(40, 51), ["40-41", "42-43", "44-45", "46-47", "48-49", "50-51"]),
+        (range(100, 1100), ["0-199", "200-399", "400-599", "600-799", "800-999", "1000-1199"]),
+        (range(20, 50), ["20-24", "25-29", "30-34", "35-39", "40-44", "45-49"]),
+        (range(20, 80), ["20-29", "30-39", "40-49", "50-59", "60-69", "70-79"]),
+    ],
+)
+def test_ranges_are_1_2_or_5_wide_and_their_tenfold(numbers: range, ranges: list[str]) -> None:
+    found = ranges_of([str(number) for number in numbers] * 2)
+    assert found is not None and in_order(set(found)) == ranges

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from emoclr.corpus.labels.division import speaker_task
 from emoclr.corpus.labels.labels import LabelTable
@@ -57,3 +58,17 @@ def test_voices_in_the_features_are_found_and_noise_is_chance(make_table: MakeTa
     assert of_voiced.value == hits["voiced"].mean() > 0.95
     assert abs(of_noise.value - 1 / 8) < 0.1 and of_noise.low <= of_noise.value <= of_noise.high
     assert found.protocol.endswith("Chance is 0.125. And so on.")
+
+
+@pytest.mark.parametrize("sentences", [True, False])
+def test_halves_are_drawn_by_the_seed(make_table: MakeTable, sentences: bool) -> None:
+    # In alphabetical order, the recordings of one session would be learned from and those of another asked for.
+    groups = {"sentence": [f"w{clip // 10:02d}" for clip in range(120)]} if sentences else {}
+    table = make_table(one_hot(120), [f"s{clip % 5}" for clip in range(120)], **groups)
+    halves = []
+    for seed in range(8):
+        task, again = speaker_task(table, seed), speaker_task(table, seed)
+        assert task is not None and again is not None
+        assert task.fit_rows.tolist() == again.fit_rows.tolist()
+        halves.append(frozenset(task.fit_rows.tolist()))
+    assert len(set(halves)) >= 7  # of 924 halves of twelve sentences, two seeds may draw the same

@@ -312,3 +312,21 @@ def test_long_lists_are_whole_in_json_alone(corpus):
     whole = next(finding for finding in audit_json(found)["findings"] if finding["check"] == "silence")
     assert len(whole["cases"]) == 60
     assert "and 10 more, all in report.json" in audit_markdown(found)
+
+
+def test_the_share_from_which_an_emotion_is_there_is_a_setting(corpus, tmp_path, capsys):
+    rows = [(voice(0), 0.7, 0.3, "ann", "train"), (voice(0), 0.3, 0.5, "ann", "train")]
+    labels = corpus(*four()[1:], *rows)
+    assert "from a share of 0.25 on" in checks(audit(labels))["identical audio with other shares"].summary
+    assert main(["audit", str(labels), "--positive-share", "0.4", "--out", str(tmp_path / "out")]) == 0
+    assert "identical audio with different labels" in capsys.readouterr().out
+    content = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert content["positive_share"] == 0.4 and content["emotions"] == {"joy": 3, "anger": 2}
+    assert audit_json(audit(labels))["emotions"] == {"joy": 4, "anger": 3}
+
+
+@pytest.mark.parametrize("share", ["0", "1.1", "half"])
+def test_a_share_is_above_0_and_at_most_1(share, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["audit", "labels.csv", "--positive-share", share])
+    assert stopped.value.code == 2 and share in capsys.readouterr().err

@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from sklearn.metrics import roc_auc_score
 
 from emoclr.corpus.audit import audit
 from emoclr.corpus.audit.fingerprints import fingerprint
 from emoclr.corpus.audit.recordings import Recording
-from emoclr.corpus.audit.shortcuts import STRONG_AUROC, TOGETHER, find_shortcuts, weighted_aurocs
+from emoclr.corpus.audit.shortcuts import STRONG_AUROC, TOGETHER, find_shortcuts
 from emoclr.corpus.labels.labels import LabelTable
 
 RATE = 16_000
@@ -80,12 +79,3 @@ def test_chance_is_seldom_taken_for_a_shortcut():
         alarms.append(together.low > STRONG_AUROC)
     assert np.mean(covered) >= 0.85  # 0.95 is meant
     assert not any(alarms)
-
-
-def test_weighted_auroc_is_scikit_learns():
-    rng = np.random.default_rng(0)
-    positive, scores = rng.random(200) < 0.3, np.round(rng.normal(size=200), 1)  # with ties
-    weights = rng.integers(0, 3, (5, 200)).astype(float)
-    expected = [roc_auc_score(positive, scores, sample_weight=row) for row in weights]
-    assert weighted_aurocs(positive, scores, weights) == pytest.approx(expected)
-    assert np.isnan(weighted_aurocs(np.zeros(200, dtype=bool), scores, weights)).all()

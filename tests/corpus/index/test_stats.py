@@ -88,7 +88,7 @@ def test_labels_in_numbers(labels):
     assert overview.rates == {16_000: 1, 44_100: 1}
     assert [reason.split(":")[0] for reason, _ in overview.aside] == ["cannot be read as audio", "no such file"]
     found = overview.labels
-    assert found.emotions == ["joy", "anger"] and found.heard.tolist() == [2, 2]
+    assert found.emotions == ["joy", "anger"] and found.positive.sum(axis=0).tolist() == [2, 2]
     assert sorted(found.clips_per_speaker) == [1, 2]
     assert [(split.name, split.clips, split.speakers) for split in found.splits] == [
         ("train", 2, 1),
@@ -140,3 +140,10 @@ def test_what_is_no_index_and_no_labels_is_an_error(tmp_path, labels):
         overview_of(tmp_path / "nowhere.csv")
     with pytest.raises(ConfigError, match=r"nowhere.parquet: no such file"):
         overview_of(labels, tmp_path / "nowhere.parquet")
+
+
+def test_the_share_from_which_an_emotion_is_there_is_a_setting(labels, capsys):
+    assert main(["stats", str(labels), "--positive-share", "0.6"]) == 0
+    text = capsys.readouterr().out
+    assert "from a share of 0.6 on; 0.67 emotions a clip" in text
+    assert ["joy", "1", "33.3%", "0.417"] in [line.split() for line in text.splitlines()]

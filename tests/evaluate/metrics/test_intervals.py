@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from emoclr.evaluate.metrics.intervals import bootstrap_intervals
-from emoclr.evaluate.metrics.ranking import rank_metrics
+from emoclr.evaluate.metrics.intervals import Measure, bootstrap_intervals, cross_validated_interval, measure
+from emoclr.evaluate.metrics.ranking import rank_metrics, weighted_auroc
 from emoclr.evaluate.metrics.registry import weighted_metrics
 
 
@@ -82,3 +82,35 @@ def test_intervals_do_not_depend_on_the_size_of_a_block(
     parts = bootstrap_intervals(measure, np.arange(60) // 6, 200)
     for name in whole:
         assert parts[name] == pytest.approx(whole[name])
+
+
+def test_intervals_of_cross_validation_are_wider_by_what_folds_share() -> None:
+    found = cross_validated_interval(Measure(0.6, 0.5, 0.65), 5)
+    wider = np.sqrt(1 + 5 / 4)
+    assert (found.value, found.low, found.high) == pytest.approx((0.6, 0.6 - 0.1 * wider, 0.6 + 0.05 * wider))
+
+
+def test_a_cross_validated_score_covers_chance_as_often_as_it_says() -> None:
+    """A nearest-mean model of noise, fitted and scored in 5 folds of speakers: its AUROC is chance."""
+    generator = np.random.default_rng(0)
+    trials, speakers, folds = 150, np.repeat(np.arange(20), 6), np.repeat(np.arange(20) % 5, 6)
+    rows_of = [np.flatnonzero(folds == fold) for fold in range(5)]
+    covered = {"plain": 0, "corrected": 0}
+    for _ in range(trials):
+        features, positive = generator.normal(size=(120, 8)), generator.random(120) < 0.5
+        scores = np.empty(120)
+        for fold in range(5):
+            train = folds != fold
+            means = [features[train & (positive == side)].mean(0) for side in (False, True)]
+            scores[~train] = features[~train] @ (means[1] - means[0])
+
+        def mean_auroc(
+            weights: np.ndarray, positive: np.ndarray = positive, scores: np.ndarray = scores
+        ) -> dict[str, np.ndarray]:
+            of_folds = [weighted_auroc(positive[rows], scores[rows], weights[:, rows]) for rows in rows_of]
+            return {"auroc": np.nanmean(of_folds, axis=0)}
+
+        plain = measure(mean_auroc, [str(speaker) for speaker in speakers], 300, seed=0)["auroc"]
+        for name, found in (("plain", plain), ("corrected", cross_validated_interval(plain, 5))):
+            covered[name] += found.low <= 0.5 <= found.high
+    assert covered["plain"] / trials < 0.9 < covered["corrected"] / trials

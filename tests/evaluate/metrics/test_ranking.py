@@ -22,9 +22,15 @@ def test_rank_metrics_equal_scikit_learn_with_sample_weights() -> None:
 
 def test_macro_auroc_is_the_mean_over_the_emotions_that_have_two_classes() -> None:
     generator = np.random.default_rng(0)
-    targets, logits = generator.random((60, 3)), generator.normal(size=(60, 3))
+    targets, logits = generator.random((60, 3)), generator.normal(size=(60, 3)).round(1)  # with ties
     targets[:, 2] = 0.1
     for share in (0.25, 0.6):
         expected = roc_auc_score(targets[:, :2] >= share, logits[:, :2], average="macro")
         assert macro_auroc(targets, logits, share) == pytest.approx(expected)
     assert np.isnan(macro_auroc(targets[:, 2:], logits[:, 2:]))
+
+
+def test_a_constant_emotion_has_no_part_in_macro_auroc() -> None:
+    targets, logits = np.array([[1, 1], [0, 1], [1, 1]]), np.array([[2.0, 1.0], [1.0, 2.0], [0.0, 3.0]])
+    assert macro_auroc(targets, logits) == 0.5
+    assert np.isnan(macro_auroc(targets[:, 1:], logits[:, 1:]))

@@ -62,3 +62,11 @@ def test_nothing_is_sure_where_nothing_is_right() -> None:
     levels = confidence_levels(np.zeros((50, 2), dtype=bool), np.full((50, 2), 0.99), 0.9, single_label=False)
     assert np.isinf(levels).all()
     assert not confident(np.ones((3, 2)), levels, single_label=False).any()
+
+
+@pytest.mark.parametrize(("right", "level"), [(9, np.inf), (10, 0.9)])
+def test_a_level_rests_on_ten_clips_at_least(right: int, level: float) -> None:
+    # All of the surest are right; the next ones, which would fill up the ten, are not.
+    probabilities = np.r_[np.full(right, 0.9), np.full(20, 0.4)][:, None]
+    positive = np.r_[np.ones(right, dtype=bool), np.zeros(20, dtype=bool)][:, None]
+    assert confidence_levels(positive, probabilities, 0.9, single_label=False).tolist() == [level]

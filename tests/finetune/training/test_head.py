@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 
+from emoclr.evaluate.metrics.ranking import macro_auroc
 from emoclr.finetune.model.emotion_model import EmotionHead
 from emoclr.finetune.model.losses import LOSSES
-from emoclr.finetune.training.head import STRENGTHS, fit_head, macro_auroc, positive_weights
+from emoclr.finetune.training.head import STRENGTHS, fit_head, positive_weights
 
 N_TRAIN, N_VALIDATION, FEATURES, EMOTIONS = 120, 80, 6, 3
 TRAIN, VALIDATION = np.arange(N_TRAIN), np.arange(N_TRAIN, N_TRAIN + N_VALIDATION)
@@ -36,7 +36,7 @@ def fitted(
 ) -> tuple[EmotionHead, float]:
     head = EmotionHead(FEATURES, EMOTIONS)
     loss = LOSSES[name].weighted(weights)
-    return head, fit_head(head, data[0], targets.astype(np.float32), loss, TRAIN, VALIDATION)
+    return head, fit_head(head, data[0], targets.astype(np.float32), loss, TRAIN, VALIDATION, 0.25)
 
 
 def test_presence_counts_the_root_of_absence_to_presence() -> None:
@@ -111,7 +111,7 @@ def test_the_strength_is_the_one_that_validation_likes_best(monkeypatch: pytest.
 
     def score() -> float:
         head, loss = EmotionHead(60, EMOTIONS), LOSSES["bce"].weighted(ONES)
-        return fit_head(head, embeddings, targets, loss, TRAIN, VALIDATION)
+        return fit_head(head, embeddings, targets, loss, TRAIN, VALIDATION, 0.25)
 
     best, each = score(), []
     for strength in STRENGTHS:
@@ -139,18 +139,6 @@ def test_a_feature_that_hardly_moves_is_not_blown_up(data: Data) -> None:
     embeddings[:, 0] = 1e-6 * embeddings[:, 1]
     head, _ = fitted((embeddings, data[1]), data[1])
     assert head.deviation[0].item() == pytest.approx(0.1 * embeddings[TRAIN].std(0).mean(), rel=1e-3)
-
-
-def test_macro_auroc_is_scikit_learns(data: Data) -> None:
-    generator = np.random.default_rng(0)
-    targets, logits = data[1], generator.normal(size=data[1].shape).round(1)
-    assert macro_auroc(targets, logits) == pytest.approx(roc_auc_score(targets >= 0.25, logits, average="macro"))
-
-
-def test_emotions_without_two_classes_are_left_out_of_macro_auroc() -> None:
-    targets, logits = np.array([[1, 1], [0, 1], [1, 1]]), np.array([[2.0, 1.0], [1.0, 2.0], [0.0, 3.0]])
-    assert macro_auroc(targets, logits) == 0.5
-    assert math.isnan(macro_auroc(targets[:, 1:], logits[:, 1:]))
 
 
 def test_without_two_classes_in_validation_the_strongest_penalty_is_taken(

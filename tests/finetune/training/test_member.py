@@ -50,7 +50,7 @@ def score_epochs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def script(*scores: float) -> None:
         given = iter(scores)
-        monkeypatch.setattr("emoclr.finetune.training.network.macro_auroc", lambda targets, logits: next(given))
+        monkeypatch.setattr("emoclr.finetune.training.network.macro_auroc", lambda *_: next(given))
 
     return script
 

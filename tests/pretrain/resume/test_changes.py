@@ -127,6 +127,10 @@ def test_a_key_stands_for_all_below_it(key):
         check_changes(settings(), other, ["augment.background.min_snr_db", "seed"], Path("run.yaml"))
 
 
+def test_what_the_monitor_counts_as_there_may_change():
+    check_changes(settings(), settings(positive_share=0.5), [], Path("run.yaml"))
+
+
 def test_an_objective_with_another_kind_of_head_needs_a_new_run():
     check_changes(settings(), settings(objective="dcl"), ["objective"], Path("run.yaml"))
     with pytest.raises(ConfigError, match=r"objective cannot change .the projection head .*another out="):

@@ -3,15 +3,21 @@ import itertools
 import re
 import shutil
 import signal
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 
 from emoclr.configs.errors import ConfigError
+from emoclr.corpus.audio.padding import fill_to
+from emoclr.corpus.labels.division import divide, speaker_task
+from emoclr.evaluate.scores import Prediction, metrics_of
+from emoclr.evaluate.speaker_probe import speaker_probe, voice_hits
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
 from emoclr.pretrain.report.report import report_html, write_report
 from emoclr.pretrain.report.run_state import read_run
@@ -21,11 +27,13 @@ from emoclr.pretrain.training.online_probe import (
     MAP,
     MONITOR,
     ProbedClips,
-    first_windows,
+    embed_first_windows,
     open_probed_clips,
     probe_scores,
 )
 from emoclr.pretrain.training.training_views import TRAINING_VIEWS
+from emoclr.probe.fitting import fit_probe
+from emoclr.probe.protocol import truth_of
 
 SPLITS = ("train", "train", "train", "validation", "validation", "test")
 
@@ -86,7 +94,7 @@ def test_a_run_that_goes_on_is_watched_as_if_it_had_never_stopped(monitored_run,
 def test_the_last_look_is_at_the_encoder_that_is_saved(monitored_run, labels):
     monitored = open_probed_clips(labels, 600, seed=0, cache=None)
     encoder, card = load_encoder(monitored_run.out / "test_resnet")
-    features = first_windows(encoder, monitored.store, round(card.crop_s * 16_000))
+    features = embed_first_windows(encoder, monitored.store, card.crop_s)
     found = probe_scores(features, monitored, seed=0)
     with (monitored_run.out / "test_resnet" / MONITOR).open(newline="") as lines:
         last = list(csv.DictReader(lines))[-1]
@@ -161,10 +169,63 @@ def test_the_linear_score_is_that_of_a_ridge_regression_of_some_strength(voices)
     assert np.min(np.abs(np.array(possible) - probe_scores(features, voices, 0)["linear_auroc"])) < 1e-9
 
 
+@pytest.mark.parametrize("single_label", [False, True])
+@pytest.mark.parametrize("share", [0.25, 0.6])
+def test_its_numbers_are_those_of_the_report_of_a_probe(voices, single_label, share):
+    generator = np.random.default_rng(3)
+    table, fit, score = voices.table, voices.fit_rows, voices.score_rows
+    if single_label:
+        table = replace(table, targets=np.eye(2, dtype=np.float32)[table.targets.argmax(axis=1)])
+    assert table.single_label == single_label
+    # The validation clips of this split are the ones that a probe scores: its report has them as test clips.
+    table = replace(table, splits=["train"] * 40 + ["test"] * 40)
+    features = generator.normal(size=(80, 10))
+    features[:, :2] += 2 * table.targets
+    features[:, 2:] += 2 * np.eye(8)[[int(name[1]) for name in table.speakers]]
+    found = probe_scores(features, replace(voices, table=table, positive_share=share), seed=5)
+
+    division = divide(table, None, 5)
+    assert [rows.tolist() for rows in division.folds[0]] == [fit.tolist(), score.tolist()]
+    probe = fit_probe(features, table, division, 0, share)
+    prediction = Prediction("probe", probe.predict_proba(features[score]), probe.thresholds_)
+    report = metrics_of(truth_of(table, division, share, 20, 5), prediction)
+    assert found["linear_auroc"] == pytest.approx(report["macro_auroc"].value, abs=1e-12)
+    task = speaker_task(table, 5)
+    probed = speaker_probe({"encoder": voice_hits(features, task, 5)}, task, "", 20, 5)
+    assert found["speaker_accuracy"] == probed.rows[0][1].value and found["speaker_chance"] == 1 / probed.speakers
+    assert 0.5 < found["linear_auroc"] < 1 and 1 / 8 < found["speaker_accuracy"] < 1
+
+
+def test_an_emotion_that_the_fitted_clips_lack_is_left_out(voices):
+    features = np.random.default_rng(4).normal(size=(80, 5)) + voices.table.targets @ np.ones((2, 5))
+    lacking = voices.table.targets.copy()
+    lacking[:40, 1] = 0.1
+    alone = replace(voices, table=replace(voices.table, emotions=["loud"], targets=voices.table.targets[:, :1]))
+    found = probe_scores(features, replace(voices, table=replace(voices.table, targets=lacking)), 0)
+    assert found["linear_auroc"] == probe_scores(features, alone, 0)["linear_auroc"]
+    nothing = replace(voices, table=replace(voices.table, targets=np.zeros((80, 2), dtype=np.float32)))
+    assert np.isnan(probe_scores(features, nothing, 0)["linear_auroc"])
+
+
+def test_first_windows_are_embedded_and_the_encoder_is_left_as_it_was(labels, encoder):
+    store = open_probed_clips(labels, 600, seed=0, cache=None).store
+    encoder.train()
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    chance = torch.get_rng_state()
+    found = embed_first_windows(encoder, store, 0.3)
+    assert encoder.training and torch.equal(chance, torch.get_rng_state())
+    assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
+    assert (store.samples > 4_800).any() and len(found) == len(store)
+    with torch.no_grad():
+        crops = np.stack([fill_to(store.crop(clip, 0, 4_800), 4_800, "zero") for clip in range(len(store))])
+        expected = encoder.eval()(torch.from_numpy(crops))
+    assert found == pytest.approx(expected.numpy(), rel=1e-4, abs=1e-5)
+
+
 def test_voices_in_the_features_are_found_and_chance_is_told(voices):
     own = np.eye(8)[[int(name[1]) for name in voices.table.speakers]]
     found = probe_scores(own, voices, 0)
-    assert found["speaker_accuracy"] == 1.0 and found["speaker_chance"] == 0.25
+    assert found["speaker_accuracy"] == 1.0 and found["speaker_chance"] == 1 / 8
     nothing = np.random.default_rng(0).normal(size=(80, 8))
     assert probe_scores(nothing, voices, 0)["speaker_accuracy"] < 0.7
 
