@@ -1,52 +1,53 @@
 """From encoders and labels to an ensemble and its report."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from emoclr.augment.waveform import WaveformAugmentation
-from emoclr.configs.console import say, track
-from emoclr.configs.errors import ConfigError
+from emoclr.configs.console import say
 from emoclr.configs.files import write_yaml
 from emoclr.corpus.labels.clip_names import scored_clips
-from emoclr.corpus.labels.labels import read_labels
 from emoclr.evaluate.report.report import Report, write_report
-from emoclr.evaluate.scores import ENSEMBLE, score_all
-from emoclr.finetune.data.labeled_clips import open_labeled_clips
-from emoclr.finetune.ensemble.ensemble import EnsembleOutput, ensemble_outputs, prediction_of, thresholds_of, weights_of
-from emoclr.finetune.ensemble.report_rows import baseline_rows, calibration_of, from_scratch, model_rows, speaker_rows
-from emoclr.finetune.model.checkpoint import EnsembleCard
-from emoclr.finetune.model.combination import COMBINATIONS
+from emoclr.evaluate.report.section import Section
+from emoclr.evaluate.scores import score_all
+from emoclr.finetune.ensemble.baselines import baseline_rows, simple_features
+from emoclr.finetune.ensemble.ensemble import ensemble_outputs
+from emoclr.finetune.ensemble.ensemble_card import ensemble_card
+from emoclr.finetune.ensemble.report_rows import model_rows, speaker_rows
 from emoclr.finetune.model.folders import ENSEMBLE_CARD
+from emoclr.finetune.preparation import prepare
+from emoclr.finetune.pseudo_labels.second_round import second_round
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.studies.baselines import describe_simply
-from emoclr.finetune.studies.best_epochs import heads_alone, training_section
-from emoclr.finetune.studies.cross_corpus import across_corpora, open_other
-from emoclr.finetune.studies.ensemble_comparison import ensemble_section
-from emoclr.finetune.studies.label_efficiency import announce, label_efficiency, parts_of
-from emoclr.finetune.studies.pseudo_label_section import unlabeled_section
-from emoclr.finetune.studies.pseudo_labels import pool_for, second_round
-from emoclr.finetune.studies.robustness import robustness_of_members
-from emoclr.finetune.summary import comparison_notes, summary_of
-from emoclr.finetune.training.initial_weights import SCRATCH, InitialWeights, find_initial_weights
-from emoclr.finetune.training.members import (
-    Members,
-    first_seeds,
-    train_from_scratch,
-    train_members,
-    train_seeds_of_best,
-)
-from emoclr.finetune.training.resume import RunCard, begin_run, labels_digest, previous_run
+from emoclr.finetune.studies.best_epochs import best_epochs
+from emoclr.finetune.studies.calibration import calibration
+from emoclr.finetune.studies.context import Context, Inputs, Networks
+from emoclr.finetune.studies.cross_corpus import cross_corpus
+from emoclr.finetune.studies.ensemble_comparison import ensemble_comparison
+from emoclr.finetune.studies.label_efficiency import label_efficiency
+from emoclr.finetune.studies.mistakes import mistakes
+from emoclr.finetune.studies.pseudo_labels import pseudo_labels
+from emoclr.finetune.studies.robustness import robustness
+from emoclr.finetune.summary import notes_of, summary_of
+from emoclr.finetune.training.members import train_from_scratch, train_members, train_seeds_of_best
 from emoclr.pretrain.encoder.checkpoint import package_versions
 from emoclr.probe.protocol import protocol_of, truth_of
-from emoclr.probe.studies.mistakes import mistakes_section
-from emoclr.probe.summary import PRETRAINING, label_notes, score_notes
+from emoclr.probe.summary import label_notes
 
 REPORT = "report"
+
+STUDIES: Sequence[Callable[[Context], Section | None]] = (
+    ensemble_comparison,
+    calibration,
+    pseudo_labels,
+    best_epochs,
+    robustness,
+    label_efficiency,
+    cross_corpus,
+    mistakes,
+)
+"""The sections of a report, in order; a study that was not asked for gives none."""
 
 
 def finetune(
@@ -59,7 +60,7 @@ def finetune(
     resume: bool = False,
     test: Path | None = None,
 ) -> Report:
-    """Trains a model from every encoder, joins them, and returns the report, which is written to `out/report`.
+    """Trains a model from every encoder, combines them, and returns the report, which is written to `out/report`.
 
     Args:
         sources: run or backbone folders of `pretrain`; none to train `settings.backbones` without pretraining.
@@ -72,146 +73,66 @@ def finetune(
         test: labels.csv of another corpus, which the ensemble is scored on, too.
 
     Raises:
-        ConfigError: nothing to start from, nothing to compare with, or no such transform.
+        ConfigError: no initial weights, nothing to compare with, or no such transform.
         EmoclrError: no checkpoint, no usable labels, no readable clips, a run in the way, or one of other settings.
         Interrupted: Ctrl-C or SIGTERM; the members that are finished are saved.
     """
     began = time.monotonic()
-    previous_run(out, resume)
-    starts = find_initial_weights(sources, settings)
-    _check_comparisons(starts, settings)
-    # Before anything that takes long.
-    WaveformAugmentation(settings.augment.transforms, settings.spectrogram.sample_rate)
-    other_labels = read_labels(test) if test else None
-    for start in track(starts, "trying encoders"):
-        start.check(settings)
-    share = settings.positive_share
-    labelled = open_labeled_clips(data, settings)
-    table, division, tasks, store = labelled.table, labelled.division, labelled.tasks, labelled.store
-    other = open_other(other_labels, labelled, settings) if other_labels is not None else None
-    pool = pool_for(tasks, labelled.readable, settings, other) if settings.unlabeled else None
-    parts, too_small = parts_of(labelled, settings) if settings.fractions else ([], {})
-    run = RunCard(
-        settings=settings,
-        corpus_fingerprint=store.fingerprint,
-        labels_sha256=labels_digest(labelled.readable),
-        sources={start.name: start.source(settings) for start in starts},
-    )
-    begin_run(out, run, resume)
-    if parts:
-        announce(starts, labelled, parts, settings)
-
-    train_all = partial(train_members, starts=starts, settings=settings)
-    members = train_all(out, tasks)
-    different = first_seeds(members)
-    n_seeds = settings.compare_seeds
-    seeds = train_seeds_of_best(out, tasks, starts, settings, members, n_seeds) if n_seeds else None
-    scratch = train_from_scratch(out, tasks, starts, settings) if settings.from_scratch else {}
-
-    truth = truth_of(table, division, share, settings.bootstrap_resamples, settings.seed)
-    sections = []
-    if pool is not None:
-        found = second_round(out, members, tasks, pool, labelled.readable, settings, train_all)
-        first, second = (
-            prediction_of(ENSEMBLE, ensemble_outputs(some, tasks, settings.ensemble, share))
-            for some in (members, found.members)
-        )
-        sections.append(unlabeled_section(truth, first, second, found, settings.confidence))
-        members = found.held(members)
-    together = ensemble_outputs(members, tasks, settings.ensemble, share)
-    sections.insert(0, calibration_of(truth, together, settings))
-    if len(members) > 1:
-        sections.insert(0, ensemble_section(truth, members, tasks, settings, different, seeds))
-    whole = settings.freeze == "none"
-    if whole:
-        networks = {**members, **{from_scratch(name): folds for name, folds in scratch.items()}}
-        sections.append(training_section(networks))
-    models = model_rows(members, tasks, settings)
-    if settings.stress:
-        sections.append(robustness_of_members(truth, members, tasks, models, settings))
-    described = describe_simply(starts, labelled, settings)
-    baselines = baseline_rows(members, scratch, described, labelled, settings)
-    if parts:
-        own = different, scratch
-        sections.append(label_efficiency(out, starts, labelled, parts, too_small, truth, described, own, settings))
-    audio_pretrained = any(start.audio_pretrained for start in starts)
-    about = [*label_notes(table, share), *settings.augment.unsafe]
-    say("scoring")
-    scores = score_all(truth, models, baselines)
-    if other is not None:
-        sections.append(across_corpora(other, members, together, scores, settings))
-    clips = table.select(division.scored)
-    heard = labelled.rows[division.scored]
-    sections.append(mistakes_section(truth, scores.headline, clips, store, heard, players=settings.players))
-    report = Report(
-        title=f"Emotion models {out.resolve().name} on {data.stem}",
-        summary=summary_of(
-            table, division, settings, list(members), heads_alone(members) if whole else (), described.names
-        ),
-        scores=scores,
-        protocol=protocol_of(table, division, settings.network_seeds),
-        command=command,
-        versions=package_versions(),
-        fingerprint=store.fingerprint,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        duration_s=time.monotonic() - began,
-        notes=[
-            *about,
-            *score_notes(table, division, share),
-            *([PRETRAINING] if audio_pretrained else []),
-            *comparison_notes(any(start.source(settings) != SCRATCH for start in starts), settings),
-        ],
-        left_out=labelled.left_out,
-        set_aside=[(str(failure.path), failure.reason) for failure in store.failures],
-        settings=settings.model_dump(mode="json"),
-        speaker_probe=speaker_rows(members, labelled.voices, settings),
-        sections=sections,
-        clips=scored_clips(clips),
-    )
-    _write_ensemble(out, members, together, report, settings, about)
+    inputs = prepare(sources, data, test, out, settings, resume=resume)
+    networks = train(out, inputs, settings)
+    context = evaluate(out, inputs, networks, settings)
+    sections = [section for study in STUDIES if (section := study(context)) is not None]
+    report = _report(context, sections, data, command, began)
+    notes = [*label_notes(context.labeled.table, settings.positive_share), *settings.augment.unsafe]
+    card = ensemble_card(out, context.members, context.ensemble, context.scores, settings, notes)
+    write_yaml(out / ENSEMBLE_CARD, card.model_dump(mode="json"))
     write_report(report, out / REPORT)
     return report
 
 
-def _check_comparisons(starts: Sequence[InitialWeights], settings: FinetuneSettings) -> None:
-    if settings.compare_seeds and len(starts) < 2:
-        raise ConfigError(
-            f"compare_seeds: sets several backbones against seeds of the best of them; {starts[0].name} is the only one"
-        )
-    if settings.from_scratch and all(start.source(settings) == SCRATCH for start in starts):
-        raise ConfigError("from_scratch: this run begins from scratch as it is; give --from RUN, or leave it out")
-    if settings.fractions and all(start.source(settings) == SCRATCH for start in starts):
-        raise ConfigError("fractions: sets pretrained encoders against the same from scratch; give --from RUN")
+def train(out: Path, inputs: Inputs, settings: FinetuneSettings) -> Networks:
+    """Trains the members and the networks that they are compared with; those that are finished are read."""
+    labeled, initial_weights, n_seeds = inputs.labeled, inputs.initial_weights, settings.compare_seeds
+    train_all = partial(train_members, initial_weights=initial_weights, settings=settings)
+    members = train_all(out, labeled.tasks)
+    seeds = train_seeds_of_best(out, labeled.tasks, initial_weights, settings, members, n_seeds) if n_seeds else None
+    scratch = train_from_scratch(out, labeled.tasks, initial_weights, settings) if settings.from_scratch else {}
+    second = None
+    if inputs.pool is not None:
+        second = second_round(out, members, labeled.tasks, inputs.pool, labeled.readable, settings, train_all)
+    return Networks(members, second, seeds, scratch)
 
 
-def _write_ensemble(
-    out: Path,
-    members: Members,
-    together: Sequence[EnsembleOutput],
-    report: Report,
-    settings: FinetuneSettings,
-    notes: list[str],
-) -> None:
-    every = [member for folds in members.values() for member in folds]
-    thresholds = thresholds_of(together, settings.ensemble, len(every))
-    weights = [round(float(weight), 6) for weight in weights_of(together)]
-    card = EnsembleCard(
-        members=[member.folder.relative_to(out).as_posix() for member in every],
-        how=settings.ensemble,
-        weights=weights if COMBINATIONS[settings.ensemble].fits_weights else None,
-        emotions=every[0].card.emotions,
-        single_label=report.scores.truth.single_label,
-        thresholds=[round(float(value), 6) for value in thresholds],
-        window_s=every[0].card.window_s,
-        hop_s=every[0].card.hop_s,
-        short=settings.augment.short,
-        windows=settings.windows,
-        notes=notes,
-        metrics={
-            name: round(found.value, 6)
-            for name, found in report.scores.models[0].metrics.items()
-            if np.isfinite(found.value)
-        },
-        versions=report.versions,
+def evaluate(out: Path, inputs: Inputs, networks: Networks, settings: FinetuneSettings) -> Context:
+    """Scores the ensemble, its members and the baselines on test clips."""
+    labeled, members, share = inputs.labeled, networks.members, settings.positive_share
+    truth = truth_of(labeled.table, labeled.division, share, settings.bootstrap_resamples, settings.seed)
+    ensemble = ensemble_outputs(members, labeled.tasks, settings.ensemble, share)
+    models = model_rows(members, labeled.tasks, settings)
+    features = simple_features(inputs.initial_weights, labeled, settings)
+    baselines = baseline_rows(members, networks.from_scratch, features, labeled, settings)
+    say("scoring")
+    scores = score_all(truth, models, baselines)
+    return Context(out, settings, inputs, networks, truth, ensemble, models, features, scores)
+
+
+def _report(context: Context, sections: Sequence[Section], data: Path, command: str, began: float) -> Report:
+    labeled, settings = context.labeled, context.settings
+    return Report(
+        title=f"Emotion models {context.out.resolve().name} on {data.stem}",
+        summary=summary_of(context),
+        scores=context.scores,
+        protocol=protocol_of(labeled.table, labeled.division, settings.network_seeds),
+        command=command,
+        versions=package_versions(),
+        fingerprint=labeled.store.fingerprint,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        duration_s=time.monotonic() - began,
+        notes=notes_of(context),
+        left_out=labeled.left_out,
+        set_aside=[(str(failure.path), failure.reason) for failure in labeled.store.failures],
+        settings=settings.model_dump(mode="json"),
+        speaker_probe=speaker_rows(context.members, labeled.voices, settings),
+        sections=sections,
+        clips=scored_clips(labeled.table.select(labeled.division.scored)),
     )
-    write_yaml(out / ENSEMBLE_CARD, card.model_dump(mode="json"))

@@ -1,4 +1,4 @@
-"""What a fine-tuning report says in words."""
+"""The summary and the notes of a fine-tuning report."""
 
 from collections.abc import Sequence
 
@@ -10,16 +10,41 @@ from emoclr.corpus.labels.labels import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
 from emoclr.finetune.model.combination import COMBINATIONS
 from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.studies.best_epochs import heads_alone
+from emoclr.finetune.studies.context import Context
+from emoclr.finetune.training.initial_weights import SCRATCH
 from emoclr.probe.features.features import LOGMEL, missing_features
 from emoclr.probe.settings import ProbeSettings
+from emoclr.probe.summary import PRETRAINING, label_notes, score_notes
 
 
-def summary_of(
+def summary_of(context: Context) -> str:
+    """Returns the protocol of a run in one paragraph."""
+    labeled, settings, members = context.labeled, context.settings, context.members
+    undone = heads_alone(members) if settings.freeze == "none" else ()
+    return protocol_text(labeled.table, labeled.division, settings, list(members), undone, context.features.names)
+
+
+def notes_of(context: Context) -> list[str]:
+    """Returns what limits the conclusions of a report: its labels, its augmentations, and comparisons not made."""
+    table, settings = context.labeled.table, context.settings
+    initial_weights = context.inputs.initial_weights
+    pretrained = any(initial.source(settings) != SCRATCH for initial in initial_weights)
+    return [
+        *label_notes(table, settings.positive_share),
+        *settings.augment.unsafe,
+        *score_notes(table, context.labeled.division, settings.positive_share),
+        *([PRETRAINING] if any(initial.audio_pretrained for initial in initial_weights) else []),
+        *comparison_notes(pretrained, settings),
+    ]
+
+
+def protocol_text(
     table: LabelTable,
     division: Division,
     settings: FinetuneSettings,
     names: Sequence[str],
-    heads_alone: Sequence[str] = (),
+    undone: Sequence[str] = (),
     features: Sequence[str] = (LOGMEL,),
 ) -> str:
     """Returns the protocol in one paragraph.
@@ -29,8 +54,8 @@ def summary_of(
         division: of its rows.
         settings: of the run.
         names: of the networks.
-        heads_alone: those of them that no epoch of the whole network made better, as `best_epochs` names them.
-        features: what the linear models are fitted to that have to be beaten.
+        undone: those of them whose best epoch is 0, as `heads_alone` names them.
+        features: names of the features of the linear baselines.
     """
     codes = speaker_codes(table)
     unit = "speakers" if table.speakers is not None else "recordings"
@@ -41,8 +66,8 @@ def summary_of(
 
     if len(division.folds) > 1:
         every = counted(division.scored)
-        kept = [three_parts(table, division, fold)[1] for fold in range(len(division.folds))]
-        sizes = [len(np.unique(codes[rows])) for rows in kept]
+        validation_rows = [three_parts(table, division, fold)[1] for fold in range(len(division.folds))]
+        sizes = [len(np.unique(codes[rows])) for rows in validation_rows]
         held = f"{min(sizes)} to {max(sizes)} {unit}" if min(sizes) < max(sizes) else _count(sizes[0], unit)
         split = (
             f"Trained and scored in {len(division.folds)} folds of {every}, which no {unit[:-1]} crosses; "
@@ -61,7 +86,7 @@ def summary_of(
     networks = f"{len(names)} networks ({', '.join(names)}), each" if len(names) > 1 else f"One network ({names[0]}):"
     return (
         f"{networks} a multilabel head alone first{whole}. {split} "
-        f"{chosen} were chosen on validation {unit} only.{_undone(heads_alone, names)}{ensemble}"
+        f"{chosen} were chosen on validation {unit} only.{_undone(undone, names)}{ensemble}"
         f"{_more(settings, unit)} {_seeds(settings)} "
         f"Baselines on the same clips: the heads alone on the frozen encoders, {scratch}linear models by the protocol "
         f"of `probe` of {', '.join(features)}, and chance."
@@ -81,29 +106,29 @@ def _seeds(settings: FinetuneSettings) -> str:
 
 def _more(settings: FinetuneSettings, unit: str) -> str:
     """Returns what else was trained, and what of it was chosen."""
-    told = ""
+    text = ""
     if settings.compare_seeds:
-        told += (
+        text += (
             f" Different backbones are compared with {settings.compare_seeds} seeds of the best of them on validation "
             f"{unit}."
         )
     if settings.unlabeled:
-        told += (
+        text += (
             " A second round adds unlabeled recordings that the first is sure of; how sure it has to be, and which of "
             f"the two rounds is reported, is chosen on validation {unit}, too."
         )
-    return told
+    return text
 
 
-def comparison_notes(starts_pretrained: bool, settings: FinetuneSettings) -> list[str]:
-    """Returns what a report says of comparisons that were not made.
+def comparison_notes(pretrained: bool, settings: FinetuneSettings) -> list[str]:
+    """Returns notes on comparisons that were not made.
 
     Args:
-        starts_pretrained: whether networks begin with weights that were trained before.
+        pretrained: whether initial weights are pretrained ones.
         settings: of the run.
     """
     notes = missing_features(ProbeSettings())
-    if starts_pretrained and settings.freeze == "none" and not settings.from_scratch:
+    if pretrained and settings.freeze == "none" and not settings.from_scratch:
         notes.append(
             "The same training without pretraining was not run, so what pretraining is worth is not shown: "
             "from_scratch=true adds it."
@@ -111,9 +136,9 @@ def comparison_notes(starts_pretrained: bool, settings: FinetuneSettings) -> lis
     return notes
 
 
-def _undone(heads_alone: Sequence[str], names: Sequence[str]) -> str:
-    if not heads_alone:
+def _undone(undone: Sequence[str], names: Sequence[str]) -> str:
+    if not undone:
         return ""
-    which = "it" if len(names) == 1 else ", ".join(heads_alone)
-    in_folds = heads_alone[0].removeprefix(names[0]) if len(names) == 1 else ""
+    which = "it" if len(names) == 1 else ", ".join(undone)
+    in_folds = undone[0].removeprefix(names[0]) if len(names) == 1 else ""
     return f" No epoch of the whole network was better there than the head alone, which is kept, for {which}{in_folds}."

@@ -1,1 +1,1 @@
-"""Labeled recordings made ready for training: decoded, divided by speaker, a task for each fold."""
+"""Labeled recordings made ready: decoded, divided by speaker, a task for each fold; and another corpus to score."""

@@ -1,1 +1,1 @@
-"""Sections of a fine-tuning report that take more training or more recordings."""
+"""Studies: the sections of a fine-tuning report. Each is a function of the run's `Context`, listed in `run.STUDIES`."""

@@ -1,25 +1,27 @@
-"""Which networks training left as they began: a head alone, where no epoch of the whole was better on validation."""
+"""The epoch of each network that was best on validation; epoch 0 is the head alone."""
 
 from collections.abc import Mapping, Sequence
 
 from emoclr.evaluate.report.cells import json_number, number
 from emoclr.evaluate.report.section import Section, Table
+from emoclr.finetune.ensemble.report_rows import from_scratch
+from emoclr.finetune.studies.context import Context
 from emoclr.finetune.training.member import Member
 from emoclr.finetune.training.members import Members
 
 
 def best_epoch(member: Member) -> int:
-    """Returns the epoch whose weights a member holds, 0 for the head alone."""
+    """Returns the epoch of a member's weights, 0 for the head alone."""
     return int(member.card.metrics["best_epoch"])
 
 
 def heads_alone(members: Members) -> list[str]:
-    """Returns the names of the networks that kept the head alone, with the number of folds where it was not all."""
+    """Returns the names of the networks whose best epoch is 0, with the number of such folds where it is not all."""
     named = []
     for name, folds in members.items():
-        kept = sum(not best_epoch(member) for member in folds)
-        if kept:
-            named.append(f"{name} in {kept} of {len(folds)} folds" if kept < len(folds) else name)
+        count = sum(not best_epoch(member) for member in folds)
+        if count:
+            named.append(f"{name} in {count} of {len(folds)} folds" if count < len(folds) else name)
     return named
 
 
@@ -35,8 +37,16 @@ def same_networks(what: str, members: Sequence[Member]) -> str:
     return f"{same} of the {len(members)} {what} are the same network, the head alone, and differ in nothing"
 
 
+def best_epochs(context: Context) -> Section | None:
+    """Returns the best epoch of each network; None where only heads were trained."""
+    if context.settings.freeze != "none":
+        return None
+    scratch = {from_scratch(name): folds for name, folds in context.networks.from_scratch.items()}
+    return training_section({**context.members, **scratch})
+
+
 def training_section(networks: Mapping[str, Sequence[Member]]) -> Section:
-    """Returns which epoch of each network was kept, fold by fold, for a report.
+    """Returns the best epoch of each network, fold by fold, for a report.
 
     Args:
         networks: whose backbone was trained, those that are only compared with included.

@@ -1,4 +1,4 @@
-"""What an ensemble is worth: its differences from its members, and different backbones against seeds of the best."""
+"""What an ensemble is worth: paired differences from its members, and different backbones against seeds of the best."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,12 @@ from emoclr.evaluate.report.cells import interval, json_metrics, number
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import ENSEMBLE, Prediction, Truth
 from emoclr.finetune.data.labeled_clips import Task
-from emoclr.finetune.ensemble.ensemble import EnsembleOutput, combine_members, ensemble_outputs, prediction_of
+from emoclr.finetune.ensemble.ensemble import combine_members, ensemble_outputs, prediction_of
 from emoclr.finetune.ensemble.report_rows import ensemble_name, member_row
-from emoclr.finetune.model.combination import COMBINATIONS
+from emoclr.finetune.model.combination import COMBINATIONS, fit_weights
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.best_epochs import best_epoch, same_networks
+from emoclr.finetune.studies.context import Context
 from emoclr.finetune.training.members import Members, SeedsOfBest, backbone_of, best_member, seeds_of
 from emoclr.probe.protocol import concatenate_folds
 from emoclr.probe.summary import FEW_SPEAKERS
@@ -24,6 +25,21 @@ from emoclr.probe.summary import FEW_SPEAKERS
 BEST = "the best single network"
 
 Pair = tuple[Prediction, Prediction]
+
+
+def ensemble_comparison(context: Context) -> Section | None:
+    """Returns what the ensemble is worth; None where there is one member."""
+    if len(context.members) == 1:
+        return None
+    networks = context.networks
+    return ensemble_section(
+        context.truth,
+        context.members,
+        context.tasks,
+        context.settings,
+        networks.different_backbones,
+        networks.seeds_of_best,
+    )
 
 
 def ensemble_section(
@@ -44,8 +60,8 @@ def ensemble_section(
         different: the first seed of each backbone, and ...
         seeds: ... of each fold the seeds of its best one, to be compared with that.
     """
-    together = ensemble_outputs(members, tasks, settings.ensemble, settings.positive_share)
-    ensemble = prediction_of(ENSEMBLE, together)
+    outputs = ensemble_outputs(members, tasks, settings.ensemble, settings.positive_share)
+    ensemble = prediction_of(ENSEMBLE, outputs)
     best = [best_member(members, fold) for fold in range(len(tasks))]
     chosen = [members[name][fold] for fold, name in enumerate(best)]
     single = concatenate_folds(BEST, [(member.test, np.array(member.card.thresholds)) for member in chosen])
@@ -70,7 +86,7 @@ def ensemble_section(
         f"{first.name.capitalize()} against {second.name}: {verdict(found[place][1][metric], n_speakers, metric)}."
         for place, (first, second) in enumerate(asked)
     ]
-    weights = _weights(members, tasks, settings)
+    weights = _weights(members, tasks)
     return Section(
         name="ensemble",
         title="What the ensemble is worth",
@@ -95,12 +111,12 @@ def ensemble_section(
 
 
 def _different(members: Members, tasks: Sequence[Task], settings: FinetuneSettings) -> Prediction:
-    together = ensemble_outputs(members, tasks, settings.ensemble, settings.positive_share)
-    return prediction_of(f"{len(members)} different backbones", together)
+    outputs = ensemble_outputs(members, tasks, settings.ensemble, settings.positive_share)
+    return prediction_of(f"{len(members)} different backbones", outputs)
 
 
 def _same(seeds: Sequence[SeedsOfBest], tasks: Sequence[Task], settings: FinetuneSettings) -> Prediction:
-    together: list[EnsembleOutput] = [
+    outputs = [
         combine_members(
             fold.members,
             task.targets[task.validation],
@@ -111,7 +127,7 @@ def _same(seeds: Sequence[SeedsOfBest], tasks: Sequence[Task], settings: Finetun
         for fold, task in zip(seeds, tasks, strict=True)
     ]
     named = " or ".join(dict.fromkeys(fold.backbone for fold in seeds))
-    return prediction_of(f"{len(seeds[0].members)} seeds of {named}", together)
+    return prediction_of(f"{len(seeds[0].members)} seeds of {named}", outputs)
 
 
 def _copies(members: Members, seeds: Sequence[SeedsOfBest] | None, n_folds: int) -> list[str]:
@@ -127,10 +143,13 @@ def _copies(members: Members, seeds: Sequence[SeedsOfBest] | None, n_folds: int)
     return found
 
 
-def _weights(members: Members, tasks: Sequence[Task], settings: FinetuneSettings) -> dict[str, float]:
-    """Returns the weight that validation speakers give to each member, the mean over folds."""
-    together = ensemble_outputs(members, tasks, "weighted", settings.positive_share)
-    return dict(zip(members, np.mean([fold.weights for fold in together], axis=0).tolist(), strict=True))
+def _weights(members: Members, tasks: Sequence[Task]) -> dict[str, float]:
+    """Returns the weight of each member that is fitted on validation speakers, the mean over folds."""
+    weights = [
+        fit_weights(task.targets[task.validation], np.stack([folds[fold].validation for folds in members.values()]))
+        for fold, task in enumerate(tasks)
+    ]
+    return dict(zip(members, np.mean(weights, axis=0).tolist(), strict=True))
 
 
 def _how(best: Sequence[str], n_folds: int, settings: FinetuneSettings) -> str:

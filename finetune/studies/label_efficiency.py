@@ -1,9 +1,8 @@
-"""How many labels it takes: the same training with parts of the labels, with and without pretraining."""
+"""Label efficiency: the same training with parts of the labels, pretrained and from scratch."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -15,12 +14,14 @@ from emoclr.corpus.labels.division import INNER_FOLDS, Division, three_parts
 from emoclr.corpus.labels.splits import speaker_folds
 from emoclr.corpus.labels.subset import TooFew, label_subset
 from emoclr.evaluate.report.section import Section
-from emoclr.evaluate.scores import CHANCE, Prediction, Truth
+from emoclr.evaluate.scores import CHANCE, Prediction
 from emoclr.evaluate.studies.label_efficiency import Trial, efficiency_section
 from emoclr.finetune.data.labeled_clips import LabeledClips, Rows, Task
+from emoclr.finetune.ensemble.baselines import SimpleFeatures, linear_rows
 from emoclr.finetune.ensemble.ensemble import ensemble_outputs, prediction_of
+from emoclr.finetune.ensemble.report_rows import from_scratch
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.studies.baselines import DescribedClips, linear_rows
+from emoclr.finetune.studies.context import Context
 from emoclr.finetune.training.initial_weights import InitialWeights
 from emoclr.finetune.training.members import Members, train_from_scratch, train_members
 from emoclr.probe.protocol import concatenate_folds
@@ -45,7 +46,7 @@ class Part:
         return sum(map(len, (*self.train, *self.validation))) / len(self.train)
 
 
-def parts_of(labelled: LabeledClips, settings: FinetuneSettings) -> tuple[list[Part], dict[float, str]]:
+def parts_of(labeled: LabeledClips, settings: FinetuneSettings) -> tuple[list[Part], dict[float, str]]:
     """Returns every draw of every fraction, small ones first, and for each fraction that is too small why it is.
 
     Training and validation clips are drawn alike: who has few labels has few to choose by.
@@ -53,8 +54,8 @@ def parts_of(labelled: LabeledClips, settings: FinetuneSettings) -> tuple[list[P
     Raises:
         EmoclrError: all fractions are too small.
     """
-    table, share = labelled.table, settings.positive_share
-    folds = [three_parts(table, labelled.division, fold) for fold in range(len(labelled.tasks))]
+    table, share = labeled.table, settings.positive_share
+    folds = [three_parts(table, labeled.division, fold) for fold in range(len(labeled.tasks))]
     parts, too_small = [], {}
     for fraction in sorted(set(settings.fractions)):
         try:
@@ -79,93 +80,86 @@ def parts_of(labelled: LabeledClips, settings: FinetuneSettings) -> tuple[list[P
     return parts, too_small
 
 
-def label_efficiency(
-    out: Path,
-    starts: Sequence[InitialWeights],
-    labelled: LabeledClips,
-    parts: Sequence[Part],
-    too_small: Mapping[float, str],
-    truth: Truth,
-    described: DescribedClips,
-    whole: tuple[Members, Members],
-    settings: FinetuneSettings,
-) -> Section:
-    """Trains with every part of the labels, with and without pretraining, and returns the section of the report.
+def label_efficiency(context: Context) -> Section | None:
+    """Trains with every part of the labels, with and without pretraining; None where no fractions are asked for.
 
-    Args:
-        out: of the run; networks land in `fractions/` below it, and those that stand there are not trained again.
-        starts: pretrained.
-        labelled: the clips.
-        parts: of their labels.
-        too_small: fractions that are left out, and why.
-        truth: the scored clips.
-        described: the clips by simple features.
-        whole: the run's own members of one seed, with pretraining and without: the first draw of all labels is theirs.
-            Those that the run has not trained are none.
-        settings: of the run.
+    Networks land in `fractions/` below the run, and those that are finished there are not trained again. The first draw
+    of all labels is the run itself: its members of one seed, and those from scratch where it has some.
     """
-    trials = [trial for part in parts for trial in _linear_trials(part, labelled, described, settings)]
+    settings, labeled = context.settings, context.labeled
+    if not settings.fractions:
+        return None
+    parts, too_small = parts_of(labeled, settings)
+    trials = [trial for part in parts for trial in _linear_trials(part, labeled, context.features, settings)]
     began, done = time.monotonic(), 0.0
-    costs = [_cost(part, labelled, settings) for part in parts]
+    costs = [_cost(part, labeled, settings) for part in parts]
     for number, (part, cost) in enumerate(zip(parts, costs, strict=True), start=1):
-        own = whole if part.fraction == 1 and part.draw == 0 else ({}, {})
-        trials += _network_trials(out, starts, part, labelled, own, settings)
+        trials += _network_trials(part, context)
         done += cost
         left_min = (time.monotonic() - began) / done * (sum(costs) - done) / 60
         say(f"label efficiency: {number} of {len(parts)} draws, about {left_min:.0f} min left")
-    return efficiency_section(truth, list(_by_line(trials)), too_small, _words(len(starts), labelled, settings))
+    text = _text(len(context.inputs.initial_weights), labeled, settings)
+    return efficiency_section(context.truth, list(_by_line(trials)), too_small, text)
 
 
-def announce(
-    starts: Sequence[InitialWeights], labelled: LabeledClips, parts: Sequence[Part], settings: FinetuneSettings
-) -> None:
-    """Says how many networks there are to train before the first one is."""
-    networks = 2 * len(starts) * len(labelled.tasks) * len(parts)
-    of_run = settings.epochs * min(len(task.train) for task in labelled.tasks)
-    work = 2 * sum(_steps(part, labelled, settings) * _batch(part, settings) for part in parts) / of_run
+def announce(initial_weights: Sequence[InitialWeights], labeled: LabeledClips, settings: FinetuneSettings) -> None:
+    """Says how many networks there are to train before the first one is.
+
+    Raises:
+        EmoclrError: all fractions are too small.
+    """
+    parts, _ = parts_of(labeled, settings)
+    networks = 2 * len(initial_weights) * len(labeled.tasks) * len(parts)
+    of_run = settings.epochs * min(len(task.train) for task in labeled.tasks)
+    work = 2 * sum(_steps(part, labeled, settings) * _batch(part, settings) for part in parts) / of_run
     say(
         f"label efficiency: {len(parts)} draws of the labels, so up to {networks:,} more networks, half of them from "
         f"scratch; in steps, up to {work:.1f} times the run itself"
     )
 
 
-def _network_trials(
-    out: Path,
-    starts: Sequence[InitialWeights],
-    part: Part,
-    labelled: LabeledClips,
-    own: tuple[Members, Members],
-    settings: FinetuneSettings,
-) -> Iterator[Trial]:
-    tasks = [_task_of(part, fold, labelled, settings) for fold in range(len(labelled.tasks))]
-    folder = out / FOLDER / f"{part.fraction:g}" / f"seed-{part.draw + 1}"
-    chosen = settings_of(part, labelled, settings)
-    members = own[0] or train_members(folder, tasks, starts, chosen)
-    scratch = own[1] or train_from_scratch(folder, tasks, starts, chosen)
-    if len(starts) == 1:
+def _network_trials(part: Part, context: Context) -> Iterator[Trial]:
+    """Yields networks that are trained on a part, pretrained and from scratch."""
+    labeled, initial_weights = context.labeled, context.inputs.initial_weights
+    tasks = [_task_of(part, fold, labeled, context.settings) for fold in range(len(labeled.tasks))]
+    folder = context.out / FOLDER / f"{part.fraction:g}" / f"seed-{part.draw + 1}"
+    chosen = settings_of(part, labeled, context.settings)
+    members, scratch = _networks_of_run(part, context)
+    members = members or train_members(folder, tasks, initial_weights, chosen)
+    scratch = scratch or train_from_scratch(folder, tasks, initial_weights, chosen)
+    single = len(initial_weights) == 1
+    if single:
         (name, folds), *_ = members.items()
         heads = concatenate_folds(name, [(member.head_only, member.head_only_thresholds) for member in folds])
         yield _trial(part, f"head alone, {name}", heads, model=True)
-    for pretrained, found in ((True, members), (False, scratch)):
-        name = starts[0].name if len(starts) == 1 else f"{len(starts)} networks"
-        together = prediction_of(name, ensemble_outputs(found, tasks, chosen.ensemble, chosen.positive_share))
-        yield _trial(part, name if pretrained else f"{name}, from scratch", together, model=pretrained)
+    for pretrained, networks in ((True, members), (False, scratch)):
+        name = initial_weights[0].name if single else f"{len(initial_weights)} networks"
+        outputs = ensemble_outputs(networks, tasks, chosen.ensemble, chosen.positive_share)
+        prediction = prediction_of(name, outputs)
+        yield _trial(part, name if pretrained else from_scratch(name), prediction, model=pretrained)
+
+
+def _networks_of_run(part: Part, context: Context) -> tuple[Members, Members]:
+    """Returns the run's own networks, pretrained and from scratch, for the first draw of all labels; else none."""
+    if part.fraction == 1 and part.draw == 0:
+        return context.networks.different_backbones, context.networks.from_scratch
+    return {}, {}
 
 
 def _linear_trials(
-    part: Part, labelled: LabeledClips, described: DescribedClips, settings: FinetuneSettings
+    part: Part, labeled: LabeledClips, features: SimpleFeatures, settings: FinetuneSettings
 ) -> Iterator[Trial]:
     """Yields linear models that are fitted to all labels of a part: they choose in folds of them."""
-    table = labelled.table
+    table = labeled.table
     fitted = [np.sort(np.concatenate(both)) for both in zip(part.train, part.validation, strict=True)]
     inner = []
     for rows in fitted:
         few = table.select(rows)
         speakers = len(set(few.speakers if few.speakers is not None else map(str, few.paths)))
         inner.append(speaker_folds(few, max(2, min(INNER_FOLDS, speakers)), settings.seed))
-    tests = [test for _, test in labelled.division.folds]
-    division = Division(list(zip(fitted, tests, strict=True)), inner, labelled.division.given)
-    for prediction in linear_rows(described, labelled, division, settings):
+    tests = [test for _, test in labeled.division.folds]
+    division = Division(list(zip(fitted, tests, strict=True)), inner, labeled.division.given)
+    for prediction in linear_rows(features, labeled, division, settings):
         if prediction.name != CHANCE:
             yield _trial(part, prediction.name, prediction, model=False)
 
@@ -175,19 +169,19 @@ def _trial(part: Part, name: str, prediction: Prediction, *, model: bool) -> Tri
 
 
 def _by_line(trials: Sequence[Trial]) -> Iterator[Trial]:
-    """Yields trials of networks first, what is judged before what it is compared with."""
+    """Yields trials of networks before those of linear models."""
     order = list(dict.fromkeys(trial.name for trial in reversed(trials)))
     yield from sorted(trials, key=lambda trial: (not trial.model, order.index(trial.name)))
 
 
-def _task_of(part: Part, fold: int, labelled: LabeledClips, settings: FinetuneSettings) -> Task:
+def _task_of(part: Part, fold: int, labeled: LabeledClips, settings: FinetuneSettings) -> Task:
     """Returns the task of a part, on a store that holds its clips and those to score, and no others."""
-    task = labelled.tasks[fold]
-    train, validation = labelled.rows[part.train[fold]], labelled.rows[part.validation[fold]]
+    task = labeled.tasks[fold]
+    train, validation = labeled.rows[part.train[fold]], labeled.rows[part.validation[fold]]
     clips = np.unique(np.concatenate([train, validation, task.test]))
     return replace(
         task,
-        store=opener(settings)(clips_of(labelled.readable.select(clips))),
+        store=opener(settings)(clips_of(labeled.readable.select(clips))),
         targets=task.targets[clips],
         train=np.searchsorted(clips, train),
         validation=np.searchsorted(clips, validation),
@@ -196,16 +190,16 @@ def _task_of(part: Part, fold: int, labelled: LabeledClips, settings: FinetuneSe
     )
 
 
-def settings_of(part: Part, labelled: LabeledClips, settings: FinetuneSettings) -> FinetuneSettings:
+def settings_of(part: Part, labeled: LabeledClips, settings: FinetuneSettings) -> FinetuneSettings:
     """Returns the settings that a part is trained with: seeds of its own, and epochs enough for its steps."""
-    epochs = -(-_steps(part, labelled, settings) // _batches(part, settings))
+    epochs = -(-_steps(part, labeled, settings) // _batches(part, settings))
     patience = max(settings.patience, round(settings.patience * epochs / settings.epochs))
     changes = {"seed": settings.seed + part.draw, "seeds": 1, "epochs": epochs, "patience": patience}
     return settings.model_copy(update=changes)
 
 
-def _steps(part: Part, labelled: LabeledClips, settings: FinetuneSettings) -> int:
-    whole = min(len(task.train) for task in labelled.tasks)
+def _steps(part: Part, labeled: LabeledClips, settings: FinetuneSettings) -> int:
+    whole = min(len(task.train) for task in labeled.tasks)
     of_whole = settings.epochs * (whole // min(settings.batch_size, whole))
     return max(settings.epochs * _batches(part, settings), min(MIN_STEPS, of_whole))
 
@@ -218,31 +212,28 @@ def _batch(part: Part, settings: FinetuneSettings) -> int:
     return min(settings.batch_size, min(map(len, part.train)))
 
 
-def _cost(part: Part, labelled: LabeledClips, settings: FinetuneSettings) -> float:
-    """Returns roughly how many clips go through a network: forward and back in training, and three times to be heard.
-
-    A step forward and back is counted as three passes.
-    """
-    heard = part.clips + len(labelled.tasks[0].test)
-    return 3 * _steps(part, labelled, settings) * _batch(part, settings) + 3 * heard
+def _cost(part: Part, labeled: LabeledClips, settings: FinetuneSettings) -> float:
+    """Returns roughly how many clips go through a network: three passes for a step of training, three embeddings."""
+    embedded = part.clips + len(labeled.tasks[0].test)
+    return 3 * _steps(part, labeled, settings) * _batch(part, settings) + 3 * embedded
 
 
-def _words(n_starts: int, labelled: LabeledClips, settings: FinetuneSettings) -> str:
-    networks = "the network begins" if n_starts == 1 else "networks begin"
+def _text(n_backbones: int, labeled: LabeledClips, settings: FinetuneSettings) -> str:
+    networks = "the network begins" if n_backbones == 1 else "networks begin"
     return (
         f"The same training with parts of the labels, each drawn {settings.fraction_seeds} times; smaller parts of a "
         "draw lie in its larger ones, and emotions keep their shares. Training and validation clips are drawn alike: "
         "the clips counted here are all that anything was learned from or chosen by; the scored clips are always the "
         f"same. From scratch, {networks} with random weights, and all else is equal. A part gets as many steps as the "
         f"whole, up to {MIN_STEPS}, and more only where its epochs hold more. Linear models are fitted to training "
-        f"and validation clips together and choose in folds of them.{more_of_all(labelled)}"
+        f"and validation clips together and choose in folds of them.{more_of_all(labeled)}"
     )
 
 
-def more_of_all(labelled: LabeledClips) -> str:
+def more_of_all(labeled: LabeledClips) -> str:
     """Returns what sets a linear model of all labels apart from the baseline of the same name, empty where nothing."""
-    (rows, _), *_ = labelled.division.folds
-    train, validation, _ = three_parts(labelled.table, labelled.division, 0)
+    (rows, _), *_ = labeled.division.folds
+    train, validation, _ = three_parts(labeled.table, labeled.division, 0)
     if len(train) + len(validation) == len(rows):
         return ""
     return (

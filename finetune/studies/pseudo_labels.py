@@ -1,203 +1,135 @@
-"""A second round with unlabeled recordings: what the ensemble is sure of becomes what its members learn next.
+"""Pseudo-labels: what a second round of training with unlabeled recordings is worth."""
 
-Pseudo-labels after Lee (2013), "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method", with two
-differences: how sure is sure enough is measured on validation speakers, and targets are the calibrated probabilities.
-"""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from emoclr.configs.console import say
-from emoclr.configs.errors import ConfigError
-from emoclr.corpus.decoded.opener import opener
-from emoclr.corpus.labels.labels import LabelTable
-from emoclr.corpus.labels.splits import speaker_codes
-from emoclr.evaluate.metrics.arrays import Array
-from emoclr.evaluate.metrics.ranking import macro_auroc
-from emoclr.finetune.data.labeled_clips import Task
-from emoclr.finetune.ensemble.member_probabilities import member_probabilities
-from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.studies.confidence_levels import confidence_levels, confident, held_out_hits
-from emoclr.finetune.studies.cross_corpus import OtherCorpus
-from emoclr.finetune.studies.unlabeled_pool import Pool, open_pool, with_pool
-from emoclr.finetune.training.member import Member
-from emoclr.finetune.training.members import Members
-from emoclr.finetune.training.resume import finished_member
-from emoclr.pretrain.encoder.devices import choose_device
-
-FOLDER = "unlabeled"
-
-Train = Callable[[Path, Sequence[Task]], Members]
+from emoclr.evaluate.metrics.registry import METRICS
+from emoclr.evaluate.paired import paired_differences
+from emoclr.evaluate.report.cells import json_measure, json_number, number
+from emoclr.evaluate.report.section import Section, Table
+from emoclr.evaluate.scores import ENSEMBLE, Prediction, Truth, score_all
+from emoclr.finetune.ensemble.ensemble import ensemble_outputs, prediction_of
+from emoclr.finetune.pseudo_labels.confidence_levels import MIN_CLIPS
+from emoclr.finetune.pseudo_labels.second_round import FOLDER, SecondRound
+from emoclr.finetune.studies.context import Context
 
 
-@dataclass(frozen=True)
-class Accepted:
-    """What one fold's ensemble is sure of in the pool.
+def pseudo_labels(context: Context) -> Section | None:
+    """Returns the differences that the second round made; None without unlabeled recordings."""
+    networks, settings = context.networks, context.settings
+    if networks.second_round is None:
+        return None
+    first, second = (
+        prediction_of(ENSEMBLE, ensemble_outputs(members, context.tasks, settings.ensemble, settings.positive_share))
+        for members in (networks.first_round, networks.second_round.members)
+    )
+    return unlabeled_section(context.truth, first, second, networks.second_round, settings.confidence)
 
-    Attributes:
-        rows: (accepted,) positions in the pool.
-        targets: (accepted, emotions) its probabilities.
-        sure: (accepted, emotions) which emotions the clips were accepted for.
-        levels: (emotions,) how probable an emotion has to be.
-        asked: (emotions,) validation clips that reach a level set by other speakers.
-        right: (emotions,) those of them that carry the emotion.
+
+def unlabeled_section(
+    truth: Truth, first: Prediction, second: Prediction, found: SecondRound, confidence: float
+) -> Section:
+    """Returns the section of a report on the second round.
+
+    Args:
+        truth: the scored clips.
+        first: the ensemble of the first round.
+        second: the ensemble of the second.
+        found: the second round.
+        confidence: the precision that was asked for.
     """
-
-    rows: NDArray[np.int64]
-    targets: NDArray[np.float32]
-    sure: NDArray[np.bool_]
-    levels: Array
-    asked: NDArray[np.int64]
-    right: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class SecondRound:
-    """What the second round heard and what became of it.
-
-    Attributes:
-        pool: the unlabeled clips.
-        accepted: of each fold.
-        members: of the second round.
-        auroc: of each fold, the macro AUROC of the first and the second round's mean on its validation speakers.
-    """
-
-    pool: Pool
-    accepted: list[Accepted]
-    members: Members
-    auroc: list[tuple[float, float]]
-
-    @property
-    def better(self) -> list[bool]:
-        """In which folds the second round is the better one on validation speakers."""
-        return [second > first for first, second in self.auroc]
-
-    def held(self, first: Members) -> Members:
-        """Returns the members that the ensemble holds: of each fold those of the better round.
-
-        Chosen fold by fold: the validation speakers of one fold are scored in another.
-        """
-        return {
-            name: [
-                again if better else once
-                for once, again, better in zip(folds, self.members[name], self.better, strict=True)
+    pool = found.pool
+    accepted = sum(len(some.rows) for some in found.accepted)
+    confident = np.sum([some.confident.sum(axis=0) for some in found.accepted], axis=0)
+    clips = np.sum([some.validation_clips for some in found.accepted], axis=0)
+    right = np.sum([some.validation_right for some in found.accepted], axis=0)
+    levels = [[_finite(some.levels[emotion]) for some in found.accepted] for emotion in range(len(truth.emotions))]
+    per_emotion = Table(
+        ["emotion", "sure from", "right of validation clips, level set by other speakers", "clips accepted"],
+        [
+            [
+                emotion,
+                " / ".join("never" if level is None else number(level) for level in levels[place]),
+                f"{number(right[place] / clips[place])} ({right[place]} of {clips[place]})" if clips[place] else "–",
+                f"{confident[place]:,}",
             ]
-            for name, folds in first.items()
-        }
-
-
-def pool_for(
-    tasks: Sequence[Task], table: LabelTable, settings: FinetuneSettings, other: OtherCorpus | None = None
-) -> Pool:
-    """Returns the unlabeled clips that tasks may train on.
-
-    Args:
-        tasks: of each fold.
-        table: the clips of their store, in its order.
-        settings: of the run.
-        other: a corpus that will be scored, too.
-
-    Raises:
-        EmoclrError: the recordings cannot be found, or none of them is new.
-    """
-    held = {clip for task in tasks for clip in (*task.validation.tolist(), *task.test.tolist())}
-    apart = {table.speakers[clip] for clip in held} if table.speakers is not None else set()
-    labelled = [tasks[0].store]
-    if other is not None:
-        labelled.append(other.store)
-        apart |= set(other.table.speakers or ())
-    return open_pool(settings.unlabeled, labelled, apart, opener(settings))
-
-
-def second_round(
-    out: Path,
-    members: Members,
-    tasks: Sequence[Task],
-    pool: Pool,
-    table: LabelTable,
-    settings: FinetuneSettings,
-    train: Train,
-) -> SecondRound:
-    """Trains members again, from where they began, on labelled clips and on unlabeled ones that the first are sure of.
-
-    Pseudo-labels are for training alone: validation and test stay as they are. Where the ensemble is sure of nothing,
-    the members of the first round are those of the second.
-
-    Args:
-        out: of the run; the members land in `unlabeled/` below it.
-        members: of the first round.
-        tasks: of each fold.
-        pool: the unlabeled clips.
-        table: the clips of the tasks' store, in its order.
-        settings: those of the first round.
-        train: gives the members of some tasks, in a folder.
-
-    Raises:
-        ConfigError: an earlier second round in `out` heard other recordings.
-    """
-    codes, share = speaker_codes(table), settings.positive_share
-    rounds = [[folds[fold] for folds in members.values()] for fold in range(len(tasks))]
-    accepted = [_accept(first, task, pool, codes, settings) for first, task in zip(rounds, tasks, strict=True)]
-    before = [_validation_auroc(first, task, share) for first, task in zip(rounds, tasks, strict=True)]
-    if not any(len(some.rows) for some in accepted):
-        say("unlabeled: not sure enough of any clip; there is no second round")
-        return SecondRound(pool, accepted, members, list(zip(before, before, strict=True)))
-    enlarged = [_enlarged(task, table, pool, some, settings) for task, some in zip(tasks, accepted, strict=True)]
-    _refuse_others(out / FOLDER, list(members), enlarged)
-    trained = train(out / FOLDER, enlarged)
-    again = [[folds[fold] for folds in trained.values()] for fold in range(len(tasks))]
-    after = [_validation_auroc(second, task, share) for second, task in zip(again, tasks, strict=True)]
-    for first, second in zip(before, after, strict=True):
-        say(f"unlabeled: validation macro AUROC {first:.3f} without, {second:.3f} with; the better one is kept")
-    return SecondRound(pool, accepted, trained, list(zip(before, after, strict=True)))
-
-
-def _accept(
-    members: Sequence[Member], task: Task, pool: Pool, codes: NDArray[np.int64], settings: FinetuneSettings
-) -> Accepted:
-    positive = task.targets[task.validation] >= settings.positive_share
-    validation = np.mean([member.validation for member in members], axis=0)
-    single, wanted = task.single_label, settings.confidence
-    levels = confidence_levels(positive, validation, wanted, single)
-    asked, right = held_out_hits(positive, validation, codes[task.validation], wanted, single)
-    answers = member_probabilities(members, pool.store, "unlabeled clips", choose_device(settings.accelerator)).mean(
-        axis=0
+            for place, emotion in enumerate(truth.emotions)
+        ],
+        title="What was accepted",
     )
-    sure = confident(answers, levels, single)
-    rows = np.flatnonzero(sure.any(axis=1))
-    say(f"unlabeled: sure of {len(rows):,} of {len(answers):,} clips")
-    return Accepted(rows, answers[rows].astype(np.float32), sure[rows], levels, asked, right)
-
-
-def _enlarged(task: Task, table: LabelTable, pool: Pool, accepted: Accepted, settings: FinetuneSettings) -> Task:
-    """Returns a task whose training clips are those of a task and the accepted ones."""
-    if not len(accepted.rows):
-        return task
-    store = with_pool(table, pool, accepted.rows, opener(settings))
-    added = np.arange(len(task.store), len(store))
-    return replace(
-        task,
-        store=store,
-        targets=np.concatenate([task.targets, accepted.targets]),
-        train=np.concatenate([task.train, added]),
+    scores = [
+        row.metrics for row in score_all(truth, [replace(first, name="first"), replace(second, name="second")]).models
+    ]
+    differences = paired_differences(truth, second, first)
+    gain = Table(
+        ["", "first round", "second round", "difference"],
+        [[METRICS[name].label, scores[0][name], scores[1][name], differences[name]] for name in differences],
+        title="What it bought, on the scored clips",
+    )
+    return Section(
+        FOLDER,
+        "Unlabeled recordings",
+        _words(found, accepted, confidence),
+        [per_emotion, *([gain] if accepted else [])],
+        data={
+            "clips": len(pool.store),
+            "found": pool.found,
+            "dropped_as_labelled": pool.dropped_as_labeled,
+            "dropped_speakers": pool.dropped_speakers,
+            "confidence": confidence,
+            "accepted": accepted,
+            "held": ["second" if better else "first" for better in found.second_is_better],
+            "validation_macro_auroc": [[json_number(value) for value in pair] for pair in found.auroc],
+            "emotions": {
+                emotion: {
+                    "levels": levels[place],
+                    "accepted": int(confident[place]),
+                    "validation_clips": int(clips[place]),
+                    "validation_right": int(right[place]),
+                }
+                for place, emotion in enumerate(truth.emotions)
+            },
+            "differences": {name: json_measure(found) for name, found in differences.items()},
+        },
     )
 
 
-def _refuse_others(folder: Path, names: Sequence[str], tasks: Sequence[Task]) -> None:
-    """Raises ConfigError where a member of an earlier second round heard other recordings."""
-    for fold, task in enumerate(tasks, start=1):
-        for name in names:
-            place = folder / name / f"fold-{fold}" if len(tasks) > 1 else folder / name
-            member = finished_member(place)
-            if member is not None and member.card.corpus_fingerprint != task.store.fingerprint:
-                raise ConfigError(f"{place}: was trained with other unlabeled recordings; give another --out")
+def _words(found: SecondRound, accepted: int, confidence: float) -> str:
+    pool, folds = found.pool, len(found.accepted)
+    in_folds = f" (in {folds} folds together)" if folds > 1 else ""
+    heard = (
+        f"After the first round the ensemble answered for {len(pool.store):,} unlabeled clips. {accepted:,} of them"
+        f"{in_folds} reached, for some emotion, the probability from which on it is right for {confidence:.0%} of the "
+        f"validation clips (at least {MIN_CLIPS} of them)"
+    )
+    trained = (
+        "; with its calibrated probabilities as targets they joined the training clips, and every network was trained "
+        "once more from where it had begun. "
+        if accepted
+        else ": there was no second round. "
+    )
+    dropped = (
+        f"Of {pool.found:,} readable clips, {pool.dropped_as_labeled:,} had been dropped as recordings that the labels "
+        f"have, and {pool.dropped_speakers:,} because they are of validation or test speakers; where speakers are not "
+        "named, voices of the test may be among the rest."
+    )
+    first, second = np.mean(found.auroc, axis=0)
+    means = ", the mean over folds" if folds > 1 else ""
+    which = "second" if found.second_is_better[0] else "first"
+    held = (
+        "the ensemble holds, fold by fold, the networks of the round that is better there: in "
+        f"{sum(found.second_is_better)} of {folds} the second."
+        if folds > 1
+        else f"the ensemble holds the networks of the {which}."
+    )
+    kept = (
+        f" On validation speakers the macro AUROC of the mean is {first:.3f} after the first and {second:.3f} after "
+        f"the second round{means}: {held} What other sections set against it by seeds, from scratch or by parts of "
+        "the labels has not heard these recordings."
+    )
+    return heard + trained + dropped + (kept if accepted else "")
 
 
-def _validation_auroc(members: Sequence[Member], task: Task, positive_share: float) -> float:
-    """Returns the macro AUROC of the members' mean on the validation speakers of a fold."""
-    mean = np.mean([member.validation for member in members], axis=0)
-    return macro_auroc(task.targets[task.validation], mean, positive_share)
+def _finite(value: float) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""Where members begin: pretrained encoders, ImageNet, or scratch."""
+"""Initial weights of members: pretrained encoders, ImageNet, or from scratch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,12 +22,12 @@ SCRATCH = "scratch"
 
 @dataclass(frozen=True)
 class InitialWeights:
-    """Where a member begins.
+    """The initial weights of a member.
 
     Attributes:
         name: of the member.
-        folder: of a pretrained encoder, None for a backbone without pretraining on sound.
-        untrained: begin with random weights, all else as it is.
+        folder: of a pretrained encoder, None for a backbone without pretraining on audio.
+        untrained: random weights in place of the pretrained ones, all else equal.
     """
 
     name: str
@@ -36,7 +36,7 @@ class InitialWeights:
 
     @property
     def audio_pretrained(self) -> bool:
-        """Whether the encoder was pretrained on sound."""
+        """Whether the encoder was pretrained on audio."""
         return self.folder is not None and not self.untrained
 
     def from_scratch(self) -> "InitialWeights":
@@ -44,7 +44,7 @@ class InitialWeights:
         return replace(self, untrained=True)
 
     def source(self, settings: FinetuneSettings) -> str:
-        """Returns what makes it this start and no other: the SHA-256 of an encoder's weights, or a word."""
+        """Returns what identifies the weights: the SHA-256 of an encoder's weights, or a word."""
         if self.untrained or (self.folder is None and not settings.pretrained):
             return SCRATCH
         if self.folder is not None:
@@ -66,7 +66,7 @@ class InitialWeights:
         check_view_size(encoder, self.crop_s(settings))
 
     def encoder(self, settings: FinetuneSettings, store: WaveformStore, clips: Rows) -> tuple[Encoder, float, str]:
-        """Returns the encoder, the length of its crops in s, and what it started from."""
+        """Returns the encoder, the length of its crops in s, and the origin of its weights."""
         if self.folder is not None:
             encoder, card = load_encoder(self.folder)
             if self.untrained:
@@ -91,11 +91,11 @@ class InitialWeights:
 
 
 def find_initial_weights(sources: Sequence[Path], settings: FinetuneSettings) -> list[InitialWeights]:
-    """Returns where the members begin, sorted by name.
+    """Returns the initial weights of the members, sorted by name.
 
     Raises:
-        ConfigError: nothing to start from, a backbone that the runs do not have, one that two runs have, or encoders
-            of windows of different lengths: an ensemble hears the same windows in all its members.
+        ConfigError: no initial weights, a backbone that the runs do not have, one that two runs have, or encoders
+            of windows of different lengths: all members of an ensemble have the same windows.
         CheckpointError: a source holds no encoder.
     """
     if not sources:
@@ -113,12 +113,12 @@ def find_initial_weights(sources: Sequence[Path], settings: FinetuneSettings) ->
     for name in wanted:
         if name not in found:
             raise ConfigError(f"backbones: {name} is not among those of --from: {', '.join(sorted(found))}")
-    starts = [InitialWeights(name, found[name]) for name in wanted]
-    lengths = {start.name: start.crop_s(settings) for start in starts}
+    initial_weights = [InitialWeights(name, found[name]) for name in wanted]
+    lengths = {initial.name: initial.crop_s(settings) for initial in initial_weights}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} {length:g} s" for name, length in lengths.items())
+        each = ", ".join(f"{name} {length:g} s" for name, length in lengths.items())
         raise ConfigError(
-            f"--from: pretrained on crops of different lengths ({told}), and an ensemble hears the same windows in all "
+            f"--from: pretrained on crops of different lengths ({each}), and an ensemble hears the same windows in all "
             f"its members; crop_s={min(lengths.values()):g} gives them all that length"
         )
-    return starts
+    return initial_weights

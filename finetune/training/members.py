@@ -1,4 +1,4 @@
-"""Which networks a run trains and where they land; those that stand are not trained again."""
+"""The networks of a run: initial weights, seeds and folds, and their folders; finished ones are read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ SCRATCH_FOLDER = "from-scratch"
 COMPARISON = "comparison"
 
 Members = Mapping[str, Sequence[Member]]
-"""For each member's name what it is in each fold."""
+"""By name, the member of each fold."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A network to train: from where, on what, and the folder that it lands in."""
+    """A network to train: its initial weights, its task, and the folder that it is saved in."""
 
     folder: Path
-    start: InitialWeights
+    initial: InitialWeights
     task: Task
     settings: FinetuneSettings
 
@@ -40,39 +40,44 @@ class SeedsOfBest:
 
 
 def train_members(
-    out: Path, tasks: Sequence[Task], starts: Sequence[InitialWeights], settings: FinetuneSettings
+    out: Path, tasks: Sequence[Task], initial_weights: Sequence[InitialWeights], settings: FinetuneSettings
 ) -> Members:
-    """Returns the members of each start and seed, by name.
+    """Returns the members of each backbone and seed, by name.
 
     Args:
         out: gets `<backbone>`, `<backbone>/seed-1` and on where there are several seeds, and below these `fold-1` and
             on where there are several folds.
         tasks: of each fold.
-        starts: where members begin.
+        initial_weights: of each backbone.
         settings: of the run.
 
     Raises:
         Interrupted: Ctrl-C or SIGTERM; the members that are finished are saved.
     """
     named = [
-        (start.name if settings.seeds == 1 else f"{start.name}/seed-{seed}", start, seed)
-        for start in starts
+        (initial.name if settings.seeds == 1 else f"{initial.name}/seed-{seed}", initial, seed)
+        for initial in initial_weights
         for seed in range(1, settings.seeds + 1)
     ]
     return _in_folds(out, tasks, named, settings)
 
 
 def train_from_scratch(
-    out: Path, tasks: Sequence[Task], starts: Sequence[InitialWeights], settings: FinetuneSettings
+    out: Path, tasks: Sequence[Task], initial_weights: Sequence[InitialWeights], settings: FinetuneSettings
 ) -> Members:
-    """Returns, by backbone, networks of the same recipe that begin without pretraining; they are in no ensemble."""
-    return _in_folds(out / SCRATCH_FOLDER, tasks, [(start.name, start.from_scratch(), 1) for start in starts], settings)
+    """Returns, by backbone, networks of the same recipe without pretraining; they are in no ensemble."""
+    return _in_folds(
+        out / SCRATCH_FOLDER,
+        tasks,
+        [(initial.name, initial.from_scratch(), 1) for initial in initial_weights],
+        settings,
+    )
 
 
 def train_seeds_of_best(
     out: Path,
     tasks: Sequence[Task],
-    starts: Sequence[InitialWeights],
+    initial_weights: Sequence[InitialWeights],
     settings: FinetuneSettings,
     members: Members,
     n_seeds: int,
@@ -82,7 +87,7 @@ def train_seeds_of_best(
     Chosen fold by fold: the validation speakers of one fold are scored in another.
     """
     best = [best_backbone(members, fold) for fold in range(len(tasks))]
-    by_name = {start.name: start for start in starts}
+    by_name = {initial.name: initial for initial in initial_weights}
     missing = range(settings.seeds + 1, n_seeds + 1)
     jobs = [
         Job(
@@ -132,7 +137,7 @@ def best_member(members: Members, fold: int) -> str:
 
 
 def validation_score(member: Member) -> float:
-    """Returns the macro AUROC of a member on validation speakers, below all others where these tell nothing."""
+    """Returns the macro AUROC of a member on validation speakers, -1 where it is not defined."""
     score = member.card.metrics["validation_macro_auroc"]
     return score if np.isfinite(score) else -1.0
 
@@ -141,9 +146,9 @@ def _in_folds(
     out: Path, tasks: Sequence[Task], named: Sequence[tuple[str, InitialWeights, int]], settings: FinetuneSettings
 ) -> Members:
     jobs = [
-        Job(_folder(out / name, fold, tasks), start, task, _seeded(settings, seed))
+        Job(_folder(out / name, fold, tasks), initial, task, _seeded(settings, seed))
         for fold, task in enumerate(tasks)
-        for name, start, seed in named
+        for name, initial, seed in named
     ]
     trained = _train_each(jobs, "members")
     return {name: trained[place :: len(named)] for place, (name, _, _) in enumerate(named)}
@@ -162,8 +167,8 @@ def _train_each(jobs: Sequence[Job], what: str) -> list[Member]:
     try:
         with stopped_by_sigterm():
             for number, job in enumerate(jobs, start=1):
-                if job.folder.name != job.start.name:
-                    say(f"{number} of {len(jobs)}: {job.start.name}, {job.folder.name}")
+                if job.folder.name != job.initial.name:
+                    say(f"{number} of {len(jobs)}: {job.initial.name}, {job.folder.name}")
                 members.append(_member(job))
     except KeyboardInterrupt as interrupt:
         raise Interrupted(
@@ -176,8 +181,8 @@ def _train_each(jobs: Sequence[Job], what: str) -> list[Member]:
 def _member(job: Job) -> Member:
     member = finished_member(job.folder)
     if member is not None:
-        say(f"{job.start.name}: finished before")
+        say(f"{job.initial.name}: finished before")
         return member
-    start, task, settings = job.start, job.task, job.settings
-    encoder, crop_s, origin = start.encoder(settings, task.store, task.train)
-    return train_member(job.folder, encoder, task, settings, crop_s, origin, audio_pretrained=start.audio_pretrained)
+    initial, task, settings = job.initial, job.task, job.settings
+    encoder, crop_s, origin = initial.encoder(settings, task.store, task.train)
+    return train_member(job.folder, encoder, task, settings, crop_s, origin, audio_pretrained=initial.audio_pretrained)

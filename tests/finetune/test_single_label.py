@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from emoclr.finetune.studies import confidence_levels as confidence
+from emoclr.finetune.pseudo_labels import confidence_levels as confidence
 
 EACH, SPLITS = 4, ("train", "train", "validation", "validation", "test", "test")
 

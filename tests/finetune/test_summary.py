@@ -9,13 +9,13 @@ import emoclr.probe.features.features
 from emoclr.corpus.labels.division import divide, three_parts
 from emoclr.corpus.labels.labels import LabelTable
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.summary import comparison_notes, summary_of
+from emoclr.finetune.summary import comparison_notes, protocol_text
 
 Settings = Callable[..., FinetuneSettings]
 
 
 def words(table: LabelTable, chosen: FinetuneSettings, names: tuple[str, ...] = ("a", "b")) -> str:
-    return summary_of(table, divide(table, chosen.folds, 0), chosen, names)
+    return protocol_text(table, divide(table, chosen.folds, 0), chosen, names)
 
 
 def test_a_split_is_told_with_its_numbers(table: LabelTable, settings: Settings) -> None:
@@ -71,13 +71,13 @@ def test_weights_are_said_to_be_chosen_where_there_are_several_networks(table: L
 def test_networks_that_kept_the_head_alone_are_named(table: LabelTable, settings: Settings) -> None:
     chosen, told = settings(), "No epoch of the whole network was better there than the head alone"
     division = divide(table, None, 0)
-    assert f"{told}, which is kept, for b." in summary_of(table, division, chosen, ("a", "b"), ["b"])
-    assert f"{told}, which is kept, for it." in summary_of(table, division, chosen, ("a",), ["a"])
+    assert f"{told}, which is kept, for b." in protocol_text(table, division, chosen, ("a", "b"), ["b"])
+    assert f"{told}, which is kept, for it." in protocol_text(table, division, chosen, ("a",), ["a"])
     assert told not in words(table, chosen)
 
 
 def test_baselines_are_named(table: LabelTable, settings: Settings) -> None:
-    told = summary_of(table, divide(table, None, 0), settings(), ("a",), (), ("untrained a", "log-mel"))
+    told = protocol_text(table, divide(table, None, 0), settings(), ("a",), (), ("untrained a", "log-mel"))
     assert "of untrained a, log-mel, and chance." in told
 
 

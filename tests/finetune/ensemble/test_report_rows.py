@@ -46,7 +46,7 @@ def test_nothing_is_chosen_on_the_speakers_who_are_scored(
     pretrained: Path, write_labels: Callable[..., Path], settings: Settings, tmp_path: Path
 ) -> None:
     chosen = settings(folds=2, epochs=1, ensemble="weighted", compare_seeds=2)
-    starts = find_initial_weights([pretrained], chosen)
+    initial_weights = find_initial_weights([pretrained], chosen)
     # Labels that cannot be learned leave everything to be chosen.
     orders = [(0, 1, 2, 3), (2, 0, 3, 1), (3, 2, 1, 0), (1, 3, 0, 2), (2, 3, 0, 1), (1, 0, 3, 2)]
     noise = {f"s{speaker}": order for speaker, order in enumerate(orders)}
@@ -56,13 +56,13 @@ def test_nothing_is_chosen_on_the_speakers_who_are_scored(
     scored = {honest.readable.speakers[clip] for clip in honest.tasks[0].test}
     wrong = open_labeled_clips(with_other_labels(labels, dict.fromkeys(scored, (3, 2, 1, 0)), "turned.csv"), chosen)
 
-    def outcome(labelled: LabeledClips, out: Path) -> list[Any]:
-        tasks = labelled.tasks[:1]
-        members = train_members(out, tasks, starts, chosen)
+    def outcome(labeled: LabeledClips, out: Path) -> list[Any]:
+        tasks = labeled.tasks[:1]
+        members = train_members(out, tasks, initial_weights, chosen)
         (together,) = ensemble_outputs(members, tasks, "weighted", chosen.positive_share)
         cards = [chosen_of(member.card) for folds in members.values() for member in folds]
         joint = [together.weights.tolist(), together.thresholds.tolist(), together.test.tolist()]
-        (seeds,) = train_seeds_of_best(out, tasks, starts, chosen, members, n_seeds=2)
+        (seeds,) = train_seeds_of_best(out, tasks, initial_weights, chosen, members, n_seeds=2)
         return [cards, joint, seeds.backbone, [chosen_of(member.card) for member in seeds.members]]
 
     assert [task.test.tolist() for task in wrong.tasks] == [task.test.tolist() for task in honest.tasks]
@@ -73,16 +73,18 @@ def test_nothing_is_chosen_on_the_speakers_who_are_scored(
 
 def test_seeds_begin_alike_and_learn_apart(pretrained: Path, labels: Path, settings: Settings, tmp_path: Path) -> None:
     chosen = settings(seeds=2, epochs=1, backbones=["test_resnet"])
-    labelled = open_labeled_clips(labels, chosen)
-    starts = find_initial_weights([pretrained], chosen)
-    members = train_members(tmp_path, labelled.tasks, starts, chosen)
+    labeled = open_labeled_clips(labels, chosen)
+    initial_weights = find_initial_weights([pretrained], chosen)
+    members = train_members(tmp_path, labeled.tasks, initial_weights, chosen)
     assert list(members) == ["test_resnet/seed-1", "test_resnet/seed-2"]
     (first,), (second,) = members.values()
     assert first.folder == tmp_path / "test_resnet/seed-1" and second.folder == tmp_path / "test_resnet/seed-2"
     assert np.array_equal(first.head_only, second.head_only)
     losses = [(member.folder / "metrics.csv").read_text() for member in (first, second)]
     assert losses[0] != losses[1]
-    alone = train_members(tmp_path / "alone", labelled.tasks, starts, settings(epochs=1, backbones=["test_resnet"]))
+    alone = train_members(
+        tmp_path / "alone", labeled.tasks, initial_weights, settings(epochs=1, backbones=["test_resnet"])
+    )
     assert alone["test_resnet"][0].card.weights_sha256 == first.card.weights_sha256
 
 

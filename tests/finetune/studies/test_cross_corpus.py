@@ -15,9 +15,10 @@ from emoclr.corpus.labels.labels import read_labels
 from emoclr.evaluate.metrics.registry import emotion_metrics
 from emoclr.evaluate.scores import Prediction, Truth
 from emoclr.finetune.data.labeled_clips import open_labeled_clips
+from emoclr.finetune.data.other_corpus import open_other
 from emoclr.finetune.model.checkpoint import load_ensemble
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.finetune.studies.cross_corpus import corpora_difference, open_other
+from emoclr.finetune.studies.cross_corpus import corpora_difference
 from emoclr.pretrain.encoder.embedding import embed_clips
 
 CLIPS = 12
@@ -79,10 +80,10 @@ def test_members_and_chance_are_scored_too(section: dict[str, Any]) -> None:
 def test_chance_is_the_share_of_the_clips_that_are_trained_on(
     labels: Path, other: Path, settings: Callable[..., FinetuneSettings]
 ) -> None:
-    labelled = open_labeled_clips(labels, settings())
-    targets = np.zeros_like(labelled.table.targets)
-    targets[labelled.division.fitted[:3]] = 1
-    changed = replace(labelled, table=replace(labelled.table, targets=targets))
+    labeled = open_labeled_clips(labels, settings())
+    targets = np.zeros_like(labeled.table.targets)
+    targets[labeled.division.fitted[:3]] = 1
+    changed = replace(labeled, table=replace(labeled.table, targets=targets))
     assert open_other(read_labels(other), changed, settings()).prior == pytest.approx([3 / 12])
 
 

@@ -29,7 +29,7 @@ def two_each(write_labels: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def labelled(two_each: Path, settings: Settings) -> LabeledClips:
+def labeled(two_each: Path, settings: Settings) -> LabeledClips:
     return open_labeled_clips(two_each, settings())
 
 
@@ -93,12 +93,12 @@ def test_what_is_finished_is_not_trained_again_and_fractions_may_be_added(
 
 
 def test_a_part_takes_training_and_validation_clips_alike_and_no_others(
-    labelled: LabeledClips, settings: Settings
+    labeled: LabeledClips, settings: Settings
 ) -> None:
-    parts, too_small = parts_of(labelled, settings(fractions=[0.75], fraction_seeds=3))
+    parts, too_small = parts_of(labeled, settings(fractions=[0.75], fraction_seeds=3))
     assert not too_small and len(parts) == 3
-    train, validation, test = three_parts(labelled.table, labelled.division, 0)
-    codes = speaker_codes(labelled.table)
+    train, validation, test = three_parts(labeled.table, labeled.division, 0)
+    codes = speaker_codes(labeled.table)
     for part in parts:
         assert set(part.train[0]) < set(train) and set(part.validation[0]) < set(validation)
         fitted = codes[np.concatenate([part.train[0], part.validation[0]])]
@@ -107,9 +107,9 @@ def test_a_part_takes_training_and_validation_clips_alike_and_no_others(
 
 
 def test_where_every_part_is_too_small_nothing_is_trained(
-    labelled: LabeledClips, settings: Settings, run: Callable[..., Any], pretrained: Path, tmp_path: Path
+    labeled: LabeledClips, settings: Settings, run: Callable[..., Any], pretrained: Path, tmp_path: Path
 ) -> None:
-    silent = replace(labelled, table=replace(labelled.table, targets=np.zeros_like(labelled.table.targets)))
+    silent = replace(labeled, table=replace(labeled.table, targets=np.zeros_like(labeled.table.targets)))
     with pytest.raises(EmoclrError, match=r"every part of the labels is too small \(0\.5: .* none is with anger"):
         parts_of(silent, settings(fractions=[0.5]))
     told = run(tmp_path / "out", "--from", str(pretrained), "--fractions", "0.05")
@@ -118,13 +118,13 @@ def test_where_every_part_is_too_small_nothing_is_trained(
 
 
 def test_a_small_part_gets_as_many_steps_as_the_whole_and_patience_to_match(
-    labelled: LabeledClips, settings: Settings
+    labeled: LabeledClips, settings: Settings
 ) -> None:
     chosen = settings(fractions=[0.75, 1], fraction_seeds=1, epochs=4, patience=2, batch_size=4)
-    small, whole = parts_of(labelled, chosen)[0]
+    small, whole = parts_of(labeled, chosen)[0]
     # Eight clips make two batches an epoch, six one.
-    assert (settings_of(whole, labelled, chosen).epochs, settings_of(whole, labelled, chosen).patience) == (4, 2)
-    assert (settings_of(small, labelled, chosen).epochs, settings_of(small, labelled, chosen).patience) == (8, 4)
+    assert (settings_of(whole, labeled, chosen).epochs, settings_of(whole, labeled, chosen).patience) == (4, 2)
+    assert (settings_of(small, labeled, chosen).epochs, settings_of(small, labeled, chosen).patience) == (8, 4)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_fractions_that_make_no_sense_are_refused(
 
 
 def test_linear_models_of_all_labels_are_told_apart_from_the_baselines(
-    labelled: LabeledClips, two_each: Path, settings: Settings
+    labeled: LabeledClips, two_each: Path, settings: Settings
 ) -> None:
-    assert "with all labels they have 16 clips" in more_of_all(labelled) and "have 8:" in more_of_all(labelled)
+    assert "with all labels they have 16 clips" in more_of_all(labeled) and "have 8:" in more_of_all(labeled)
     assert more_of_all(open_labeled_clips(two_each, settings(folds=2))) == ""

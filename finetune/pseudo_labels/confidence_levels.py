@@ -1,4 +1,4 @@
-"""How sure an ensemble has to be of an emotion for its answer to be taken for a label."""
+"""Confidence levels: the probability from which on a prediction is taken for a pseudo-label."""
 
 import numpy as np
 from numpy.typing import NDArray

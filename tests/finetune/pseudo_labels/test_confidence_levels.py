@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emoclr.finetune.studies.confidence_levels import MIN_CLIPS, confidence_levels, confident, held_out_hits
+from emoclr.finetune.pseudo_labels.confidence_levels import MIN_CLIPS, confidence_levels, confident, held_out_hits
 
 
 def drawn(seed: int, n: int = 400) -> tuple[np.ndarray, np.ndarray]:

@@ -18,8 +18,8 @@ from emoclr.corpus.labels.labels import LabelTable
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.ensemble.member_probabilities import member_probabilities
 from emoclr.finetune.model.checkpoint import load_ensemble
-from emoclr.finetune.studies.pseudo_labels import SecondRound
-from emoclr.finetune.studies.unlabeled_pool import Pool, open_pool, with_pool
+from emoclr.finetune.pseudo_labels.second_round import SecondRound
+from emoclr.finetune.pseudo_labels.unlabeled_pool import Pool, open_pool, with_pool
 from emoclr.finetune.training.resume import finished_member
 
 UNLABELED = 14
@@ -27,7 +27,7 @@ UNLABELED = 14
 
 @pytest.fixture(scope="module")
 def unlabeled(recordings: Path, write_noise: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """New clips, loud and low, bright and dull; a labelled one under another name, and one as flac."""
+    """New clips, loud and low, bright and dull; a labeled one under another name, and one as flac."""
     folder = tmp_path_factory.mktemp("unlabeled")
     for clip in range(UNLABELED):
         write_noise(folder / f"new-{clip:02}.wav", 0.6, bool(clip % 2), bool(clip // 2 % 2), seed=100 + clip)
@@ -40,7 +40,7 @@ def unlabeled(recordings: Path, write_noise: Callable[..., Path], tmp_path_facto
 def ran(labels: Path, call: Callable[..., Any], pretrained: Path, unlabeled: Path, tmp_path_factory: Any) -> Any:
     """Four clips validate, so a level rests on one clip and not on ten."""
     from emoclr.finetune.cli import main
-    from emoclr.finetune.studies import confidence_levels as confidence
+    from emoclr.finetune.pseudo_labels import confidence_levels as confidence
 
     out = tmp_path_factory.mktemp("second") / "emotions"
     words = ["--data", labels, "--out", out, "--from", pretrained / "test_resnet", "--unlabeled", unlabeled]
@@ -89,7 +89,7 @@ def test_the_round_that_is_held_is_chosen_fold_by_fold(ran: Any, pool: Pool) -> 
         for of in ("first", "second")
     )
     found = SecondRound(pool, [], second, [(0.6, 0.7), (0.9, 0.1), (0.5, float("nan"))])
-    assert {name: [held.folder.name for held in folds] for name, folds in found.held(first).items()} == {
+    assert {name: [held.folder.name for held in folds] for name, folds in found.best(first).items()} == {
         name: [f"second-{name}-1", f"first-{name}-2", f"first-{name}-3"] for name in "ab"
     }
 
@@ -134,11 +134,11 @@ def test_clips_of_validation_and_test_speakers_are_left_out(store: WaveformStore
         rows = [[f"new-{clip:02}.wav", "s5" if clip < 3 else "a stranger"] for clip in range(5)]
         csv.writer(file).writerows([["path", "speaker"], *rows])
     pool = open_pool([listed], [store], {"s3", "s4", "s5"})
-    assert (pool.found, pool.labelled, pool.known_speakers) == (5, 0, 3)
+    assert (pool.found, pool.dropped_as_labeled, pool.dropped_speakers) == (5, 0, 3)
     assert [clip.path.name for clip in pool.clips] == ["new-03.wav", "new-04.wav"]
 
 
-def test_labelled_clips_keep_their_place_before_the_pool(table: LabelTable, store: WaveformStore, pool: Pool) -> None:
+def test_labeled_clips_keep_their_place_before_the_pool(table: LabelTable, store: WaveformStore, pool: Pool) -> None:
     both = with_pool(table, pool, np.array([2, 0]))
     assert len(both) == len(store) + 2
     for clip in range(len(store)):

@@ -20,26 +20,26 @@ from emoclr.corpus.labels.labels import LabelTable
 
 @dataclass(frozen=True)
 class Pool:
-    """Unlabeled clips that no labelled clip is among.
+    """Unlabeled clips, none of which is a labeled one.
 
     Attributes:
         store: the clips, decoded.
         clips: the same as a list.
         found: how many readable clips there were.
-        labelled: how many of them were dropped because labels have the same recording or the same sound.
-        known_speakers: how many were dropped because their speaker is one of validation or test.
+        dropped_as_labeled: how many of them were dropped because labels have the same recording or the same sound.
+        dropped_speakers: how many were dropped because their speaker is one of validation or test.
     """
 
     store: WaveformStore
     clips: ClipTable
     found: int
-    labelled: int
-    known_speakers: int
+    dropped_as_labeled: int
+    dropped_speakers: int
 
 
 def open_pool(
     sources: Sequence[Path],
-    labelled: Sequence[WaveformStore],
+    labeled: Sequence[WaveformStore],
     held_out_speakers: Collection[str],
     opened: Open = open_waveforms,
 ) -> Pool:
@@ -50,7 +50,7 @@ def open_pool(
 
     Args:
         sources: folders, files, indexes and CSVs with a `path` column.
-        labelled: the clips that labels name, those of another corpus to score included.
+        labeled: the clips that labels name, those of another corpus to score included.
         held_out_speakers: speakers of validation and test.
         opened: decodes clips.
 
@@ -60,7 +60,7 @@ def open_pool(
     clips = clips_from(sources)
     whole = opened(clips)
     clips = clips.take(whole.source_rows)
-    known = np.logical_or.reduce([_in_labels(whole, store) for store in labelled])
+    known = np.logical_or.reduce([_in_labels(whole, store) for store in labeled])
     names = [*whole.speaker_names, ""]  # -1 finds the last
     heard = np.array([names[code] in held_out_speakers for code in whole.speakers.tolist()], dtype=np.bool_) & ~known
     rows = np.flatnonzero(~known & ~heard)
@@ -74,13 +74,13 @@ def open_pool(
 
 
 def with_pool(table: LabelTable, pool: Pool, rows: NDArray[np.int64], opened: Open = open_waveforms) -> WaveformStore:
-    """Returns the labelled clips, in their order, and after them the clips of some rows of the pool."""
+    """Returns the labeled clips, in their order, and after them the clips of some rows of the pool."""
     return opened(ClipTable.concatenate([clips_of(table), pool.clips.take(rows)]))
 
 
 def _in_labels(pool: WaveformStore, store: WaveformStore) -> NDArray[np.bool_]:
     """Returns which clips of a pool labels have already, (clips,)."""
-    known = [_sound_of(store, clip) for clip in track(range(len(store)), "fingerprints of labelled clips")]
+    known = [_sound_of(store, clip) for clip in track(range(len(store)), "fingerprints of labeled clips")]
     asked = [_sound_of(pool, clip) for clip in track(range(len(pool)), "fingerprints of unlabeled clips")]
     digests = {digest for digest, words in known if len(words)}
     same = np.array([digest in digests for digest, _ in asked], dtype=np.bool_)

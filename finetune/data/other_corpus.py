@@ -1,0 +1,55 @@
+"""Another corpus to score: its clips, and the emotions that both corpora share."""
+
+from dataclasses import dataclass, replace
+
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.decoded.opener import opener
+from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of
+from emoclr.corpus.labels.division import divide, refuse_repeated_sound
+from emoclr.corpus.labels.labels import LabelTable
+from emoclr.evaluate.metrics.arrays import Array
+from emoclr.finetune.data.labeled_clips import LabeledClips
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.probe.features.logmel import chance_probabilities
+from emoclr.probe.studies.cross_corpus import CrossCorpus, cross
+
+
+@dataclass(frozen=True)
+class OtherCorpus:
+    """Clips of another corpus that the ensemble is scored on.
+
+    Attributes:
+        crossing: what both corpora share.
+        table: labels of the clips, by the first corpus' names of emotions.
+        store: the clips, decoded, in the same order.
+        columns: (shared emotions,) their places among the emotions of the models.
+        prior: (shared emotions,) their mean shares in the training clips of the first corpus.
+    """
+
+    crossing: CrossCorpus
+    table: LabelTable
+    store: WaveformStore
+    columns: list[int]
+    prior: Array
+
+
+def open_other(labels: LabelTable, labeled: LabeledClips, settings: FinetuneSettings) -> OtherCorpus:
+    """Returns the clips of another corpus: its test rows where it has some, else all.
+
+    Raises:
+        EmoclrError: no emotion is shared, a speaker or a recording is in both, or no clip can be read.
+    """
+    # In folds, every clip is trained on by some member of the ensemble.
+    ours = replace(labeled.table, splits=None) if settings.folds else labeled.table
+    crossing = cross(ours, labels)
+    opened = opener(settings)
+    both = opened(clips_of(crossing.table))
+    readable = crossing.table.select(both.source_rows)
+    rows = readable.rows_of("test")
+    if not len(rows):
+        raise EmoclrError(f"{labels.source}: none of its clips can be read")
+    refuse_repeated_sound(readable, divide(readable, None, settings.seed), both.digests)
+    table = readable.select(rows)
+    columns = [labeled.table.emotions.index(emotion) for emotion in table.emotions]
+    prior = chance_probabilities(labeled.table.targets[labeled.division.fitted], 1)[0, columns]
+    return OtherCorpus(crossing, table, opened(clips_of(table)), columns, prior)

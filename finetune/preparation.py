@@ -1,0 +1,56 @@
+"""Everything that a run needs and that may fail, before anything takes long."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from emoclr.augment.waveform import WaveformAugmentation
+from emoclr.configs.console import track
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.labels.labels import read_labels
+from emoclr.finetune.data.labeled_clips import open_labeled_clips
+from emoclr.finetune.data.other_corpus import open_other
+from emoclr.finetune.pseudo_labels.second_round import pool_for
+from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.studies.context import Inputs
+from emoclr.finetune.studies.label_efficiency import announce
+from emoclr.finetune.training.initial_weights import SCRATCH, InitialWeights, find_initial_weights
+from emoclr.finetune.training.resume import RunCard, begin_run, labels_digest, previous_run
+
+
+def prepare(
+    sources: Sequence[Path], data: Path, test: Path | None, out: Path, settings: FinetuneSettings, *, resume: bool
+) -> Inputs:
+    """Returns the inputs of a run and writes its `run.yaml`; arguments and errors are those of `finetune`."""
+    previous_run(out, resume)
+    initial_weights = find_initial_weights(sources, settings)
+    _check_comparisons(initial_weights, settings)
+    WaveformAugmentation(settings.augment.transforms, settings.spectrogram.sample_rate)
+    other_labels = read_labels(test) if test else None
+    for initial in track(initial_weights, "trying encoders"):
+        initial.check(settings)
+    labeled = open_labeled_clips(data, settings)
+    other = open_other(other_labels, labeled, settings) if other_labels is not None else None
+    pool = pool_for(labeled.tasks, labeled.readable, settings, other) if settings.unlabeled else None
+    if settings.fractions:
+        announce(initial_weights, labeled, settings)
+    run = RunCard(
+        settings=settings,
+        corpus_fingerprint=labeled.store.fingerprint,
+        labels_sha256=labels_digest(labeled.readable),
+        sources={initial.name: initial.source(settings) for initial in initial_weights},
+    )
+    begin_run(out, run, resume)
+    return Inputs(initial_weights, labeled, other, pool)
+
+
+def _check_comparisons(initial_weights: Sequence[InitialWeights], settings: FinetuneSettings) -> None:
+    only = initial_weights[0].name
+    if settings.compare_seeds and len(initial_weights) < 2:
+        raise ConfigError(
+            f"compare_seeds: sets several backbones against seeds of the best of them; {only} is the only one"
+        )
+    from_scratch = all(initial.source(settings) == SCRATCH for initial in initial_weights)
+    if settings.from_scratch and from_scratch:
+        raise ConfigError("from_scratch: this run begins from scratch as it is; give --from RUN, or leave it out")
+    if settings.fractions and from_scratch:
+        raise ConfigError("fractions: sets pretrained encoders against the same from scratch; give --from RUN")
