@@ -13,6 +13,11 @@ def draw_masks(settings: MaskSettings, duration_s: float, rng: np.random.Generat
 
     Time masks come first, then frequency masks (on the mel axis). Widths are uniform up to the settings' maximum, and
     a mask lies wholly inside its axis.
+
+    Examples:
+        >>> masks = draw_masks(MaskSettings(time_masks=2, frequency_masks=1), 2.0, np.random.default_rng(0))
+        >>> masks.shape
+        (3, 2)
     """
     widest_time = min(1.0, settings.max_time_s / duration_s)
     widest = np.repeat([widest_time, settings.max_frequency], [settings.time_masks, settings.frequency_masks])
@@ -41,6 +46,13 @@ def apply_masks(
         mel_axis: (bands,) position of each mel row on the mel axis, 0 to 1.
         stft_axis: (bands,) the same of each STFT row.
         fill: what a masked part becomes.
+
+    Examples:
+        >>> import torch
+        >>> images, axis = torch.ones(1, 3, 4, 10), torch.arange(4) / 4
+        >>> masks = torch.tensor([[[0.2, 0.5]]])  # one time mask, from 0.2 to 0.5 of the view
+        >>> apply_masks(images, masks, 1, axis, axis)[0, 0, 0].tolist()
+        [1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
     frames = images.shape[-1]
     time = (torch.arange(frames, device=images.device) + 0.5) / frames  # (N,)

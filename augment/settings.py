@@ -12,7 +12,12 @@ from emoclr.corpus.audio.padding import Short
 
 
 class SpectrogramSettings(Settings):
-    """One STFT and what is drawn from it."""
+    """One STFT and what is drawn from it.
+
+    Examples:
+        >>> SpectrogramSettings(hop_length=160).bands
+        128
+    """
 
     sample_rate: int = Field(16_000, ge=4_000, le=96_000, description="Hz; recordings are decoded to 16,000")
     n_fft: int = Field(1024, ge=64, multiple_of=2, description="samples in a frame")
@@ -40,7 +45,12 @@ CorpusSpectrogram = Annotated[SpectrogramSettings, AfterValidator(_of_decoded_au
 
 
 class MaskSettings(Settings):
-    """Masks on the spectrogram; widths are drawn uniformly up to their maximum."""
+    """Masks on the spectrogram; widths are drawn uniformly up to their maximum.
+
+    Examples:
+        >>> MaskSettings(time_masks=1).max_time_s
+        0.2
+    """
 
     time_masks: int = Field(2, ge=0, le=16, description="time masks of a view")
     max_time_s: float = Field(0.2, ge=0, description="width of a time mask, s, at most")
@@ -76,6 +86,10 @@ class TransformSettings(Settings):
     """One waveform augmentation: a class of audiomentations or of `emoclr.augment.transforms`, and its parameters.
 
     Parameters beside `name` and `p` are the class's own, with its own names and units.
+
+    Examples:
+        >>> TransformSettings(name="Gain", p=0.3, min_gain_db=-6).parameters
+        {'min_gain_db': -6}
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -99,7 +113,16 @@ class TransformSettings(Settings):
 
 
 class AugmentSettings(Settings):
-    """How two views of a clip are made."""
+    """How two views of a clip are made.
+
+    Examples:
+        >>> AugmentSettings(transforms=[{"name": "Gain", "min_gain_db": -6}]).transforms[0].parameters
+        {'min_gain_db': -6}
+        >>> AugmentSettings(transforms=[{"name": "PitchShift"}])
+        Traceback (most recent call last):
+            ...
+        pydantic_core._pydantic_core.ValidationError: ...
+    """
 
     positives: Literal["same_segment", "nearby", "clip"] = Field(
         "nearby",

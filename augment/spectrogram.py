@@ -16,6 +16,11 @@ class Spectrogram(nn.Module):
     `librosa.feature.chroma_stft(tuning=0)` and `abs(librosa.stft)`.
 
     Differentiable, works in float32 on any device, and compiles with `torch.jit.script`.
+
+    Examples:
+        >>> spectrogram = Spectrogram(SpectrogramSettings(bands=64))
+        >>> spectrogram(torch.zeros(2, 16_000)).shape  # (batch, channels, bands, frames)
+        torch.Size([2, 3, 64, 51])
     """
 
     window: Tensor

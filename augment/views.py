@@ -12,7 +12,13 @@ from emoclr.corpus.audio.padding import fill_to
 
 
 class View(NamedTuple):
-    """One view: an augmented waveform (samples,) and the masks (masks, 2) that its spectrogram will get."""
+    """One view: an augmented waveform (samples,) and the masks (masks, 2) that its spectrogram will get.
+
+    Examples:
+        >>> view = View(np.zeros(32_000, np.float32), masks=np.zeros((3, 2), np.float32))
+        >>> view.waveform.shape
+        (32000,)
+    """
 
     waveform: NDArray[np.float32]
     masks: NDArray[np.float32]
@@ -26,6 +32,14 @@ class ViewMaker:
         crop_samples: length of a view in samples.
         sample_rate: Hz.
         seed: the run's seed.
+
+    Examples:
+        >>> settings = AugmentSettings(transforms=[{"name": "Gain", "p": 1.0}])
+        >>> maker = ViewMaker(settings, crop_samples=16_000, sample_rate=16_000, seed=0)
+        >>> crop = np.full(12_000, 0.01, np.float32)
+        >>> first, second = (maker.make(crop, epoch=0, clip=3, view=view) for view in (0, 1))
+        >>> first.waveform.shape, bool((first.waveform == second.waveform).all())
+        ((16000,), False)
     """
 
     def __init__(self, settings: AugmentSettings, crop_samples: int, sample_rate: int, seed: int) -> None:

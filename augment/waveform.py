@@ -23,7 +23,16 @@ _put_back_later = False
 
 
 class WaveformAugmentation:
-    """A chain of waveform augmentations whose every draw follows from a seed sequence."""
+    """A chain of waveform augmentations whose every draw follows from a seed sequence.
+
+    Examples:
+        >>> from emoclr.augment import TransformSettings
+        >>> augmentation = WaveformAugmentation([TransformSettings(name="Gain", p=1.0)], 16_000)
+        >>> quiet = np.full(16_000, 0.01, np.float32)
+        >>> first, again = (augmentation(quiet, np.random.SeedSequence(7)) for _ in range(2))
+        >>> first.shape, bool((first == again).all()), bool((first == quiet).all())
+        ((16000,), True, False)
+    """
 
     def __init__(self, transforms: Sequence[TransformSettings], sample_rate: int) -> None:
         self.sample_rate = sample_rate

@@ -25,6 +25,12 @@ class Settings(BaseModel):
     """Base of all settings: immutable, an unknown key is an error, and `a,b` is a list where the key takes one.
 
     Numbers are finite, and neither true nor false.
+
+    Examples:
+        >>> class Training(Settings):
+        ...     epochs: int = 10
+        >>> Training(epochs=3)
+        Training(epochs=3)
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
@@ -87,6 +93,11 @@ def load_settings(model: type[S], name: str | None, overrides: list[str], *, par
     Raises:
         ConfigError: an unknown key, a wrong type or an impossible value, with the source, the key and what was
             probably meant.
+
+    Examples:
+        >>> from emoclr.probe import ProbeSettings
+        >>> load_settings(ProbeSettings, "probe.yaml", ["folds=5"]).folds
+        5
     """
     path = find_config(name) if name else None
     content = _read_config(model, path) if path else {}

@@ -45,6 +45,16 @@ class LinearProbe:
         strength_: the regularisation that was chosen: alpha of a ridge, 1 / C of a logistic regression.
         thresholds_: (e,) of each emotion, from out-of-fold predictions.
         out_of_fold_: (n, e) the training clips' probabilities, by models that were not fitted to their speakers.
+
+    Examples:
+        >>> import numpy as np
+        >>> draw = np.random.default_rng(0)
+        >>> targets = draw.integers(0, 2, (40, 2))
+        >>> features = targets @ draw.normal(size=(2, 8)) + 0.1 * draw.normal(size=(40, 8))
+        >>> folds = [(np.arange(20), np.arange(20, 40)), (np.arange(20, 40), np.arange(20))]
+        >>> probe = LinearProbe(single_label=False).fit(features, targets, folds)
+        >>> bool(((probe.predict_proba(features) >= probe.thresholds_) == targets).all())
+        True
     """
 
     def __init__(self, single_label: bool, positive_share: float = POSITIVE_SHARE) -> None:

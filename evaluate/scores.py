@@ -29,6 +29,12 @@ class Truth:
         positive_share: the share from which an emotion counts as there.
         n_resamples: bootstrap resamples.
         seed: seed of the bootstrap.
+
+    Examples:
+        >>> import numpy as np
+        >>> truth = Truth(["joy", "fear"], np.array([[1, 0], [0, 1], [1, 1], [0, 0]]), ["anna", "ben", "anna", "ben"])
+        >>> len(truth), truth.headline
+        (4, ('macro_auroc', 'map'))
     """
 
     emotions: Sequence[str]
@@ -59,6 +65,12 @@ class Prediction:
         probabilities: (n, e) in [0, 1].
         thresholds: (e,), or (n, e) where folds differ.
         note: a few words beside the name, such as the size of the model.
+
+    Examples:
+        >>> import numpy as np
+        >>> guess = Prediction("ensemble", np.array([[0.9, 0.2], [0.1, 0.6]]), thresholds=np.array([0.5, 0.5]))
+        >>> (guess.probabilities >= guess.thresholds).tolist()
+        [[True, False], [False, True]]
     """
 
     name: str
@@ -155,6 +167,14 @@ def score_all(truth: Truth, models: Sequence[Prediction], baselines: Sequence[Pr
         truth: the scored clips.
         models: predictions of each model; the headline is the one named `ENSEMBLE`, else the first.
         baselines: predictions of each baseline on the same clips.
+
+    Examples:
+        >>> import numpy as np
+        >>> truth = Truth(["joy", "fear"], np.array([[1, 0], [0, 1], [1, 1], [0, 0]]), ["anna", "ben", "anna", "ben"])
+        >>> guess = Prediction("ensemble", np.array([[0.9, 0.2], [0.1, 0.6], [0.8, 0.7], [0.3, 0.1]]), np.full(2, 0.5))
+        >>> scores = score_all(truth, [guess])
+        >>> scores.headline.name, scores.models[0].metrics["macro_auroc"].value
+        ('ensemble', 1.0)
     """
     ordered = sorted(models, key=lambda model: model.name != ENSEMBLE)
     groups = _group_tables(truth, ordered[0])

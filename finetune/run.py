@@ -76,6 +76,12 @@ def finetune(
         ConfigError: no initial weights, nothing to compare with, or no such transform.
         EmoclrError: no checkpoint, no usable labels, no readable clips, a run in the way, or one of other settings.
         Interrupted: Ctrl-C or SIGTERM; the members that are finished are saved.
+
+    Examples:
+        >>> finetune([Path("nowhere")], Path("labels.csv"), Path("emotions"), FinetuneSettings())
+        Traceback (most recent call last):
+            ...
+        emoclr.configs.errors.ConfigError: nowhere: ...
     """
     began = time.monotonic()
     inputs = prepare(sources, data, test, out, settings, resume=resume)

@@ -35,7 +35,12 @@ FREE_TO_CHANGE = frozenset(
 
 
 class FinetuneSettings(Settings):
-    """What is trained from what, how, and how it is scored."""
+    """What is trained from what, how, and how it is scored.
+
+    Examples:
+        >>> FinetuneSettings(ensemble="vote", seeds=3).network_seeds
+        range(0, 3)
+    """
 
     elsewhere: ClassVar[dict[str, str]] = {"window_s": "crop_s"}
 

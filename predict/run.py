@@ -29,6 +29,10 @@ class PredictionRow:
         end_s: s.
         probabilities: (emotions,) in [0, 1].
         emotions: those over their threshold; the likeliest one where each recording has one emotion.
+
+    Examples:
+        >>> PredictionRow(Path("a.wav"), 0.0, 2.5, np.array([0.9, 0.1]), ["joy"]).emotions
+        ['joy']
     """
 
     path: Path
@@ -40,7 +44,13 @@ class PredictionRow:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Answers in the order of the recordings, and what could not be read."""
+    """Answers in the order of the recordings, and what could not be read.
+
+    Examples:
+        >>> row = PredictionRow(Path("a.wav"), 0.0, 2.5, np.array([0.9, 0.1]), ["joy"])
+        >>> Predictions(["joy", "fear"], [row], failures=[]).answers[0].end_s
+        2.5
+    """
 
     emotions: list[str]
     answers: list[PredictionRow]
@@ -66,6 +76,18 @@ def predict(
 
     Raises:
         ConfigError: a source does not exist, or there are no recordings.
+
+    Examples:
+        >>> import soundfile
+        >>> from emoclr.finetune import EmotionModel
+        >>> from emoclr.pretrain import Encoder, EncoderSettings
+        >>> path = Path(tempfile.mkdtemp()) / "silence.wav"
+        >>> soundfile.write(path, np.zeros(24_000), 16_000)
+        >>> model = EmotionModel(Encoder(EncoderSettings(backbone="test_resnet")), n_emotions=2)
+        >>> ensemble = Ensemble([model], np.ones((1, 2)), np.full((1, 2), 0.5), "mean")
+        >>> card = EnsembleCard(members=["."], emotions=["joy", "fear"], thresholds=[0.5, 0.5], window_s=1.0, hop_s=0.5)
+        >>> [(row.start_s, row.end_s) for row in predict(ensemble, card, [path], timeline=True).answers]
+        [(0.0, 1.0), (0.5, 1.5)]
     """
     paths = find_audio(sources)
     if not paths:

@@ -24,6 +24,16 @@ def write_predictions(predictions: Predictions, out: Path, form: Format) -> None
 
     CSV columns are `path, start_s, end_s`, one probability an emotion, and `emotions`, joined by `;`. JSON lines hold
     the same keys, `emotions` as a list.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> row = PredictionRow(Path("a.wav"), 0.0, 2.5, np.array([0.9, 0.1]), ["joy"])
+        >>> out = Path(tempfile.mkdtemp()) / "predictions.csv"
+        >>> write_predictions(Predictions(["joy", "fear"], [row], failures=[]), out, "csv")
+        >>> print(out.read_text(), end="")
+        path,start_s,end_s,joy,fear,emotions
+        a.wav,0.000,2.500,0.9000,0.1000,joy
     """
     lines = _csv(predictions) if form == "csv" else _jsonl(predictions.answers, predictions.emotions)
     write_text(out, lines)

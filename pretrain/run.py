@@ -65,6 +65,12 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
             the way, the settings differ from the run to resume, or the corpus is too small.
         EmoclrError: nothing could be read, or the run failed; the message says what to do.
         Interrupted: Ctrl-C or SIGTERM; everything is saved.
+
+    Examples:
+        >>> pretrain(PretrainSettings(data=["nowhere"], out="run", backbones=["test_resnet"]))
+        Traceback (most recent call last):
+            ...
+        emoclr.configs.errors.ConfigError: nowhere: ...
     """
     out = settings.out
     _check_at_once(settings)

@@ -37,7 +37,13 @@ Place = Annotated[Path | str, BeforeValidator(_place)]
 
 
 class PretrainSettings(ViewSettings):
-    """One run: data, backbones, objective, optimisation, and where it lands."""
+    """One run: data, backbones, objective, optimisation, and where it lands.
+
+    Examples:
+        >>> settings = PretrainSettings(data=["recordings"], out="checkpoints/my-run", backbones=["resnet10t"])
+        >>> settings.objective, settings.learning_rate
+        ('nt_xent', 0.001)
+    """
 
     data: list[Place] = Field(
         min_length=1, description="folders, audio files, an index, CSVs with a `path` column; or tars, files or URLs"

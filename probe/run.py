@@ -55,6 +55,12 @@ def probe(
     Raises:
         ConfigError: folds and another corpus to score on.
         EmoclrError: no checkpoint, no usable labels, no readable clips, or a folder that cannot be written to.
+
+    Examples:
+        >>> probe(Path("nowhere"), Path("labels.csv"), Path("report"), ProbeSettings(egemaps=False))
+        Traceback (most recent call last):
+            ...
+        emoclr.configs.errors.ConfigError: nowhere: ...
     """
     began = time.monotonic()
     if test and settings.folds:

@@ -20,7 +20,13 @@ Fraction = Annotated[float, BeforeValidator(_part), Field(gt=0, le=1)]
 
 
 class ProbeSettings(Settings):
-    """How clips are embedded, split and scored."""
+    """How clips are embedded, split and scored.
+
+    Examples:
+        >>> settings = ProbeSettings(folds=5, egemaps=False)
+        >>> settings.folds, settings.positive_share
+        (5, 0.25)
+    """
 
     cache: Path | None = Field(None, description="folder of decoded audio; `null` for `~/.cache/emoclr`")
     cache_gb: float | None = Field(

@@ -37,7 +37,12 @@ _PLAINER_REASONS = {
 
 
 class AudioError(EmoclrError):
-    """A recording that cannot be read; `path` says which and `reason` why."""
+    """A recording that cannot be read; `path` says which and `reason` why.
+
+    Examples:
+        >>> str(AudioError(Path("a.wav"), "empty file (0 bytes)"))
+        'a.wav: empty file (0 bytes)'
+    """
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -63,6 +68,14 @@ def inspect_audio(path: Path) -> AudioInfo:
 
     Raises:
         AudioError: the file is missing, empty, or nothing that libsndfile reads.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np, soundfile
+        >>> path = Path(tempfile.mkdtemp()) / "tone.wav"
+        >>> soundfile.write(path, np.zeros((22_050, 2)), 44_100)
+        >>> inspect_audio(path)
+        AudioInfo(duration_s=0.5, sample_rate=44100, channels=2)
     """
     path = Path(path)
     with _open(path) as file:
@@ -81,6 +94,14 @@ def read_waveform(path: Path, start_s: float = 0.0, end_s: float | None = None) 
     Raises:
         AudioError: the file is missing, empty, no audio, damaged; it holds no samples between `start_s` and
             `end_s`, samples that are not finite or beyond all sense, or more than `MAX_DURATION_S`.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np, soundfile
+        >>> path = Path(tempfile.mkdtemp()) / "tone.wav"
+        >>> soundfile.write(path, np.zeros((22_050, 2)), 44_100)
+        >>> read_waveform(path).shape, read_waveform(path, start_s=0.25).shape
+        ((8000,), (4000,))
     """
     path = Path(path)
     with _open(path) as file:

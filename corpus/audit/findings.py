@@ -24,6 +24,10 @@ class Finding:
         weight: how bad it is.
         summary: a sentence or two, with the count.
         cases: a line for each case, all of them.
+
+    Examples:
+        >>> Finding("silence", "warning", "1 clip is silent", ["row 12: a.wav"]).summary
+        '1 clip is silent'
     """
 
     check: str

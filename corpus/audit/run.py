@@ -24,6 +24,17 @@ class Audit:
         findings: the worst first.
         shortcuts: what each cue tells of each emotion, also where that is little.
         positive_share: the share from which an emotion is there.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np, soundfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for number, name in enumerate(["a.wav", "b.wav"]):
+        ...     soundfile.write(folder / name, 0.1 * np.random.default_rng(number).normal(size=16_000), 16_000)
+        >>> _ = (folder / "labels.csv").write_text("path,joy,speaker,split\\na.wav,1,anna,train\\nb.wav,0,anna,test\\n")
+        >>> found = audit(folder / "labels.csv")
+        >>> len(found.table), len(found.leaks)
+        (2, 1)
     """
 
     table: LabelTable
@@ -47,6 +58,16 @@ def audit(labels: Path, positive_share: float = POSITIVE_SHARE) -> Audit:
 
     Raises:
         LabelsError: the CSV is not as it should be; a speaker in several splits is a finding instead.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np, soundfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for number, name in enumerate(["a.wav", "b.wav"]):
+        ...     soundfile.write(folder / name, 0.1 * np.random.default_rng(number).normal(size=16_000), 16_000)
+        >>> _ = (folder / "labels.csv").write_text("path,joy,speaker,split\\na.wav,1,anna,train\\nb.wav,0,anna,test\\n")
+        >>> [finding.check for finding in audit(folder / "labels.csv").leaks]
+        ['speakers across splits']
     """
     table = read_labels(labels, refuse_leaks=False)
     recordings = measure_clips(table)

@@ -14,7 +14,12 @@ FINGERPRINT_BYTES = 16
 
 @dataclass(frozen=True)
 class Clip:
-    """A recording, or the part of it from `start_s` to `end_s` (None: to its end)."""
+    """A recording, or the part of it from `start_s` to `end_s` (None: to its end).
+
+    Examples:
+        >>> Clip(Path("a.wav"), start_s=2.0, speaker="anna")
+        Clip(path=PosixPath('a.wav'), start_s=2.0, end_s=None, speaker='anna')
+    """
 
     path: Path
     start_s: float = 0.0
@@ -35,6 +40,11 @@ class ClipTable:
         sizes: int64 `(clips,)`, bytes of the recording where a listing or an index told them, else -1.
         modified: int64 `(clips,)`, its time of change in nanoseconds, likewise.
         fingerprints: bytes of 16 `(clips,)`, BLAKE2b of the recording where an index told it, else empty.
+
+    Examples:
+        >>> table = ClipTable.of([Clip(Path("a.wav"), speaker="anna"), Clip(Path("b.wav"), 1.0, 2.5)])
+        >>> len(table), table.speaker_names, table.speakers.tolist(), table.end_s.tolist()
+        (2, ['anna'], [0, -1], [nan, 2.5])
     """
 
     paths: PathArray

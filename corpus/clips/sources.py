@@ -40,6 +40,14 @@ def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None) -> 
         ConfigError: a source does not exist, a split is no split, or nothing is left.
         LabelsError: a CSV is not as it should be.
         EmoclrError: an index cannot be read.
+
+    Examples:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+        >>> rows = ["path,joy,fear,speaker,sex", "a.wav,1,0,anna,f", "b.wav,0.2,0.8,ben,m", "c.wav,0,1,cem,m"]
+        >>> _ = path.write_text("\\n".join(rows))
+        >>> [(clip.path.name, clip.speaker) for clip in clips_from([path])]
+        [('a.wav', 'anna'), ('b.wav', 'ben'), ('c.wav', 'cem')]
     """
     for split in splits or ():
         if split not in SPLITS:
@@ -72,7 +80,17 @@ def set_aside_by(sources: Sequence[Path]) -> list[tuple[str, str]]:
 
 
 def clips_of(table: LabelTable, prefix: str = "") -> ClipTable:
-    """Returns the clips of a table's rows, in their order; `prefix` goes before the names of speakers."""
+    """Returns the clips of a table's rows, in their order; `prefix` goes before the names of speakers.
+
+    Examples:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+        >>> rows = ["path,joy,fear,speaker,sex", "a.wav,1,0,anna,f", "b.wav,0.2,0.8,ben,m", "c.wav,0,1,cem,m"]
+        >>> _ = path.write_text("\\n".join(rows))
+        >>> from emoclr.corpus import read_labels
+        >>> clips_of(read_labels(path)).speaker_names
+        ['anna', 'ben', 'cem']
+    """
     speakers = [prefix + name if name else None for name in table.speakers] if table.speakers else None
     return ClipTable.parts(PathArray.of(table.paths), table.start_s, table.end_s, speakers)
 

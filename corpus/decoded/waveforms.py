@@ -81,6 +81,15 @@ class WaveformStore:
         source_rows: int64 `(clips,)`, each clip's position in the list asked for; failed clips are absent.
         failures: the clips that could not be decoded.
         uncached: how many clips are decoded each time they are read.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np, soundfile
+        >>> path = Path(tempfile.mkdtemp()) / "tone.wav"
+        >>> soundfile.write(path, np.zeros((22_050, 2)), 44_100)
+        >>> store = open_waveforms([Clip(path)], cache_dir=path.parent / "cache", workers=1)
+        >>> len(store), store.durations_s.tolist(), store.crop(0, 7_990, 100).shape
+        (1, [0.5], (10,))
     """
 
     def __init__(self, folder: Path, clips: ClipTable, located: Located) -> None:
@@ -201,6 +210,15 @@ def open_waveforms(
     Raises:
         NothingReadable: no clip can be decoded.
         EmoclrError: there are no clips, or the cache cannot be written.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np, soundfile
+        >>> path = Path(tempfile.mkdtemp()) / "tone.wav"
+        >>> soundfile.write(path, np.zeros((22_050, 2)), 44_100)
+        >>> store = open_waveforms([Clip(path), Clip(path, 0.25)], cache_dir=path.parent / "cache", workers=1)
+        >>> store.samples.tolist()
+        [8000, 4000]
     """
     if not len(clips):
         raise EmoclrError("there are no clips to decode")

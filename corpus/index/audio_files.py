@@ -91,6 +91,14 @@ def find_audio(folders: Sequence[Path]) -> list[Path]:
 
     Raises:
         ConfigError: one of `folders` does not exist.
+
+    Examples:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("b.wav", "a.flac", "notes.txt"):
+        ...     (folder / name).touch()
+        >>> [path.name for path in find_audio([folder])]
+        ['a.flac', 'b.wav']
     """
     return sorted({Path(name) for name in Walk().through(folders)})
 

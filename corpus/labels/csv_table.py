@@ -11,7 +11,12 @@ from emoclr.configs.messages import perhaps
 
 
 class LabelsError(EmoclrError):
-    """A CSV that is not as it should be; `path`, `row` (line of the file, from 1) and `column` say where."""
+    """A CSV that is not as it should be; `path`, `row` (line of the file, from 1) and `column` say where.
+
+    Examples:
+        >>> "row 3" in str(LabelsError(Path("labels.csv"), "is no number from 0 to 1", row=3, column="joy"))
+        True
+    """
 
     def __init__(self, path: Path, problem: str, row: int | None = None, column: str | None = None) -> None:
         where = [f"row {row}"] if row is not None else []

@@ -43,6 +43,17 @@ class LabelTable:
         start_s: float64 `(clips,)`, where the clip begins in its recording, in seconds.
         end_s: float64 `(clips,)`, where it ends; NaN stands for the end of the recording.
         groups: every other column, to break reports down by; an empty cell reads "unknown".
+
+    Examples:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+        >>> rows = ["path,joy,fear,speaker,sex", "a.wav,1,0,anna,f", "b.wav,0.2,0.8,ben,m", "c.wav,0,1,cem,m"]
+        >>> _ = path.write_text("\\n".join(rows))
+        >>> table = read_labels(path)
+        >>> table.emotions, table.speakers, table.groups
+        (['joy', 'fear'], ['anna', 'ben', 'cem'], {'sex': ['f', 'm', 'm']})
+        >>> table.select([0, 2]).targets.tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
 
     source: Path
@@ -101,6 +112,15 @@ def read_labels(path: str | Path, emotions: Sequence[str] | None = None, refuse_
 
     Raises:
         LabelsError: something is missing, wrong, or one speaker is in two splits; with row and column.
+
+    Examples:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+        >>> rows = ["path,joy,fear,speaker,sex", "a.wav,1,0,anna,f", "b.wav,0.2,0.8,ben,m", "c.wav,0,1,cem,m"]
+        >>> _ = path.write_text("\\n".join(rows))
+        >>> table = read_labels(path)
+        >>> len(table), table.emotions, table.single_label
+        (3, ['joy', 'fear'], False)
     """
     table = read_table(Path(path))
     require_columns(table, ["path"])
@@ -135,6 +155,15 @@ def read_clips(path: Path) -> LabelTable:
 
     Raises:
         LabelsError: as `read_labels`.
+
+    Examples:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+        >>> rows = ["path,joy,fear,speaker,sex", "a.wav,1,0,anna,f", "b.wav,0.2,0.8,ben,m", "c.wav,0,1,cem,m"]
+        >>> _ = path.write_text("\\n".join(rows))
+        >>> table = read_clips(path)
+        >>> len(table), table.emotions
+        (3, [])
     """
     table = read_table(Path(path))
     require_columns(table, ["path"])
@@ -154,6 +183,14 @@ def write_labels(path: Path, table: "pd.DataFrame") -> None:
 
     Raises:
         EmoclrError: the file cannot be written.
+
+    Examples:
+        >>> import tempfile
+        >>> import pandas as pd
+        >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+        >>> write_labels(path, pd.DataFrame({"path": ["a.wav", "b.wav"], "joy": [0.5, 1.0]}))
+        >>> read_labels(path).targets.tolist()
+        [[0.5], [1.0]]
     """
     if "path" not in table.columns:
         raise EmoclrError(f"{path}: a table without a column 'path' is no labels.csv")

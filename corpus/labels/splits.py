@@ -26,6 +26,16 @@ def speaker_folds(table: LabelTable, n_folds: int, seed: int = 0) -> list[tuple[
 
     Raises:
         LabelsError: there are fewer speakers (or recordings) than folds.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+        >>> rows = ["path,joy,fear,speaker,sex", "a.wav,1,0,anna,f", "b.wav,0.2,0.8,ben,m", "c.wav,0,1,cem,m"]
+        >>> _ = path.write_text("\\n".join(rows))
+        >>> from emoclr.corpus import read_labels
+        >>> sorted(test.tolist() for train, test in speaker_folds(read_labels(path), 3))
+        [[0], [1], [2]]
     """
     groups = speaker_codes(table)
     known = int(groups.max()) + 1 if len(table) else 0
@@ -48,6 +58,17 @@ def split_rows(table: LabelTable, seed: int = 0) -> tuple[Rows, Rows, Rows]:
 
     Raises:
         LabelsError: there is no split column, and fewer than three speakers.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+        >>> rows = ["path,joy,fear,speaker,sex", "a.wav,1,0,anna,f", "b.wav,0.2,0.8,ben,m", "c.wav,0,1,cem,m"]
+        >>> _ = path.write_text("\\n".join(rows))
+        >>> from emoclr.corpus import read_labels
+        >>> train, validation, test = split_rows(read_labels(path))
+        >>> sorted([*train.tolist(), *validation.tolist(), *test.tolist()])
+        [0, 1, 2]
     """
     if table.splits is not None:
         return table.rows_of("train"), table.rows_of("validation"), table.rows_of("test")

@@ -22,6 +22,11 @@ class Prepared:
         notes: what was left out and why, a line each.
         missing: recordings that the corpus has and the folder has not, where their names are known.
         expected: how many recordings this release has, where the copy's own tables say so.
+
+    Examples:
+        >>> import pandas as pd
+        >>> Prepared(pd.DataFrame({"path": ["a.wav"], "joy": [1]}), found=1, expected=2).expected
+        2
     """
 
     table: "pd.DataFrame"
@@ -44,6 +49,11 @@ class Recipe:
         citation: the paper.
         clips: the sets of labels it can give, the default first, and how many clips are published for each.
         read: makes the table from a folder and a set of labels.
+
+    Examples:
+        >>> from emoclr.corpus.prepare import RECIPES
+        >>> RECIPES["emodb"].language, RECIPES["emodb"].clips
+        ('German', {'intended': 535})
     """
 
     name: str

@@ -97,6 +97,14 @@ def bootstrap_intervals(
     Returns:
         For each metric (2, ...) low and high; nan where there are fewer than two groups. Resamples where a
         metric is undefined are left out of its interval.
+
+    Examples:
+        >>> import numpy as np
+        >>> values = np.array([0.0, 1.0, 0.5, 0.5])
+        >>> mean = lambda weights: {"mean": weights @ values / weights.sum(1)}
+        >>> low, high = bootstrap_intervals(mean, ["anna", "anna", "ben", "cem"], n_resamples=100)["mean"]
+        >>> bool(low <= 0.5 <= high)
+        True
     """
     names, codes = np.unique(np.asarray(groups), return_inverse=True)
     generator = np.random.default_rng(seed)

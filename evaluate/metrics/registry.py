@@ -138,6 +138,13 @@ def emotion_metrics(
     Returns:
         Those of `METRICS` that are defined. Emotions without a positive or without a negative are left out of the
         macro means; nan where none is left.
+
+    Examples:
+        >>> targets = [[1, 0], [0, 1], [1, 1], [0, 0]]
+        >>> probabilities = [[0.9, 0.2], [0.3, 0.7], [0.6, 0.4], [0.1, 0.1]]
+        >>> metrics = emotion_metrics(targets, probabilities, [0.5, 0.5], single_label=False)
+        >>> metrics["macro_auroc"], round(metrics["macro_f1"], 3)
+        (1.0, 0.833)
     """
     measure = weighted_metrics(targets, probabilities, thresholds, single_label, positive_share)
     ones = np.ones((1, len(np.asarray(targets))))

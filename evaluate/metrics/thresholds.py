@@ -34,6 +34,10 @@ def tune_thresholds(
 
     A threshold lies half-way between two probabilities that occurred; 0.5 where an emotion has no positive.
     Tune on clips that the model was not fitted to, of speakers who are not in the test.
+
+    Examples:
+        >>> tune_thresholds([[1], [1], [0], [0]], [[0.9], [0.4], [0.2], [0.1]]).round(6).tolist()
+        [0.3]
     """
     target = np.asarray(targets, dtype=np.float64)
     probability = np.asarray(probabilities, dtype=np.float64)

@@ -74,6 +74,17 @@ class Report:
         speaker_probe: the speaker-identity probe, where speakers are known.
         sections: what else was measured, in the order in which it is shown.
         clips: the scored clips, rows as in the scores' truth; with them, each one's answers are written.
+
+    Examples:
+        >>> import numpy as np
+        >>> from emoclr.evaluate import Prediction, Truth, score_all
+        >>> truth = Truth(["joy", "fear"], np.array([[1, 0], [0, 1], [1, 1], [0, 0]]), ["anna", "ben", "anna", "ben"])
+        >>> guess = Prediction("ensemble", np.array([[0.9, 0.2], [0.1, 0.6], [0.8, 0.7], [0.3, 0.1]]), np.full(2, 0.5))
+        >>> protocol = Protocol(4, 2, 10, 5, 1, [0], True)
+        >>> scores = score_all(truth, [guess])
+        >>> report = Report("Emotions", "", scores, protocol, "", {}, "", "2026-01-01T00:00:00+00:00", 0.0)
+        >>> report_json(report)["metrics"]["macro_auroc"]["value"]
+        1.0
     """
 
     title: str
@@ -112,6 +123,20 @@ def write_report(report: Report, folder: Path) -> Path:
 
     Raises:
         EmoclrError: the folder cannot be written to.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from emoclr.evaluate import Prediction, Truth, score_all
+        >>> truth = Truth(["joy", "fear"], np.array([[1, 0], [0, 1], [1, 1], [0, 0]]), ["anna", "ben", "anna", "ben"])
+        >>> guess = Prediction("ensemble", np.array([[0.9, 0.2], [0.1, 0.6], [0.8, 0.7], [0.3, 0.1]]), np.full(2, 0.5))
+        >>> scores = score_all(truth, [guess])
+        >>> protocol = Protocol(4, 2, 10, 5, 1, [0], True)
+        >>> report = Report("Emotions", "", scores, protocol, "", {}, "", "2026-01-01T00:00:00+00:00", 0.0)
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = write_report(report, folder)
+        >>> sorted(path.name for path in folder.iterdir() if path.suffix != ".png")
+        ['report.html', 'report.json', 'report.md']
     """
     figures = report_figures(report.scores)
     for figure in [*figures, *(figure for section in report.sections for figure in section.figures)]:

@@ -26,7 +26,16 @@ WEIGHTS_SUM_WITHIN = 1e-3
 
 
 class ModelCard(Settings):
-    """What `model.yaml` holds: all about an emotion model but its weights."""
+    """What `model.yaml` holds: all about an emotion model but its weights.
+
+    Examples:
+        >>> card = ModelCard(
+        ...     encoder={"backbone": "resnet10t"}, emotions=["joy"], thresholds=[0.4], temperatures=[1.2],
+        ...     window_s=2.0, hop_s=1.0, weights_sha256="", corpus_fingerprint="", started_from="scratch",
+        ... )
+        >>> card.encoder.spectrogram.bands
+        128
+    """
 
     format: int = Field(1, ge=1, le=1)
     encoder: EncoderSettings
@@ -55,7 +64,13 @@ class ModelCard(Settings):
 
 
 class EnsembleCard(Settings):
-    """What `ensemble.yaml` holds: the members, by folder below it, and how their probabilities are combined."""
+    """What `ensemble.yaml` holds: the members, by folder below it, and how their probabilities are combined.
+
+    Examples:
+        >>> card = EnsembleCard(members=["resnet10t"], emotions=["joy"], thresholds=[0.4], window_s=2.0, hop_s=1.0)
+        >>> card.how, card.windows
+        ('mean', 'mean')
+    """
 
     format: int = Field(1, ge=1, le=1)
     members: list[str] = Field(min_length=1)
@@ -104,6 +119,16 @@ def load_model(folder: Path) -> tuple[EmotionModel, ModelCard]:
 
     Raises:
         CheckpointError: files are missing, truncated, tampered with, or do not fit each other.
+
+    Examples:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> model = EmotionModel(Encoder(EncoderSettings(backbone="test_resnet")), 2)
+        >>> rest = {"emotions": ["joy", "fear"], "thresholds": [0.5, 0.5], "temperatures": [1.0, 1.0]}
+        >>> _ = save_model(folder, model, window_s=2.0, hop_s=1.0, corpus_fingerprint="", started_from="", **rest)
+        >>> model, card = load_model(folder)
+        >>> card.emotions
+        ['joy', 'fear']
     """
     card = load_card(folder / CARD, ModelCard)
     try:

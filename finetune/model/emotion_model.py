@@ -35,7 +35,14 @@ class EmotionHead(nn.Module):
 
 
 class EmotionModel(nn.Module):
-    """An encoder with a head: waveforms (B, samples) to logits (B, emotions), one sigmoid an emotion."""
+    """An encoder with a head: waveforms (B, samples) to logits (B, emotions), one sigmoid an emotion.
+
+    Examples:
+        >>> from emoclr.pretrain import EncoderSettings
+        >>> model = EmotionModel(Encoder(EncoderSettings(backbone="test_resnet")), n_emotions=3).eval()
+        >>> model(torch.zeros(2, 16_000)).shape
+        torch.Size([2, 3])
+    """
 
     def __init__(self, encoder: Encoder, n_emotions: int) -> None:
         super().__init__()
@@ -63,6 +70,15 @@ class Ensemble(nn.Module):
         how: they are combined; a key of `COMBINATIONS`.
         weights: (members,) where the combination fits them.
         single_label: whether each recording carries exactly one emotion.
+
+    Examples:
+        >>> import numpy as np
+        >>> from emoclr.pretrain import EncoderSettings
+        >>> members = [EmotionModel(Encoder(EncoderSettings(backbone="test_resnet")), 3) for _ in range(2)]
+        >>> ensemble = Ensemble(members, np.ones((2, 3)), np.full((2, 3), 0.5), "mean").eval()
+        >>> logits = ensemble(torch.zeros(4, 16_000)).detach().double().numpy()
+        >>> logits.shape, ensemble.probabilities(logits).shape
+        ((4, 6), (4, 3))
     """
 
     def __init__(

@@ -27,7 +27,14 @@ C = TypeVar("C", bound=Settings)
 
 
 class EncoderCard(Settings):
-    """What `encoder.yaml` holds: all about an encoder but its weights."""
+    """What `encoder.yaml` holds: all about an encoder but its weights.
+
+    Examples:
+        >>> rest = {"weights_sha256": "", "corpus_fingerprint": "", "step": 9, "steps": 10}
+        >>> card = EncoderCard(encoder={"backbone": "resnet10t"}, crop_s=2.0, **rest)
+        >>> card.finished
+        False
+    """
 
     format: int = Field(1, ge=1, le=1)
     encoder: EncoderSettings

@@ -27,7 +27,12 @@ class Normalisation(Settings):
 
 
 class EncoderSettings(Settings):
-    """All that is needed to build an encoder, but for its weights."""
+    """All that is needed to build an encoder, but for its weights.
+
+    Examples:
+        >>> EncoderSettings(backbone="resnet10t").spectrogram.n_fft
+        1024
+    """
 
     backbone: str
     spectrogram: SpectrogramSettings = SpectrogramSettings()
@@ -49,6 +54,11 @@ class Encoder(nn.Module):
 
     Raises:
         ConfigError: timm has no such backbone, or it is no CNN that gives feature maps.
+
+    Examples:
+        >>> encoder = Encoder(EncoderSettings(backbone="test_resnet")).eval()
+        >>> encoder(torch.zeros(2, 16_000)).shape, encoder.features
+        (torch.Size([2, 192]), 192)
     """
 
     mean: Tensor

@@ -8,7 +8,12 @@ CARD = "encoder.yaml"
 
 
 class CheckpointError(EmoclrError):
-    """A checkpoint that is missing, truncated, foreign or tampered with."""
+    """A checkpoint that is missing, truncated, foreign or tampered with.
+
+    Examples:
+        >>> CheckpointError("checkpoints/my-run: no encoder.yaml in it").exit_code
+        1
+    """
 
 
 def backbone_folders(run: Path, card: str = CARD) -> list[Path]:
