@@ -15,13 +15,14 @@ from emoclr.finetune.studies.context import Inputs
 from emoclr.finetune.studies.label_efficiency import announce
 from emoclr.finetune.training.initial_weights import SCRATCH, InitialWeights, find_initial_weights
 from emoclr.finetune.training.resume import RunCard, begin_run, labels_digest, previous_run
+from emoclr.pretrain.encoder.checkpoint import git_commit
 
 
 def prepare(
     sources: Sequence[Path], data: Path, test: Path | None, out: Path, settings: FinetuneSettings, *, resume: bool
 ) -> Inputs:
     """Returns the inputs of a run and writes its `run.yaml`; arguments and errors are those of `finetune`."""
-    previous_run(out, resume)
+    previous_run(out, settings, resume)
     initial_weights = find_initial_weights(sources, settings)
     _check_comparisons(initial_weights, settings)
     WaveformAugmentation(settings.augment.transforms, settings.spectrogram.sample_rate)
@@ -38,6 +39,7 @@ def prepare(
         corpus_fingerprint=labeled.store.fingerprint,
         labels_sha256=labels_digest(labeled.readable),
         sources={initial.name: initial.source(settings) for initial in initial_weights},
+        commit=git_commit(),
     )
     begin_run(out, run, resume)
     return Inputs(initial_weights, labeled, other, pool)

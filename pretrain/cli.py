@@ -63,7 +63,7 @@ def _write_report(out: Path) -> None:
     from emoclr.configs.errors import EmoclrError
     from emoclr.pretrain.report.report import write_report
     from emoclr.pretrain.report.run_state import read_run
-    from emoclr.pretrain.resume.run_card import RUN
+    from emoclr.pretrain.resume.history import RUN
     from emoclr.pretrain.training.trainer import is_first_rank
 
     if not is_first_rank() or not (out / RUN).is_file():

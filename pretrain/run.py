@@ -32,8 +32,10 @@ from emoclr.pretrain.encoder.initial_weights import (
     starting_encoder,
     starting_normalisation,
 )
-from emoclr.pretrain.resume.changes import check_changes
-from emoclr.pretrain.resume.run_card import RUN, RunCard, check_learned_from, digests_of, placed, went_on
+from emoclr.pretrain.resume.changes import check_changes, check_inputs
+from emoclr.pretrain.resume.history import RUN
+from emoclr.pretrain.resume.run_card import RunCard, digests_of, placed, resumed
+from emoclr.pretrain.resume.signals import Interrupted
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.collapse import CollapseAlarm
 from emoclr.pretrain.training.module import ContrastiveModule
@@ -43,13 +45,6 @@ from emoclr.pretrain.training.saver import RESUME, Saver, writing_into
 from emoclr.pretrain.training.trainer import count_ranks, fit, is_first_rank, make_trainer, unsynchronised
 from emoclr.pretrain.training.training_views import TRAINING_VIEWS, TrainingViews
 from emoclr.pretrain.training.unreadable_clips import UnreadableOnAllRanks
-
-
-class Interrupted(EmoclrError):
-    """The run was asked to stop, and saved."""
-
-    exit_code = 130
-    told_by_the_first = True
 
 
 def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: Sequence[str] = ()) -> list[Path]:
@@ -108,8 +103,8 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
         # The run folder says what was asked for last, and in its history what was before.
         update = {"settings": placed(settings), "digests": previous.digests | digests, "ranks": ranks}
         now = previous.model_copy(update={**update, **_of_corpus(source)})
-        check_learned_from(previous, now, allow_change, out / RUN)
-        run = went_on(previous, now, _saved_steps(out, settings))
+        check_inputs(previous, now, allow_change, out / RUN)
+        run = resumed(previous, now, _saved_steps(out, settings))
     # Labels and first weights come before the card: what fails here has begun no run.
     labels = source.labels()
     encoders: Iterator[Encoder] = (

@@ -11,8 +11,8 @@ from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.initial_weights import InitialWeights
 from emoclr.finetune.training.member import Member, train_member
-from emoclr.finetune.training.resume import finished_member, stopped_by_sigterm
-from emoclr.pretrain.run import Interrupted
+from emoclr.finetune.training.resume import finished_member
+from emoclr.pretrain.resume.signals import Interrupted, StopSignals
 
 SCRATCH_FOLDER = "from-scratch"
 COMPARISON = "comparison"
@@ -165,11 +165,13 @@ def _seeded(settings: FinetuneSettings, seed: int) -> FinetuneSettings:
 def _train_each(jobs: Sequence[Job], what: str) -> list[Member]:
     members: list[Member] = []
     try:
-        with stopped_by_sigterm():
+        with StopSignals("stopping after this network") as signals:
             for number, job in enumerate(jobs, start=1):
                 if job.folder.name != job.initial.name:
                     say(f"{number} of {len(jobs)}: {job.initial.name}, {job.folder.name}")
                 members.append(_member(job))
+                if signals.asked:
+                    raise KeyboardInterrupt
     except KeyboardInterrupt as interrupt:
         raise Interrupted(
             f"stopped; {len(members)} of {len(jobs)} {what} are finished and saved; "

@@ -2,12 +2,8 @@
 
 import hashlib
 import json
-import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from types import FrameType
 
 from pydantic import Field
 
@@ -22,8 +18,9 @@ from emoclr.finetune.settings import FREE_TO_CHANGE, FinetuneSettings
 from emoclr.finetune.training.member import ANSWERS, Member
 from emoclr.pretrain.encoder.checkpoint import load_card, load_tensors, package_versions
 from emoclr.pretrain.encoder.folders import CheckpointError
+from emoclr.pretrain.resume.comparison import Resumption, changed_values, differences
+from emoclr.pretrain.resume.history import RUN, Change, extended_history
 
-RUN = "run.yaml"
 ANSWERED = frozenset(field.name for field in fields(Member)) - {"folder", "card"}
 
 
@@ -36,7 +33,11 @@ class RunCard(Settings):
     sources: dict[str, str] = Field(
         description="what each backbone began as: SHA-256 of an encoder's weights, or words"
     )
-    versions: dict[str, str] = Field(default_factory=package_versions)
+    versions: dict[str, str] = Field(
+        default_factory=package_versions, description="the run began with; `history` has later ones"
+    )
+    commit: str | None = None
+    history: list[Change] = Field([], description="how it went on otherwise than before, the latest last")
 
 
 def begin_run(out: Path, now: RunCard, resume: bool) -> None:
@@ -46,18 +47,18 @@ def begin_run(out: Path, now: RunCard, resume: bool) -> None:
         ConfigError: a run is in the way, or the one to go on with was made of something else.
         CheckpointError: the `run.yaml` of the run to go on with is damaged.
     """
-    previous = previous_run(out, resume)
+    previous = previous_run(out, now.settings, resume)
     if previous is not None:
-        _check_same(out / RUN, previous, now)
-        now = now.model_copy(update={"sources": previous.sources | now.sources})
+        _check_inputs(_rules(out), previous, now)
+        now = _resumed(previous, now)
     write_yaml(out / RUN, now.model_dump(mode="json"))
 
 
-def previous_run(out: Path, resume: bool) -> RunCard | None:
+def previous_run(out: Path, settings: FinetuneSettings, resume: bool) -> RunCard | None:
     """Returns the run in `out` that goes on, None where no member stands there.
 
     Raises:
-        ConfigError: there is one, and going on with it was not asked for or is not possible.
+        ConfigError: there is one, and going on with it was not asked for, or not with these settings.
         CheckpointError: its `run.yaml` is damaged.
     """
     if not any(path for depth in ("*", "*/*", "*/*/*") for path in out.glob(f"{depth}/{CARD}")):
@@ -67,7 +68,13 @@ def previous_run(out: Path, resume: bool) -> RunCard | None:
     if not resume:
         held = "an ensemble" if (out / ENSEMBLE_CARD).exists() else "models of a run"
         raise ConfigError(f"{out}: already holds {held}; give another --out, or go on with it by --resume")
-    return load_card(out / RUN, RunCard)
+    previous = load_card(out / RUN, RunCard)
+    _rules(out).check_settings(previous.settings, settings, FREE_TO_CHANGE)
+    return previous
+
+
+def _rules(out: Path) -> Resumption:
+    return Resumption(out / RUN, "another --out")
 
 
 def finished_member(folder: Path) -> Member | None:
@@ -94,36 +101,20 @@ def labels_digest(table: LabelTable) -> str:
     return digest.hexdigest()
 
 
-@contextmanager
-def stopped_by_sigterm() -> Iterator[None]:
-    """Lets SIGTERM do what Ctrl-C does."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _check_inputs(rules: Resumption, then: RunCard, now: RunCard) -> None:
+    rules.check_input(then.corpus_fingerprint, now.corpus_fingerprint, "recordings", "added, removed or changed files")
+    rules.check_input(then.labels_sha256, now.labels_sha256, "labels", "SHA-256 differs")
+    for name, (before, after) in changed_values(then.sources, now.sources).items():
+        rules.check_input(before, after, f"initial weights of {name}", f"{before!r} then, {after!r} now")
 
 
-def _check_same(path: Path, then: RunCard, now: RunCard) -> None:
-    before, after = (card.settings.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)) for card in (then, now))
-    changed = _differences(before, after)
-    if changed:
-        raise ConfigError(f"{path}: the run began with other settings; {changed}")
-    if then.corpus_fingerprint != now.corpus_fingerprint:
-        raise ConfigError(f"{path}: the recordings are not those that the run began with; give another --out")
-    if then.labels_sha256 != now.labels_sha256:
-        raise ConfigError(f"{path}: the labels are not those that the run began with; give another --out")
-    changed = _differences(then.sources, now.sources)
-    if changed:
-        raise ConfigError(f"{path}: the run began from other encoders; {changed}")
-
-
-def _differences(then: Mapping[str, object], now: Mapping[str, object]) -> str:
-    """Returns what both have and differ in, in words."""
-    return "; ".join(
-        f"{key}: {then[key]!r} then, {now[key]!r} now" for key in then if then[key] != now.get(key, then[key])
-    )
+def _resumed(then: RunCard, now: RunCard) -> RunCard:
+    """Returns the card of a run that goes on, with what has changed at the end of its history."""
+    changed = differences(then.settings, now.settings)
+    update = {
+        "sources": then.sources | now.sources,
+        "versions": then.versions,
+        "commit": then.commit,
+        "history": extended_history(then.history, then.versions, then.commit, changed, {}),
+    }
+    return now.model_copy(update=update)

@@ -12,7 +12,8 @@ from emoclr.evaluate.figures.spectrograms import CHANNELS
 from emoclr.evaluate.report.page import render_page
 from emoclr.pretrain.report.figures import curve_figures, emotion_colours, map_figures, view_pictures
 from emoclr.pretrain.report.run_state import RunState
-from emoclr.pretrain.resume.run_card import Change, RunCard
+from emoclr.pretrain.resume.history import Change
+from emoclr.pretrain.resume.run_card import RunCard
 from emoclr.pretrain.training.training_views import TRAINING_VIEWS
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")

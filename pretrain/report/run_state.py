@@ -8,7 +8,8 @@ from emoclr.configs.errors import ConfigError
 from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_card
 from emoclr.pretrain.encoder.folders import CARD, CheckpointError
-from emoclr.pretrain.resume.run_card import RUN, RunCard
+from emoclr.pretrain.resume.history import RUN
+from emoclr.pretrain.resume.run_card import RunCard
 from emoclr.pretrain.training.collapse import RECORDS_BEFORE_ALARM, has_collapsed
 from emoclr.pretrain.training.metrics_log import METRICS, read_rows
 from emoclr.pretrain.training.online_probe import MAP, MONITOR

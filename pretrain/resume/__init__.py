@@ -1,1 +1,1 @@
-"""What a run was made of, and what may change when it is resumed."""
+"""Resuming a run: what may differ from its start, its history, and how a signal stops it."""

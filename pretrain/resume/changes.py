@@ -1,12 +1,12 @@
-"""Which settings may differ between a run and its resumption."""
+"""What of a pretraining run may differ when it is resumed."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from emoclr.configs.errors import ConfigError
-from emoclr.configs.messages import perhaps
 from emoclr.pretrain.objectives import OBJECTIVES
+from emoclr.pretrain.resume.comparison import Resumption, changed_values
+from emoclr.pretrain.resume.run_card import AUGMENTATION_FILES, RunCard
 from emoclr.pretrain.settings import PretrainSettings
 
 # Another place to write to, or another way to the end, changes nothing of what is learned.
@@ -28,6 +28,11 @@ BOUND = {
 """What nothing allows to change, and why: it takes a new run."""
 
 
+def resumption(run: Path, allowed: Sequence[str]) -> Resumption:
+    """Returns what the run of a card may go on with."""
+    return Resumption(run, "another out=", allowed)
+
+
 def check_changes(then: PretrainSettings, now: PretrainSettings, allowed: Sequence[str], run: Path) -> None:
     """Refuses settings that a run cannot go on with.
 
@@ -40,47 +45,38 @@ def check_changes(then: PretrainSettings, now: PretrainSettings, allowed: Sequen
     Raises:
         ConfigError: other settings differ, or one of `allowed` is no setting, or may never change.
     """
-    before, after = then.flat(), now.flat()
-    for key in allowed:
-        _check_key(key, [*before, *after])
-    never = dict(BOUND)
+    bound = dict(BOUND)
+    rules = resumption(run, allowed)
+    rules.check_allowed([*then.flat(), *now.flat()], bound)
     if OBJECTIVES[then.objective].head != OBJECTIVES[now.objective].head:
-        never["objective"] = "the projection head that was trained is of another kind"
-    changed = [key for key in differences(then, now) if _top(key) not in FREE_TO_CHANGE]
-    refused = [key for key in changed if _top(key) in never or not any(_within(key, of) for of in allowed)]
-    if not refused:
-        return
-    told = [f"{key}: {before.get(key)!r} then, {after.get(key)!r} now" for key in refused]
-    bound = [f"{key} cannot change ({never[_top(key)]})" for key in refused if _top(key) in never]
-    if bound:
-        way = f"{'; '.join(bound)}: start a new run with another out="
-    else:
-        keys = ",".join([*allowed, *refused])
-        way = f"--allow-change {keys} goes on with them, another out= starts a new run"
-    raise ConfigError(f"{run}: the run began with other settings; {'; '.join(told)}. {way}")
+        bound["objective"] = "the projection head that was trained is of another kind"
+    rules.check_settings(then, now, FREE_TO_CHANGE, bound)
 
 
-def differences(then: PretrainSettings, now: PretrainSettings) -> dict[str, list[Any]]:
-    """Returns what each setting was and is, by the name it is typed by, of those that differ."""
-    before, after = then.flat(), now.flat()
-    keys = {**after, **before}
-    return {key: [before.get(key), after.get(key)] for key in keys if before.get(key) != after.get(key)}
+def check_inputs(then: RunCard, now: RunCard, allowed: Sequence[str], path: Path) -> None:
+    """Refuses other recordings, labels, initial weights or ranks than those a run began with.
 
+    Args:
+        then: the card of the run.
+        now: the card that it would get.
+        allowed: settings that may differ.
+        path: of the card, for messages.
 
-def _check_key(key: str, known: Sequence[str]) -> None:
-    """Raises a ConfigError where a key is no setting, or may never change."""
-    if not any(_within(name, key) for name in known):
-        hint = perhaps(key, [*known, *map(_top, known)])
-        raise ConfigError(f"--allow-change: no setting {key!r}{hint}")
-    if _top(key) in BOUND:
+    Raises:
+        ConfigError: something differs, and none of `allowed` names it.
+    """
+    rules = resumption(path, allowed)
+    clips = f"{then.clips} clips then, {now.clips} now, or changed files"
+    rules.check_input(then.corpus_fingerprint, now.corpus_fingerprint, "recordings", clips, "data")
+    for key, (before, after) in changed_values(then.digests, now.digests).items():
+        if key.startswith("start_from"):
+            rules.check_input(before, after, f"weights of {key}", "SHA-256 differs")
+        elif key == AUGMENTATION_FILES:
+            rules.check_input(before, after, f"files of {key}", "names or sizes differ", key)
+        else:
+            rules.check_input(before, after, f"labels of {key}", "SHA-256 differs", key)
+    if then.ranks not in (None, now.ranks) and not rules.allows("devices"):
         raise ConfigError(
-            f"--allow-change: {key} cannot change ({BOUND[_top(key)]}): start a new run with another out="
+            f"{path}: {then.ranks} processes trained together then, {now.ranks} now, so that batches are others: "
+            "set devices and num_nodes accordingly; --allow-change devices goes on with these"
         )
-
-
-def _top(key: str) -> str:
-    return key.partition(".")[0]
-
-
-def _within(key: str, of: str) -> bool:
-    return key == of or key.startswith(f"{of}.")

@@ -11,24 +11,15 @@ from pydantic import Field
 from emoclr.augment.settings import TransformSettings
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.settings import Settings
-from emoclr.pretrain.encoder.checkpoint import file_sha256, git_commit, package_versions
+from emoclr.pretrain.encoder.checkpoint import file_sha256
 from emoclr.pretrain.encoder.encoder import Normalisation
-from emoclr.pretrain.resume.changes import differences
+from emoclr.pretrain.resume.comparison import changed_values, differences
+from emoclr.pretrain.resume.history import Change, extended_history
 from emoclr.pretrain.settings import PretrainSettings
 
-RUN = "run.yaml"
-DRAWN = "augment.transforms"
+AUGMENTATION_FILES = "augment.transforms"
 """Key of the digest of files that transforms draw from."""
 PLACES = ("cache", "supervised", "monitor", "start_from")
-
-
-class Change(Settings):
-    """How a run went on otherwise than before."""
-
-    steps: dict[str, int] = Field({}, description="of each backbone when it went on")
-    differences: dict[str, list[Any]] = Field({}, description="then and now, of each setting and of the recordings")
-    versions: dict[str, str] = Field({}, description="it went on with")
-    commit: str | None = Field(None, description="it went on with")
 
 
 class RunCard(Settings):
@@ -80,11 +71,11 @@ def digests_of(settings: PretrainSettings, earlier: dict[str, str]) -> dict[str,
                 f"supervised: {settings.supervised}: cannot be read: {error.strerror or error}"
             ) from error
     if any(transform.places for transform in settings.augment.transforms):
-        labels[DRAWN] = _drawn_sha256(settings.augment.transforms)
+        labels[AUGMENTATION_FILES] = _files_sha256(settings.augment.transforms)
     return labels | {f"start_from.{name}": digest for name, digest in earlier.items()}
 
 
-def _drawn_sha256(transforms: Sequence[TransformSettings]) -> str:
+def _files_sha256(transforms: Sequence[TransformSettings]) -> str:
     """Returns the SHA-256 of the names and sizes of all files that transforms draw from."""
     from emoclr.augment.waveform import drawn_files
 
@@ -97,47 +88,7 @@ def _drawn_sha256(transforms: Sequence[TransformSettings]) -> str:
     return listing.hexdigest()
 
 
-def check_learned_from(then: RunCard, now: RunCard, allowed: Sequence[str], path: Path) -> None:
-    """Refuses other recordings, labels, first weights or ranks than those a run began with.
-
-    Args:
-        then: the card of the run.
-        now: the card that it would get.
-        allowed: settings that may differ.
-        path: of the card, for messages.
-
-    Raises:
-        ConfigError: something differs, and none of `allowed` names it.
-    """
-    if then.corpus_fingerprint != now.corpus_fingerprint and "data" not in allowed:
-        raise ConfigError(
-            f"{path}: the recordings are not those the run began with ({then.clips} clips then, {now.clips} now, or "
-            "changed files); --allow-change data goes on with these, another out= starts a new run"
-        )
-    for key in _other_digests(then, now):
-        if key.startswith("start_from"):
-            raise ConfigError(
-                f"{path}: {key}: these are not the weights the run began with (SHA-256 differs): put them back, or "
-                "start a new run with another out="
-            )
-        if not any(key == of or key.startswith(f"{of}.") for of in allowed):
-            what, how = ("files", "names or sizes differ") if key == DRAWN else ("labels", "SHA-256 differs")
-            raise ConfigError(
-                f"{path}: {key}: these are not the {what} the run began with ({how}); --allow-change {key} "
-                "goes on with them, another out= starts a new run"
-            )
-    if then.ranks not in (None, now.ranks) and "devices" not in allowed:
-        raise ConfigError(
-            f"{path}: {then.ranks} processes trained together then, {now.ranks} now, so that batches are others: "
-            "set devices and num_nodes accordingly; --allow-change devices goes on with these"
-        )
-
-
-def _other_digests(then: RunCard, now: RunCard) -> list[str]:
-    return [key for key, digest in now.digests.items() if then.digests.get(key, digest) != digest]
-
-
-def went_on(then: RunCard, now: RunCard, steps: dict[str, int]) -> RunCard:
+def resumed(then: RunCard, now: RunCard, steps: dict[str, int]) -> RunCard:
     """Returns the card of a run that goes on, with what has changed at the end of its history.
 
     Args:
@@ -151,10 +102,6 @@ def went_on(then: RunCard, now: RunCard, steps: dict[str, int]) -> RunCard:
         before, after = getattr(then, key), getattr(now, key)
         if before != after and before is not None:
             changed[key] = [before, after]
-    changed |= {f"digests.{key}": [then.digests[key], now.digests[key]] for key in _other_digests(then, now)}
-    versions, commit = package_versions(), git_commit()
-    latest: Change | RunCard = then.history[-1] if then.history else then
-    if not changed and (latest.versions, latest.commit) == (versions, commit):
-        return now
-    change = Change(steps=steps, differences=changed, versions=versions, commit=commit)
-    return now.model_copy(update={"history": [*then.history, change]})
+    changed |= {f"digests.{key}": pair for key, pair in changed_values(then.digests, now.digests).items()}
+    history = extended_history(then.history, then.versions, then.commit, changed, steps)
+    return now.model_copy(update={"history": history})

@@ -2,20 +2,18 @@
 
 import contextlib
 import io
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 
-from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import write_atomically
 from emoclr.pretrain.encoder.folders import CheckpointError
+from emoclr.pretrain.resume.signals import StopSignals
 
 RESUME = "resume.ckpt"
 DIVERGED = "start anew in another out= with a lower learning_rate or precision=fp32"
@@ -82,19 +80,16 @@ class Saver(pl.Callback):
         self.path = folder / RESUME
         self.every = every
         self.save_encoder = save_encoder
-        self.stopped = False
+        self.signals = StopSignals("saving after this step")
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal to this or another rank has ended the training."""
+        return self.signals.asked
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes over Ctrl-C and SIGTERM; `fit` gives them back."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self.ask_to_stop)
-
-    def ask_to_stop(self, number: int, frame: FrameType | None) -> None:
-        """Lets the step in progress finish; a second signal no longer waits."""
-        if self.stopped:
-            raise KeyboardInterrupt
-        self.stopped = True
-        say(f"{signal.Signals(number).name}: saving after this step (again to stop at once)")
+        self.signals.install()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -102,9 +97,7 @@ class Saver(pl.Callback):
         """Saves where it is due."""
         step = trainer.global_step
         # A signal may reach one rank alone, or each at another step; a save takes all of them.
-        stop = trainer.strategy.reduce_boolean_decision(self.stopped, all=False)
-        if stop:
-            self.stopped = True
+        stop = trainer.strategy.reduce_boolean_decision(self.signals.asked, all=False)
         if stop or step % self.every == 0 or step == trainer.max_steps:
             if not all(bool(tensor.isfinite().all()) for tensor in pl_module.state_dict().values()):
                 raise EmoclrError(f"a weight is no longer finite after step {step}, and nothing was saved; {DIVERGED}")
@@ -114,4 +107,4 @@ class Saver(pl.Callback):
                     self.save_encoder(step)
                 trainer.save_checkpoint(self.path)
         if stop:
-            trainer.should_stop = True
+            self.signals.asked = trainer.should_stop = True

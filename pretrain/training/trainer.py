@@ -1,7 +1,6 @@
 """Lightning's Trainer as every training here uses it."""
 
 import logging
-import signal
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import nn
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.pretrain.encoder.precision import choose_precision
+from emoclr.pretrain.resume.signals import Handlers, current_handlers, restore_handlers
 from emoclr.pretrain.training.gradient_cache import BatchNorm
 from emoclr.pretrain.training.launcher import devices_and_nodes, launched
 from emoclr.pretrain.training.progress import Progress
@@ -118,6 +118,21 @@ def is_first_rank() -> bool:
     return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
+class KeptHandlers(pl.Callback):
+    """Keeps the signal handlers that were there before a training in place of Lightning's own.
+
+    Args:
+        handlers: of `current_handlers`.
+    """
+
+    def __init__(self, handlers: Handlers) -> None:
+        self.handlers = handlers
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Installs them once Lightning has installed its own."""
+        restore_handlers(self.handlers)
+
+
 def fit(
     trainer: pl.Trainer,
     module: pl.LightningModule,
@@ -133,10 +148,10 @@ def fit(
     """
     # It follows from the number of ranks, which only the Trainer knows.
     trainer.fit_loop.epoch_loop.max_steps = steps
-    closing = [callback.closing for callback in callbacks if isinstance(callback, Progress)]
-    trainer.callbacks.extend([*callbacks, *closing])  # type: ignore[attr-defined]
     # Lightning leaves a process deaf to Ctrl-C after one, and to SIGTERM after any training.
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = current_handlers()
+    closing = [callback.closing for callback in callbacks if isinstance(callback, Progress)]
+    trainer.callbacks.extend([KeptHandlers(handlers), *callbacks, *closing])  # type: ignore[attr-defined]
     try:
         trainer.fit(module, ckpt_path=resume_file, weights_only=True)
     except SystemExit as exit:  # which is how it answers a KeyboardInterrupt
@@ -159,8 +174,7 @@ def fit(
             raise
         raise EmoclrError(f"rank {trainer.global_rank}: another rank has ended, and will have said why") from error
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        restore_handlers(handlers)
 
 
 def _data_process_ended(reason: str) -> EmoclrError:

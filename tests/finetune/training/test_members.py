@@ -1,14 +1,19 @@
 """Which of several members is best is asked fold by fold, of validation speakers alone."""
 
+import signal
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from emoclr.finetune.model.checkpoint import ModelCard
+from emoclr.finetune.training import members as members_module
 from emoclr.finetune.training.member import Member
-from emoclr.finetune.training.members import Members, best_backbone, best_member, first_seeds, seeds_of
+from emoclr.finetune.training.members import Members, best_backbone, best_member, first_seeds, seeds_of, train_members
+from emoclr.pretrain.resume.signals import Interrupted
 
 
 def member(name: str, score: float) -> Member:
@@ -42,3 +47,35 @@ def test_seeds_of_a_backbone_are_in_order_and_the_first_stand_for_it(members: Me
 def test_a_member_of_which_validation_tells_nothing_is_not_the_best() -> None:
     blind = {"a": [member("a", float("nan"))], "b": [member("b", 0.4)]}
     assert (best_member(blind, 0), best_backbone(blind, 0)) == ("b", "b")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_the_network_in_training_finish_and_a_second_one_does_not(
+    number: signal.Signals,
+    settings: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    trained: list[str] = []
+
+    def train(job: Any) -> Member:
+        trained.append(job.start.name)
+        for _ in range(1 if len(trained) < 4 else 2):
+            signal.raise_signal(number)
+        trained.append("finished")
+        return member(job.start.name, 0.5)
+
+    monkeypatch.setattr(members_module, "_member", train)
+    starts: Any = [SimpleNamespace(name=name) for name in "abc"]
+    tasks: Any = [None]
+    before = signal.getsignal(number)
+    with pytest.raises(Interrupted, match=r"1 of 3 members are finished and saved; .*--resume"):
+        train_members(tmp_path, tasks, starts, settings())
+    assert trained == ["a", "finished"]
+    assert f"{number.name}: stopping after this network (again to stop at once)" in capsys.readouterr().err
+    trained.append("again")
+    trained.append("again")
+    with pytest.raises(Interrupted, match="0 of 3 members are finished"):
+        train_members(tmp_path, tasks, starts, settings())
+    assert trained[-1] == "a" and signal.getsignal(number) == before

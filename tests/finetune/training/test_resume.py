@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from emoclr.finetune.training.module import FinetuneModule
-from emoclr.pretrain.encoder.checkpoint import load_encoder, save_encoder
+from emoclr.pretrain.encoder.checkpoint import load_encoder, package_versions, save_encoder
 
 FIRST, SECOND = "mobilenetv3_small_050", "test_resnet"
 Run = Callable[..., Any]
@@ -25,6 +26,12 @@ class Crash(Exception):
 
 def crash() -> None:
     raise Crash
+
+
+def stop_at_once(number: signal.Signals = signal.SIGINT) -> None:
+    """The first signal lets a network finish, the second does not."""
+    signal.raise_signal(number)
+    signal.raise_signal(number)
 
 
 @contextlib.contextmanager
@@ -45,7 +52,7 @@ def in_training_of(backbone: str, act: Callable[[], object]) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def stopped(run: Run, pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The run of `finetuned`, which Ctrl-C stopped in its second member."""
-    with in_training_of(SECOND, lambda: signal.raise_signal(signal.SIGINT)):
+    with in_training_of(SECOND, stop_at_once):
         return run(tmp_path_factory.mktemp("stopped") / "emotions", "--from", str(pretrained), "epochs=2")
 
 
@@ -78,7 +85,8 @@ def test_an_interrupted_run_ends_as_if_it_had_never_stopped(
             run(tmp_path / "emotions", *words)
     else:
         before = signal.getsignal(signal.SIGTERM)
-        with in_training_of(SECOND, lambda: signal.raise_signal(signal.SIGTERM)):
+        # The network in training is the last one that finishes.
+        with in_training_of(FIRST, lambda: signal.raise_signal(signal.SIGTERM)):
             ran = run(tmp_path / "emotions", *words)
         assert (ran.code, signal.getsignal(signal.SIGTERM)) == (130, before), ran.told
     ran = run(tmp_path / "emotions", *words, "--resume")
@@ -153,7 +161,7 @@ def test_a_run_does_not_go_on_from_another_encoder(go_on: Run, pretrained: Path,
     save_encoder(source / SECOND, encoder, crop_s=card.crop_s, corpus_fingerprint="abc", step=2, steps=2)
     ran = go_on(source=source)
     assert ran.code == 2
-    assert f"{ran.out / 'run.yaml'}: the run began from other encoders; {SECOND}: " in ran.told
+    assert f"{ran.out / 'run.yaml'}: the initial weights of {SECOND} are not those the run began with (" in ran.told
 
 
 def test_a_run_does_not_go_on_with_other_labels(go_on: Run, labels: Path, write_table: Callable[..., Path]) -> None:
@@ -162,7 +170,7 @@ def test_a_run_does_not_go_on_with_other_labels(go_on: Run, labels: Path, write_
     first[1] = "0.5"
     ran = go_on(data=write_table(labels.with_name("changed.csv"), head, [first, *rows]))
     assert ran.code == 2
-    assert f"{ran.out / 'run.yaml'}: the labels are not those that the run began with" in ran.told
+    assert f"{ran.out / 'run.yaml'}: the labels are not those the run began with" in ran.told
 
 
 def test_a_damaged_run_card_is_named(go_on: Run) -> None:
@@ -172,6 +180,24 @@ def test_a_damaged_run_card_is_named(go_on: Run) -> None:
 
 def test_a_run_that_finished_nothing_is_in_nobodys_way(run: Run, pretrained: Path, tmp_path: Path) -> None:
     words = ["--from", str(pretrained / SECOND)]
-    with in_training_of(SECOND, lambda: signal.raise_signal(signal.SIGINT)):
+    with in_training_of(SECOND, stop_at_once):
         assert run(tmp_path / "emotions", *words, "epochs=2").code == 130
     assert run(tmp_path / "emotions", *words, "epochs=1").code == 0
+
+
+def test_a_run_whose_card_an_earlier_version_wrote_goes_on(finetuned: Any, go_on: Run) -> None:
+    card = yaml.safe_load(Path(__file__).with_name("run-0.1.yaml").read_text())
+
+    def write_as_before(out: Path) -> None:
+        made = yaml.safe_load((out / "run.yaml").read_text())
+        own = {key: made[key] for key in ("corpus_fingerprint", "labels_sha256", "sources")}
+        (out / "run.yaml").write_text(yaml.safe_dump({**card, **own}))
+
+    ran = go_on(act=write_as_before)
+    assert ran.code == 0, ran.told
+    assert f"{FIRST}: finished before" in ran.told
+    assert made(ran.out) == made(finetuned.out)
+    now = yaml.safe_load((ran.out / "run.yaml").read_text())
+    assert now["versions"] == card["versions"]
+    (change,) = now["history"]
+    assert change["versions"] == package_versions() and change["differences"] == {}

@@ -8,7 +8,7 @@ import yaml
 
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
 from emoclr.pretrain.encoder.folders import CARD
-from emoclr.pretrain.resume.run_card import RUN
+from emoclr.pretrain.resume.history import RUN
 
 
 def test_a_run_starts_from_the_weights_and_the_normalisation_of_an_earlier_one(run, finished, tmp_path):

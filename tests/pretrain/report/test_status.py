@@ -11,7 +11,7 @@ from emoclr.pretrain.encoder.folders import CARD
 from emoclr.pretrain.report.figures import curve_figures
 from emoclr.pretrain.report.report import changes
 from emoclr.pretrain.report.run_state import BackboneState, read_run
-from emoclr.pretrain.resume.run_card import RUN, Change
+from emoclr.pretrain.resume.history import RUN, Change
 
 
 @pytest.fixture

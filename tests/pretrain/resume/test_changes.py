@@ -11,7 +11,7 @@ from emoclr.configs.errors import ConfigError
 from emoclr.pretrain.cli import main
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
 from emoclr.pretrain.resume.changes import check_changes
-from emoclr.pretrain.resume.run_card import RUN
+from emoclr.pretrain.resume.history import RUN
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.metrics_log import METRICS, read_rows
 from emoclr.pretrain.training.saver import RESUME
@@ -100,7 +100,7 @@ def test_a_run_does_not_go_on_with_other_noises_unless_told_so(run, at_step, tmp
         assert run(tmp_path / "run", noise).code == 130
     shutil.copy(corpus.parent / "01.wav", noises / "street" / "b.wav")
     ran = run(tmp_path / "run", noise, "--resume")
-    assert ran.code == 2 and "augment.transforms: these are not the files the run began with (names or" in ran.told
+    assert ran.code == 2 and "the files of augment.transforms are not those the run began with (names or" in ran.told
     (noises / "street" / "b.wav").unlink()
     assert run(tmp_path / "run", noise, "--resume", "epochs=1").code == 0
     shutil.copy(corpus.parent / "01.wav", noises / "street" / "b.wav")
