@@ -23,9 +23,11 @@ from sklearn.metrics import roc_auc_score
 
 from emoclr.augment.robustness import CONDITIONS, Condition, DegradedWaveforms
 from emoclr.configs.settings import load_settings
-from emoclr.corpus.decoded.waveforms import Waveforms, WaveformStore, clips_of, open_waveforms
+from emoclr.corpus.clips.sources import clips_of
+from emoclr.corpus.decoded.waveforms import Waveforms, WaveformStore, open_waveforms
 from emoclr.corpus.labels.division import speaker_task
-from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.corpus.labels.splits import speaker_folds
 from emoclr.evaluate.linear_probe import LinearProbe
 from emoclr.evaluate.metrics.arrays import Array

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from emoclr.configs.console import track
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, read_waveform
 from emoclr.corpus.audit.fingerprints import copies, fingerprint
-from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.corpus.labels.splits import Rows, speaker_codes, speaker_folds
 
 Waveform = NDArray[np.float32]

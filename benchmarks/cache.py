@@ -9,7 +9,8 @@ import numpy as np
 import soundfile
 
 from emoclr.corpus.audio.decoder import read_waveform
-from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms
+from emoclr.corpus.clips.sources import clips_from
+from emoclr.corpus.decoded.waveforms import open_waveforms
 
 CLIPS, SECONDS, RATE, CROP_S = 100, 10.0, 48_000, 5.0
 ROUNDS = 5

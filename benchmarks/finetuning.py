@@ -22,9 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.configs.settings import load_settings
-from emoclr.corpus.decoded.waveforms import Waveforms, clips_of, open_waveforms
+from emoclr.corpus.clips.sources import clips_of
+from emoclr.corpus.decoded.waveforms import Waveforms, open_waveforms
 from emoclr.corpus.labels.division import learnable, three_parts
-from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.corpus.labels.splits import speaker_codes, speaker_folds
 from emoclr.evaluate.metrics.arrays import Array, Weighted
 from emoclr.evaluate.metrics.intervals import Measure, measure

@@ -49,7 +49,7 @@ def make(folder: Path, clips: int) -> None:
 
     from emoclr.corpus.decoded.cache import ENTRIES, ENTRY, FILE, KEY
     from emoclr.corpus.decoded.cache import SAMPLES as ENDING
-    from emoclr.corpus.index.index import Row, table_of, write_index
+    from emoclr.corpus.index.index_file import IndexRow, table_of, write_index
 
     digests = np.random.default_rng(0).bytes(16 * clips)
     tables = []
@@ -58,7 +58,9 @@ def make(folder: Path, clips: int) -> None:
         for clip in range(first, min(clips, first + (1 << 16))):
             path = f"{folder}/recordings/speaker-{clip % 5_000:05}/session-{clip % 97:02}/take-{clip:08}.mp3".encode()
             digest = digests[16 * clip : 16 * clip + 16].hex()
-            rows.append(Row(path, 60_000 + clip, 1_700_000_000 + clip, digest, 5.0, 48_000, 1, -23.0, -3.0, "ok", ""))
+            rows.append(
+                IndexRow(path, 60_000 + clip, 1_700_000_000 + clip, digest, 5.0, 48_000, 1, -23.0, -3.0, "ok", "")
+            )
         tables.append(table_of(rows))
     table = pa.concat_tables(tables)
     for name in ("index.parquet", "index.csv"):
@@ -79,7 +81,8 @@ def make(folder: Path, clips: int) -> None:
 
 
 def opened(index: Path) -> None:
-    from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms
+    from emoclr.corpus.clips.sources import clips_from
+    from emoclr.corpus.decoded.waveforms import open_waveforms
 
     before, began = memory("VmRSS"), now()
     store = open_waveforms(clips_from([index]), index.parent / "cache", cache_gb=1e6)
@@ -89,7 +92,7 @@ def opened(index: Path) -> None:
 
 
 def listed(index: Path) -> None:
-    from emoclr.corpus.decoded.waveforms import clips_from
+    from emoclr.corpus.clips.sources import clips_from
 
     before, began = memory("VmRSS"), now()
     clips = clips_from([index])
@@ -100,7 +103,8 @@ def epochs(index: Path) -> None:
     """Reads a crop of every clip in an order of its own, as training does, and says what the workers hold."""
     from torch.utils.data import DataLoader, Dataset
 
-    from emoclr.corpus.decoded.waveforms import WaveformStore, clips_from, open_waveforms
+    from emoclr.corpus.clips.sources import clips_from
+    from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
     from emoclr.pretrain.data.batches import BatchOrder
 
     class Crops(Dataset[int]):

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from emoclr.augment.views import ViewMaker
 from emoclr.configs.settings import load_settings
-from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms
+from emoclr.corpus.clips.sources import clips_from
+from emoclr.corpus.decoded.waveforms import open_waveforms
 from emoclr.corpus.demo.demo_corpus import make_demo_corpus
 from emoclr.pretrain.data.batches import VIEWS, BatchOrder, ViewBatch, ViewDataset, ViewLoader, default_workers
 from emoclr.pretrain.encoder.devices import choose_device

@@ -83,7 +83,8 @@ def train(index: Path) -> None:
 
     from emoclr.augment.views import ViewMaker
     from emoclr.configs.settings import load_settings
-    from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms
+    from emoclr.corpus.clips.sources import clips_from
+    from emoclr.corpus.decoded.waveforms import open_waveforms
     from emoclr.pretrain.data.batches import BatchOrder, ViewDataset, ViewLoader
     from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
     from emoclr.pretrain.settings import PretrainSettings

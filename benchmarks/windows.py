@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from emoclr.corpus.audio.padding import Short, fill_to
-from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of, open_waveforms
-from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.corpus.clips.sources import clips_of
+from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
+from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.corpus.labels.splits import speaker_folds
 from emoclr.evaluate.linear_probe import LinearProbe
 from emoclr.evaluate.pooling import Pooling, pool_windows

@@ -153,7 +153,7 @@ def _shard(arguments: argparse.Namespace) -> None:
 def _audit(arguments: argparse.Namespace) -> int:
     from emoclr.corpus.audit import audit
     from emoclr.corpus.audit.report import print_audit, write_audit
-    from emoclr.corpus.index.index import is_index
+    from emoclr.corpus.index.index_file import is_index
 
     if is_index(arguments.labels):
         raise ConfigError(f"{arguments.labels}: is an index; an audit needs labels (a labels.csv)")

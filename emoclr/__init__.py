@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     ["predict"],
     {
-        "corpus.labels.labels": ["read_labels"],
+        "corpus.labels.labels_csv": ["read_labels"],
         "evaluate.linear_probe": ["LinearProbe"],
         "finetune.model.checkpoint": ["load_ensemble"],
         "pretrain.encoder.checkpoint": ["load_encoder"],

@@ -1,4 +1,4 @@
-from .corpus.labels.labels import read_labels as read_labels
+from .corpus.labels.labels_csv import read_labels as read_labels
 from .evaluate.linear_probe import LinearProbe as LinearProbe
 from .finetune.model.checkpoint import load_ensemble as load_ensemble
 from .predict.data_frame import predict_frame

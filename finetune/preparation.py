@@ -6,7 +6,7 @@ from pathlib import Path
 from emoclr.augment.waveform import WaveformAugmentation
 from emoclr.configs.console import track
 from emoclr.configs.errors import ConfigError
-from emoclr.corpus.labels.labels import read_labels
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.finetune.data.labeled_clips import open_labeled_clips
 from emoclr.finetune.data.other_corpus import open_other
 from emoclr.finetune.pseudo_labels.second_round import pool_for

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.corpus.labels.division import Division, three_parts
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
 from emoclr.finetune.model.combination import COMBINATIONS
 from emoclr.finetune.settings import FinetuneSettings

@@ -10,8 +10,9 @@ import numpy as np
 
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
-from emoclr.corpus.decoded.waveforms import Clip, Failure, NothingReadable, Waveforms, open_waveforms
-from emoclr.corpus.index.scan import find_audio
+from emoclr.corpus.clips.clip_table import Clip
+from emoclr.corpus.decoded.waveforms import Failure, NothingReadable, Waveforms, open_waveforms
+from emoclr.corpus.index.audio_files import find_audio
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.pooling import pool_windows
 from emoclr.finetune.model.checkpoint import EnsembleCard

@@ -6,7 +6,7 @@ import numpy as np
 
 from emoclr.configs.console import track
 from emoclr.corpus.labels.division import Division
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.linear_probe import LinearProbe
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.thresholds import tune_thresholds

@@ -11,11 +11,12 @@ import torch
 
 from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError
-from emoclr.corpus.decoded.opener import opener
-from emoclr.corpus.decoded.waveforms import clips_of
+from emoclr.corpus.clips.sources import clips_of
+from emoclr.corpus.decoded.cache_settings import opener
 from emoclr.corpus.labels.clip_names import scored_clips
 from emoclr.corpus.labels.division import learnable, refuse_repeated_sound, speaker_task
-from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.evaluate.report.report import Report, write_report
 from emoclr.evaluate.scores import SpeakerProbe, score_all
 from emoclr.evaluate.speaker_probe import speaker_probe, voice_hits

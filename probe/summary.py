@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from emoclr.corpus.labels.division import Division
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
 from emoclr.evaluate.groups import broken_down
 from emoclr.pretrain.encoder.checkpoint import EncoderCard

@@ -14,11 +14,11 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 import emoclr.corpus.audit.recordings
-import emoclr.corpus.decoded.cache_filling
-import emoclr.corpus.decoded.clip_decoding
+import emoclr.corpus.decoded.decode_clip
+import emoclr.corpus.decoded.fill_cache
 import emoclr.corpus.parallel.engines
 from emoclr.corpus.audio.decoder import read_waveform
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.report.report import Protocol, Report
 from emoclr.evaluate.scores import Prediction, SpeakerProbe, Truth, score_all
@@ -162,7 +162,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     ) -> Iterator[R]:
         return map(work, tasks)
 
-    for module in (emoclr.corpus.audit.recordings, emoclr.corpus.parallel.engines, emoclr.corpus.decoded.cache_filling):
+    for module in (emoclr.corpus.audit.recordings, emoclr.corpus.parallel.engines, emoclr.corpus.decoded.fill_cache):
         monkeypatch.setattr(module, "each_in_processes", each)
 
 
@@ -175,7 +175,7 @@ def decodings(in_this_process: None, monkeypatch: pytest.MonkeyPatch) -> list[st
         paths.append(path.name)
         return read_waveform(path, start_s, end_s)
 
-    monkeypatch.setattr(emoclr.corpus.decoded.clip_decoding, "read_waveform", counted)
+    monkeypatch.setattr(emoclr.corpus.decoded.decode_clip, "read_waveform", counted)
     return paths
 
 

@@ -10,7 +10,7 @@ from emoclr.corpus.audit.findings import Finding, Weight, emotions_of
 from emoclr.corpus.audit.fingerprints import copies
 from emoclr.corpus.audit.recordings import Recording
 from emoclr.corpus.labels.clip_names import clip_name
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 
 
 @dataclass(frozen=True)

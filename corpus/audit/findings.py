@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 
 
 class Weight(StrEnum):

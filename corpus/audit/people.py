@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from emoclr.configs.messages import count_of
 from emoclr.corpus.audit.findings import Finding, Weight
-from emoclr.corpus.labels.labels import SPLITS, LabelTable
+from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
 
 USUAL_FOLDS = 5

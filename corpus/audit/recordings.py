@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from emoclr.configs.console import track
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, inspect_audio, read_waveform
 from emoclr.corpus.audit.fingerprints import Words, fingerprint
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.parallel.processes import each_in_processes
 
 FULL_SCALE = 0.999

@@ -10,7 +10,8 @@ from emoclr.corpus.audit.people import table_findings
 from emoclr.corpus.audit.recordings import Recording, measure_clips
 from emoclr.corpus.audit.shortcuts import Shortcut, find_shortcuts, shortcut_findings
 from emoclr.corpus.audit.sound import sound_findings
-from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
 

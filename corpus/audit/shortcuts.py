@@ -15,7 +15,7 @@ from emoclr.configs.messages import count_of
 from emoclr.corpus.audit.findings import Finding, Weight
 from emoclr.corpus.audit.people import USUAL_FOLDS
 from emoclr.corpus.audit.recordings import Recording
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import Rows, speaker_codes, speaker_folds
 from emoclr.evaluate.metrics.arrays import Mask, macro_mean
 from emoclr.evaluate.metrics.intervals import cross_validated_interval, measure

@@ -6,7 +6,7 @@ from emoclr.configs.messages import count_of
 from emoclr.corpus.audit.findings import Finding, Weight, emotions_of
 from emoclr.corpus.audit.recordings import FULL_SCALE, MIN_DB, SILENT_PEAK_DB, Recording
 from emoclr.corpus.labels.clip_names import clip_name
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 
 CLIPPED_PART = 0.001
 """A clip with a larger part of its samples at full scale is clipped."""

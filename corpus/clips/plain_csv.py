@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emoclr.corpus.clips.clips import ClipTable
+from emoclr.corpus.clips.clip_table import ClipTable
 from emoclr.corpus.clips.memory import release_memory
-from emoclr.corpus.clips.paths import PathArray
-from emoclr.corpus.labels.labels import SPLITS
+from emoclr.corpus.clips.path_array import PathArray
+from emoclr.corpus.labels.label_table import SPLITS
 
 if TYPE_CHECKING:
     import pyarrow as pa

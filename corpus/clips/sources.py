@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import count_of, readable
-from emoclr.corpus.clips.clips import FINGERPRINT_BYTES, ClipTable
+from emoclr.corpus.audio.file_digest import DIGEST_BYTES
+from emoclr.corpus.clips.clip_table import ClipTable
 from emoclr.corpus.clips.memory import release_memory
-from emoclr.corpus.clips.paths import PathArray
+from emoclr.corpus.clips.path_array import PathArray
 from emoclr.corpus.clips.plain_csv import read_plain_clips
 from emoclr.corpus.index.audio_files import Walk, list_audio
-from emoclr.corpus.index.index import index_batches, is_index
-from emoclr.corpus.labels.labels import SPLITS, LabelTable, read_clips
+from emoclr.corpus.index.index_file import index_batches, is_index
+from emoclr.corpus.labels.label_table import SPLITS, LabelTable
+from emoclr.corpus.labels.labels_csv import read_clips
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -119,7 +121,7 @@ def _clips_of_files(table: "pa.Table") -> ClipTable:
 def _clips_of_index(source: Path) -> ClipTable:
     import pyarrow.compute as pc
 
-    sizes, modified, fingerprints = [], [], []
+    sizes, modified, digests = [], [], []
     listed = 0
 
     def names() -> Iterator["pa.Array"]:
@@ -130,7 +132,7 @@ def _clips_of_index(source: Path) -> ClipTable:
             readable = batch if pc.all(ok, min_count=0).as_py() else batch.filter(ok)
             sizes.append(_numbers(readable["size"]))
             modified.append(_numbers(readable["modified"]))
-            fingerprints.append(_digests(readable["fingerprint"]))
+            digests.append(_digests(readable["fingerprint"]))
             yield readable["path"]
             release_memory()
 
@@ -139,7 +141,7 @@ def _clips_of_index(source: Path) -> ClipTable:
         say(f"{listed - len(paths):,} of {count_of(listed, 'recording')} in {source} set aside by the index")
     if not len(paths):
         return ClipTable.of([])
-    return ClipTable.whole(paths, np.concatenate(sizes), np.concatenate(modified), np.concatenate(fingerprints))
+    return ClipTable.whole(paths, np.concatenate(sizes), np.concatenate(modified), np.concatenate(digests))
 
 
 def _matches(column: "pa.Array", pattern: str) -> "pa.Array":
@@ -161,7 +163,7 @@ def _digests(column: "pa.Array") -> NDArray[np.bytes_]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    known = pc.match_substring_regex(column, f"^[0-9a-f]{{{2 * FINGERPRINT_BYTES}}}$")
+    known = pc.match_substring_regex(column, f"^[0-9a-f]{{{2 * DIGEST_BYTES}}}$")
     if column.null_count or not pc.all(known, min_count=0).as_py():
-        column = pc.if_else(pc.fill_null(known, False), column, pa.scalar("0" * 2 * FINGERPRINT_BYTES, column.type))
-    return np.frombuffer(bytes.fromhex("".join(column.to_pylist())), dtype=f"S{FINGERPRINT_BYTES}")
+        column = pc.if_else(pc.fill_null(known, False), column, pa.scalar("0" * 2 * DIGEST_BYTES, column.type))
+    return np.frombuffer(bytes.fromhex("".join(column.to_pylist())), dtype=f"S{DIGEST_BYTES}")

@@ -36,7 +36,7 @@ KEY_BYTES = 16
 KEY = np.dtype(f"S{KEY_BYTES}")
 
 ENTRY = np.dtype([("key", KEY), ("start", np.int64), ("samples", np.int64)])
-"""What a shard says of a clip; see `Entries`."""
+"""What a shard says of a clip; see `CacheEntries`."""
 
 FILE = np.dtype([("state", KEY), ("digest", KEY)])
 """What it says of a file; see `state_key`."""
@@ -47,7 +47,7 @@ _GB = 1_000_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Entries:
+class CacheEntries:
     """What the shards of a cache hold, each key once.
 
     Attributes:
@@ -168,7 +168,7 @@ def state_key(name: bytes, size: int, modified: int) -> bytes:
     return _digest(struct.pack("<2q", size, modified), name)
 
 
-def read_entries(folder: Path) -> Entries:
+def read_entries(folder: Path) -> CacheEntries:
     """Returns what a cache holds; a shard that is damaged counts as not there."""
     shards: list[str] = []
     reasons: list[str] = []
@@ -187,7 +187,7 @@ def read_entries(folder: Path) -> Entries:
     again = np.flatnonzero(keys[1:] == keys[:-1]) + 1
     if len(again):
         keys, order = np.delete(keys, again), np.delete(order, again)
-    return Entries(shards, keys, numbers[order], table["start"][order], table["samples"][order], reasons)
+    return CacheEntries(shards, keys, numbers[order], table["start"][order], table["samples"][order], reasons)
 
 
 def read_digests(folder: Path) -> tuple[Keys, Keys]:

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
-from emoclr.corpus.clips.clips import Clip
+from emoclr.corpus.clips.clip_table import Clip
 from emoclr.corpus.decoded.waveforms import Waveforms, open_waveforms
-from emoclr.corpus.index.scan import find_audio
+from emoclr.corpus.index.audio_files import find_audio
 
 Recordings = str | Path | ArrayLike | Sequence[str | Path] | Sequence[ArrayLike]
 """A file, a folder, one mono array `(samples,)`, or a sequence of files and folders or of arrays."""

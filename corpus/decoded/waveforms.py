@@ -14,14 +14,11 @@ from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError
 from emoclr.corpus.audio.samples import INT16_FULL_SCALE
-from emoclr.corpus.clips.clips import Clip as Clip
-from emoclr.corpus.clips.clips import ClipTable
+from emoclr.corpus.clips.clip_table import Clip, ClipTable
 from emoclr.corpus.clips.memory import release_memory
-from emoclr.corpus.clips.sources import clips_from as clips_from
-from emoclr.corpus.clips.sources import clips_of as clips_of
 from emoclr.corpus.decoded.cache import FAILED, MEASURED, SAMPLES, allowed_bytes, default_cache_dir, gigabytes
-from emoclr.corpus.decoded.cache_filling import Located, locate
-from emoclr.corpus.decoded.clip_decoding import decode_again
+from emoclr.corpus.decoded.decode_clip import decode_uncached
+from emoclr.corpus.decoded.fill_cache import CachedClips, fill_cache
 
 SHOWN_FAILURES = 5
 OPEN_SHARDS = 256
@@ -92,15 +89,15 @@ class WaveformStore:
         (1, [0.5], (10,))
     """
 
-    def __init__(self, folder: Path, clips: ClipTable, located: Located) -> None:
-        """Opens those of `clips` that `located` found in the cache in `folder`."""
-        entries, positions = located.entries, located.positions
+    def __init__(self, folder: Path, clips: ClipTable, cached: CachedClips) -> None:
+        """Opens those of `clips` that `cached` found in the cache in `folder`."""
+        entries, positions = cached.entries, cached.positions
         starts = np.full(len(clips), FAILED)
         starts[positions >= 0] = entries.starts[positions[positions >= 0]]
         self.source_rows: NDArray[np.int64] = np.flatnonzero(starts >= MEASURED)
         rows, of_rows = self.source_rows, positions[self.source_rows]
         self.failures: list[Failure] = [
-            Failure(clips.paths[row], located.reason(row)) for row in np.flatnonzero(starts < MEASURED).tolist()
+            Failure(clips.paths[row], cached.reason(row)) for row in np.flatnonzero(starts < MEASURED).tolist()
         ]
         self.samples: NDArray[np.int64] = entries.samples[of_rows]
         self.speakers: NDArray[np.int64]
@@ -112,9 +109,9 @@ class WaveformStore:
         self._starts = starts[rows]
         self._paths = clips.paths
         self._start_s, self._end_s = clips.start_s, clips.end_s
-        self._digests = located.digests
+        self._digests = cached.digests
         self.uncached = int((self._starts < 0).sum())
-        self.fingerprint = _fingerprint(located.digests, clips, rows)
+        self.fingerprint = _fingerprint(cached.digests, clips, rows)
         self._forget_files()
 
     def __len__(self) -> int:
@@ -182,7 +179,9 @@ class WaveformStore:
         if self._latest is None or self._latest[0] != clip:
             row = int(self.source_rows[clip])
             path = self._paths[row]
-            samples = decode_again(path, float(self._start_s[row]), float(self._end_s[row]), bytes(self._digests[row]))
+            samples = decode_uncached(
+                path, float(self._start_s[row]), float(self._end_s[row]), bytes(self._digests[row])
+            )
             if len(samples) != self.samples[clip]:
                 raise AudioError(path, f"decodes to {len(samples)} samples, where it had {self.samples[clip]}")
             self._latest = clip, samples
@@ -225,7 +224,7 @@ def open_waveforms(
     table = clips if isinstance(clips, ClipTable) else ClipTable.of(clips)
     folder = Path(cache_dir or default_cache_dir()).absolute()
     try:
-        store = WaveformStore(folder, table, locate(folder, table, workers, cache_gb))
+        store = WaveformStore(folder, table, fill_cache(folder, table, workers, cache_gb))
         release_memory()
     except OSError as error:
         raise EmoclrError(f"{folder}: cannot be written: {error.strerror or error}") from error

@@ -10,10 +10,9 @@ from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import count_of, readable
 from emoclr.corpus.index.audio_files import Walk, list_audio
-from emoclr.corpus.index.audio_files import find_audio as find_audio
-from emoclr.corpus.index.index import Row, is_index, read_index_table, table_of, write_index
-from emoclr.corpus.index.journal import Journal
-from emoclr.corpus.index.recording import lost_recording, measure_recording
+from emoclr.corpus.index.index_file import IndexRow, is_index, read_index_table, table_of, write_index
+from emoclr.corpus.index.measure_recording import lost_recording, measure_recording
+from emoclr.corpus.index.scan_journal import Journal
 from emoclr.corpus.parallel.engines import Engine, LocalEngine
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def scan(folders: Sequence[Path], out: Path, engine: Engine | None = None) -> li
 def read_recordings(
     files: "pa.Table",
     known: "pa.Table",
-    keep: Callable[[Row], None] | None = None,
+    keep: Callable[[IndexRow], None] | None = None,
     engine: Engine | None = None,
 ) -> "pa.Table":
     """Returns the rows of `files`, sorted by path: from `known` where size and time agree, else from the files.
@@ -89,7 +88,7 @@ def read_recordings(
     same = pc.and_(pc.equal(known["size"], files["size"]), pc.equal(known["modified"], files["modified"]))
     same = pc.fill_null(same, False)
     names = _Names(files.filter(pc.invert(same))["path"].combine_chunks())
-    tables, rows = [known.filter(same)], list[Row]()
+    tables, rows = [known.filter(same)], list[IndexRow]()
     results = (engine or LocalEngine()).run(measure_recording, names, _path_of, lost_recording)
     for row in track(results, "scanning", total=len(names)):
         rows.append(row)

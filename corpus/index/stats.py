@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.corpus.index.audio_files import list_files
-from emoclr.corpus.index.index import is_index, read_index_table, table_of
+from emoclr.corpus.index.index_file import is_index, read_index_table, table_of
 from emoclr.corpus.index.scan import read_recordings, reasons_of
-from emoclr.corpus.labels.labels import SPLITS, LabelTable, read_labels
+from emoclr.corpus.labels.label_table import SPLITS, LabelTable
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emoclr.configs.errors import EmoclrError
-from emoclr.corpus.labels.labels import SPLITS, LabelTable
+from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 from emoclr.corpus.labels.leaks import refuse_repeats
 from emoclr.corpus.labels.splits import speaker_codes, speaker_folds, split_rows
 from emoclr.evaluate.linear_probe import Fold, Rows, untrainable_emotions

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import Rows, speaker_codes
 
 MIN_SPEAKERS = 2

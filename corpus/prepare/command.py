@@ -9,7 +9,7 @@ from emoclr.configs.errors import ConfigError
 from emoclr.corpus.prepare.registry import RECIPES, listing
 
 if TYPE_CHECKING:
-    from emoclr.corpus.labels.labels import LabelTable
+    from emoclr.corpus.labels.label_table import LabelTable
 
 
 def add_prepare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
@@ -35,7 +35,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
         return
     if arguments.folder is None or arguments.out is None:
         raise ConfigError(f"corpus prepare {arguments.name}: needs the corpus's folder and --out labels.csv")
-    from emoclr.corpus.labels.labels import read_labels, write_labels
+    from emoclr.corpus.labels.labels_csv import read_labels, write_labels
 
     recipe = RECIPES[arguments.name]
     prepared = recipe.prepare(arguments.folder, arguments.labels)
@@ -49,7 +49,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
 
 def _division(table: "LabelTable") -> str:
     """Returns how the clips are divided, or that folds have to."""
-    from emoclr.corpus.labels.labels import SPLITS
+    from emoclr.corpus.labels.label_table import SPLITS
 
     if table.splits is not None:
         return ", ".join(f"{len(table.rows_of(split)):,} {split}" for split in SPLITS)

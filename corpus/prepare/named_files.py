@@ -37,7 +37,7 @@ def find_named(
     Raises:
         EmoclrError: none fits.
     """
-    from emoclr.corpus.index.scan import find_audio
+    from emoclr.corpus.index.audio_files import find_audio
 
     found: dict[tuple[str, ...], NamedFile] = {}
     strange: list[str] = []

@@ -22,9 +22,9 @@ from emoclr.corpus.audio.decoder import AUDIO_SUFFIXES, SAMPLE_RATE, AudioError,
 from emoclr.corpus.audio.samples import to_int16
 from emoclr.corpus.clips.sources import set_aside_by
 from emoclr.corpus.clips.speaker_groups import shuffled_groups
-from emoclr.corpus.labels.labels import SPLITS
+from emoclr.corpus.labels.label_table import SPLITS
 from emoclr.corpus.parallel.engines import Engine
-from emoclr.corpus.tars.pieces import Piece, find_pieces
+from emoclr.corpus.tars.source_clips import SourceClip, find_source_clips
 from emoclr.corpus.tars.tar import TarCard, is_tar, read_card, write_card, write_tar
 
 Form = Literal["flac", "original"]
@@ -84,11 +84,11 @@ class TarNames:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _TarPlan:
     """One tar to be written, of pieces of one split; `made_of` is a digest of what its content follows from."""
 
     path: Path
-    pieces: list[Piece]
+    pieces: list[SourceClip]
     made_of: str
 
 
@@ -110,24 +110,24 @@ def write_shards(sources: Sequence[Path], out: Path, engine: Engine, form: Form,
         EmoclrError: a tar cannot be written.
     """
     names = TarNames.from_pattern(out)
-    plans = list(_plans(find_pieces(sources), names, form, shard_mb))
+    plans = list(_plans(find_source_clips(sources), names, form, shard_mb))
     todo = [plan for plan in plans if not _finished(plan)]
     if len(todo) < len(plans):
         say(f"{len(plans) - len(todo):,} of {count_of(len(plans), 'tar')} finished before")
-    jobs = [_Job(piece, form) for plan in todo for piece in plan.pieces]
-    encoded = track(engine.run(_encode, jobs, _path_of, _lost), "writing tars", total=len(jobs))
+    tasks = [_EncodeTask(piece, form) for plan in todo for piece in plan.pieces]
+    encoded = track(engine.run(_encode, tasks, _path_of, _lost), "writing tars", total=len(tasks))
     for plan in todo:
         _write(plan, islice(encoded, len(plan.pieces)))
     _report(plans, names, set_aside_by(sources))
     return [plan.path for plan in plans]
 
 
-class _Job(NamedTuple):
-    piece: Piece
+class _EncodeTask(NamedTuple):
+    piece: SourceClip
     form: Form
 
 
-class _Clip(NamedTuple):
+class _EncodedClip(NamedTuple):
     """What goes into a tar: members `key.ending` and `key.json`; the length is at 16 kHz."""
 
     key: str
@@ -136,25 +136,25 @@ class _Clip(NamedTuple):
     n_samples: int
 
 
-def _encode(job: _Job) -> list[_Clip] | str:
+def _encode(task: _EncodeTask) -> list[_EncodedClip] | str:
     """Returns the clips that a piece becomes, or the reason why there are none."""
     try:
-        return list(_clips(*job))
+        return list(_clips(*task))
     except AudioError as error:
         return error.reason
     except OSError as error:
         return error.strerror or str(error)
 
 
-def _path_of(job: _Job) -> Path:
-    return job.piece.path
+def _path_of(task: _EncodeTask) -> Path:
+    return task.piece.path
 
 
-def _lost(job: _Job, reason: str) -> list[_Clip] | str:
+def _lost(task: _EncodeTask, reason: str) -> list[_EncodedClip] | str:
     return reason
 
 
-def _write(plan: _Plan, encoded: Iterable[list[_Clip] | str]) -> None:
+def _write(plan: _TarPlan, encoded: Iterable[list[_EncodedClip] | str]) -> None:
     """Writes one tar, then its card: a tar that has one is finished."""
     set_aside: list[tuple[str, str]] = []
     lengths: list[int] = []
@@ -183,19 +183,19 @@ def _write(plan: _Plan, encoded: Iterable[list[_Clip] | str]) -> None:
     write_card(plan.path, card)
 
 
-def _clips(piece: Piece, form: Form) -> Iterator[_Clip]:
+def _clips(piece: SourceClip, form: Form) -> Iterator[_EncodedClip]:
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(piece.name).stem)[:60]
     identity = json.dumps([piece.name, piece.start_s, piece.end_s]).encode()
     key = f"{stem}-{hashlib.blake2b(identity, digest_size=6).hexdigest()}"
     ending = piece.path.suffix.lower()
     if form == "original" and ending in AUDIO_SUFFIXES and not piece.start_s and piece.end_s is None:
         content = piece.path.read_bytes()
-        yield _Clip(key, ending[1:], content, len(decode_waveform(content, piece.path)))
+        yield _EncodedClip(key, ending[1:], content, len(decode_waveform(content, piece.path)))
         return
     waveform = to_int16(read_waveform(piece.path, piece.start_s, piece.end_s))
     parts = np.array_split(waveform, -(-len(waveform) // round(MAX_CLIP_S * SAMPLE_RATE)))
     for number, part in enumerate(parts):
-        yield _Clip(key if len(parts) == 1 else f"{key}-{number:04d}", "flac", _flac(part), len(part))
+        yield _EncodedClip(key if len(parts) == 1 else f"{key}-{number:04d}", "flac", _flac(part), len(part))
 
 
 def _flac(samples: NDArray[np.int16]) -> bytes:
@@ -206,7 +206,7 @@ def _flac(samples: NDArray[np.int16]) -> bytes:
     return content.getvalue()
 
 
-def _about(piece: Piece, n_samples: int) -> bytes:
+def _about(piece: SourceClip, n_samples: int) -> bytes:
     about: dict[str, object] = {"source": piece.name, "duration_s": round(n_samples / SAMPLE_RATE, 4)}
     about |= {name: value for name in ("speaker", "split", "labels") if (value := getattr(piece, name)) is not None}
     if piece.start_s or piece.end_s is not None:
@@ -214,7 +214,7 @@ def _about(piece: Piece, n_samples: int) -> bytes:
     return json.dumps(about, sort_keys=True).encode()
 
 
-def _plans(pieces: Sequence[Piece], names: TarNames, form: Form, shard_mb: float) -> Iterator[_Plan]:
+def _plans(pieces: Sequence[SourceClip], names: TarNames, form: Form, shard_mb: float) -> Iterator[_TarPlan]:
     """Yields the tars to be: no tar mixes splits, each is full at about `shard_mb`."""
     rng = np.random.default_rng(_SEED)
     number = 0
@@ -231,11 +231,11 @@ def _plans(pieces: Sequence[Piece], names: TarNames, form: Form, shard_mb: float
             for row in rows:
                 held.append(ordered[row])
                 digest.update(json.dumps([*ordered[row][1:], stamps[row]]).encode())
-            yield _Plan(names.path(number), held, digest.hexdigest())
+            yield _TarPlan(names.path(number), held, digest.hexdigest())
             number += 1
 
 
-def _stamp(piece: Piece) -> tuple[int, int]:
+def _stamp(piece: SourceClip) -> tuple[int, int]:
     """Returns about how many bytes a piece takes, and when its file changed; zeros where there is none."""
     try:
         status = piece.path.stat()
@@ -245,7 +245,7 @@ def _stamp(piece: Piece) -> tuple[int, int]:
     return size, status.st_mtime_ns
 
 
-def _finished(plan: _Plan) -> bool:
+def _finished(plan: _TarPlan) -> bool:
     try:
         card = read_card(str(plan.path))
         return card is not None and card.made_of == plan.made_of and plan.path.stat().st_size == card.size_bytes
@@ -253,7 +253,7 @@ def _finished(plan: _Plan) -> bool:
         return False
 
 
-def _report(plans: Sequence[_Plan], names: TarNames, before: Sequence[tuple[str, str]]) -> None:
+def _report(plans: Sequence[_TarPlan], names: TarNames, before: Sequence[tuple[str, str]]) -> None:
     """Says what was written, and what was set aside: by the tars, and `before` by an index."""
     cards = [card for plan in plans if (card := read_card(str(plan.path)))]
     set_aside = [*before, *(row for card in cards for row in card.set_aside)]

@@ -48,7 +48,7 @@ class BrokenTar(EmoclrError):
 
 
 @dataclass(frozen=True)
-class Sample:
+class TarSample:
     """A clip as it stands in a tar; without `audio`, `problem` says why.
 
     Attributes:
@@ -123,7 +123,7 @@ def open_url(url: str) -> IO[bytes]:
     return file
 
 
-def read_samples(url: str, first: int = 0) -> Generator[Sample, None, None]:
+def read_samples(url: str, first: int = 0) -> Generator[TarSample, None, None]:
     """Yields the samples of a tar from the `first` on, in their order; those without a recording say so.
 
     Raises:
@@ -176,16 +176,16 @@ def write_card(path: Path, card: TarCard) -> None:
     write_atomically(Path(card_name(str(path))), lambda temporary: temporary.write_bytes(content))
 
 
-def _sample(url: str, sample: dict[str, Any]) -> Sample:
+def _sample(url: str, sample: dict[str, Any]) -> TarSample:
     key = sample["__key__"]
     about: Any = None
     try:
         about = json.loads(sample.get("json", b"{}"))
     except ValueError:
-        return Sample(key, f"{url}: {key}.json", problem="is not JSON")
+        return TarSample(key, f"{url}: {key}.json", problem="is not JSON")
     speaker = about.get("speaker") if isinstance(about, dict) else None
     members = [name for name in sample if not name.startswith("__")]
     audio = next((name for name in members if f".{name.rpartition('.')[2]}" in AUDIO_SUFFIXES), None)
     if audio is None:
-        return Sample(key, f"{url}: {key}", problem=f"no recording in it, only {', '.join(members)}")
-    return Sample(key, f"{url}: {key}.{audio}", sample[audio], None if speaker is None else str(speaker))
+        return TarSample(key, f"{url}: {key}", problem=f"no recording in it, only {', '.join(members)}")
+    return TarSample(key, f"{url}: {key}.{audio}", sample[audio], None if speaker is None else str(speaker))

@@ -16,7 +16,7 @@ from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import write_atomically
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, decode_waveform
-from emoclr.corpus.tars.tar import BrokenTar, Sample, TarCard, is_tar, open_url, read_card, read_samples
+from emoclr.corpus.tars.tar import BrokenTar, TarCard, TarSample, is_tar, open_url, read_card, read_samples
 
 _AT_ONCE = 16
 """Cards and tars that are read at the same time: what they wait for is mostly the other end of a network."""
@@ -51,7 +51,7 @@ class TarCorpus:
         """Hex digest of what the tars hold; the same wherever they lie."""
         return hashlib.sha256(json.dumps([card.digest for card in self.cards]).encode()).hexdigest()[:32]
 
-    def stretch(self, order: NDArray[np.int64], first: int, end: int) -> Iterator[Sample]:
+    def stretch(self, order: NDArray[np.int64], first: int, end: int) -> Iterator[TarSample]:
         """Yields clips `first` to `end` of the tars as they follow each other in `order`.
 
         Tars that lie wholly outside are not opened. Always `end - first` samples: one that its tar should hold and
@@ -63,13 +63,13 @@ class TarCorpus:
             if tar_end > first and begin < end:
                 yield from self._part(tar, max(0, first - begin), min(self.cards[tar].clips, end - begin))
 
-    def sample(self, clips: int, seed: int) -> Iterator[Sample]:
+    def sample(self, clips: int, seed: int) -> Iterator[TarSample]:
         """Yields about as many clips, the first of each tar, fewer where the corpus has not as many."""
         share = -(-clips // len(self.urls))
         for tar in np.random.default_rng(seed).permutation(len(self.urls)):
             yield from self._part(int(tar), 0, min(share, self.cards[tar].clips))
 
-    def _part(self, tar: int, first: int, end: int) -> Iterator[Sample]:
+    def _part(self, tar: int, first: int, end: int) -> Iterator[TarSample]:
         url, problem, place = self.urls[tar], "the tar holds fewer clips than its card says", first
         with closing(read_samples(url, first)) as samples:
             try:
@@ -79,7 +79,7 @@ class TarCorpus:
             except BrokenTar as error:
                 problem = error.reason
         for number in range(place, end):
-            yield Sample(f"{Path(url).name}#{number}", f"{url}: clip {number}", problem=problem)
+            yield TarSample(f"{Path(url).name}#{number}", f"{url}: clip {number}", problem=problem)
 
 
 def expand_tars(sources: Sequence[str | Path]) -> list[str]:

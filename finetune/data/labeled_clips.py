@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emoclr.corpus.decoded.opener import opener
-from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of
+from emoclr.corpus.clips.sources import clips_of
+from emoclr.corpus.decoded.cache_settings import opener
+from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.corpus.labels.division import Division, learnable, refuse_repeated_sound, speaker_task, three_parts
-from emoclr.corpus.labels.labels import SPLITS, LabelTable, read_labels
+from emoclr.corpus.labels.label_table import SPLITS, LabelTable
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.corpus.labels.splits import split_rows
 from emoclr.evaluate.speaker_probe import VoiceTask
 from emoclr.finetune.settings import FinetuneSettings

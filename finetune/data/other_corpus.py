@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 
 from emoclr.configs.errors import EmoclrError
-from emoclr.corpus.decoded.opener import opener
-from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of
+from emoclr.corpus.clips.sources import clips_of
+from emoclr.corpus.decoded.cache_settings import opener
+from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.corpus.labels.division import divide, refuse_repeated_sound
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.finetune.data.labeled_clips import LabeledClips
 from emoclr.finetune.settings import FinetuneSettings

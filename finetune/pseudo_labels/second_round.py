@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
-from emoclr.corpus.decoded.opener import opener
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.decoded.cache_settings import opener
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.ranking import macro_auroc

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from emoclr.configs.console import track
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audit.fingerprints import Words, copies, fingerprint
-from emoclr.corpus.clips.clips import ClipTable
+from emoclr.corpus.clips.clip_table import ClipTable
 from emoclr.corpus.clips.sources import clips_from, clips_of
-from emoclr.corpus.decoded.opener import Open
+from emoclr.corpus.decoded.cache_settings import OpenWaveforms
 from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def open_pool(
     sources: Sequence[Path],
     labeled: Sequence[WaveformStore],
     held_out_speakers: Collection[str],
-    opened: Open = open_waveforms,
+    opened: OpenWaveforms = open_waveforms,
 ) -> Pool:
     """Returns the clips of `sources` that may be trained on.
 
@@ -73,7 +73,9 @@ def open_pool(
     return Pool(opened(clips), clips, len(whole), int(known.sum()), int(heard.sum()))
 
 
-def with_pool(table: LabelTable, pool: Pool, rows: NDArray[np.int64], opened: Open = open_waveforms) -> WaveformStore:
+def with_pool(
+    table: LabelTable, pool: Pool, rows: NDArray[np.int64], opened: OpenWaveforms = open_waveforms
+) -> WaveformStore:
     """Returns the labeled clips, in their order, and after them the clips of some rows of the pool."""
     return opened(ClipTable.concatenate([clips_of(table), pool.clips.take(rows)]))
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
-from emoclr.corpus.decoded.opener import opener
-from emoclr.corpus.decoded.waveforms import clips_of
+from emoclr.corpus.clips.sources import clips_of
+from emoclr.corpus.decoded.cache_settings import opener
 from emoclr.corpus.labels.division import INNER_FOLDS, Division, three_parts
 from emoclr.corpus.labels.splits import speaker_folds
 from emoclr.corpus.labels.subset import TooFew, label_subset

@@ -11,7 +11,7 @@ from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import write_yaml
 from emoclr.configs.settings import Settings
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.finetune.model.checkpoint import load_model
 from emoclr.finetune.model.folders import CARD, ENSEMBLE_CARD
 from emoclr.finetune.settings import FREE_TO_CHANGE, FinetuneSettings

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
-from emoclr.corpus.clips.clips import ClipTable
-from emoclr.corpus.labels.labels import read_labels
+from emoclr.corpus.clips.clip_table import ClipTable
+from emoclr.corpus.labels.labels_csv import read_labels
 
 
 def labels_of(clips: ClipTable, source: Path) -> Tensor:

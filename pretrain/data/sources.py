@@ -13,10 +13,10 @@ from emoclr.augment.views import ViewMaker
 from emoclr.configs.console import track
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import AudioError, decode_waveform
-from emoclr.corpus.clips.clips import ClipTable
-from emoclr.corpus.clips.sources import set_aside_by
+from emoclr.corpus.clips.clip_table import ClipTable
+from emoclr.corpus.clips.sources import clips_from, set_aside_by
 from emoclr.corpus.decoded.cache import default_cache_dir
-from emoclr.corpus.decoded.waveforms import WaveformStore, clips_from, open_waveforms
+from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
 from emoclr.corpus.tars.tar import is_tar
 from emoclr.corpus.tars.tar_corpus import TarCorpus, open_tars
 from emoclr.pretrain.data.batches import BatchOrder, ViewDataset, ViewLoader, default_workers

@@ -15,7 +15,7 @@ from emoclr.augment.views import ViewMaker
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audio.decoder import AudioError, decode_waveform
 from emoclr.corpus.clips.speaker_groups import shuffled_groups
-from emoclr.corpus.tars.tar import Sample
+from emoclr.corpus.tars.tar import TarSample
 from emoclr.corpus.tars.tar_corpus import TarCorpus
 from emoclr.pretrain.data.batches import VIEWS, ViewBatch, ViewLoader
 from emoclr.pretrain.data.unreadable_clips import UnreadableClips
@@ -23,7 +23,7 @@ from emoclr.pretrain.data.unreadable_clips import UnreadableClips
 LOST = -1
 """In the place of the number of a clip that could not be read."""
 
-Key = tuple[int, Sample]
+Key = tuple[int, TarSample]
 
 
 class StreamOrder:
@@ -120,7 +120,7 @@ class StreamDataset(Dataset[ViewBatch]):
             filled.append(views)
         return filled
 
-    def _views(self, epoch: int, sample: Sample) -> ViewBatch | None:
+    def _views(self, epoch: int, sample: TarSample) -> ViewBatch | None:
         try:
             waveform = decode_waveform(sample.audio, Path(sample.name))
         except AudioError:
@@ -187,7 +187,7 @@ class _Named:
             yield keys
 
 
-def _speakers(samples: Sequence[Sample]) -> NDArray[np.int64]:
+def _speakers(samples: Sequence[TarSample]) -> NDArray[np.int64]:
     """Returns a number for each sample's speaker, int64 `(samples,)`, -1 where unknown."""
     codes: dict[str | None, int] = {None: -1}
     return np.array([codes.setdefault(sample.speaker, len(codes)) for sample in samples], dtype=np.int64)

@@ -14,7 +14,8 @@ from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
 from emoclr.corpus.labels.division import inner_folds, speaker_task, without_emotions
-from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.corpus.labels.splits import Rows, speaker_codes, speaker_folds
 from emoclr.evaluate.linear_probe import LinearProbe, untrainable_emotions
 from emoclr.evaluate.metrics.ranking import macro_auroc

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from emoclr.corpus.labels.csv_table import LabelsError
 from emoclr.corpus.labels.division import Division
 from emoclr.corpus.labels.emotion_names import common_name
-from emoclr.corpus.labels.labels import LabelsError, LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.linear_probe import Rows
 from emoclr.evaluate.report.section import Section, Table
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from emoclr.configs.console import track
 from emoclr.corpus.labels.division import Division, inner_folds
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.subset import TooFew, label_subset
 from emoclr.evaluate.scores import Prediction
 from emoclr.evaluate.studies.label_efficiency import Trial

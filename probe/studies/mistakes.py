@@ -12,7 +12,7 @@ from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError
 from emoclr.corpus.audio.encode import encode_mp3
 from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.corpus.labels.clip_names import clip_cells
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.figures.spectrograms import CHANNELS, channel_ranges, channels_png, shade_channels
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.report.cells import json_number

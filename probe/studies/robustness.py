@@ -10,7 +10,7 @@ from emoclr.augment.robustness import CONDITIONS, Condition, DegradedWaveforms
 from emoclr.configs.console import say, track
 from emoclr.corpus.decoded.waveforms import Waveforms
 from emoclr.corpus.labels.division import Division
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.figures.figure import ROW_IN, Figure, name_rows
 from emoclr.evaluate.figures.theme import LIGHT
 from emoclr.evaluate.linear_probe import Rows

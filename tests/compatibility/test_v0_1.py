@@ -15,7 +15,7 @@ from emoclr.corpus.cli import main as corpus
 from emoclr.corpus.clips.sources import clips_from, clips_of
 from emoclr.corpus.decoded.cache import used_bytes
 from emoclr.corpus.decoded.waveforms import open_waveforms
-from emoclr.corpus.labels.labels import read_labels
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.corpus.tars.tar_corpus import open_tars
 from emoclr.finetune.cli import main as finetune
 from emoclr.finetune.model.checkpoint import load_ensemble

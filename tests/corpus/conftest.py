@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from emoclr.corpus.clips.clips import Clip
-from emoclr.corpus.labels.labels import LabelTable, read_labels, write_labels
+from emoclr.corpus.clips.clip_table import Clip
+from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.labels_csv import read_labels, write_labels
 from emoclr.corpus.prepare.registry import RECIPES
 
 FORMATS = {

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from emoclr.corpus.cli import main
-from emoclr.corpus.index.index import table_of, write_index
-from emoclr.corpus.labels.labels import read_labels
+from emoclr.corpus.index.index_file import table_of, write_index
+from emoclr.corpus.labels.labels_csv import read_labels
 
 ROOT = Path(__file__).parents[2]
 

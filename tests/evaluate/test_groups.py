@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emoclr.corpus.labels.division import divide
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.groups import MAX_RANGES, broken_down, in_order, ranges_of
 from emoclr.probe.protocol import truth_of
 from emoclr.probe.summary import score_notes

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emoclr.corpus.labels.division import speaker_task
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.speaker_probe import speaker_probe, voice_hits
 
 MakeTable = Callable[..., LabelTable]

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from emoclr.augment.settings import SpectrogramSettings
-from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of, open_waveforms
-from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.corpus.clips.sources import clips_of
+from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
+from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.finetune.cli import main
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.settings import FinetuneSettings

@@ -18,7 +18,7 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from emoclr.corpus.labels.division import divide, three_parts
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
 from emoclr.evaluate.metrics.thresholds import tune_thresholds
 from emoclr.evaluate.report.report import Report

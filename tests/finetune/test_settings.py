@@ -8,7 +8,7 @@ import yaml
 
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.settings import load_settings
-from emoclr.corpus.decoded.opener import opener
+from emoclr.corpus.decoded.cache_settings import opener
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.resume import RunCard
 from emoclr.probe.settings import ProbeSettings

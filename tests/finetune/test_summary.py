@@ -7,7 +7,7 @@ import pytest
 
 import emoclr.probe.features.features
 from emoclr.corpus.labels.division import divide, three_parts
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.summary import comparison_notes, protocol_text
 

@@ -13,7 +13,7 @@ from scipy.special import expit, logit
 
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import read_waveform
-from emoclr.corpus.labels.labels import read_labels
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble, load_model
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.finetune.training.member import ANSWERS

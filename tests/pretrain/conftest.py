@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from emoclr.corpus.decoded.waveforms import WaveformStore, clips_from, open_waveforms
+from emoclr.corpus.clips.sources import clips_from
+from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
 from emoclr.pretrain.cli import main
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 from emoclr.pretrain.training.module import ContrastiveModule

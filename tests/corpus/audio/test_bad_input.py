@@ -15,8 +15,9 @@ import soundfile as sf
 
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, read_waveform, waveform_blocks
 from emoclr.corpus.cli import main
-from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms
-from emoclr.corpus.index.index import read_index_table
+from emoclr.corpus.clips.sources import clips_from
+from emoclr.corpus.decoded.waveforms import open_waveforms
+from emoclr.corpus.index.index_file import read_index_table
 
 DURATION_S = 3.0
 NOT_UTF_8 = os.fsdecode(b"caf\xe9.wav")

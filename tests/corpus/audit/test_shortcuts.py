@@ -10,7 +10,7 @@ from emoclr.corpus.audit import audit
 from emoclr.corpus.audit.fingerprints import fingerprint
 from emoclr.corpus.audit.recordings import Recording
 from emoclr.corpus.audit.shortcuts import STRONG_AUROC, TOGETHER, find_shortcuts
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 
 RATE = 16_000
 NOTHING = np.zeros(0, dtype=np.float32)

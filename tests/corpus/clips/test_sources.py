@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from emoclr.configs.errors import ConfigError
-from emoclr.corpus.clips.clips import Clip
-from emoclr.corpus.clips.paths import PathArray
+from emoclr.corpus.clips.clip_table import Clip
+from emoclr.corpus.clips.path_array import PathArray
 from emoclr.corpus.clips.plain_csv import read_plain_clips
 from emoclr.corpus.clips.sources import clips_from, clips_of, set_aside_by
-from emoclr.corpus.index.index import Row, table_of, write_index
-from emoclr.corpus.labels.labels import LabelsError, read_clips
+from emoclr.corpus.index.index_file import IndexRow, table_of, write_index
+from emoclr.corpus.labels.csv_table import LabelsError
+from emoclr.corpus.labels.labels_csv import read_clips
 
 
 def test_sources_may_be_folders_files_and_tables(tmp_path, write_tone, write_csv):
@@ -62,7 +63,9 @@ def test_speakers_of_two_sources_get_codes_of_their_own(write_csv):
 
 
 def row(path, size=1, fingerprint="0" * 31 + "1", status="ok"):
-    return Row(bytes(path), size, 5, fingerprint, 1.0, 16_000, 1, -20.0, -10.0, status, "" if status == "ok" else "odd")
+    return IndexRow(
+        bytes(path), size, 5, fingerprint, 1.0, 16_000, 1, -20.0, -10.0, status, "" if status == "ok" else "odd"
+    )
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
@@ -86,7 +89,7 @@ def test_an_index_gives_its_readable_recordings_and_what_it_knows_of_them(tmp_pa
     assert clips.paths.name(3) == bytes(tmp_path) + b"/\xff.wav"
     assert [clip.path for clip in clips][:3] == [names[0], names[1], names[3]]
     assert clips.sizes.tolist() == [1, 2, 3, 1] and clips.modified.tolist() == [5] * 4
-    assert clips.fingerprints[1] == b"\xab" * 16 and clips.fingerprints[2] == b""
+    assert clips.digests[1] == b"\xab" * 16 and clips.digests[2] == b""
 
 
 def test_a_table_of_clips_can_be_taken_apart_and_joined(write_csv):
@@ -99,7 +102,7 @@ def test_a_table_of_clips_can_be_taken_apart_and_joined(write_csv):
 
 @pytest.mark.parametrize("hashed", [hash, lambda name: len(name), lambda name: 0])
 def test_paths_are_told_apart_whatever_their_hashes(monkeypatch, hashed):
-    monkeypatch.setattr("emoclr.corpus.clips.paths.hash", hashed, raising=False)
+    monkeypatch.setattr("emoclr.corpus.clips.path_array.hash", hashed, raising=False)
     names = [f"/{number % 7}{'x' * (number % 3)}.wav" for number in range(200)]
     codes = PathArray.of(map(Path, names)).codes()
     assert set(codes.tolist()) == set(range(21))

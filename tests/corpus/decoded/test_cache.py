@@ -6,17 +6,18 @@ import sys
 import numpy as np
 import pytest
 
-import emoclr.corpus.decoded.clip_decoding
+import emoclr.corpus.decoded.decode_clip
 import emoclr.corpus.decoded.shard_writer
 import emoclr.corpus.decoded.waveforms
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audio.decoder import read_waveform
-from emoclr.corpus.clips.clips import Clip
+from emoclr.corpus.clips.clip_table import Clip
+from emoclr.corpus.clips.sources import clips_from
 from emoclr.corpus.decoded.cache import read_entries, used_bytes
 from emoclr.corpus.decoded.shard_writer import ShardWriter, remove_abandoned
-from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms
-from emoclr.corpus.index.index import table_of, write_index
-from emoclr.corpus.index.recording import measure_recording
+from emoclr.corpus.decoded.waveforms import open_waveforms
+from emoclr.corpus.index.index_file import table_of, write_index
+from emoclr.corpus.index.measure_recording import measure_recording
 
 SECOND = 2 * 16_000
 """Bytes."""
@@ -91,7 +92,7 @@ def test_a_file_that_changes_while_it_is_read_is_set_aside_this_time(tones, cach
         return read_waveform(path, *part)
 
     with monkeypatch.context() as patch:
-        patch.setattr(emoclr.corpus.decoded.clip_decoding, "read_waveform", read_and_touch)
+        patch.setattr(emoclr.corpus.decoded.decode_clip, "read_waveform", read_and_touch)
         with pytest.raises(EmoclrError, match="changed while it was read"):
             open_waveforms(tones[:1], cache)
     assert len(open_waveforms(tones[:1], cache)) == 1
@@ -127,7 +128,7 @@ def test_a_run_that_is_stopped_keeps_what_it_decoded(tones, cache, monkeypatch, 
         return read_waveform(path, *part)
 
     with monkeypatch.context() as patch:
-        patch.setattr(emoclr.corpus.decoded.clip_decoding, "read_waveform", read_until)
+        patch.setattr(emoclr.corpus.decoded.decode_clip, "read_waveform", read_until)
         with pytest.raises(KeyboardInterrupt):
             open_waveforms(tones, cache, workers=1)
     assert used_bytes(cache) == 3 * SECOND
@@ -150,18 +151,18 @@ def test_a_full_disk_leaves_nothing_half_done(tones, cache, monkeypatch):
 KILLED = """
 import sys, time
 from pathlib import Path
-import emoclr.corpus.decoded.shard_writer, emoclr.corpus.decoded.clip_decoding
+import emoclr.corpus.decoded.shard_writer, emoclr.corpus.decoded.decode_clip
 from emoclr.corpus.cli import main
-from emoclr.corpus.clips.clips import Clip
+from emoclr.corpus.clips.clip_table import Clip
 from emoclr.corpus.decoded.waveforms import open_waveforms
 emoclr.corpus.decoded.shard_writer.SHARD_BYTES = 64_000
-read = emoclr.corpus.decoded.clip_decoding.read_waveform
+read = emoclr.corpus.decoded.decode_clip.read_waveform
 def read_until(path, *part):
     if path.name == "5.flac":
         print("stuck", flush=True)
         time.sleep(600)
     return read(path, *part)
-emoclr.corpus.decoded.clip_decoding.read_waveform = read_until
+emoclr.corpus.decoded.decode_clip.read_waveform = read_until
 open_waveforms([Clip(Path(p)) for p in sys.argv[2:]], Path(sys.argv[1]), workers=1)
 """
 
@@ -199,15 +200,15 @@ def test_what_a_running_process_writes_is_left_alone(tones, cache, filling):
 SECOND_RUN = """
 import sys
 from pathlib import Path
-import emoclr.corpus.decoded.clip_decoding
+import emoclr.corpus.decoded.decode_clip
 from emoclr.corpus.cli import main
-from emoclr.corpus.clips.clips import Clip
+from emoclr.corpus.clips.clip_table import Clip
 from emoclr.corpus.decoded.waveforms import open_waveforms
-read = emoclr.corpus.decoded.clip_decoding.read_waveform
+read = emoclr.corpus.decoded.decode_clip.read_waveform
 def told(path, *part):
     print(path.name)
     return read(path, *part)
-emoclr.corpus.decoded.clip_decoding.read_waveform = told
+emoclr.corpus.decoded.decode_clip.read_waveform = told
 print(len(open_waveforms([Clip(Path(p)) for p in sys.argv[2:]], Path(sys.argv[1]), workers=1)))
 """
 

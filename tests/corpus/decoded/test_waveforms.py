@@ -5,11 +5,12 @@ import shutil
 import numpy as np
 import pytest
 
-import emoclr.corpus.decoded.clip_decoding
+import emoclr.corpus.decoded.decode_clip
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audio.decoder import read_waveform
+from emoclr.corpus.clips.clip_table import Clip
 from emoclr.corpus.decoded.cache import used_bytes
-from emoclr.corpus.decoded.waveforms import Clip, open_waveforms
+from emoclr.corpus.decoded.waveforms import open_waveforms
 
 ONE_STEP = 1 / 32_768
 
@@ -35,7 +36,7 @@ def forbid_decoding(monkeypatch):
         def refuse(*_):
             raise AssertionError("decoded again")
 
-        monkeypatch.setattr(emoclr.corpus.decoded.clip_decoding, "read_waveform", refuse)
+        monkeypatch.setattr(emoclr.corpus.decoded.decode_clip, "read_waveform", refuse)
 
     return forbid
 

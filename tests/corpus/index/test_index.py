@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from emoclr.configs.errors import ConfigError, EmoclrError
-from emoclr.corpus.index.index import Row, is_index, read_index_table, table_of, write_index
+from emoclr.corpus.index.index_file import IndexRow, is_index, read_index_table, table_of, write_index
 
 ODD_NAMES = [
     b"plain.wav",
@@ -18,8 +18,8 @@ ODD_NAMES = [
 ]
 
 
-def row(path: bytes, **changes: object) -> Row:
-    good = Row(path, 32_044, 1_700_000_000_123_456_789, "0a" * 16, 1.0, 16_000, 1, -9.03, -6.02, "ok", "")
+def row(path: bytes, **changes: object) -> IndexRow:
+    good = IndexRow(path, 32_044, 1_700_000_000_123_456_789, "0a" * 16, 1.0, 16_000, 1, -9.03, -6.02, "ok", "")
     return good._replace(**changes)
 
 

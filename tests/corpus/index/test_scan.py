@@ -11,9 +11,10 @@ import pytest
 import soundfile as sf
 
 from emoclr.configs.errors import ConfigError
-from emoclr.corpus.index.index import read_index_table
-from emoclr.corpus.index.recording import measure_recording
-from emoclr.corpus.index.scan import find_audio, scan
+from emoclr.corpus.index.audio_files import find_audio
+from emoclr.corpus.index.index_file import read_index_table
+from emoclr.corpus.index.measure_recording import measure_recording
+from emoclr.corpus.index.scan import scan
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
 

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.cli import main
-from emoclr.corpus.index.index import Row, table_of, write_index
+from emoclr.corpus.index.index_file import IndexRow, table_of, write_index
 from emoclr.corpus.index.scan import scan
 from emoclr.corpus.index.stats import overview_of
 from emoclr.corpus.index.stats_figure import draw_overview
@@ -15,11 +15,11 @@ from emoclr.corpus.index.stats_tables import print_overview
 
 
 def good(name, duration_s, rms_db=-20.0, peak_db=-6.0, rate=16_000, channels=1):
-    return Row(name, 1_000, 1, "0" * 32, duration_s, rate, channels, rms_db, peak_db, "ok", "")
+    return IndexRow(name, 1_000, 1, "0" * 32, duration_s, rate, channels, rms_db, peak_db, "ok", "")
 
 
 def bad(name, reason):
-    return Row(name, 1_000, 1, "0" * 32, None, None, None, None, None, "set aside", reason)
+    return IndexRow(name, 1_000, 1, "0" * 32, None, None, None, None, None, "set aside", reason)
 
 
 def printed(overview):

@@ -7,7 +7,7 @@ import pytest
 
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.labels.division import divide, learnable, three_parts
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.probe.summary import label_notes, score_notes
 
 MakeTable = Callable[..., LabelTable]

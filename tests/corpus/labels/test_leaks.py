@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emoclr.corpus.labels.labels import LabelsError, LabelTable
+from emoclr.corpus.labels.csv_table import LabelsError
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.leaks import refuse_repeats
 
 PARTS = {"train": np.array([0, 1, 2]), "test": np.array([3, 4])}

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold
 
-from emoclr.corpus.labels.labels import LabelsError, LabelTable
+from emoclr.corpus.labels.csv_table import LabelsError
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import speaker_folds, split_rows
 
 

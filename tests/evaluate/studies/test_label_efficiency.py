@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.subset import TooFew, label_subset
 from emoclr.evaluate.figures.render import figure_png, figure_svg
 from emoclr.evaluate.scores import Prediction, Truth

@@ -14,7 +14,7 @@ import soundfile as sf
 import yaml
 
 from emoclr.corpus.decoded.waveforms import WaveformStore
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.ensemble.member_probabilities import member_probabilities
 from emoclr.finetune.model.checkpoint import load_ensemble

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from emoclr.corpus.decoded.waveforms import clips_of, open_waveforms
-from emoclr.corpus.labels.labels import read_labels
+from emoclr.corpus.clips.sources import clips_of
+from emoclr.corpus.decoded.waveforms import open_waveforms
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.evaluate.metrics.registry import emotion_metrics
 from emoclr.evaluate.scores import Prediction, Truth
 from emoclr.finetune.data.labeled_clips import open_labeled_clips

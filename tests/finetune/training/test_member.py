@@ -14,9 +14,10 @@ from safetensors.torch import load_file
 from scipy.special import expit
 from torch import Tensor
 
-from emoclr.corpus.decoded.waveforms import Clip, open_waveforms
+from emoclr.corpus.clips.clip_table import Clip
+from emoclr.corpus.decoded.waveforms import open_waveforms
 from emoclr.corpus.labels.division import speaker_task
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.speaker_probe import voice_hits
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.model.checkpoint import load_model

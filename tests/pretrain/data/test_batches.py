@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from emoclr.augment.settings import AugmentSettings
 from emoclr.augment.views import ViewMaker
 from emoclr.configs.errors import EmoclrError
-from emoclr.corpus.decoded.waveforms import Clip, open_waveforms
+from emoclr.corpus.clips.clip_table import Clip
+from emoclr.corpus.decoded.waveforms import open_waveforms
 from emoclr.pretrain.data.batches import BatchOrder, ViewDataset, ViewLoader
 from emoclr.pretrain.data.unreadable_clips import UnreadableClips
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from emoclr.corpus.clips.clips import Clip, ClipTable
+from emoclr.corpus.clips.clip_table import Clip, ClipTable
 from emoclr.pretrain.data.joint_labels import labels_of
 
 

@@ -14,7 +14,8 @@ import torch
 from emoclr.augment.settings import AugmentSettings
 from emoclr.augment.views import ViewMaker
 from emoclr.configs.errors import EmoclrError
-from emoclr.corpus.decoded.waveforms import clips_from, open_waveforms
+from emoclr.corpus.clips.sources import clips_from
+from emoclr.corpus.decoded.waveforms import open_waveforms
 from emoclr.corpus.parallel.engines import LocalEngine
 from emoclr.corpus.tars.shards import write_shards
 from emoclr.corpus.tars.tar import write_tar

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emoclr.configs.errors import EmoclrError
-from emoclr.corpus.decoded.waveforms import Clip, WaveformStore, open_waveforms
+from emoclr.corpus.clips.clip_table import Clip
+from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
 from emoclr.pretrain.encoder.embedding import embed_clips, window_starts
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 from emoclr.probe.features.logmel import chance_probabilities, logmel_statistics

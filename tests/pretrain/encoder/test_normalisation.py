@@ -6,7 +6,8 @@ import torch
 from emoclr.augment.settings import AugmentSettings, SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
 from emoclr.augment.views import ViewMaker
-from emoclr.corpus.decoded.waveforms import Clip, open_waveforms
+from emoclr.corpus.clips.clip_table import Clip
+from emoclr.corpus.decoded.waveforms import open_waveforms
 from emoclr.pretrain.encoder.normalisation import measure_normalisation
 
 SETTINGS = SpectrogramSettings(n_fft=512, bands=32)

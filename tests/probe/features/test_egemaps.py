@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from emoclr.corpus.decoded.waveforms import Clip, WaveformStore, open_waveforms
+from emoclr.corpus.clips.clip_table import Clip
+from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
 from emoclr.probe.features import egemaps as module
 from emoclr.probe.features.egemaps import EGEMAPS, MISSING, N_FUNCTIONALS, egemaps
 from emoclr.probe.features.features import features_of, missing_features

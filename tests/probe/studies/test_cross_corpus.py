@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from emoclr.corpus.labels.labels import LabelsError, LabelTable, read_labels
+from emoclr.corpus.labels.csv_table import LabelsError
+from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.pretrain.encoder.checkpoint import save_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
 from emoclr.probe.cli import main

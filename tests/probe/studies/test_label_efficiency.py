@@ -7,7 +7,7 @@ import pytest
 
 from emoclr.corpus.decoded.waveforms import Waveforms
 from emoclr.corpus.labels.division import divide
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.metrics.registry import emotion_metrics
 from emoclr.evaluate.scores import Prediction
 from emoclr.pretrain.encoder.embedding import Embeddings

@@ -10,8 +10,10 @@ from PIL import Image
 
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
-from emoclr.corpus.decoded.waveforms import WaveformStore, clips_of, open_waveforms
-from emoclr.corpus.labels.labels import LabelTable, read_labels
+from emoclr.corpus.clips.sources import clips_of
+from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
+from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.evaluate.scores import Prediction, Truth
 from emoclr.probe.studies.mistakes import MAX_MISTAKES, draw_channels, find_mistakes, mistakes_section
 

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from emoclr.augment.robustness import CONDITIONS, Condition
 from emoclr.corpus.decoded.waveforms import Waveforms
 from emoclr.corpus.labels.division import divide
-from emoclr.corpus.labels.labels import LabelTable
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.report.cells import json_measure
 from emoclr.evaluate.report.report import Report

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emoclr.corpus.clips.paths import PathArray
-
-FINGERPRINT_BYTES = 16
+from emoclr.corpus.audio.file_digest import DIGEST_BYTES
+from emoclr.corpus.clips.path_array import PathArray
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class ClipTable:
         speaker_names: the speakers, sorted.
         sizes: int64 `(clips,)`, bytes of the recording where a listing or an index told them, else -1.
         modified: int64 `(clips,)`, its time of change in nanoseconds, likewise.
-        fingerprints: bytes of 16 `(clips,)`, BLAKE2b of the recording where an index told it, else empty.
+        digests: bytes of 16 `(clips,)`, BLAKE2b of the recording where an index told it, else empty.
 
     Examples:
         >>> table = ClipTable.of([Clip(Path("a.wav"), speaker="anna"), Clip(Path("b.wav"), 1.0, 2.5)])
@@ -54,7 +53,7 @@ class ClipTable:
     speaker_names: list[str]
     sizes: NDArray[np.int64]
     modified: NDArray[np.int64]
-    fingerprints: NDArray[np.bytes_]
+    digests: NDArray[np.bytes_]
 
     @classmethod
     def whole(
@@ -62,10 +61,10 @@ class ClipTable:
         paths: PathArray,
         sizes: NDArray[np.int64] | None = None,
         modified: NDArray[np.int64] | None = None,
-        fingerprints: NDArray[np.bytes_] | None = None,
+        digests: NDArray[np.bytes_] | None = None,
     ) -> "ClipTable":
         """Returns whole recordings whose speakers are unknown, with what is known of the files."""
-        return cls.parts(paths, np.zeros(len(paths)), np.full(len(paths), np.nan), None, sizes, modified, fingerprints)
+        return cls.parts(paths, np.zeros(len(paths)), np.full(len(paths), np.nan), None, sizes, modified, digests)
 
     @classmethod
     def parts(
@@ -76,7 +75,7 @@ class ClipTable:
         speakers: Sequence[str | None] | None,
         sizes: NDArray[np.int64] | None = None,
         modified: NDArray[np.int64] | None = None,
-        fingerprints: NDArray[np.bytes_] | None = None,
+        digests: NDArray[np.bytes_] | None = None,
     ) -> "ClipTable":
         """Returns parts of recordings; a speaker without a name is unknown."""
         unknown = np.broadcast_to(np.int64(-1), len(paths))
@@ -90,7 +89,7 @@ class ClipTable:
             names,
             unknown if sizes is None else sizes,
             unknown if modified is None else modified,
-            np.zeros(len(paths), f"S{FINGERPRINT_BYTES}") if fingerprints is None else fingerprints,
+            np.zeros(len(paths), f"S{DIGEST_BYTES}") if digests is None else digests,
         )
 
     @classmethod
@@ -120,7 +119,7 @@ class ClipTable:
             names,
             np.concatenate([table.sizes for table in tables]),
             np.concatenate([table.modified for table in tables]),
-            np.concatenate([table.fingerprints for table in tables]),
+            np.concatenate([table.digests for table in tables]),
         )
 
     def __len__(self) -> int:
@@ -145,7 +144,7 @@ class ClipTable:
             names,
             self.sizes[rows],
             self.modified[rows],
-            self.fingerprints[rows],
+            self.digests[rows],
         )
 
     def speakers_of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[str]]:

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.configs.console import track
-from emoclr.corpus.clips.clips import ClipTable
+from emoclr.corpus.clips.clip_table import ClipTable
 from emoclr.corpus.decoded.cache import (
     FAILED,
     KEY,
-    Entries,
+    CacheEntries,
     Keys,
     allowed_bytes,
     entry_key,
@@ -27,13 +27,20 @@ from emoclr.corpus.decoded.cache import (
     state_key,
     used_bytes,
 )
-from emoclr.corpus.decoded.clip_decoding import Before, Decoded, Job, decode_clip, lost_clip, why_unreachable
+from emoclr.corpus.decoded.decode_clip import (
+    CacheSnapshot,
+    DecodedClip,
+    DecodeTask,
+    decode_clip,
+    lost_clip,
+    why_unreachable,
+)
 from emoclr.corpus.decoded.shard_writer import ShardWriter, alone, remove_abandoned
 from emoclr.corpus.parallel.processes import each_in_processes
 
 
 @dataclass(frozen=True, eq=False)
-class Located:
+class CachedClips:
     """Where the cache holds clips.
 
     Attributes:
@@ -43,7 +50,7 @@ class Located:
         reasons: why a clip has no entry.
     """
 
-    entries: Entries
+    entries: CacheEntries
     positions: NDArray[np.int64]
     digests: Keys
     reasons: dict[int, str]
@@ -55,7 +62,7 @@ class Located:
         return self.reasons.get(clip, "its samples were removed from the cache while it was opened")
 
 
-def locate(folder: Path, clips: ClipTable, workers: int | None, cache_gb: float | None) -> Located:
+def fill_cache(folder: Path, clips: ClipTable, workers: int | None, cache_gb: float | None) -> CachedClips:
     """Returns where the cache holds the clips, once those that it does not hold are decoded.
 
     Where the cache is full, clips are decoded for their length alone.
@@ -72,7 +79,7 @@ def locate(folder: Path, clips: ClipTable, workers: int | None, cache_gb: float 
     entries, digests = read_entries(folder), _known_digests(folder, clips)
     positions = _find(entries, clips, digests)
     if not len(_to_decode(folder, entries, clips, positions, cache_gb)):
-        return Located(entries, positions, digests, {})
+        return CachedClips(entries, positions, digests, {})
     folder.mkdir(parents=True, exist_ok=True)
     with alone(folder, clips.paths.digest()):
         # Whoever was here before may have done it.
@@ -83,15 +90,15 @@ def locate(folder: Path, clips: ClipTable, workers: int | None, cache_gb: float 
         digests = digests.copy()
         reasons = _fill(folder, clips, rows, digests, workers, cache_gb) if len(rows) else {}
     entries = read_entries(folder)
-    return Located(entries, _find(entries, clips, digests), digests, reasons)
+    return CachedClips(entries, _find(entries, clips, digests), digests, reasons)
 
 
 def _known_digests(folder: Path, clips: ClipTable) -> Keys:
     """Returns the digests that an index told, or that are remembered of files in their present state."""
-    rows = np.flatnonzero(clips.fingerprints == b"")
+    rows = np.flatnonzero(clips.digests == b"")
     if not len(rows):
-        return clips.fingerprints
-    digests = clips.fingerprints.copy()
+        return clips.digests
+    digests = clips.digests.copy()
     known_states, known = read_digests(folder)
     if not len(known):
         return digests
@@ -113,7 +120,7 @@ def _known_digests(folder: Path, clips: ClipTable) -> Keys:
     return digests
 
 
-def _find(entries: Entries, clips: ClipTable, digests: Keys) -> NDArray[np.int64]:
+def _find(entries: CacheEntries, clips: ClipTable, digests: Keys) -> NDArray[np.int64]:
     parts = np.flatnonzero((digests != b"") & ((clips.start_s != 0) | ~np.isnan(clips.end_s)))
     keys = digests.copy() if len(parts) else digests
     for row in parts:
@@ -127,7 +134,7 @@ def _find(entries: Entries, clips: ClipTable, digests: Keys) -> NDArray[np.int64
 
 
 def _to_decode(
-    folder: Path, entries: Entries, clips: ClipTable, positions: NDArray[np.int64], cache_gb: float | None
+    folder: Path, entries: CacheEntries, clips: ClipTable, positions: NDArray[np.int64], cache_gb: float | None
 ) -> NDArray[np.int64]:
     """Returns the rows of clips that the cache does not know, and of those that it now has room for."""
     unknown = positions < 0
@@ -157,10 +164,10 @@ def _fill(
         return reasons
     remove_abandoned(folder)
     room = allowed_bytes(folder, cache_gb) - used_bytes(folder)
-    jobs = _Jobs(clips, rows)
+    tasks = _DecodeTasks(clips, rows)
     written: set[bytes] = set()
-    work = functools.partial(decode_clip, Before(folder, secrets.token_hex(8)))
-    decoded: Iterator[Decoded] = each_in_processes(work, jobs, lambda job: job.path, lost_clip, workers)
+    work = functools.partial(decode_clip, CacheSnapshot(folder, secrets.token_hex(8)))
+    decoded: Iterator[DecodedClip] = each_in_processes(work, tasks, lambda task: task.path, lost_clip, workers)
     with ShardWriter(folder) as writer:
         for row, clip in zip(rows.tolist(), track(decoded, "decoding", total=len(rows)), strict=True):
             digests[row] = clip.digest
@@ -172,8 +179,8 @@ def _fill(
             if clip.reason:
                 writer.add_failure(failure_key(key, clips.paths.name(row)), clip.reason)
                 continue
-            jobs.wanted = jobs.wanted and writer.bytes_written + 2 * clip.length <= room
-            if jobs.wanted and clip.samples is not None and key not in written:
+            tasks.wanted = tasks.wanted and writer.bytes_written + 2 * clip.length <= room
+            if tasks.wanted and clip.samples is not None and key not in written:
                 written.add(key)
                 writer.add(key, clip.samples)
             elif clip.length and key not in written:
@@ -187,8 +194,8 @@ def _unreachable(clips: ClipTable, rows: NDArray[np.int64]) -> dict[int, str]:
     return {row: reason for row, reason in found if reason}
 
 
-class _Jobs(Sequence[Job]):
-    """The work on some clips, each job made when its turn comes; `wanted` says whether there still is room."""
+class _DecodeTasks(Sequence[DecodeTask]):
+    """The work on some clips, each made when its turn comes; `wanted` says whether there still is room."""
 
     def __init__(self, clips: ClipTable, rows: NDArray[np.int64]) -> None:
         self._clips, self._rows = clips, rows
@@ -198,21 +205,21 @@ class _Jobs(Sequence[Job]):
         return len(self._rows)
 
     @overload
-    def __getitem__(self, place: int) -> Job: ...
+    def __getitem__(self, place: int) -> DecodeTask: ...
 
     @overload
-    def __getitem__(self, place: slice) -> list[Job]: ...
+    def __getitem__(self, place: slice) -> list[DecodeTask]: ...
 
-    def __getitem__(self, place: int | slice) -> Job | list[Job]:
+    def __getitem__(self, place: int | slice) -> DecodeTask | list[DecodeTask]:
         if isinstance(place, slice):
             return [self[one] for one in range(len(self))[place]]
         row, clips = self._rows[place], self._clips
-        return Job(
+        return DecodeTask(
             clips.paths[row],
             float(clips.start_s[row]),
             float(clips.end_s[row]),
             int(clips.sizes[row]),
             int(clips.modified[row]),
-            bytes(clips.fingerprints[row]),
+            bytes(clips.digests[row]),
             self.wanted,
         )

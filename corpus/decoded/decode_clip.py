@@ -11,23 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.corpus.audio.decoder import AudioError, inspect_audio, read_waveform
+from emoclr.corpus.audio.file_digest import file_digest
 from emoclr.corpus.audio.samples import to_int16
-from emoclr.corpus.decoded.cache import KEY, MEASURED, Entries, Keys, entry_key, failure_key, read_entries, state_key
-from emoclr.corpus.index.recording import fingerprint_of
+from emoclr.corpus.decoded.cache import (
+    KEY,
+    MEASURED,
+    CacheEntries,
+    Keys,
+    entry_key,
+    failure_key,
+    read_entries,
+    state_key,
+)
 
 CHANGED = "changed while it was read"
 
 
-class Job(NamedTuple):
+class DecodeTask(NamedTuple):
     """A clip to decode.
 
     Attributes:
         path: the recording.
         start_s: s.
         end_s: s; NaN for the end.
-        size: bytes of the recording when `fingerprint` was taken.
+        size: bytes of the recording when `digest` was taken.
         modified: its time of change then, nanoseconds.
-        fingerprint: of its bytes, where it is known.
+        digest: of its bytes, where it is known.
         wanted: whether there is room for the samples, or only their number is wanted.
     """
 
@@ -36,11 +45,11 @@ class Job(NamedTuple):
     end_s: float
     size: int
     modified: int
-    fingerprint: bytes
+    digest: bytes
     wanted: bool
 
 
-class Decoded(NamedTuple):
+class DecodedClip(NamedTuple):
     """What became of a clip.
 
     Attributes:
@@ -59,47 +68,47 @@ class Decoded(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Before:
-    """A cache as it was when the work began; `token` tells it from what was there another time."""
+class CacheSnapshot:
+    """A cache as it is when decoding begins; `token` tells it from the same folder at another time."""
 
     folder: Path
     token: str
 
 
-def decode_clip(before: Before, job: Job) -> Decoded:
+def decode_clip(snapshot: CacheSnapshot, task: DecodeTask) -> DecodedClip:
     """Returns a clip's samples, or only its digest where the cache holds such content already."""
-    name = os.fsencode(job.path)
+    name = os.fsencode(task.path)
     try:
-        size, modified = _state(job.path)
-        known = job.fingerprint if (size, modified) == (job.size, job.modified) else b""
-        digest = known or _digest_of(job.path, size, modified)
+        size, modified = _state(task.path)
+        known = task.digest if (size, modified) == (task.size, task.modified) else b""
+        digest = known or _digest_of(task.path, size, modified)
     except OSError as error:
-        return Decoded(b"", b"", None, 0, _why_not(job.path, error))
-    key = entry_key(digest, job.start_s, job.end_s)
+        return DecodedClip(b"", b"", None, 0, _why_not(task.path, error))
+    key = entry_key(digest, task.start_s, task.end_s)
     state = state_key(name, size, modified)
-    if _is_known(before, np.array([key, failure_key(key, name)], KEY), job.wanted):
-        return Decoded(digest, state, None, 0, "")
+    if _is_known(snapshot, np.array([key, failure_key(key, name)], KEY), task.wanted):
+        return DecodedClip(digest, state, None, 0, "")
     samples, reason = None, ""
     try:
-        samples = to_int16(read_waveform(job.path, job.start_s, None if np.isnan(job.end_s) else job.end_s))
+        samples = to_int16(read_waveform(task.path, task.start_s, None if np.isnan(task.end_s) else task.end_s))
     except AudioError as error:
         reason = error.reason
     try:
-        if _state(job.path) != (size, modified):
-            return Decoded(b"", b"", None, 0, CHANGED)
+        if _state(task.path) != (size, modified):
+            return DecodedClip(b"", b"", None, 0, CHANGED)
     except OSError as error:
-        return Decoded(b"", b"", None, 0, _why_not(job.path, error))
+        return DecodedClip(b"", b"", None, 0, _why_not(task.path, error))
     length = 0 if samples is None else len(samples)
-    return Decoded(digest, state, samples if job.wanted else None, length, reason)
+    return DecodedClip(digest, state, samples if task.wanted else None, length, reason)
 
 
-def lost_clip(job: Job, reason: str) -> Decoded:
+def lost_clip(task: DecodeTask, reason: str) -> DecodedClip:
     """Returns a clip over which processes died."""
     try:
-        state = _state(job.path)
-        return Decoded(_digest_of(job.path, *state), state_key(os.fsencode(job.path), *state), None, 0, reason)
+        state = _state(task.path)
+        return DecodedClip(_digest_of(task.path, *state), state_key(os.fsencode(task.path), *state), None, 0, reason)
     except OSError as error:
-        return Decoded(b"", b"", None, 0, _why_not(job.path, error))
+        return DecodedClip(b"", b"", None, 0, _why_not(task.path, error))
 
 
 def why_unreachable(path: Path) -> str:
@@ -111,7 +120,7 @@ def why_unreachable(path: Path) -> str:
     return ""
 
 
-def decode_again(path: Path, start_s: float, end_s: float, digest: bytes) -> NDArray[np.int16]:
+def decode_uncached(path: Path, start_s: float, end_s: float, digest: bytes) -> NDArray[np.int16]:
     """Returns the samples of a clip that the cache does not hold.
 
     Raises:
@@ -131,7 +140,7 @@ def _digest_of(path: Path, size: int, modified: int) -> bytes:
 
     The latest is remembered, since the parts of a recording come one after the other.
     """
-    return bytes.fromhex(fingerprint_of(path)).rstrip(b"\0")
+    return bytes.fromhex(file_digest(path)).rstrip(b"\0")
 
 
 def _state(path: Path) -> tuple[int, int]:
@@ -151,13 +160,13 @@ def _why_not(path: Path, error: OSError) -> str:
     return f"cannot be read: {error.strerror or CHANGED}"
 
 
-def _is_known(before: Before, keys: Keys, wanted: bool) -> bool:
-    entries = _entries(before)
+def _is_known(snapshot: CacheSnapshot, keys: Keys, wanted: bool) -> bool:
+    entries = _entries(snapshot)
     found = entries.find(keys)
     starts = entries.starts[found[found >= 0]]
     return bool((starts != MEASURED).any() if wanted else len(starts))
 
 
 @functools.lru_cache(maxsize=1)
-def _entries(before: Before) -> Entries:
-    return read_entries(before.folder)
+def _entries(snapshot: CacheSnapshot) -> CacheEntries:
+    return read_entries(snapshot.folder)

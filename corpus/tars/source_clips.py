@@ -9,10 +9,11 @@ import numpy as np
 
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.clips.sources import clips_from
-from emoclr.corpus.labels.labels import LabelTable, has_emotions, read_clips, read_labels
+from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.labels_csv import has_emotions, read_clips, read_labels
 
 
-class Piece(NamedTuple):
+class SourceClip(NamedTuple):
     """A recording, or a part of one, on its way into a tar; `name` counts from the folder common to all."""
 
     path: Path
@@ -24,7 +25,7 @@ class Piece(NamedTuple):
     split: str | None
 
 
-def find_pieces(sources: Sequence[Path]) -> list[Piece]:
+def find_source_clips(sources: Sequence[Path]) -> list[SourceClip]:
     """Returns what the sources name: each recording, or part of one, once, with its speaker where one knows it.
 
     With several sources, speakers of a CSV are named after it too: "1" of one corpus is not "1" of another.
@@ -36,10 +37,10 @@ def find_pieces(sources: Sequence[Path]) -> list[Piece]:
         ConfigError: a source does not exist, or none names a recording.
         LabelsError: a CSV is not as it should be.
     """
-    found: dict[tuple[Path, float, float | None], Piece] = {}
+    found: dict[tuple[Path, float, float | None], SourceClip] = {}
     for source in sources:
         prefix = f"{source.parent.name}/{source.stem}/" if len(sources) > 1 else ""
-        for piece in _pieces_of(source, prefix):
+        for piece in _clips_of_source(source, prefix):
             identity = (piece.path, piece.start_s, piece.end_s)
             if identity not in found or found[identity].speaker is None:
                 found[identity] = piece
@@ -49,10 +50,10 @@ def find_pieces(sources: Sequence[Path]) -> list[Piece]:
     return [piece._replace(name=piece.path.relative_to(root).as_posix()) for piece in found.values()]
 
 
-def _pieces_of(source: Path, prefix: str) -> Iterator[Piece]:
+def _clips_of_source(source: Path, prefix: str) -> Iterator[SourceClip]:
     if source.suffix.lower() != ".csv" or not source.is_file():
         for clip in clips_from([source]):
-            yield Piece(clip.path.absolute(), "", clip.start_s, clip.end_s, clip.speaker, None, None)
+            yield SourceClip(clip.path.absolute(), "", clip.start_s, clip.end_s, clip.speaker, None, None)
         return
     table: LabelTable = read_labels(source) if has_emotions(source) else read_clips(source)
     for row, path in enumerate(table.paths):
@@ -60,4 +61,4 @@ def _pieces_of(source: Path, prefix: str) -> Iterator[Piece]:
         end_s = None if np.isnan(table.end_s[row]) else float(table.end_s[row])
         labels = dict(zip(table.emotions, map(float, table.targets[row]), strict=True)) if table.emotions else None
         split = table.splits[row] if table.splits else None
-        yield Piece(path.absolute(), "", float(table.start_s[row]), end_s, speaker, labels, split)
+        yield SourceClip(path.absolute(), "", float(table.start_s[row]), end_s, speaker, labels, split)

@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from emoclr.corpus.clips.clips import ClipTable
+from emoclr.corpus.clips.clip_table import ClipTable
 from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
 
-Open = Callable[[ClipTable], WaveformStore]
+OpenWaveforms = Callable[[ClipTable], WaveformStore]
 
 
-class Kept(Protocol):
+class CacheSettings(Protocol):
     """Settings that say where decoded audio is kept."""
 
     @property
@@ -23,6 +23,6 @@ class Kept(Protocol):
         """Most that may be kept there; None for half of the free space."""
 
 
-def opener(settings: Kept) -> Open:
+def opener(settings: CacheSettings) -> OpenWaveforms:
     """Returns `open_waveforms` with the cache of some settings."""
     return partial(open_waveforms, cache_dir=settings.cache, cache_gb=settings.cache_gb)

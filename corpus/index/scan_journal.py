@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from emoclr.configs.errors import EmoclrError
-from emoclr.corpus.index.index import Row, table_of
+from emoclr.corpus.index.index_file import IndexRow, table_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +44,7 @@ class Journal:
         if kind is None:
             self.path.unlink(missing_ok=True)
 
-    def append(self, row: Row) -> None:
+    def append(self, row: IndexRow) -> None:
         """Writes a row.
 
         Raises:
@@ -60,7 +60,7 @@ class Journal:
         """Returns the rows that an earlier scan left, the latest of a file first."""
         import pyarrow as pa
 
-        tables, rows = [table_of([])], list[Row]()
+        tables, rows = [table_of([])], list[IndexRow]()
         with self.path.open("rb") as file:
             for line in file:
                 row = _row_of(line)
@@ -76,9 +76,9 @@ class Journal:
         return EmoclrError(f"{self.path}: cannot be written: {error.strerror or error}")
 
 
-def _row_of(line: bytes) -> Row | None:
+def _row_of(line: bytes) -> IndexRow | None:
     try:
         path, *others = json.loads(line)
-        return Row(os.fsencode(path), *others)
+        return IndexRow(os.fsencode(path), *others)
     except (ValueError, TypeError):
         return None

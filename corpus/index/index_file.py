@@ -17,7 +17,7 @@ _EXACT_NAME = "path_bytes"
 """Parquet's column for the names that are no UTF-8, which a column of text cannot hold; null for all others."""
 
 
-class Row(NamedTuple):
+class IndexRow(NamedTuple):
     """What a scan knows of a recording, in the order of the index's columns; None where it could not tell.
 
     Attributes:
@@ -58,11 +58,11 @@ def is_index(path: Path) -> bool:
         return False
 
 
-def table_of(rows: Sequence[Row]) -> "pa.Table":
+def table_of(rows: Sequence[IndexRow]) -> "pa.Table":
     """Returns rows as a table with the columns of the index."""
     import pyarrow as pa
 
-    columns = zip(*rows, strict=True) if rows else [()] * len(Row._fields)
+    columns = zip(*rows, strict=True) if rows else [()] * len(IndexRow._fields)
     return pa.table([pa.array(cells, field.type) for cells, field in zip(columns, _schema(), strict=True)], _schema())
 
 
@@ -71,7 +71,7 @@ def read_index_table(path: Path, columns: Sequence[str] | None = None) -> "pa.Ta
 
     Args:
         path: of a `.parquet` or `.csv` that `write_index` wrote.
-        columns: names of those to read, in the order of `Row`; None for all. Of `path` come absolute paths, as
+        columns: names of those to read, in the order of `IndexRow`; None for all. Of `path` come absolute paths, as
             the bytes of the file system (`large_binary`).
 
     Raises:
@@ -127,7 +127,7 @@ def _schema() -> "pa.Schema":
 
     types = [pa.large_binary(), pa.int64(), pa.int64(), pa.string(), pa.float64(), pa.int32(), pa.int32()]
     types += [pa.float32(), pa.float32(), pa.string(), pa.string()]
-    return pa.schema(list(zip(Row._fields, types, strict=True)))
+    return pa.schema(list(zip(IndexRow._fields, types, strict=True)))
 
 
 def _schema_of(columns: Sequence[str] | None) -> "pa.Schema":
@@ -181,7 +181,7 @@ def _require(schema: "pa.Schema", names: Sequence[str]) -> None:
             raise KeyError(name)
 
 
-_CSV_HEADER = ",".join(Row._fields).encode()
+_CSV_HEADER = ",".join(IndexRow._fields).encode()
 
 
 def _write_parquet(path: Path, batches: Iterable["pa.RecordBatch"]) -> None:

@@ -1,7 +1,6 @@
 """One recording to its row of the index: how long it is, how loud, or why it cannot be read."""
 
 import contextlib
-import hashlib
 import math
 import os
 import stat
@@ -10,24 +9,24 @@ from pathlib import Path
 import numpy as np
 
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, inspect_audio, waveform_blocks
-from emoclr.corpus.index.index import Row
+from emoclr.corpus.audio.file_digest import file_digest
+from emoclr.corpus.index.index_file import IndexRow
 
-_FINGERPRINT_BYTES = 16
 _HALF_A_STEP = 2.0**-16
 
 
-def measure_recording(name: bytes) -> Row:
+def measure_recording(name: bytes) -> IndexRow:
     """Returns the row of a file after decoding all of it, in bounded memory: a good header does not make a good file.
 
     Size and time are those from before it is read, so that a file that changes meanwhile is read again by the next
     scan; they are None where its bytes could not be read, which has the next scan try again.
     """
     path = Path(os.fsdecode(name))
-    row = Row(name, None, None, None, None, None, None, None, None, "ok", "")
+    row = IndexRow(name, None, None, None, None, None, None, None, None, "ok", "")
     with contextlib.suppress(OSError):  # opening it as audio says what is wrong
         status = path.stat()
         # A pipe might never end.
-        fingerprint = fingerprint_of(path) if stat.S_ISREG(status.st_mode) else None
+        fingerprint = file_digest(path) if stat.S_ISREG(status.st_mode) else None
         row = row._replace(size=status.st_size, modified=status.st_mtime_ns, fingerprint=fingerprint)
     try:
         info = inspect_audio(path)
@@ -43,26 +42,16 @@ def measure_recording(name: bytes) -> Row:
     )
 
 
-def lost_recording(name: bytes, reason: str) -> Row:
+def lost_recording(name: bytes, reason: str) -> IndexRow:
     """Returns the row of a file that cannot be read without harm."""
-    row = Row(name, None, None, None, None, None, None, None, None, "ok", "")
+    row = IndexRow(name, None, None, None, None, None, None, None, None, "ok", "")
     with contextlib.suppress(OSError):
         status = Path(os.fsdecode(name)).stat()
         row = row._replace(size=status.st_size, modified=status.st_mtime_ns)
     return _set_aside(row, reason)
 
 
-def fingerprint_of(path: Path) -> str:
-    """Returns BLAKE2b of a file's bytes, as 32 hexadecimal digits.
-
-    Raises:
-        OSError: they cannot be read.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_FINGERPRINT_BYTES)).hexdigest()
-
-
-def _set_aside(row: Row, reason: str) -> Row:
+def _set_aside(row: IndexRow, reason: str) -> IndexRow:
     readable = reason.encode("utf-8", "backslashreplace").decode()
     return row._replace(status="set aside", reason=readable)
 

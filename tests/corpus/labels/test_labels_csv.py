@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from emoclr.configs.errors import ConfigError
-from emoclr.corpus.labels.labels import LabelsError, read_clips, read_labels, write_labels
+from emoclr.corpus.labels.csv_table import LabelsError
+from emoclr.corpus.labels.labels_csv import read_clips, read_labels, write_labels
 
 HEADER = "path,joy,anger,speaker,split,start_s,end_s,sex"
 

@@ -1,0 +1,92 @@
+"""Clips with their emotions, speakers, splits and groups, as columns."""
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from emoclr.corpus.labels.csv_table import LabelsError
+
+SPLITS = ("train", "validation", "test")
+
+RESERVED_COLUMNS = ("path", "speaker", "split", "start_s", "end_s")
+"""Columns with a meaning of their own."""
+
+INDEX_COLUMNS = (
+    *("size", "modified", "fingerprint", "duration_s", "sample_rate", "channels", "rms_db", "peak_db"),
+    *("status", "reason"),
+)
+"""Columns of `corpus scan`'s index: neither emotions nor groups, though some hold numbers from 0 to 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTable:
+    """The rows of a labels.csv; entry i of every field belongs to clip i.
+
+    Attributes:
+        source: the CSV.
+        paths: absolute paths of the recordings; whether they exist shows at decoding.
+        emotions: names, in the order of the CSV's columns (or as asked for).
+        targets: float32 `(clips, emotions)` in [0, 1], the share of listeners where several were asked.
+        speakers: who speaks, None where the CSV has no such column.
+        splits: train, validation or test, None where the CSV has no such column.
+        start_s: float64 `(clips,)`, where the clip begins in its recording, in seconds.
+        end_s: float64 `(clips,)`, where it ends; NaN stands for the end of the recording.
+        groups: every other column, to break reports down by; an empty cell reads "unknown".
+
+    Examples:
+        >>> import tempfile
+        >>> from emoclr.corpus import read_labels
+        >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+        >>> rows = ["path,joy,fear,speaker,sex", "a.wav,1,0,anna,f", "b.wav,0.2,0.8,ben,m", "c.wav,0,1,cem,m"]
+        >>> _ = path.write_text("\\n".join(rows))
+        >>> table = read_labels(path)
+        >>> table.emotions, table.speakers, table.groups
+        (['joy', 'fear'], ['anna', 'ben', 'cem'], {'sex': ['f', 'm', 'm']})
+        >>> table.select([0, 2]).targets.tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
+
+    source: Path
+    paths: list[Path]
+    emotions: list[str]
+    targets: NDArray[np.float32]
+    speakers: list[str] | None
+    splits: list[str] | None
+    start_s: NDArray[np.float64]
+    end_s: NDArray[np.float64]
+    groups: dict[str, list[str]]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def select(self, rows: ArrayLike) -> "LabelTable":
+        """Returns the table of some rows, given as positions or as a mask `(clips,)` of booleans."""
+        chosen = np.arange(len(self))[np.asarray(rows, dtype=None if np.size(rows) else np.int64)]
+        changes: dict[str, object] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                changes[field.name] = value[chosen]
+            elif isinstance(value, list) and field.name != "emotions":
+                changes[field.name] = [value[row] for row in chosen]
+            elif isinstance(value, dict):
+                changes[field.name] = {name: [cells[row] for row in chosen] for name, cells in value.items()}
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+    def rows_of(self, split: str) -> NDArray[np.int64]:
+        """Returns the positions of one split's rows.
+
+        Raises:
+            LabelsError: the CSV has no split column.
+        """
+        if self.splits is None:
+            raise LabelsError(self.source, f"has no column 'split', so it has no {split} rows")
+        return np.flatnonzero(np.array([name == split for name in self.splits], dtype=bool))
+
+    @property
+    def single_label(self) -> bool:
+        """Whether every clip carries exactly one emotion, with certainty."""
+        one_hot = np.isin(self.targets, (0.0, 1.0)).all() and (self.targets.sum(axis=1) == 1.0).all()
+        return bool(self.emotions) and bool(one_hot)
