@@ -36,6 +36,9 @@ def says_the_label(values: Sequence[str], labels: Sequence[int]) -> bool:
 def ranges_of(values: Sequence[str]) -> list[str] | None:
     """Returns the range that each number lies in, such as 20-29, at most `MAX_RANGES` of them; None where not all are.
 
+    >>> ranges_of(["23", "37", "37", "61", ""])
+    ['20-29', '30-39', '30-39', '60-69', '']
+
     What is empty stays so. Whole numbers that no two clips share are counted, not measured, and have no ranges.
     """
     known = [value.strip() for value in values if value.strip()]
@@ -47,7 +50,7 @@ def ranges_of(values: Sequence[str]) -> list[str] | None:
     if not all(map(math.isfinite, numbers.values())) or (whole and len(set(numbers.values())) == len(known)):
         return None
     low, high = min(numbers.values()), max(numbers.values())
-    width = _width(low, high, least=1.0 if whole else 0.0)
+    width = _width(low, high, smallest=1.0 if whole else 0.0)
     named = {value: _range(math.floor(number / width), width, whole) for value, number in numbers.items()}
     return [named.get(value.strip(), "") for value in values]
 
@@ -62,13 +65,13 @@ def in_order(values: Iterable[str]) -> list[str]:
     return sorted(values, key=place)
 
 
-def _width(low: float, high: float, least: float) -> float:
+def _width(low: float, high: float, smallest: float) -> float:
     """Returns the smallest of 1, 2, 5, 10, ... (and their tenths) that needs at most `MAX_RANGES` ranges."""
     power = math.floor(math.log10((high - low) / MAX_RANGES)) if high > low else 0
     for exponent in range(power, power + 3):
         for digit in (1, 2, 5):
             width = float(f"{digit}e{exponent}")
-            if width >= least and math.floor(high / width) - math.floor(low / width) < MAX_RANGES:
+            if width >= smallest and math.floor(high / width) - math.floor(low / width) < MAX_RANGES:
                 return width
     raise AssertionError("ranges of a hundred times the width always hold them")
 

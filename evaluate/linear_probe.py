@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
 from emoclr.evaluate.metrics.arrays import Array
-from emoclr.evaluate.metrics.ranking import rank_metrics
-from emoclr.evaluate.metrics.thresholds import tune_thresholds
+from emoclr.evaluate.metrics.ranking import macro_auroc
+from emoclr.evaluate.metrics.registry import METRICS
+from emoclr.evaluate.metrics.thresholds import most_probable, tune_thresholds
+from emoclr.evaluate.metrics.weighted_predictions import WeightedPredictions
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
 Rows = npt.NDArray[np.int64]
@@ -24,15 +27,15 @@ LOGISTIC_TOLERANCE = 2e-3
 PATIENCE = 2
 """Strengths without a better score after which weaker ones are not tried."""
 ABSENT = -30.0
-"""The intercept of a class that the clips fitted to lack: it is never the answer."""
+"""The intercept of a class that the clips fitted to lack: it is never predicted."""
 TAIL = 0.02
-"""Ridge answers this near to 0 or 1, and beyond, are bent towards it instead of cut off."""
+"""Ridge predictions this near to 0 or 1, and beyond, are bent towards it instead of cut off."""
 
 
 class LinearProbe:
     """A linear model on frozen features, for shares of several emotions or for one emotion a clip.
 
-    Shares get a ridge regression whose answers are brought into (0, 1) by `squash`; a single label gets a
+    Shares get a ridge regression whose predictions are brought into (0, 1) by `squash`; a single label gets a
     multinomial logistic regression. The strength of the regularisation is the one with the best macro AUROC
     (single label: UAR) on predictions for held-out speakers of the training clips, and the same predictions give
     the thresholds.
@@ -87,7 +90,7 @@ class LinearProbe:
 
     def predict_proba(self, features: npt.ArrayLike) -> Array:
         """Returns (n, e) probabilities in (0, 1); rows sum to one where there is a single label."""
-        return self._answer(self._scaler(np.asarray(features, dtype=np.float64)), self._weights)
+        return self._predict(self._scaler(np.asarray(features, dtype=np.float64)), self._weights)
 
     def _choose(self, matrix: Array, target: Array, folds: Sequence[Fold], strengths: Sequence[float]) -> int:
         """Sets `strength_` and `out_of_fold_`; returns the position of the strength."""
@@ -97,15 +100,14 @@ class LinearProbe:
             for scaler, (inside, _) in zip(scalers, folds, strict=True)
         ]
         outside = [scaler(matrix[rows]) for scaler, (_, rows) in zip(scalers, folds, strict=True)]
-        score = _uar if self.single_label else self._auroc
         best, best_score = 0, -np.inf
         for place, strength in enumerate(strengths):
-            answers = np.empty(target.shape)
+            predictions = np.empty(target.shape)
             for path, held_out, (_, rows) in zip(paths, outside, folds, strict=True):
-                answers[rows] = self._answer(held_out, next(path))
-            if (found := score(target, answers)) > best_score:
-                best, best_score = place, found
-                self.strength_, self.out_of_fold_ = strength, answers
+                predictions[rows] = self._predict(held_out, next(path))
+            if (score := self._score(target, predictions)) > best_score:
+                best, best_score = place, score
+                self.strength_, self.out_of_fold_ = strength, predictions
             elif place - best >= PATIENCE:
                 break
         return best
@@ -115,14 +117,19 @@ class LinearProbe:
         solve = logistic_path if self.single_label else ridge_path
         return solve(matrix, target, strengths)
 
-    def _answer(self, matrix: Array, weights: Weights) -> Array:
+    def _predict(self, matrix: Array, weights: Weights) -> Array:
         scores = matrix @ weights[0] + weights[1]
-        return softmax(scores) if self.single_label else squash(scores)
+        if not self.single_label:
+            return squash(scores)
+        probabilities: Array = softmax(scores, axis=1)
+        return probabilities
 
-    def _auroc(self, target: Array, answers: Array) -> float:
-        ones = np.ones((1, len(target)))
-        positive = target >= self.positive_share
-        return float(np.mean([rank_metrics(positive[:, e], answers[:, e], ones)[0] for e in range(target.shape[1])]))
+    def _score(self, target: Array, predictions: Array) -> float:
+        if not self.single_label:
+            return macro_auroc(target, predictions, self.positive_share)
+        ones, positive = np.ones((1, len(target))), target >= self.positive_share
+        clips = WeightedPredictions(target, predictions, positive, most_probable(predictions), ones)
+        return float(METRICS["uar"].weighted(clips)[0])
 
 
 @dataclass(frozen=True)
@@ -178,7 +185,7 @@ def logistic_path(matrix: Array, target: Array, strengths: Sequence[float]) -> I
     n_emotions = target.shape[1]
     model = LogisticRegression(max_iter=300, tol=LOGISTIC_TOLERANCE, warm_start=True)
     narrow = matrix.astype(np.float32)  # half the time, and digits beyond these are noise
-    if len(np.unique(truth)) == 1:  # a few clips of one class: there is nothing to tell apart, and it is the answer
+    if len(np.unique(truth)) == 1:  # a few clips of one class: there is nothing to tell apart
         offsets = np.where(np.arange(n_emotions) == truth[0], 0.0, ABSENT)
         yield from ((np.zeros((matrix.shape[1], n_emotions)), offsets) for _ in strengths)
         return
@@ -205,13 +212,6 @@ def squash(scores: Array) -> Array:
     return np.where(scores < TAIL, low, np.where(scores > 1 - TAIL, high, scores))
 
 
-def softmax(scores: Array) -> Array:
-    """Returns probabilities (n, e) of scores (n, e)."""
-    powers = np.exp(scores - scores.max(1, keepdims=True))
-    probabilities: Array = powers / powers.sum(1, keepdims=True)
-    return probabilities
-
-
 def untrainable_emotions(targets: npt.ArrayLike, positive_share: float = POSITIVE_SHARE) -> dict[int, str]:
     """Returns the emotions (columns) that no head can learn from these clips, and why."""
     positive = np.asarray(targets) >= positive_share
@@ -222,8 +222,3 @@ def untrainable_emotions(targets: npt.ArrayLike, positive_share: float = POSITIV
         elif positive[:, emotion].all():
             reasons[emotion] = "no negative clip to train on"
     return reasons
-
-
-def _uar(target: Array, answers: Array) -> float:
-    truth, guess = target.argmax(1), answers.argmax(1)
-    return float(np.mean([np.mean(guess[truth == emotion] == emotion) for emotion in np.unique(truth)]))

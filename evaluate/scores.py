@@ -124,21 +124,6 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class SpeakerProbe:
-    """How well voices can be told apart from the same embeddings.
-
-    Attributes:
-        rows: name of the features and accuracy.
-        speakers: how many voices there are to choose from.
-        protocol: how it was measured, in a sentence.
-    """
-
-    rows: list[tuple[str, Measure]]
-    speakers: int
-    protocol: str
-
-
-@dataclass(frozen=True)
 class Scores:
     """The numbers of a report: `models` starts with the headline one, which emotions, groups and gaps belong to.
 

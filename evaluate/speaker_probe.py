@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from emoclr.evaluate.linear_probe import RIDGE_STRENGTHS, Rows, Standardiser, ridge_path
-from emoclr.evaluate.metrics.arrays import Array
-from emoclr.evaluate.metrics.intervals import measure
-from emoclr.evaluate.scores import SpeakerProbe
+from emoclr.evaluate.metrics.arrays import Array, Mask
+from emoclr.evaluate.metrics.intervals import Measure, measure
 
 INNER_FOLDS = 3
 
@@ -33,6 +32,21 @@ class VoiceTask:
     test_rows: Rows
     voices: Rows
     names: list[str]
+    protocol: str
+
+
+@dataclass(frozen=True)
+class SpeakerProbe:
+    """How well voices can be told apart from the same embeddings.
+
+    Attributes:
+        rows: name of the features and accuracy.
+        speakers: how many voices there are to choose from.
+        protocol: how it was measured, in a sentence.
+    """
+
+    rows: list[tuple[str, Measure]]
+    speakers: int
     protocol: str
 
 
@@ -88,11 +102,11 @@ def voice_hits(features: npt.ArrayLike, task: VoiceTask, seed: int) -> Array:
     right = np.zeros(len(RIDGE_STRENGTHS))
     for fold in range(INNER_FOLDS):
         outside = inner == fold
-        answers = _answers(fitted[~outside], voices[~outside], fitted[outside], len(learned), RIDGE_STRENGTHS)
-        right += [np.sum(answer == voices[outside]) for answer in answers]
+        guesses = _named(fitted[~outside], voices[~outside], fitted[outside], len(learned), RIDGE_STRENGTHS)
+        right += [np.sum(of_strength == voices[outside]) for of_strength in guesses]
     strength = RIDGE_STRENGTHS[int(right.argmax())]
-    (answer,) = _answers(fitted, voices, matrix[task.test_rows], len(learned), [strength])
-    hits: Array = (learned[answer] == task.voices[task.test_rows]).astype(np.float64)
+    (named,) = _named(fitted, voices, matrix[task.test_rows], len(learned), [strength])
+    hits: Array = (learned[named] == task.voices[task.test_rows]).astype(np.float64)
     return hits
 
 
@@ -115,17 +129,17 @@ def speaker_probe(hits: Mapping[str, Array], task: VoiceTask, remark: str, n_res
     return SpeakerProbe(rows, len(task.names), f"{task.protocol} {remark}")
 
 
-def _answers(
-    fitted: Array, voices: Rows, asked: Array, n_voices: int, strengths: "list[float] | tuple[float, ...]"
-) -> list[Rows]:
+def _named(fitted: Array, voices: Rows, tested: Array, n_voices: int, strengths: Sequence[float]) -> list[Rows]:
+    """Returns which voice a ridge regression of each strength names for each of the clips tested, (clips,)."""
     scaler = Standardiser.of(fitted)
-    matrix = scaler(asked)
+    matrix = scaler(tested)
     paths = ridge_path(scaler(fitted), np.eye(n_voices)[voices], strengths)
     return [(matrix @ coefficients + intercept).argmax(1) for coefficients, intercept in paths]
 
 
-def _half(names: npt.NDArray[np.str_], generator: np.random.Generator) -> npt.NDArray[np.bool_]:
+def _half(names: npt.NDArray[np.str_], generator: np.random.Generator) -> Mask:
+    """Returns which clips have one of half of the names, drawn: in alphabetical order, sessions would lie apart."""
     different = np.unique(names)
     chosen = generator.permutation(different)[: (len(different) + 1) // 2]
-    half: npt.NDArray[np.bool_] = np.isin(names, chosen)
+    half: Mask = np.isin(names, chosen)
     return half

@@ -18,8 +18,8 @@ from emoclr.corpus.labels.division import learnable, refuse_repeated_sound, spea
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.evaluate.report.report import Report, write_report
-from emoclr.evaluate.scores import SpeakerProbe, score_all
-from emoclr.evaluate.speaker_probe import speaker_probe, voice_hits
+from emoclr.evaluate.scores import score_all
+from emoclr.evaluate.speaker_probe import SpeakerProbe, speaker_probe, voice_hits
 from emoclr.evaluate.studies.label_efficiency import efficiency_section
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_encoder, package_versions
 from emoclr.pretrain.encoder.embedding import Embeddings

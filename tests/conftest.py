@@ -21,7 +21,8 @@ from emoclr.corpus.audio.decoder import read_waveform
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.report.report import Protocol, Report
-from emoclr.evaluate.scores import Prediction, SpeakerProbe, Truth, score_all
+from emoclr.evaluate.scores import Prediction, Truth, score_all
+from emoclr.evaluate.speaker_probe import SpeakerProbe
 
 RATE = 16_000
 EMOTIONS = ["anger", "disgust", "fear", "happiness", "neutral", "sadness"]

@@ -30,6 +30,9 @@ def weighted_auroc(positive: Mask, scores: Array, weights: Array) -> Array:
 def macro_auroc(targets: npt.ArrayLike, scores: npt.ArrayLike, positive_share: float = POSITIVE_SHARE) -> float:
     """Returns the mean AUROC of the emotions that some clip carries and another does not; nan where none is left.
 
+    >>> macro_auroc([[1.0], [0.3], [0.1], [0.0]], [[0.9], [0.2], [0.5], [0.1]])
+    0.75
+
     Args:
         targets: (n, e) shares in [0, 1].
         scores: (n, e) of any scale: probabilities or logits.

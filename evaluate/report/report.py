@@ -23,7 +23,8 @@ from emoclr.evaluate.report.markdown import report_markdown
 from emoclr.evaluate.report.page import render_page
 from emoclr.evaluate.report.predictions_csv import ANSWERS, ScoredClips, predictions_csv
 from emoclr.evaluate.report.section import Section
-from emoclr.evaluate.scores import Scores, SpeakerProbe
+from emoclr.evaluate.scores import Scores
+from emoclr.evaluate.speaker_probe import SpeakerProbe
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 

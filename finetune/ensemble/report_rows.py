@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from emoclr.evaluate.scores import ENSEMBLE, Prediction, SpeakerProbe
-from emoclr.evaluate.speaker_probe import VoiceTask, speaker_probe
+from emoclr.evaluate.scores import ENSEMBLE, Prediction
+from emoclr.evaluate.speaker_probe import SpeakerProbe, VoiceTask, speaker_probe
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.ensemble.ensemble import ensemble_outputs, prediction_of
 from emoclr.finetune.model.combination import COMBINATIONS, EnsembleMethod

@@ -63,7 +63,7 @@ CURVES = (
 )
 MONITOR_CURVES = (
     Curve(
-        "linear_auroc", "Emotions, linear probe", "Macro AUROC of a ridge regression on other speakers.", monitored=True
+        "linear_auroc", "Emotions, linear probe", "Macro AUROC of the linear probe on other speakers.", monitored=True
     ),
     Curve("knn_auroc", "Emotions, neighbours", "Macro AUROC of the 20 nearest neighbours' shares.", monitored=True),
     Curve(

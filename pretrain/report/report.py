@@ -34,9 +34,9 @@ GLOSSARY = {
     "accuracy": "contrastive: share of views whose nearest neighbour in the batch is their twin",
     "spread": "deviation of normalised projections times √d; near 1 is healthy, near 0 is collapse",
     "rank": "effective rank: how many directions the projections use",
-    "linear AUROC": "macro AUROC of a ridge regression of the emotions on speakers it was not fitted to; 0.5 is chance",
+    "linear AUROC": "macro AUROC of a linear probe of the emotions on speakers it was not fitted to; 0.5 is chance",
     "kNN AUROC": "the same of the mean shares of the 20 nearest neighbours",
-    "speakers": "share of clips whose speaker a ridge regression names: what is learned of voices",
+    "speakers": "share of clips whose speaker a linear probe names: what is learned of voices",
 }
 
 

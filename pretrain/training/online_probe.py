@@ -163,15 +163,15 @@ class OnlineProbe(pl.Callback):
             points = {f"monitor/{name}": value for name, value in found.items()}
             for logger in trainer.loggers:
                 logger.log_metrics(points, step=trainer.global_step)
-        say(f"{self.folder.name}: step {trainer.global_step}: {told(found)}")
+        say(f"{self.folder.name}: step {trainer.global_step}: {summary(found)}")
 
 
-def told(found: dict[str, float]) -> str:
-    """Returns the scores of a look in words."""
-    words = f"macro AUROC {found['linear_auroc']:.3f} by linear probe, {found['knn_auroc']:.3f} by neighbours"
-    if np.isnan(found["speaker_accuracy"]):
+def summary(scores: dict[str, float]) -> str:
+    """Returns the scores of `probe_scores` in words."""
+    words = f"macro AUROC {scores['linear_auroc']:.3f} by linear probe, {scores['knn_auroc']:.3f} by neighbours"
+    if np.isnan(scores["speaker_accuracy"]):
         return words
-    return f"{words}; speaker named {found['speaker_accuracy']:.3f} (chance {found['speaker_chance']:.3f})"
+    return f"{words}; speaker named {scores['speaker_accuracy']:.3f} (chance {scores['speaker_chance']:.3f})"
 
 
 class FirstWindows:
