@@ -4,7 +4,15 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from emoclr.configs.command import add_debug, add_settings, make_parser, parse_group, run_command, typed_words
+from emoclr.configs.command import (
+    add_debug,
+    add_settings,
+    check_exists,
+    make_parser,
+    parse_group,
+    run_command,
+    typed_words,
+)
 from emoclr.configs.console import say
 
 EXAMPLES = """  augment preview clip.wav
@@ -27,16 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _preview(arguments: argparse.Namespace) -> None:
-    from emoclr.augment.preview import draw_preview
     from emoclr.augment.settings import load_view_settings
     from emoclr.configs.errors import ConfigError
-    from emoclr.corpus.audio.decoder import read_waveform
 
     if not 1 <= arguments.views <= 12:
         raise ConfigError(f"--views {arguments.views}: between 1 and 12 can be drawn")
-    if not arguments.file.is_file():
-        raise ConfigError(f"{arguments.file}: no such file")
+    check_exists(arguments.file, what="file")
     settings = load_view_settings(arguments.config, arguments.overrides)
+    say(f"reading {arguments.file}")
+    from emoclr.augment.preview import draw_preview
+    from emoclr.corpus.audio.decoder import read_waveform
+
     waveform = read_waveform(arguments.file)
     out = arguments.out or Path(f"{arguments.file.stem}-views.png")
     draw_preview(

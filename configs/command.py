@@ -4,7 +4,7 @@ import argparse
 import os
 import select
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from emoclr.configs.console import console, is_first_process, say
@@ -89,26 +89,20 @@ def with_flags(overrides: Sequence[str], flags: dict[str, str | None]) -> list[s
     return [*overrides, *(f"{key}={value}" for key, value in flags.items() if value is not None)]
 
 
-def check_exists(places: Iterable[str | Path | None], hint: str = "") -> None:
+def check_exists(*places: str | Path | None, what: str = "file or folder", hint: str = "") -> None:
     """Checks that files or folders are there; None stands for one that was not asked for.
 
+    Args:
+        places: the files or folders.
+        what: how the message calls what is not there.
+        hint: added to the message.
+
     Raises:
-        ConfigError: one is not; `hint` is added to the message.
+        ConfigError: one is not there.
     """
     for place in places:
         if place is not None and not Path(place).exists():
-            raise ConfigError(f"{place}: no such file or folder{hint}")
-
-
-def check_file(*places: Path | None) -> None:
-    """Checks that files are there; None stands for one that was not asked for.
-
-    Raises:
-        ConfigError: one is not.
-    """
-    for place in places:
-        if place is not None and not place.exists():
-            raise ConfigError(f"{place}: no such file")
+            raise ConfigError(f"{place}: no such {what}{hint}")
 
 
 def let_waiting_threads_sleep() -> None:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from emoclr.configs.command import add_debug, make_parser, parse_group, run_command, typed_words
+from emoclr.configs.command import add_debug, check_exists, make_parser, parse_group, run_command, typed_words
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.prepare.command import add_prepare
@@ -120,6 +120,7 @@ def _positive(text: str) -> int:
 
 
 def _scan(arguments: argparse.Namespace) -> None:
+    check_exists(*arguments.folders)
     from emoclr.corpus.index.scan import scan
     from emoclr.corpus.parallel.engines import make_engine
 
@@ -130,6 +131,7 @@ def _scan(arguments: argparse.Namespace) -> None:
 
 
 def _stats(arguments: argparse.Namespace) -> None:
+    check_exists(arguments.source, arguments.index, what="file")
     from emoclr.corpus.index.stats import overview_of
     from emoclr.corpus.index.stats_tables import print_overview
 
@@ -143,6 +145,7 @@ def _stats(arguments: argparse.Namespace) -> None:
 
 
 def _shard(arguments: argparse.Namespace) -> None:
+    check_exists(*arguments.sources)
     from emoclr.corpus.parallel.engines import make_engine
     from emoclr.corpus.tars.shards import write_shards
 
@@ -151,14 +154,13 @@ def _shard(arguments: argparse.Namespace) -> None:
 
 
 def _audit(arguments: argparse.Namespace) -> int:
+    check_exists(arguments.labels, what="file")
     from emoclr.corpus.audit import audit
     from emoclr.corpus.audit.report import print_audit, write_audit
     from emoclr.corpus.index.index_file import is_index
 
     if is_index(arguments.labels):
         raise ConfigError(f"{arguments.labels}: is an index; an audit needs labels (a labels.csv)")
-    if not arguments.labels.exists():
-        raise ConfigError(f"{arguments.labels}: no such file")
     found = audit(arguments.labels, arguments.positive_share)
     print_audit(found)
     if arguments.out is not None:

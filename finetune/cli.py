@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _finetune(arguments: argparse.Namespace) -> None:
     from emoclr.configs.settings import load_settings
+    from emoclr.finetune.checks import check_run
     from emoclr.finetune.settings import FinetuneSettings
 
     flags = {
@@ -63,8 +64,10 @@ def _finetune(arguments: argparse.Namespace) -> None:
         "stress": "true" if arguments.stress else None,
     }
     settings = load_settings(FinetuneSettings, arguments.config, with_flags(arguments.overrides, flags))
+    check_run(arguments.sources, arguments.data, arguments.out, settings, resume=arguments.resume, test=arguments.test)
     for warning in settings.augment.unsafe:
         say(f"warning: unsafe augmentation: {warning}")
+    say(f"reading {', '.join(map(str, [*arguments.sources, arguments.data]))}")
     from emoclr.evaluate.report.compare import print_results
     from emoclr.finetune.run import REPORT, finetune
 

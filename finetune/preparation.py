@@ -5,15 +5,15 @@ from pathlib import Path
 
 from emoclr.augment.waveform import WaveformAugmentation
 from emoclr.configs.console import track
-from emoclr.configs.errors import ConfigError
 from emoclr.corpus.labels.labels_csv import read_labels
+from emoclr.finetune.checks import check_run
 from emoclr.finetune.data.labeled_clips import open_labeled_clips
 from emoclr.finetune.data.other_corpus import open_other
 from emoclr.finetune.pseudo_labels.second_round import pool_for
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.context import Inputs
 from emoclr.finetune.studies.label_efficiency import announce
-from emoclr.finetune.training.initial_weights import SCRATCH, InitialWeights, find_initial_weights
+from emoclr.finetune.training.initial_weights import find_initial_weights
 from emoclr.finetune.training.resume import RunCard, begin_run, labels_digest, previous_run
 from emoclr.pretrain.encoder.checkpoint import git_commit
 
@@ -22,9 +22,9 @@ def prepare(
     sources: Sequence[Path], data: Path, test: Path | None, out: Path, settings: FinetuneSettings, *, resume: bool
 ) -> Inputs:
     """Returns the inputs of a run and writes its `run.yaml`; arguments and errors are those of `finetune`."""
+    check_run(sources, data, out, settings, resume=resume, test=test)
     previous_run(out, settings, resume)
     initial_weights = find_initial_weights(sources, settings)
-    _check_comparisons(initial_weights, settings)
     WaveformAugmentation(settings.augment.transforms, settings.spectrogram.sample_rate)
     other_labels = read_labels(test) if test else None
     for initial in track(initial_weights, "trying encoders"):
@@ -43,16 +43,3 @@ def prepare(
     )
     begin_run(out, run, resume)
     return Inputs(initial_weights, labeled, other, pool)
-
-
-def _check_comparisons(initial_weights: Sequence[InitialWeights], settings: FinetuneSettings) -> None:
-    only = initial_weights[0].name
-    if settings.compare_seeds and len(initial_weights) < 2:
-        raise ConfigError(
-            f"compare_seeds: sets several backbones against seeds of the best of them; {only} is the only one"
-        )
-    from_scratch = all(initial.source(settings) == SCRATCH for initial in initial_weights)
-    if settings.from_scratch and from_scratch:
-        raise ConfigError("from_scratch: this run begins from scratch as it is; give --from RUN, or leave it out")
-    if settings.fractions and from_scratch:
-        raise ConfigError("fractions: sets pretrained encoders against the same from scratch; give --from RUN")

@@ -37,12 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _pretrain(arguments: argparse.Namespace) -> None:
     from emoclr.configs.errors import ConfigError, EmoclrError
     from emoclr.configs.settings import load_settings
+    from emoclr.pretrain.checks import check_run
     from emoclr.pretrain.settings import PretrainSettings
 
     flags = {"data": arguments.data, "out": arguments.out}
     settings = load_settings(PretrainSettings, arguments.config, with_flags(arguments.overrides, flags))
+    check_run(settings, resume=arguments.resume)
     for warning in settings.augment.unsafe:
         say(f"warning: unsafe augmentation: {warning}")
+    say(f"reading {', '.join(map(str, settings.data))}")
     from emoclr.pretrain.run import pretrain
 
     try:
@@ -61,9 +64,9 @@ def _pretrain(arguments: argparse.Namespace) -> None:
 def _write_report(out: Path) -> None:
     """Writes a run's report; without it, the run has ended as it has."""
     from emoclr.configs.errors import EmoclrError
+    from emoclr.pretrain.encoder.folders import RUN
     from emoclr.pretrain.report.report import write_report
     from emoclr.pretrain.report.run_state import read_run
-    from emoclr.pretrain.resume.history import RUN
     from emoclr.pretrain.training.trainer import is_first_rank
 
     if not is_first_rank() or not (out / RUN).is_file():
@@ -75,6 +78,9 @@ def _write_report(out: Path) -> None:
 
 
 def _status(arguments: argparse.Namespace) -> None:
+    from emoclr.pretrain.encoder.folders import check_run_folder
+
+    check_run_folder(arguments.status)
     from emoclr.pretrain.report.report import print_status, write_report
     from emoclr.pretrain.report.run_state import read_run
 

@@ -12,7 +12,7 @@ from emoclr.augment.waveform import WaveformAugmentation
 from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import sweep, write_text, write_yaml
-from emoclr.corpus.tars.tar import is_tar
+from emoclr.pretrain.checks import check_free, check_run
 from emoclr.pretrain.data.batches import VIEWS
 from emoclr.pretrain.data.sources import Source, open_source
 from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
@@ -25,7 +25,7 @@ from emoclr.pretrain.encoder.checkpoint import (
     settle,
 )
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, check_backbone_name, check_view_size
-from emoclr.pretrain.encoder.folders import CARD
+from emoclr.pretrain.encoder.folders import CARD, RUN
 from emoclr.pretrain.encoder.initial_weights import (
     earlier_digests,
     earlier_encoders,
@@ -33,7 +33,6 @@ from emoclr.pretrain.encoder.initial_weights import (
     starting_normalisation,
 )
 from emoclr.pretrain.resume.changes import check_changes, check_inputs
-from emoclr.pretrain.resume.history import RUN
 from emoclr.pretrain.resume.run_card import RunCard, digests_of, placed, resumed
 from emoclr.pretrain.resume.signals import Interrupted
 from emoclr.pretrain.settings import PretrainSettings
@@ -68,7 +67,8 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
         emoclr.configs.errors.ConfigError: nowhere: ...
     """
     out = settings.out
-    _check_at_once(settings)
+    check_run(settings, resume=resume)
+    _check_names(settings)
     begun = [name for name in settings.backbones if resume and _resume_file(out / name)]
     # Past its start, a backbone needs no first weights any more: they may be gone by now, or have trained on.
     earlier = earlier_encoders(settings, [name for name in settings.backbones if name not in begun])
@@ -125,15 +125,11 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
             _write_set_aside(out, source)
 
 
-def _check_at_once(settings: PretrainSettings) -> None:
-    """Raises ConfigError for what can be told before any work: names of backbones, transforms, and places."""
+def _check_names(settings: PretrainSettings) -> None:
+    """Raises ConfigError where there is no such backbone or transform."""
     for name in settings.backbones:
         check_backbone_name(name)
     WaveformAugmentation(settings.augment.transforms, settings.spectrogram.sample_rate)
-    asked = [place for place in settings.data if not is_tar(place)]
-    for place in (*asked, settings.monitor, settings.supervised):
-        if place is not None and not Path(place).exists():
-            raise ConfigError(f"{place}: no such file or folder")
 
 
 def _train(
@@ -273,7 +269,7 @@ def _previous_run(out: Path, settings: PretrainSettings, resume: bool, allow_cha
     if not path.is_file():
         return None
     if not resume:
-        raise ConfigError(f"{out}: already holds a run; --resume goes on with it, another out= starts a new one")
+        check_free(out)
     previous = load_card(path, RunCard)
     check_changes(placed(previous.settings), placed(settings), allow_change, path)
     return previous

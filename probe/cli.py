@@ -42,10 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _probe(arguments: argparse.Namespace) -> None:
     from emoclr.configs.settings import load_settings
+    from emoclr.probe.checks import check_probe
     from emoclr.probe.settings import ProbeSettings
 
     flags = {"fractions": arguments.fractions, "stress": "true" if arguments.stress else None}
     settings = load_settings(ProbeSettings, arguments.config, with_flags(arguments.overrides, flags))
+    check_probe(arguments.source, arguments.data, settings, arguments.test)
+    say(f"reading {arguments.source} and {arguments.data}")
     from emoclr.evaluate.report.compare import print_results
     from emoclr.probe.run import probe
 

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from emoclr.configs.console import say, track
-from emoclr.configs.errors import ConfigError
 from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.cache_settings import opener
 from emoclr.corpus.labels.clip_names import scored_clips
@@ -24,6 +23,7 @@ from emoclr.evaluate.studies.label_efficiency import efficiency_section
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_encoder, package_versions
 from emoclr.pretrain.encoder.embedding import Embeddings
 from emoclr.pretrain.encoder.folders import backbone_folders
+from emoclr.probe.checks import check_probe
 from emoclr.probe.features.features import features_of, missing_features
 from emoclr.probe.fitting import fit_probes, predictions_of
 from emoclr.probe.protocol import protocol_of, truth_of
@@ -64,8 +64,7 @@ def probe(
         emoclr.configs.errors.ConfigError: nowhere: ...
     """
     began = time.monotonic()
-    if test and settings.folds:
-        raise ConfigError("folds divide one corpus; with --test, --data is fitted to and --test is scored")
+    check_probe(source, data, settings, test)
     folders = backbone_folders(source)
     encoders = [load_encoder(folder) for folder in folders]
     cards = [card for _, card in encoders]

@@ -95,3 +95,103 @@ def test_a_command_is_a_module_too(command):
         for words in ([script], [sys.executable, "-m", f"emoclr.{command}"])
     )
     assert as_module == typed
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """A folder with a run, an ensemble, recordings and labels, none of which holds more than its name promises."""
+    for name in ("run/encoder.yaml", "emotions/model.yaml", "recordings/a.wav", "labels.csv"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+REFUSED = """
+import resource, sys
+from emoclr.{command}.cli import main
+code = main(sys.argv[1:])
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(used.ru_utime + used.ru_stime, *sorted({heavy} & set(sys.modules)))
+sys.exit(code)
+"""
+COMES_LATER = HEAVY - {"numpy", "scipy", "soundfile"}
+MAX_CPU_S = 2.0
+"""Some 0.5 s are used; torch alone takes 2 s on a fast machine."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "pretrain data=nowhere out=x",
+        "pretrain --data recordings,nowhere --out x",
+        "pretrain --data nowhere/corpus-{000..127}.tar --out x",
+        "pretrain --data recordings --out x monitor=nowhere",
+        "pretrain --data recordings --out x start_from=nowhere",
+        "pretrain --status nowhere",
+        "probe --from nowhere --data labels.csv --out x",
+        "probe --from run --data nowhere --out x",
+        "probe --from run --data labels.csv --test nowhere --out x",
+        "probe compare nowhere",
+        "finetune --from nowhere --data labels.csv --out x",
+        "finetune --from run --data nowhere --out x",
+        "finetune --from run --data labels.csv --test nowhere --out x",
+        "finetune --from run --data labels.csv --unlabeled nowhere --out x",
+        "predict --from nowhere recordings --out x",
+        "predict --from emotions recordings nowhere --out x",
+        "augment preview nowhere",
+        "corpus scan recordings nowhere --out x.csv",
+        "corpus scan nowhere --engine ray --out x.csv",
+        "corpus stats nowhere",
+        "corpus stats labels.csv --index nowhere",
+        "corpus shard nowhere --out x.tar",
+        "corpus audit nowhere",
+        "corpus prepare crema_d nowhere --out x.csv",
+        "pretrain --config nowhere --data recordings --out x",
+        "probe --config nowhere --from run --data labels.csv --out x",
+        "finetune --config nowhere --from run --data labels.csv --out x",
+        "augment preview recordings/a.wav --config nowhere",
+    ],
+)
+def test_a_misspelt_place_is_refused_before_anything_heavy_is_imported(words, places):
+    command, *arguments = words.split()
+    code = REFUSED.format(command=command, heavy=COMES_LATER)
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: nowhere: no ")
+    cpu_s, *imported = done.stdout.split()
+    assert imported == []
+    assert float(cpu_s) < MAX_CPU_S
+    assert sorted(path.name for path in places.iterdir()) == ["emotions", "labels.csv", "recordings", "run"]
+
+
+FIRST_WORDS = """
+import os, sys
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name in {heavy}:
+            sys.stderr.flush()
+            os._exit(7)
+sys.meta_path.insert(0, Watch())
+from emoclr.{command}.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("pretrain --data recordings --out x", "recordings"),
+        ("probe --from run --data labels.csv --out x", "run"),
+        ("finetune --from run --data labels.csv --out x", "run"),
+        ("predict --from emotions recordings --out x", "emotions"),
+        ("augment preview recordings/a.wav", "recordings/a.wav"),
+    ],
+)
+def test_a_command_says_what_it_reads_before_anything_heavy_is_imported(words, named, places):
+    command, *arguments = words.split()
+    code = FIRST_WORDS.format(command=command, heavy=COMES_LATER)
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 7, done.stderr
+    assert done.stderr.startswith(f"reading {named}")

@@ -9,11 +9,12 @@ import torch
 from emoclr.augment.views import ViewMaker
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.decoded.waveforms import WaveformStore
+from emoclr.finetune.checks import find_sources
 from emoclr.finetune.data.labeled_clips import Rows
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_card, load_encoder, untrained_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, check_view_size
-from emoclr.pretrain.encoder.folders import CARD, backbone_folders
+from emoclr.pretrain.encoder.folders import CARD
 from emoclr.pretrain.encoder.normalisation import measure_normalisation
 
 DEFAULT_CROP_S = 5.0
@@ -98,22 +99,8 @@ def find_initial_weights(sources: Sequence[Path], settings: FinetuneSettings) ->
             of windows of different lengths: all members of an ensemble have the same windows.
         CheckpointError: a source holds no encoder.
     """
-    if not sources:
-        if not settings.backbones:
-            raise ConfigError("nothing to start from: give --from RUN, or backbones=[...] to train without pretraining")
-        return [InitialWeights(name, None) for name in settings.backbones]
-    found: dict[str, Path] = {}
-    for source in sources:
-        for folder in backbone_folders(source):
-            name = folder.resolve().name
-            if name in found:
-                raise ConfigError(f"--from: both {found[name]} and {folder} are {name}; give one of them")
-            found[name] = folder
-    wanted = settings.backbones or sorted(found)
-    for name in wanted:
-        if name not in found:
-            raise ConfigError(f"backbones: {name} is not among those of --from: {', '.join(sorted(found))}")
-    initial_weights = [InitialWeights(name, found[name]) for name in wanted]
+    folders = find_sources(sources, settings.backbones)
+    initial_weights = [InitialWeights(name, folder) for name, folder in folders.items()]
     lengths = {initial.name: initial.crop_s(settings) for initial in initial_weights}
     if len(set(lengths.values())) > 1:
         each = ", ".join(f"{name} {length:g} s" for name, length in lengths.items())

@@ -8,18 +8,18 @@ from pathlib import Path
 from pydantic import Field
 
 from emoclr.configs.console import say
-from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import write_yaml
 from emoclr.configs.settings import Settings
 from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.finetune.checks import run_to_resume
 from emoclr.finetune.model.checkpoint import load_model
-from emoclr.finetune.model.folders import CARD, ENSEMBLE_CARD
+from emoclr.finetune.model.folders import CARD
 from emoclr.finetune.settings import FREE_TO_CHANGE, FinetuneSettings
 from emoclr.finetune.training.member import ANSWERS, Member
 from emoclr.pretrain.encoder.checkpoint import load_card, load_tensors, package_versions
-from emoclr.pretrain.encoder.folders import CheckpointError
+from emoclr.pretrain.encoder.folders import RUN, CheckpointError
 from emoclr.pretrain.resume.comparison import Resumption, changed_values, differences
-from emoclr.pretrain.resume.history import RUN, Change, extended_history
+from emoclr.pretrain.resume.history import Change, extended_history
 
 ANSWERED = frozenset(field.name for field in fields(Member)) - {"folder", "card"}
 
@@ -61,14 +61,10 @@ def previous_run(out: Path, settings: FinetuneSettings, resume: bool) -> RunCard
         ConfigError: there is one, and going on with it was not asked for, or not with these settings.
         CheckpointError: its `run.yaml` is damaged.
     """
-    if not any(path for depth in ("*", "*/*", "*/*/*") for path in out.glob(f"{depth}/{CARD}")):
+    path = run_to_resume(out, resume)
+    if path is None:
         return None
-    if not (out / RUN).is_file():
-        raise ConfigError(f"{out}: already holds models, and no {RUN} that says how they were made; give another --out")
-    if not resume:
-        held = "an ensemble" if (out / ENSEMBLE_CARD).exists() else "models of a run"
-        raise ConfigError(f"{out}: already holds {held}; give another --out, or go on with it by --resume")
-    previous = load_card(out / RUN, RunCard)
+    previous = load_card(path, RunCard)
     _rules(out).check_settings(previous.settings, settings, FREE_TO_CHANGE)
     return previous
 

@@ -1,10 +1,14 @@
-"""Which folders hold encoders: found without torch, so that a wrong one is refused at once."""
+"""Which folders hold runs and their encoders: found without torch, so that a wrong one is refused at once."""
 
 from pathlib import Path
 
 from emoclr.configs.errors import ConfigError, EmoclrError
 
+RUN = "run.yaml"
+"""Card of a run folder."""
+
 CARD = "encoder.yaml"
+"""Card of a backbone's folder."""
 
 
 class CheckpointError(EmoclrError):
@@ -14,6 +18,19 @@ class CheckpointError(EmoclrError):
         >>> CheckpointError("checkpoints/my-run: no encoder.yaml in it").exit_code
         1
     """
+
+
+def check_run_folder(folder: Path) -> None:
+    """Checks that a folder holds a run.
+
+    Raises:
+        ConfigError: there is no such folder.
+        CheckpointError: it holds no run.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; give the --out of a run")
+    if not (folder / RUN).is_file():
+        raise CheckpointError(f"{folder}: is no run folder: it holds no {RUN}")
 
 
 def backbone_folders(run: Path, card: str = CARD) -> list[Path]:

@@ -4,11 +4,9 @@ import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emoclr.configs.errors import ConfigError
 from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_card
-from emoclr.pretrain.encoder.folders import CARD, CheckpointError
-from emoclr.pretrain.resume.history import RUN
+from emoclr.pretrain.encoder.folders import CARD, RUN, check_run_folder
 from emoclr.pretrain.resume.run_card import RunCard
 from emoclr.pretrain.training.collapse import RECORDS_BEFORE_ALARM, has_collapsed
 from emoclr.pretrain.training.metrics_log import METRICS, read_rows
@@ -80,10 +78,7 @@ def read_run(folder: Path) -> RunState:
         ConfigError: there is no such folder.
         CheckpointError: it holds no run, or its cards are damaged.
     """
-    if not (folder / RUN).is_file():
-        if not folder.is_dir():
-            raise ConfigError(f"{folder}: no such folder; give the out= of a run")
-        raise CheckpointError(f"{folder}: is no run folder: it holds no {RUN}")
+    check_run_folder(folder)
     card = load_card(folder / RUN, RunCard)
     # A run may go on with fewer backbones than it began with; those that were trained stay in sight.
     names = dict.fromkeys([*card.settings.backbones, *card.steps])

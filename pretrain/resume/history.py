@@ -8,8 +8,6 @@ from pydantic import Field
 from emoclr.configs.settings import Settings
 from emoclr.pretrain.encoder.checkpoint import git_commit, package_versions
 
-RUN = "run.yaml"
-
 
 class Change(Settings):
     """How a run went on otherwise than before."""

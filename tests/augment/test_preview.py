@@ -99,7 +99,7 @@ def test_a_file_that_is_no_recording_is_named(tmp_path, content, code, capsys):
     if content is not None:
         path.write_bytes(content)
     assert preview(path, "--out", tmp_path / "a.png") == code
-    assert capsys.readouterr().err.startswith(f"error: {path}: ")
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: {path}: ")
     assert not (tmp_path / "a.png").exists()
 
 

@@ -11,8 +11,7 @@ import yaml
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
-from emoclr.pretrain.encoder.folders import CARD
-from emoclr.pretrain.resume.history import RUN
+from emoclr.pretrain.encoder.folders import CARD, RUN
 from emoclr.pretrain.training.metrics_log import METRICS
 from emoclr.pretrain.training.module import ContrastiveModule
 from emoclr.pretrain.training.saver import RESUME

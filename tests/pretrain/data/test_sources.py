@@ -10,7 +10,7 @@ from emoclr.corpus.tars.shards import write_shards
 from emoclr.pretrain.data.sources import DecodedSource, TarSource, open_source
 from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
-from emoclr.pretrain.resume.history import RUN
+from emoclr.pretrain.encoder.folders import RUN
 from emoclr.pretrain.settings import PretrainSettings
 
 

@@ -7,8 +7,7 @@ import torch
 import yaml
 
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
-from emoclr.pretrain.encoder.folders import CARD
-from emoclr.pretrain.resume.history import RUN
+from emoclr.pretrain.encoder.folders import CARD, RUN
 
 
 def test_a_run_starts_from_the_weights_and_the_normalisation_of_an_earlier_one(run, finished, tmp_path):

@@ -7,11 +7,11 @@ import pytest
 
 from emoclr.evaluate.figures.render import figure_svg
 from emoclr.pretrain.cli import main
-from emoclr.pretrain.encoder.folders import CARD
+from emoclr.pretrain.encoder.folders import CARD, RUN
 from emoclr.pretrain.report.figures import curve_figures
 from emoclr.pretrain.report.report import changes
 from emoclr.pretrain.report.run_state import BackboneState, read_run
-from emoclr.pretrain.resume.history import RUN, Change
+from emoclr.pretrain.resume.history import Change
 
 
 @pytest.fixture

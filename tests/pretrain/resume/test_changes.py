@@ -10,8 +10,8 @@ import yaml
 from emoclr.configs.errors import ConfigError
 from emoclr.pretrain.cli import main
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
+from emoclr.pretrain.encoder.folders import RUN
 from emoclr.pretrain.resume.changes import check_changes
-from emoclr.pretrain.resume.history import RUN
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.metrics_log import METRICS, read_rows
 from emoclr.pretrain.training.saver import RESUME

@@ -8,8 +8,8 @@ from emoclr.configs.errors import ConfigError
 from emoclr.pretrain.cli import main
 from emoclr.pretrain.encoder.checkpoint import git_commit, package_versions
 from emoclr.pretrain.encoder.encoder import Normalisation
+from emoclr.pretrain.encoder.folders import RUN
 from emoclr.pretrain.resume.changes import check_inputs
-from emoclr.pretrain.resume.history import RUN
 from emoclr.pretrain.resume.run_card import RunCard, digests_of, placed, resumed
 from emoclr.pretrain.settings import PretrainSettings
 

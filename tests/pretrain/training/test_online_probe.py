@@ -19,9 +19,9 @@ from emoclr.corpus.labels.division import divide, speaker_task
 from emoclr.evaluate.scores import Prediction, metrics_of
 from emoclr.evaluate.speaker_probe import speaker_probe, voice_hits
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
+from emoclr.pretrain.encoder.folders import RUN
 from emoclr.pretrain.report.report import report_html, write_report
 from emoclr.pretrain.report.run_state import read_run
-from emoclr.pretrain.resume.history import RUN
 from emoclr.pretrain.training.metrics_log import read_rows
 from emoclr.pretrain.training.online_probe import (
     MAP,

@@ -18,9 +18,9 @@ from torch.nn.parallel import DistributedDataParallel
 from emoclr.pretrain.data.batches import ViewBatch
 from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
+from emoclr.pretrain.encoder.folders import RUN
 from emoclr.pretrain.objectives import make_loss
 from emoclr.pretrain.report.report import REPORT
-from emoclr.pretrain.resume.history import RUN
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.module import ContrastiveModule
 

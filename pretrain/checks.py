@@ -1,0 +1,36 @@
+"""What is wrong with a run that can be told without torch."""
+
+from pathlib import Path
+
+from emoclr.configs.command import check_exists
+from emoclr.configs.console import is_first_process
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.tars.tar import is_tar
+from emoclr.pretrain.encoder.folders import RUN
+from emoclr.pretrain.settings import PretrainSettings
+
+
+def check_run(settings: PretrainSettings, *, resume: bool) -> None:
+    """Checks the places of a run.
+
+    Raises:
+        ConfigError: recordings, labels or first weights are not there, or another run is in the way.
+    """
+    for place in settings.data:
+        check_exists(_folder_of_tars(place) if is_tar(place) else place)
+    check_exists(settings.monitor, settings.supervised)
+    if not resume:  # past its start, a run needs no first weights any more
+        check_exists(settings.start_from)
+        if is_first_process():  # the others start after the first, which has left its card by then
+            check_free(settings.out)
+
+
+def check_free(out: Path) -> None:
+    """Raises ConfigError where a folder holds a run."""
+    if (out / RUN).is_file():
+        raise ConfigError(f"{out}: already holds a run; --resume goes on with it, another --out starts a new one")
+
+
+def _folder_of_tars(place: str | Path) -> Path | None:
+    """Returns the folder of tars; None where it is a URL, or a pattern itself."""
+    return None if "://" in str(place) or "{" in str(Path(place).parent) else Path(place).parent
