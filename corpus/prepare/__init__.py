@@ -1,8 +1,8 @@
 """Published corpora to labels.csv, one module a corpus.
 
 A recipe goes by the names of the files, wherever below the folder they lie and whatever format they are in, and by
-the tables that the corpus publishes. It says what is missing and what did not fit. `RECIPES` is the registry that
-`corpus prepare` offers; `emotions` is the one table of what corpora call an emotion.
+the tables that the corpus publishes. It says what is missing and what did not fit. `RECIPES`, which
+`corpus prepare` offers, is found by looking through `acted` and `in_the_wild`.
 """
 
 import lazy_loader

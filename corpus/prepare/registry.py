@@ -6,19 +6,19 @@ import pkgutil
 from emoclr.corpus.prepare import acted, in_the_wild
 from emoclr.corpus.prepare.recipe import Recipe
 
-_MODULES = [
-    importlib.import_module(f"{package.__name__}.{found.name}")
-    for package in (acted, in_the_wild)
-    for found in pkgutil.iter_modules(package.__path__)
-]
 
-RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in sorted(
-        (module.RECIPE for module in _MODULES if hasattr(module, "RECIPE")), key=lambda recipe: recipe.name
-    )
-}
-"""By the name that users type, sorted."""
+def find_recipes() -> dict[str, Recipe]:
+    """Returns all recipes by the name that users type, sorted: a new file needs no registration."""
+    modules = [
+        importlib.import_module(f"{package.__name__}.{found.name}")
+        for package in (acted, in_the_wild)
+        for found in pkgutil.iter_modules(package.__path__)
+    ]
+    recipes: list[Recipe] = [module.RECIPE for module in modules if hasattr(module, "RECIPE")]
+    return {recipe.name: recipe for recipe in sorted(recipes, key=lambda recipe: recipe.name)}
+
+
+RECIPES = find_recipes()
 
 
 def listing() -> str:

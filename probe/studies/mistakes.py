@@ -11,7 +11,7 @@ from emoclr.augment.spectrogram import Spectrogram
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError
 from emoclr.corpus.audio.encode import encode_mp3
 from emoclr.corpus.decoded.waveforms import WaveformStore
-from emoclr.corpus.labels.clip_names import clip_cells
+from emoclr.corpus.labels.clip_names import clip_cells, clip_name
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.figures.spectrograms import CHANNELS, channel_ranges, channels_png, shade_channels
 from emoclr.evaluate.metrics.arrays import Array
@@ -104,10 +104,9 @@ def mistakes_section(
             waveform = store.crop(int(positions[mistake.clip]), 0, round(MAX_SHOWN_S * SAMPLE_RATE))
         except AudioError:
             waveform = None
-        part = f" ({start_s} s to {end_s or 'the end'}{' s' if end_s else ''})" if (start_s, end_s) != ("0", "") else ""
         examples.append(
             Example(
-                title=name.rsplit("/", 1)[-1] + part,
+                title=clip_name(clips, mistake.clip).rpartition("/")[2],
                 facts=_facts(truth, answer, mistake, speaker),
                 duration_s=0.0 if waveform is None else len(waveform) / SAMPLE_RATE,
                 picture=None if waveform is None else draw_channels(spectrogram, waveform),

@@ -6,7 +6,8 @@ import pytest
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.corpus.cli import main
 from emoclr.corpus.labels.emotion_names import SYNONYMS, common_name
-from emoclr.corpus.prepare.registry import RECIPES, listing
+from emoclr.corpus.prepare import acted
+from emoclr.corpus.prepare.registry import RECIPES, find_recipes, listing
 
 MSP_CONSENSUS = (
     "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set",
@@ -177,3 +178,17 @@ def test_a_lossless_copy_is_preferred_wherever_it_lies(copy_of, prepare):
 def test_labels_are_one_hot_where_one_emotion_was_played(small_copy, prepare):
     table, _ = prepare("ased", small_copy("ased"))
     np.testing.assert_array_equal(np.sort(table.targets, axis=1)[:, -2:], [[0, 1], [0, 1]])
+
+
+def test_a_new_file_is_a_recipe_and_stands_in_its_place_in_the_list(tmp_path, monkeypatch):
+    (tmp_path / "hummed.py").write_text(
+        "from dataclasses import replace\n"
+        "from emoclr.corpus.prepare.acted.emodb import RECIPE as EMODB\n"
+        "RECIPE = replace(EMODB, name='hummed')\n"
+    )
+    monkeypatch.setattr(acted, "__path__", [*acted.__path__, str(tmp_path)])
+    found = find_recipes()
+    assert set(found) == {*RECIPES, "hummed"}
+    assert list(found) == sorted(found)
+    named = [line.split()[0] for line in listing().splitlines()[1:] if not line.startswith(" ")]
+    assert named == list(RECIPES) == sorted(RECIPES)
