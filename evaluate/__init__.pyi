@@ -3,7 +3,7 @@ from .metrics.intervals import bootstrap_intervals as bootstrap_intervals
 from .metrics.registry import emotion_metrics as emotion_metrics
 from .metrics.thresholds import tune_thresholds as tune_thresholds
 from .report.report import Report as Report
-from .report.report import write_report as write_report
+from .report.writers.write import write_report as write_report
 from .scores import Prediction as Prediction
 from .scores import Truth as Truth
 from .scores import score_all as score_all

@@ -9,8 +9,9 @@ from pathlib import Path
 from emoclr.configs.console import say
 from emoclr.configs.files import write_yaml
 from emoclr.corpus.labels.clip_names import scored_clips
-from emoclr.evaluate.report.report import Report, write_report
+from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.report.section import Section
+from emoclr.evaluate.report.writers.write import write_report
 from emoclr.evaluate.scores import score_all
 from emoclr.finetune.ensemble.baselines import baseline_rows, simple_features
 from emoclr.finetune.ensemble.ensemble import ensemble_outputs

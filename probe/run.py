@@ -16,7 +16,8 @@ from emoclr.corpus.labels.clip_names import scored_clips
 from emoclr.corpus.labels.division import learnable, refuse_repeated_sound, speaker_task
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
-from emoclr.evaluate.report.report import Report, write_report
+from emoclr.evaluate.report.report import Report
+from emoclr.evaluate.report.writers.write import write_report
 from emoclr.evaluate.scores import score_all
 from emoclr.evaluate.speaker_probe import SpeakerProbe, speaker_probe, voice_hits
 from emoclr.evaluate.studies.label_efficiency import efficiency_section

@@ -14,6 +14,7 @@ from emoclr.corpus.audit.findings import Weight
 from emoclr.corpus.audit.recordings import Recording
 from emoclr.corpus.audit.run import Audit
 from emoclr.corpus.audit.shortcuts import CUES, TOGETHER, Shortcut
+from emoclr.evaluate.report.formatting import markdown_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -114,8 +115,7 @@ def audit_markdown(audit: Audit) -> str:
             lines += [f"- {case}" for case in _shown(finding.cases, LISTED_CASES)]
     if audit.shortcuts:
         head, *rows = _shortcut_rows(audit.shortcuts)
-        lines += ["", "## Shortcuts", "", _CUES_EXPLAINED, ""]
-        lines += [_cells(head), _cells(["---"] * len(head)), *map(_cells, rows)]
+        lines += ["", "## Shortcuts", "", _CUES_EXPLAINED, "", markdown_table(head, rows)]
     return "\n".join(lines) + "\n"
 
 
@@ -158,7 +158,3 @@ def _shortcut_rows(shortcuts: Sequence[Shortcut]) -> list[list[str]]:
             row.append("" if found is None else f"{found.auroc:.2f}{interval}")
         rows.append(row)
     return rows
-
-
-def _cells(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

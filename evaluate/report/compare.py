@@ -9,10 +9,10 @@ from typing import Any
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.metrics.registry import METRICS, comparison_columns, headline_columns
-from emoclr.evaluate.report.cells import best_rows, interval, number
+from emoclr.evaluate.report.formatting import best_rows, interval, number
+from emoclr.evaluate.report.paired_reports import differences
 from emoclr.evaluate.report.predictions_csv import ANSWERS, read_predictions
 from emoclr.evaluate.report.report import Report
-from emoclr.evaluate.report.shared_clips import differences
 from emoclr.evaluate.scores import ENSEMBLE
 
 REPORT_JSON = "report.json"

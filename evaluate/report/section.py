@@ -1,4 +1,4 @@
-"""Parts of a report that not every report has: each brings its words, tables, figures and numbers along."""
+"""Sections of a report: what a study brings along to be shown, its words, tables, figures, examples and numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,6 @@ from typing import Any
 
 from emoclr.evaluate.figures.figure import Figure
 from emoclr.evaluate.metrics.intervals import Measure
-from emoclr.evaluate.report.cells import markdown_cell, markdown_table
 
 Cell = str | Measure
 
@@ -68,17 +67,3 @@ class Section:
     figures: Sequence[Figure] = ()
     examples: Sequence[Example] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
-
-
-def section_markdown(section: Section) -> list[str]:
-    """Returns a section as blocks of Markdown, without its figures; its examples as a table that is folded away."""
-    blocks = [f"## {section.title}", section.text]
-    for table in section.tables:
-        if table.title:
-            blocks.append(f"### {table.title}")
-        blocks.append(markdown_table(table.head, [[markdown_cell(cell) for cell in row] for row in table.rows]))
-    if section.examples:
-        head = ["clip", *(term for term, _ in section.examples[0].facts)]
-        rows = [[example.title, *(said for _, said in example.facts)] for example in section.examples]
-        blocks += [f"<details><summary>{len(rows)} clips</summary>", markdown_table(head, rows), "</details>"]
-    return blocks

@@ -10,7 +10,7 @@ from emoclr.evaluate.figures.reliability import draw_reliability
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.calibration import ECE_BINS, calibration_floor, weighted_calibration_errors
 from emoclr.evaluate.metrics.intervals import Measure, bootstrap_intervals, centred
-from emoclr.evaluate.report.cells import json_measure
+from emoclr.evaluate.report.formatting import json_measure
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import Truth
 

@@ -14,7 +14,7 @@ from emoclr.evaluate.figures.theme import LIGHT
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.intervals import Measure, Metrics, measure
 from emoclr.evaluate.metrics.registry import METRICS
-from emoclr.evaluate.report.cells import json_measure, json_number, number
+from emoclr.evaluate.report.formatting import json_measure, json_number, number
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import Prediction, Truth, weighted_of
 

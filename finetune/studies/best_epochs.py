@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from emoclr.evaluate.report.cells import json_number, number
+from emoclr.evaluate.report.formatting import json_number, number
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.finetune.ensemble.report_rows import from_scratch
 from emoclr.finetune.studies.context import Context

@@ -9,7 +9,7 @@ from emoclr.corpus.labels.splits import speaker_codes
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.intervals import Measure, Metrics, bootstrap_intervals
 from emoclr.evaluate.metrics.registry import METRICS
-from emoclr.evaluate.report.cells import json_measure, json_metrics
+from emoclr.evaluate.report.formatting import json_measure, json_metrics
 from emoclr.evaluate.report.report import by_reason
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import CHANCE, ENSEMBLE, Prediction, Scores, Truth, score_all, weighted_of

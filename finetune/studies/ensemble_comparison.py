@@ -8,7 +8,7 @@ from emoclr.configs.console import track
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.metrics.registry import METRICS, comparison_columns
 from emoclr.evaluate.paired import paired_differences
-from emoclr.evaluate.report.cells import interval, json_metrics, number
+from emoclr.evaluate.report.formatting import interval, json_metrics, number
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import ENSEMBLE, Prediction, Truth
 from emoclr.finetune.data.labeled_clips import Task

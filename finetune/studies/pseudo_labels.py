@@ -6,7 +6,7 @@ import numpy as np
 
 from emoclr.evaluate.metrics.registry import METRICS
 from emoclr.evaluate.paired import paired_differences
-from emoclr.evaluate.report.cells import json_measure, json_number, number
+from emoclr.evaluate.report.formatting import json_measure, json_number, number
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import ENSEMBLE, Prediction, Truth, score_all
 from emoclr.finetune.ensemble.ensemble import ensemble_outputs, prediction_of

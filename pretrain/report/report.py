@@ -9,7 +9,7 @@ from typing import Any
 
 from emoclr.configs.files import write_text
 from emoclr.evaluate.figures.spectrograms import CHANNELS
-from emoclr.evaluate.report.page import render_page
+from emoclr.evaluate.report.writers.page import render_page
 from emoclr.pretrain.report.figures import curve_figures, emotion_colours, map_figures, view_pictures
 from emoclr.pretrain.report.run_state import RunState
 from emoclr.pretrain.resume.history import Change

@@ -15,7 +15,7 @@ from emoclr.corpus.labels.clip_names import clip_cells, clip_name
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.figures.spectrograms import CHANNELS, channel_ranges, channels_png, shade_channels
 from emoclr.evaluate.metrics.arrays import Array
-from emoclr.evaluate.report.cells import json_number
+from emoclr.evaluate.report.formatting import json_number
 from emoclr.evaluate.report.section import Example, Section
 from emoclr.evaluate.scores import Prediction, Truth
 

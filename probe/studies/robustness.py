@@ -17,7 +17,7 @@ from emoclr.evaluate.linear_probe import Rows
 from emoclr.evaluate.metrics.intervals import Measure, Metrics
 from emoclr.evaluate.metrics.registry import METRICS
 from emoclr.evaluate.paired import paired_differences
-from emoclr.evaluate.report.cells import json_metrics
+from emoclr.evaluate.report.formatting import json_metrics
 from emoclr.evaluate.report.section import Cell, Section, Table
 from emoclr.evaluate.scores import CHANCE, Prediction, Truth, metrics_of
 from emoclr.probe.features.features import UNTRAINED, Features

@@ -28,7 +28,8 @@ from emoclr.evaluate.metrics.registry import (
     weighted_metrics,
 )
 from emoclr.evaluate.report.compare import print_comparison
-from emoclr.evaluate.report.report import Report, write_report
+from emoclr.evaluate.report.report import Report
+from emoclr.evaluate.report.writers.write import write_report
 
 
 @st.composite

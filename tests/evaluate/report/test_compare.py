@@ -10,7 +10,8 @@ import pytest
 
 from emoclr.evaluate.metrics.registry import emotion_metrics
 from emoclr.evaluate.report.predictions_csv import ANSWERS, ScoredClips, predictions_csv, read_predictions
-from emoclr.evaluate.report.report import Report, report_json
+from emoclr.evaluate.report.report import Report
+from emoclr.evaluate.report.writers.report_json import report_json
 from emoclr.evaluate.scores import Prediction, Truth, score_all
 from emoclr.probe.cli import main
 

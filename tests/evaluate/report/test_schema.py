@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import emoclr.evaluate.report.report
-from emoclr.evaluate.report.report import Report, report_json
+from emoclr.evaluate.report.report import Report
+from emoclr.evaluate.report.writers.report_json import report_json
 from emoclr.evaluate.scores import Prediction, Truth, score_all
 from emoclr.evaluate.studies.calibration import calibration_section
 

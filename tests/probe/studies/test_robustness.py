@@ -15,7 +15,7 @@ from emoclr.corpus.decoded.waveforms import Waveforms
 from emoclr.corpus.labels.division import divide
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.metrics.intervals import Measure
-from emoclr.evaluate.report.cells import json_measure
+from emoclr.evaluate.report.formatting import json_measure
 from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.scores import CHANCE, Prediction, Truth
 from emoclr.pretrain.encoder.checkpoint import save_encoder

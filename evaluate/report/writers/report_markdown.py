@@ -1,22 +1,19 @@
 """A report as Markdown, to be pasted into a pull request: figures and long lists are folded away."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from emoclr.evaluate.figures.figure import Figure
 from emoclr.evaluate.metrics.registry import EMOTION_METRICS, METRICS, headline_columns
-from emoclr.evaluate.report.cells import best_rows, markdown_cell, markdown_table, number
-from emoclr.evaluate.report.section import section_markdown
+from emoclr.evaluate.report.formatting import best_rows, markdown_cell, markdown_table, number
+from emoclr.evaluate.report.report import Report
+from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import Gap, GroupRow, Truth
-
-if TYPE_CHECKING:
-    from emoclr.evaluate.report.report import Report
 
 MAX_SET_ASIDE_SHOWN = 20
 """Files that are named; `report.json` names them all."""
 
 
-def report_markdown(report: "Report", figures: Sequence[Figure]) -> str:
+def report_markdown(report: Report, figures: Sequence[Figure]) -> str:
     """Returns the report as Markdown; the figures are the PNG files beside it, and found only from there."""
     scores = report.scores
     names = headline_columns(scores.truth.single_label)
@@ -44,7 +41,7 @@ def report_markdown(report: "Report", figures: Sequence[Figure]) -> str:
         parts += ["## Who is speaking", report.speaker_probe.protocol]
         parts.append(markdown_table(["features", f"accuracy of {report.speaker_probe.speakers} voices"], voices))
     for section in report.sections:
-        parts += section_markdown(section)
+        parts += _section_markdown(section)
     drawn = [*figures, *(figure for section in report.sections for figure in section.figures)]
     if drawn:
         pictures = [f"![{figure.title}]({figure.name}.png)" for figure in drawn]
@@ -61,6 +58,20 @@ def report_markdown(report: "Report", figures: Sequence[Figure]) -> str:
     parts += ["## How it was made", f"```\n{report.command}\n```"]
     parts.append(f"{report.created}, {report.duration_s:.0f} s; corpus {report.fingerprint}; {versions}.")
     return "\n\n".join(parts) + "\n"
+
+
+def _section_markdown(section: Section) -> list[str]:
+    """Returns a section as blocks of Markdown, without its figures; its examples as a table that is folded away."""
+    blocks = [f"## {section.title}", section.text]
+    for table in section.tables:
+        if table.title:
+            blocks.append(f"### {table.title}")
+        blocks.append(markdown_table(table.head, [[markdown_cell(cell) for cell in row] for row in table.rows]))
+    if section.examples:
+        head = ["clip", *(term for term, _ in section.examples[0].facts)]
+        rows = [[example.title, *(said for _, said in example.facts)] for example in section.examples]
+        blocks += [f"<details><summary>{len(rows)} clips</summary>", markdown_table(head, rows), "</details>"]
+    return blocks
 
 
 def _group_table(truth: Truth, column: str, groups: Sequence[GroupRow], gaps: dict[str, Gap]) -> str:

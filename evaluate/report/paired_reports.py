@@ -1,4 +1,4 @@
-"""Two reports' answers to the clips that both scored, and how far they differ there."""
+"""Paired differences of two reports, from the predictions that both stored of the same clips."""
 
 from typing import Any
 

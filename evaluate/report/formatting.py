@@ -1,4 +1,4 @@
-"""How reports write numbers: for readers, for Markdown, and for JSON."""
+"""Numbers with their intervals as text, as cells of Markdown tables, and as JSON values."""
 
 import math
 from collections.abc import Sequence

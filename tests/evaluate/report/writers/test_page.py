@@ -1,6 +1,6 @@
 """What is filled into a page stays text, and words between backticks are shown as code."""
 
-from emoclr.evaluate.report.page import render_page
+from emoclr.evaluate.report.writers.page import render_page
 
 
 def rendered(tmp_path, text):

@@ -7,9 +7,10 @@ from html.parser import HTMLParser
 import pytest
 
 from emoclr.evaluate.metrics.intervals import Measure
-from emoclr.evaluate.report.markdown import report_markdown
-from emoclr.evaluate.report.report import Report, report_html
+from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.report.section import Example, Section, Table
+from emoclr.evaluate.report.writers.report_html import report_html
+from emoclr.evaluate.report.writers.report_markdown import report_markdown
 
 MakeReport = Callable[..., Report]
 VOID = ("meta", "img", "link")

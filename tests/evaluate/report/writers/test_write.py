@@ -13,8 +13,11 @@ import pytest
 
 from emoclr.evaluate.figures.theme import LIGHT
 from emoclr.evaluate.metrics.registry import emotion_metrics
-from emoclr.evaluate.report.markdown import report_markdown
-from emoclr.evaluate.report.report import Report, report_html, report_json, write_report
+from emoclr.evaluate.report.report import Report
+from emoclr.evaluate.report.writers.report_html import report_html
+from emoclr.evaluate.report.writers.report_json import report_json
+from emoclr.evaluate.report.writers.report_markdown import report_markdown
+from emoclr.evaluate.report.writers.write import write_report
 from emoclr.evaluate.scores import CHANCE, Prediction, Truth, score_all
 
 MakeReport = Callable[..., Report]

@@ -1,0 +1,46 @@
+"""All files of a report."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+from emoclr.configs.files import write_atomically, write_text
+from emoclr.evaluate.figures.overview import report_figures
+from emoclr.evaluate.figures.render import figure_png
+from emoclr.evaluate.report.predictions_csv import ANSWERS, predictions_csv
+from emoclr.evaluate.report.report import Report
+from emoclr.evaluate.report.writers.report_html import report_html
+from emoclr.evaluate.report.writers.report_json import report_json
+from emoclr.evaluate.report.writers.report_markdown import report_markdown
+
+
+def write_report(report: Report, folder: Path) -> Path:
+    """Writes `report.html`, `report.json`, `report.md`, `answers.csv` and the figures; returns the HTML file's path.
+
+    Raises:
+        EmoclrError: the folder cannot be written to.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from emoclr.evaluate import Prediction, Truth, score_all
+        >>> truth = Truth(["joy", "fear"], np.array([[1, 0], [0, 1], [1, 1], [0, 0]]), ["anna", "ben", "anna", "ben"])
+        >>> guess = Prediction("ensemble", np.array([[0.9, 0.2], [0.1, 0.6], [0.8, 0.7], [0.3, 0.1]]), np.full(2, 0.5))
+        >>> scores = score_all(truth, [guess])
+        >>> from emoclr.evaluate.report.report import Protocol
+        >>> protocol = Protocol(4, 2, 10, 5, 1, [0], True)
+        >>> report = Report("Emotions", "", scores, protocol, "", {}, "", "2026-01-01T00:00:00+00:00", 0.0)
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = write_report(report, folder)
+        >>> sorted(path.name for path in folder.iterdir() if path.suffix != ".png")
+        ['report.html', 'report.json', 'report.md']
+    """
+    figures = report_figures(report.scores)
+    for figure in [*figures, *(figure for section in report.sections for figure in section.figures)]:
+        write_atomically(folder / f"{figure.name}.png", partial(Path.write_bytes, data=figure_png(figure)))
+    if report.clips is not None:
+        write_text(folder / ANSWERS, predictions_csv(report.clips, report.scores.truth, report.scores.headline))
+    write_text(folder / "report.json", json.dumps(report_json(report), indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / "report.md", report_markdown(report, figures))
+    write_text(folder / "report.html", report_html(report, figures))
+    return folder / "report.html"
