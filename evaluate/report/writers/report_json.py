@@ -4,7 +4,7 @@ from typing import Any
 
 from emoclr.evaluate.report.formatting import json_measure, json_metrics
 from emoclr.evaluate.report.report import Report
-from emoclr.evaluate.scores import SpeakerProbe
+from emoclr.evaluate.speaker_probe import SpeakerProbe
 
 
 def report_json(report: Report) -> dict[str, Any]:
