@@ -194,3 +194,18 @@ def test_folders_that_hold_no_model_or_several_are_named(run: Path, emotions: Pa
         emoclr.load_ensemble(str(tmp_path / "nowhere"))
     with pytest.raises(ConfigError, match="window_s"):
         emoclr.embed(emoclr.load_encoder(run)[0], np.zeros(8_000), RATE)
+
+
+def test_a_script_without_a_guard_runs_once(workspace: Path, tmp_path: Path) -> None:
+    """Recordings are decoded in processes of their own, which must not run the script again."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import emoclr\n"
+        "print('begins', flush=True)\n"
+        "frame = emoclr.predict('checkpoints/my-emotions', 'recordings')\n"
+        "features = emoclr.embed('checkpoints/my-run', frame['path'].tolist())\n"
+        "print(len(frame), len(features))\n"
+    )
+    ran = subprocess.run([sys.executable, script], cwd=workspace, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0 and "Traceback" not in ran.stderr, ran.stderr
+    assert ran.stdout.split("\n") == ["begins", "24 24", ""]
