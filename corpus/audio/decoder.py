@@ -1,18 +1,26 @@
-"""One file, or a part of one, to a mono waveform at the project's sample rate."""
+"""One audio file, or a part of one, to a mono waveform at the project's sample rate.
 
+libsndfile decodes what it decodes exactly and quicker (PCM in wav, flac, aiff and the like; Ogg Opus), FFmpeg all the
+rest. A length is what was decoded, never what a header estimates.
+"""
+
+import contextlib
 import io
 import math
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
-import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
-from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.audio.channels import Mix, choose_mix, measure_channels
+from emoclr.corpus.audio.containers import needs_ffmpeg
+from emoclr.corpus.audio.errors import AudioError as AudioError
+from emoclr.corpus.audio.errors import DecoderError
+from emoclr.corpus.audio.stream import AudioStream, Block
 
 SAMPLE_RATE = 16_000
 """Hz, of every waveform in the project."""
@@ -20,54 +28,140 @@ SAMPLE_RATE = 16_000
 AUDIO_SUFFIXES = frozenset(
     {".wav", ".wave", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aiff", ".aif"}
     | {".aifc", ".au", ".snd", ".caf", ".sph", ".nist", ".voc", ".avr", ".sf", ".ircam", ".paf", ".pvf", ".svx", ".wve"}
+    | {".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".amr", ".awb", ".aac", ".ac3", ".eac3", ".wma", ".asf"}
+    | {".wmv", ".mka", ".mkv", ".webm", ".weba", ".wv", ".ape", ".tta", ".tak", ".mpc", ".dts", ".avi", ".flv"}
+    | {".mts", ".m2ts", ".mpg", ".mpeg", ".vob", ".ogv", ".ogx", ".spx"}
 )
-"""Lower-case endings of the files that libsndfile can read without being told their format."""
+"""Lower-case endings of audio, and of video whose sound is read."""
 
 MAX_DURATION_S = 24 * 3600.0
 """What is read at once at most: a compressed file of a few MB may hold days of silence, which no memory can."""
 
-_BLOCK_SAMPLES = 1 << 18
 _MIN_SAMPLE_RATE = 1_000
 # 32-bit integers kept as floating point are loud, but sound; far beyond them resampling overflows.
-_MAX_SAMPLE = 2.0**31
-_PLAINER_REASONS = {
-    # libmpg123's answer to anything with the ending .mp3 in which it finds no frame.
-    "File does not exist or is not a regular file (possibly a pipe?).": "no MPEG audio in it",
-}
+_MAX_SAMPLE = 2.0**31 + 1
+_SNDFILE_MAGIC = (b"RIFF", b"RF64", b"riff", b"FORM", b".snd", b"fLaC", b"caff", b"NIST", b"Crea", b"2BIT", b"PVF1")
+"""First bytes of what libsndfile is asked about first."""
 
-
-class AudioError(EmoclrError):
-    """A recording that cannot be read; `path` says which and `reason` why.
-
-    Examples:
-        >>> str(AudioError(Path("a.wav"), "empty file (0 bytes)"))
-        'a.wav: empty file (0 bytes)'
-    """
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path = path
-        self.reason = reason
-
-    def __reduce__(self) -> tuple[type["AudioError"], tuple[Path, str]]:
-        """Lets the error travel from a worker process, whole."""
-        return type(self), (self.path, self.reason)
+_PLAINER_REASONS = {"Invalid data found when processing input": "no audio that a decoder knows in it"}
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file's header claims."""
+    """What a file's header claims; the duration may be an estimate, and None where the header says nothing."""
 
-    duration_s: float
+    duration_s: float | None
     sample_rate: int
     channels: int
+
+
+class Recording:
+    """A recording on its way through the decoder: mono, at `SAMPLE_RATE`.
+
+    Attributes:
+        path: names it in errors.
+        info: what its header claims.
+        partial: once `blocks` has ended, what of the file was not decoded, in words; empty where nothing.
+        notes: what was chosen or rescaled: channels, streams, integer scales.
+    """
+
+    def __init__(self, path: Path, source: Path | bytes) -> None:
+        """Opens a recording, a path or its bytes.
+
+        Raises:
+            AudioError: the file is missing, empty, or nothing that a decoder reads.
+        """
+        self.path = path
+        self._open_again: Callable[[], AudioStream] = lambda: _open(path, source)
+        self._stream: AudioStream | None = self._open_again()
+        self.info = AudioInfo(self._stream.duration_s, self._stream.sample_rate, self._stream.channels)
+        self.partial = ""
+        self.notes: list[str] = []
+
+    def __enter__(self) -> "Recording":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def blocks(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[NDArray[np.float32]]:
+        """Yields float32 `(samples,)` in [-1, 1] from `start_s` to `end_s`; an `end_s` past the end means the end.
+
+        Raises:
+            AudioError: nothing can be decoded, or what is decoded is no sound.
+        """
+        if self.info.sample_rate < _MIN_SAMPLE_RATE:
+            raise AudioError(self.path, f"its sample rate is {self.info.sample_rate} Hz, too low to hold sound")
+        some = False
+        try:
+            mix = self._choose_mix(start_s, end_s)
+            with contextlib.closing(self._take_stream()) as stream:
+                mono = (mix(block) for block in self._part(stream, start_s, end_s))
+                for block in _resampled(mono, stream.sample_rate):
+                    some = some or bool(block.size)
+                    # Resampling rings past full scale at sharp edges, and float files may exceed it.
+                    yield np.clip(block, -1.0, 1.0)
+                self.partial = stream.partial
+        except DecoderError as error:
+            raise AudioError(self.path, f"damaged: {error}") from error
+        if not some:
+            until = "the end" if end_s is None else f"{end_s} s"
+            raise AudioError(self.path, f"no samples between {start_s} s and {until}" if start_s else "no samples")
+
+    def _take_stream(self) -> AudioStream:
+        """Returns the stream that is open, or opens one; a stream is read through once."""
+        stream, self._stream = self._stream or self._open_again(), None
+        return stream
+
+    def _choose_mix(self, start_s: float, end_s: float | None) -> Mix:
+        """Returns how channels become one; several of them, and floating point, are looked through once before."""
+        stream = self._take_stream()
+        others = stream.others
+        if stream.channels > 1 or stream.float_samples:
+            with contextlib.closing(stream):
+                mix = choose_mix(measure_channels(self._part(stream, start_s, end_s), stream.channels))
+        else:
+            mix, self._stream = Mix(), stream
+        self.notes = [*mix.notes]
+        if others:
+            self.notes.append(f"the default one of {1 + len(others)} audio streams; the others: {', '.join(others)}")
+        return mix
+
+    def _part(self, stream: AudioStream, start_s: float, end_s: float | None) -> Iterator[Block]:
+        """Yields the blocks of a part, at the file's own rate."""
+        rate = stream.sample_rate
+        start = round(start_s * rate)
+        left = math.inf if end_s is None else max(0, round(end_s * rate) - start)
+        allowed = MAX_DURATION_S * rate
+        if not left:
+            return
+        for block in stream.blocks(start):
+            peak = float(np.abs(block).max())  # NaN where one of them is
+            if not np.isfinite(peak):
+                raise AudioError(self.path, "samples that are not finite numbers (NaN or infinity)")
+            if peak > _MAX_SAMPLE:
+                raise AudioError(self.path, f"samples up to {peak:.0e}, where full scale is 1: this is no sound")
+            allowed -= min(left, len(block))
+            if allowed < 0:
+                longest = f"{MAX_DURATION_S / 3600:g} h"
+                raise AudioError(self.path, f"longer than {longest}; cut it, or name parts of it by start_s and end_s")
+            yield block if len(block) <= left else block[: int(left)]
+            left -= len(block)
+            if left <= 0:
+                return
 
 
 def inspect_audio(path: Path) -> AudioInfo:
     """Returns what the header says, without decoding samples.
 
     Raises:
-        AudioError: the file is missing, empty, or nothing that libsndfile reads.
+        AudioError: the file is missing, empty, or nothing that a decoder reads.
 
     Examples:
         >>> import tempfile
@@ -77,19 +171,16 @@ def inspect_audio(path: Path) -> AudioInfo:
         >>> inspect_audio(path)
         AudioInfo(duration_s=0.5, sample_rate=44100, channels=2)
     """
-    path = Path(path)
-    with _open(path) as file:
-        return AudioInfo(file.frames / file.samplerate, file.samplerate, file.channels)
+    with Recording(Path(path), Path(path)) as recording:
+        return recording.info
 
 
 def read_waveform(path: Path, start_s: float = 0.0, end_s: float | None = None) -> NDArray[np.float32]:
     """Returns a recording, or the part of it from `start_s` to `end_s`, as float32 `(samples,)`.
 
-    Mono (the mean of the channels), at `SAMPLE_RATE` (soxr's high quality), in [-1, 1]. Decodes block by
-    block, so the peak of memory is the result and a little more, however long the file is. An `end_s` past
-    the end means the end. A file that breaks off is kept up to there (Vorbis and Opus: up to the end of the last
-    page) where its decoder takes that for the end, and is an error where the decoder calls it one (flac). What is
-    recorded stays: an offset, clipping and silence are not mended.
+    Mono (see `choose_mix`), at `SAMPLE_RATE` (soxr's high quality), in [-1, 1]. Decodes block by block, so the peak
+    of memory is the result and a little more, however long the file is. A file that breaks off is kept up to
+    there. What is recorded stays: an offset, clipping and silence are not mended.
 
     Raises:
         AudioError: the file is missing, empty, no audio, damaged; it holds no samples between `start_s` and
@@ -103,120 +194,75 @@ def read_waveform(path: Path, start_s: float = 0.0, end_s: float | None = None) 
         >>> read_waveform(path).shape, read_waveform(path, start_s=0.25).shape
         ((8000,), (4000,))
     """
-    path = Path(path)
-    with _open(path) as file:
-        return _decode(file, path, start_s, end_s)
-
-
-def waveform_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
-    """Yields what `read_waveform` returns block by block: hours then take no more memory than seconds.
-
-    Raises:
-        AudioError: as `read_waveform`, where a block shows it.
-    """
-    path = Path(path)
-    with _open(path) as file:
-        yield from _decoded_blocks(file, path, 0.0, None)
+    with Recording(Path(path), Path(path)) as recording:
+        return _collected(recording, start_s, end_s)
 
 
 def decode_waveform(content: bytes, path: Path) -> NDArray[np.float32]:
     """Returns a recording whose bytes are in memory, as `read_waveform` would; `path` names it in errors."""
-    if not content:
-        raise AudioError(path, "empty file (0 bytes)")
-    try:
-        file = _Stream(io.BytesIO(content))
-    except (sf.SoundFileError, OSError, TypeError, ValueError) as error:
-        raise AudioError(path, f"cannot be read as audio: {_reason(error)}") from error
-    with file:
-        return _decode(file, path, 0.0, None)
+    with Recording(path, content) as recording:
+        return _collected(recording, 0.0, None)
 
 
-def _decode(file: sf.SoundFile, path: Path, start_s: float, end_s: float | None) -> NDArray[np.float32]:
-    # A growing bytearray holds the result once; a list of blocks, joined at the end, would hold it twice.
+def _collected(recording: Recording, start_s: float, end_s: float | None) -> NDArray[np.float32]:
+    # A growing bytearray holds the result once; a list of blocks, concatenated at the end, would hold it twice.
     collected = bytearray()
     try:
-        for block in _decoded_blocks(file, path, start_s, end_s):
+        for block in recording.blocks(start_s, end_s):
             collected += block.tobytes()
     except MemoryError as error:
-        raise AudioError(path, "decoding it takes more memory than there is") from error
+        raise AudioError(recording.path, "decoding it takes more memory than there is") from error
     return np.frombuffer(collected, dtype=np.float32)
 
 
-def _decoded_blocks(
-    file: sf.SoundFile, path: Path, start_s: float, end_s: float | None
-) -> Iterator[NDArray[np.float32]]:
-    rate, some = file.samplerate, False
-    if rate < _MIN_SAMPLE_RATE:
-        raise AudioError(path, f"its sample rate is {rate} Hz, too low to hold sound")
+def _open(path: Path, source: Path | bytes) -> AudioStream:
+    """Returns a recording, opened; a pipe or a device is refused, since reading one may never end."""
+    if isinstance(source, bytes):
+        if not source:
+            raise AudioError(path, "empty file (0 bytes)")
+        head = source[:4]
+    else:
+        head = _first_bytes(source)
     try:
-        for block in _resampled(_blocks(file, path, start_s, end_s), rate):
-            some = some or bool(block.size)
-            # Resampling rings past full scale at sharp edges, and float files may exceed it.
-            yield np.clip(block, -1.0, 1.0)
-    except (sf.SoundFileError, OSError, RuntimeError, ValueError) as error:
-        raise AudioError(path, f"damaged: {_reason(error)}") from error
-    if not some:
-        until = "the end" if end_s is None else f"{end_s} s"
-        raise AudioError(path, f"no samples between {start_s} s and {until}" if start_s else "no samples")
+        return _open_by(source, head)
+    except (DecoderError, OSError) as error:
+        reason = _PLAINER_REASONS.get(str(error), str(error))
+        raise AudioError(path, f"cannot be read as audio: {reason}") from error
 
 
-class _Stream(sf.SoundFile):  # type: ignore[misc]
-    """A file that is read from where it stands to its end.
-
-    After each block of a file that can be sought in, soundfile seeks to where it already is: that fails at the end
-    of a flac whose header does not know its length.
-    """
-
-    def seekable(self) -> bool:
-        return False
-
-
-def _open(path: Path) -> sf.SoundFile:
-    """Returns the file, opened; a pipe or a device is refused, since reading one may never end."""
+def _first_bytes(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if not path.is_file():
             raise AudioError(path, "not a file")
-        # libsndfile has one name, "System error", for all that the system may refuse.
-        path.open("rb").close()
+        with path.open("rb") as file:
+            head = file.read(4)
     except OSError as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else _reason(error)
-        raise AudioError(path, reason) from error
+        raise AudioError(path, "no such file" if isinstance(error, FileNotFoundError) else _reason(error)) from error
     if size == 0:
         raise AudioError(path, "empty file (0 bytes)")
+    return head
+
+
+def _open_by(source: Path | bytes, head: bytes) -> AudioStream:
+    """Returns the stream of the first library that opens a file; of two refusals FFmpeg's is told."""
+    from emoclr.corpus.audio.libsndfile import SndfileStream
+
+    def fresh() -> Path | IO[bytes]:
+        return io.BytesIO(source) if isinstance(source, bytes) else source
+
+    if head in _SNDFILE_MAGIC or (head == b"OggS" and not needs_ffmpeg(fresh())):
+        with contextlib.suppress(DecoderError):
+            return SndfileStream(fresh())
+    from emoclr.corpus.audio.ffmpeg import FfmpegStream
+
     try:
-        # Bytes reach the decoder unchanged even where a name is not valid UTF-8; Windows takes text.
-        return _Stream(str(path) if os.name == "nt" else os.fsencode(path))
-    except (sf.SoundFileError, OSError, TypeError, ValueError) as error:
-        raise AudioError(path, f"cannot be read as audio: {_reason(error)}") from error
-
-
-def _blocks(file: sf.SoundFile, path: Path, start_s: float, end_s: float | None) -> Iterator[NDArray[np.float32]]:
-    """Yields mono blocks at the file's own rate, each `(frames,)`."""
-    start = round(start_s * file.samplerate)
-    if start:
-        if start >= file.frames:
-            return
-        file.seek(start)
-    left = math.inf if end_s is None else max(0, round(end_s * file.samplerate) - start)
-    allowed = MAX_DURATION_S * file.samplerate
-    while left > 0:
-        wanted = int(min(left, max(1, _BLOCK_SAMPLES // file.channels)))
-        block: NDArray[np.float32] = file.read(wanted, dtype="float32", always_2d=True)  # (frames, channels)
-        if not len(block):
-            return
-        peak = float(np.abs(block).max())  # NaN where one of them is
-        if not np.isfinite(peak):
-            raise AudioError(path, "samples that are not finite numbers (NaN or infinity)")
-        if peak > _MAX_SAMPLE:
-            raise AudioError(path, f"samples up to {peak:.0e}, where full scale is 1: this is no sound")
-        left -= len(block)
-        allowed -= len(block)
-        if allowed < 0:
-            raise AudioError(
-                path, f"longer than {MAX_DURATION_S / 3600:g} h; cut it, or name parts of it by start_s and end_s"
-            )
-        yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+        return FfmpegStream(fresh())
+    except DecoderError as error:
+        try:
+            return SndfileStream(fresh())
+        except DecoderError:
+            raise error from None
 
 
 def _resampled(blocks: Iterator[NDArray[np.float32]], rate: int) -> Iterator[NDArray[np.float32]]:
@@ -224,17 +270,13 @@ def _resampled(blocks: Iterator[NDArray[np.float32]], rate: int) -> Iterator[NDA
         yield from blocks
         return
     stream = soxr.ResampleStream(rate, SAMPLE_RATE, num_channels=1, dtype="float32", quality="HQ")
-    seen = False
+    some = False
     for block in blocks:
-        seen = True
+        some = True
         yield stream.resample_chunk(np.ascontiguousarray(block))
-    if seen:
+    if some:
         yield stream.resample_chunk(np.empty(0, dtype=np.float32), last=True)
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, sf.LibsndfileError):
-        text = str(error.error_string)
-    else:
-        text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return _PLAINER_REASONS.get(text, text.rstrip("."))
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).rstrip(".")

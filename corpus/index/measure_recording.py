@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, inspect_audio, waveform_blocks
+from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, Recording
 from emoclr.corpus.audio.file_digest import file_digest
 from emoclr.corpus.index.index_file import IndexRow
 
@@ -29,10 +29,13 @@ def measure_recording(name: bytes) -> IndexRow:
         fingerprint = file_digest(path) if stat.S_ISREG(status.st_mode) else None
         row = row._replace(size=status.st_size, modified=status.st_mtime_ns, fingerprint=fingerprint)
     try:
-        info = inspect_audio(path)
-        duration_s, rms_db, peak_db = _levels(path)
+        with Recording(path, path) as recording:
+            info = recording.info
+            duration_s, rms_db, peak_db = _levels(recording)
     except AudioError as error:
         return _set_aside(row, error.reason)
+    if recording.partial:
+        row = row._replace(status="partial", reason=recording.partial)
     return row._replace(
         duration_s=duration_s,
         sample_rate=info.sample_rate,
@@ -56,13 +59,13 @@ def _set_aside(row: IndexRow, reason: str) -> IndexRow:
     return row._replace(status="set aside", reason=readable)
 
 
-def _levels(path: Path) -> tuple[float, float, float]:
+def _levels(recording: Recording) -> tuple[float, float, float]:
     """Returns duration (s), RMS and peak (dBFS) of a recording as the project hears it.
 
     Decoders of lossy formats make of silence what is not quite 0, so that silence is what is 0 in 16 bits.
     """
     samples, energy, peak = 0, 0.0, 0.0
-    for block in waveform_blocks(path):
+    for block in recording.blocks():
         if block.size:
             samples += len(block)
             energy += float(np.square(block, dtype=np.float64).sum())

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, read_waveform, waveform_blocks
+from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, Recording, read_waveform
 from emoclr.corpus.cli import main
 from emoclr.corpus.clips.sources import clips_from
 from emoclr.corpus.decoded.waveforms import open_waveforms
@@ -205,7 +205,7 @@ def test_a_file_that_vanished_or_changed_since_the_scan_is_read_as_it_is_now(tmp
 def test_a_file_that_is_cut_while_it_is_read_ends_there(tmp_path):
     path = tmp_path / "a.wav"
     write(path, np.tile(tone(), 20))
-    blocks = waveform_blocks(path)
+    blocks = Recording(path, path).blocks()
     heard = len(next(blocks))
     os.truncate(path, 44 + 2 * 300_000)
     heard += sum(len(block) for block in blocks)
@@ -262,7 +262,7 @@ def peak_mib():
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
 path = Path(sys.argv[1])
 before = peak_mib()
-samples = sum(len(block) for block in waveform_blocks(path))
+samples = sum(len(block) for block in Recording(path, path).blocks())
 in_blocks = peak_mib() - before
 samples_at_once = len(read_waveform(path))
 print(samples, in_blocks, samples_at_once, peak_mib() - before)

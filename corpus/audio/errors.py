@@ -1,0 +1,27 @@
+"""What is wrong with a recording."""
+
+from pathlib import Path
+
+from emoclr.configs.errors import EmoclrError
+
+
+class AudioError(EmoclrError):
+    """A recording that cannot be read; `path` says which and `reason` why.
+
+    Examples:
+        >>> str(AudioError(Path("a.wav"), "empty file (0 bytes)"))
+        'a.wav: empty file (0 bytes)'
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["AudioError"], tuple[Path, str]]:
+        """Lets the error travel from a worker process, whole."""
+        return type(self), (self.path, self.reason)
+
+
+class DecoderError(Exception):
+    """A decoder cannot open, or goes on no further; the message says why, without the file's name."""

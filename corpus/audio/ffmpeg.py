@@ -1,0 +1,228 @@
+"""Decoding by FFmpeg, through PyAV, whose wheels bring FFmpeg along: lossy codecs, phones, browsers and video.
+
+A file is a file: it is handed over as bytes, no protocol and no playlist format is open to it, so that nothing in it
+can name another file or address.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import av
+import numpy as np
+import soxr
+from av.error import FFmpegError
+
+from emoclr.corpus.audio.containers import wav_partial
+from emoclr.corpus.audio.errors import DecoderError
+from emoclr.corpus.audio.stream import BLOCK_SAMPLES, Block, broken_off
+
+FORMATS = (
+    "aac,ac3,eac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,dtshd,flac,flv,g722,gsm,loas,matroska,webm,mov,mp4,m4a,"
+    "3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,nut,ogg,oma,qcp,rm,spdif,tak,truehd,tta,voc,w64,wav,wv,xwma"
+)
+"""Containers that may be opened; playlists and everything that refers to other files are not among them."""
+
+TIMED = frozenset({"mov", "matroska", "webm"})
+"""Containers whose timestamps tell of gaps, and whose durations are those of what they hold."""
+
+EXACT = frozenset({"mov"})
+"""Containers whose timestamps are exact to the sample, so that one can seek by them, and which say where the last frame
+ends within its padding. Matroska's are rounded to a millisecond."""
+
+_LEAD_S = 1.0
+"""Decoding begins this much before a part: the first frames after a seek are not exact."""
+_MIN_GAP_S = 0.1
+"""Timestamps that jump further ahead are a pause in the recording; below that, they are rounding."""
+_MAX_GAP_S = 24 * 3600.0
+_HEAD_BYTES = 1 << 16
+_MAX_DAMAGED = 1_000
+
+
+class FfmpegStream:
+    """A file opened by FFmpeg; see `AudioStream`. Of several audio streams the default one is decoded."""
+
+    def __init__(self, source: Path | IO[bytes]) -> None:
+        """Opens a path, or bytes in memory.
+
+        Raises:
+            DecoderError: FFmpeg does not read it, or it holds no audio.
+        """
+        av.logging.set_level(None)
+        self._source = source
+        self._file = source.open("rb") if isinstance(source, Path) else source
+        self._owned = isinstance(source, Path)
+        head = self._file.read(_HEAD_BYTES)
+        self._file.seek(0)
+        try:
+            options = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
+            self._container = av.open(self._file, "r", options=options, metadata_errors="replace")
+        except (FFmpegError, OSError, ValueError) as error:
+            self._close_file()
+            # Recorders of phones write the index of an mp4 last.
+            cut_off = head[4:8] == b"ftyp"
+            raise DecoderError("cut off before its index (moov) was written" if cut_off else _reason(error)) from error
+        streams = self._container.streams.audio
+        if not streams:
+            self.close()
+            raise DecoderError("no audio in it")
+        chosen = next((one for one in streams if "default" in str(one.disposition).lower()), streams[0])
+        self._stream: Any = chosen
+        self.others = tuple(_stream_name(one) for one in streams if one is not chosen)
+        self.sample_rate = int(chosen.codec_context.sample_rate or 0)
+        self.channels = int(chosen.codec_context.channels or 0)
+        if not self.sample_rate or not self.channels:
+            self.close()
+            raise DecoderError("an audio stream without rate or channels")
+        self._names = frozenset(self._container.format.name.split(","))
+        own = chosen.duration * chosen.time_base if chosen.duration and chosen.time_base else None
+        whole = self._container.duration / av.time_base if self._container.duration else None
+        self.duration_s = float(own) if own is not None else whole
+        # Of mp3, only a header that counts frames knows the length; everything else guesses it from the bit rate.
+        self._counted = bool(
+            self._names & (TIMED | {"flac"}) or ((b"Xing" in head or b"Info" in head) and "mp3" in self._names)
+        )
+        self.float_samples = chosen.codec_context.name.startswith("pcm_f")
+        self.partial = ""
+
+    def blocks(self, start: int = 0) -> Iterator[Block]:
+        """See `AudioStream`."""
+        sought = self._seek(start)
+        end = None
+        if self._names & EXACT and self.duration_s:
+            end = round(self.duration_s * self.sample_rate)
+        held: list[Block] = []
+        count = after = 0
+        for place, block in self._frames(sought):
+            after = place + len(block)
+            kept = block[max(0, start - place) : None if end is None else max(0, end - place)]
+            if len(kept):
+                held.append(kept)
+                count += kept.size
+            if count >= BLOCK_SAMPLES:
+                yield np.concatenate(held)
+                held, count = [], 0
+        if held:
+            yield np.concatenate(held)
+        claimed = self.duration_s if self._counted else None
+        decoded_s = after / self.sample_rate
+        if not self.partial and claimed and claimed - decoded_s > _MIN_GAP_S:
+            self.partial = broken_off(decoded_s, claimed)
+        if not self.partial and "wav" in self._names:
+            self.partial = wav_partial(self._source)
+
+    def close(self) -> None:
+        """See `AudioStream`."""
+        self._container.close()
+        self._close_file()
+
+    def _close_file(self) -> None:
+        if self._owned:
+            self._file.close()
+
+    def _seek(self, start: int) -> bool:
+        """Goes some way before a frame where timestamps are exact; returns whether it did."""
+        wanted_s = start / self.sample_rate - _LEAD_S
+        if wanted_s <= _LEAD_S or not self._names & EXACT:
+            return False
+        try:
+            self._container.seek(self._origin + int(wanted_s / self._stream.time_base), stream=self._stream)
+        except FFmpegError:
+            return False
+        return True
+
+    @property
+    def _origin(self) -> int:
+        """The timestamp of the first frame, in units of the stream's time base."""
+        return int(self._stream.start_time or 0)
+
+    def _frames(self, sought: bool) -> Iterator[tuple[int, Block]]:
+        """Yields decoded frames and their places, with silence where timestamps leave a gap."""
+        damaged, place, some = 0, 0, False
+        timed = bool(self._names & TIMED)
+        converter = _Converter(self.sample_rate, self.channels)
+        for packet in self._packets():
+            try:
+                frames = packet.decode()
+            except FFmpegError as error:
+                if "mp3" in self._names and bytes(packet)[:1] != b"\xff":  # a tag between joined files
+                    continue
+                damaged += 1
+                self.partial = f"{damaged} damaged packet{'s' if damaged > 1 else ''}: {_reason(error)}"
+                if damaged > _MAX_DAMAGED:
+                    return
+                continue
+            for frame in frames:
+                if timed and frame.pts is not None:
+                    told = round(float((frame.pts - self._origin) * frame.time_base) * self.sample_rate)
+                    gap = told - place
+                    if not some and sought:
+                        place = told
+                    elif some and _MIN_GAP_S < gap / self.sample_rate < _MAX_GAP_S:
+                        for silence in _silence(gap, self.channels):
+                            yield place, silence
+                            place += len(silence)
+                block = converter(frame)
+                some = some or bool(len(block))
+                yield place, block
+                place += len(block)
+        if not some:
+            raise DecoderError(self.partial or "no samples")
+
+    def _packets(self) -> Iterator[Any]:
+        """Yields the packets of the chosen stream; a container that breaks off ends them."""
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (FFmpegError, OSError) as error:
+                self.partial = f"breaks off: {_reason(error)}"
+                return
+            if packet is None:
+                return
+            yield packet
+
+
+class _Converter:
+    """Frames of any format to float32 `(frames, channels)` at one rate and number of channels.
+
+    In a chain of streams, rate and channels may change on the way.
+    """
+
+    def __init__(self, sample_rate: int, channels: int) -> None:
+        self.sample_rate, self.channels = sample_rate, channels
+
+    def __call__(self, frame: Any) -> Block:
+        samples = frame.to_ndarray()
+        channels = len(frame.layout.channels)
+        block = as_float(samples.T if frame.format.is_planar else samples.reshape(-1, channels))
+        if channels != self.channels:
+            block = np.repeat(block.mean(axis=1, keepdims=True), self.channels, axis=1)
+        if frame.sample_rate != self.sample_rate:
+            block = soxr.resample(np.ascontiguousarray(block), frame.sample_rate, self.sample_rate)
+        return block
+
+
+def as_float(samples: np.ndarray) -> Block:
+    """Returns integer or floating-point samples as float32, full scale being 1."""
+    if samples.dtype.kind == "f":
+        return samples.astype(np.float32, copy=False)
+    half = np.float32(2 ** (8 * samples.dtype.itemsize - 1))
+    scaled: Block = samples.astype(np.float32) / half
+    return scaled - 1 if samples.dtype.kind == "u" else scaled
+
+
+def _silence(frames: int, channels: int) -> Iterator[Block]:
+    step = BLOCK_SAMPLES // channels
+    for begin in range(0, frames, step):
+        yield np.zeros((min(step, frames - begin), channels), dtype=np.float32)
+
+
+def _stream_name(stream: Any) -> str:
+    words = [f"stream {stream.index}", stream.language or "", stream.metadata.get("title", "")]
+    return " ".join(word for word in words if word)
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error)
+    return str(text).rstrip(".")

@@ -1,0 +1,137 @@
+"""Decoding by libsndfile: exact and quick for PCM in wav, flac, aiff and the like, and for Ogg Opus."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import soundfile as sf
+
+from emoclr.corpus.audio.containers import ogg_partial, wav_frames, wav_partial
+from emoclr.corpus.audio.errors import DecoderError
+from emoclr.corpus.audio.stream import BLOCK_SAMPLES, Block, broken_off
+
+_FAILURES = (sf.SoundFileError, OSError, RuntimeError, TypeError, ValueError)
+_MAX_FRAMES = 1 << 62
+"""A header that does not know its length claims more frames than this."""
+
+
+class _Unseekable(sf.SoundFile):  # type: ignore[misc]
+    """A file that is read from where it stands to its end.
+
+    After each block of a file that can be sought in, soundfile seeks to where it already is: that fails at the end
+    of a flac whose header does not know its length.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+class SndfileStream:
+    """A file opened by libsndfile; see `AudioStream`."""
+
+    others: tuple[str, ...] = ()
+
+    def __init__(self, source: Path | IO[bytes]) -> None:
+        """Opens a path, or bytes in memory.
+
+        Raises:
+            DecoderError: libsndfile does not read it.
+        """
+        self._source = source
+        # Bytes reach the decoder unchanged even where a name is not valid UTF-8; Windows takes text.
+        name = source if not isinstance(source, Path) else str(source) if os.name == "nt" else os.fsencode(source)
+        try:
+            self._file = _Unseekable(name)
+        except _FAILURES as error:
+            raise DecoderError(_reason(error)) from error
+        self.sample_rate: int = self._file.samplerate
+        self.channels: int = self._file.channels
+        self.float_samples = self._file.subtype in ("FLOAT", "DOUBLE")
+        self._frames = self._file.frames if 0 <= self._file.frames < _MAX_FRAMES else None
+        # Codecs of whole blocks fill the last one up; the header says where the recording ends in it.
+        self._told = wav_frames(source) if self._file.format in ("WAV", "WAVEX") else None
+        if self._told is not None:
+            self._frames = self._told
+        self.duration_s = None if self._frames is None else self._frames / self.sample_rate
+        self.partial = ""
+
+    def blocks(self, start: int = 0) -> Iterator[Block]:
+        """See `AudioStream`."""
+        place = self._seek(start)
+        wanted = max(1, BLOCK_SAMPLES // self.channels)
+        problem = ""
+        while True:
+            try:
+                block: Block = self._file.read(wanted, dtype="float32", always_2d=True)  # (frames, channels)
+            except _FAILURES as error:
+                if self._file.format == "FLAC":
+                    # libsndfile gives up a whole block for what FFmpeg steps over, such as a tag behind the last frame.
+                    yield from self._rest_by_ffmpeg(max(place, start))
+                    return
+                if not place:
+                    raise DecoderError(_reason(error)) from error
+                problem = _reason(error)
+                break
+            if not len(block) or place == self._told:
+                break
+            skipped = max(0, start - place)
+            if self._told is not None:
+                block = block[: max(0, self._told - place)]
+            place += len(block)
+            if len(block) > skipped:
+                yield block[skipped:]
+        self.partial = self._undecoded(place, problem)
+
+    def close(self) -> None:
+        """See `AudioStream`."""
+        self._file.close()
+
+    def _rest_by_ffmpeg(self, place: int) -> Iterator[Block]:
+        from emoclr.corpus.audio.ffmpeg import FfmpegStream
+
+        if not isinstance(self._source, Path):
+            self._source.seek(0)
+        with contextlib.closing(FfmpegStream(self._source)) as stream:
+            end = place
+            for block in stream.blocks(place):
+                end += len(block)
+                yield block
+        if self._frames is None:
+            self.partial = stream.partial
+        elif end < self._frames:
+            self.partial = broken_off(end / self.sample_rate, self._frames / self.sample_rate)
+
+    def _seek(self, start: int) -> int:
+        """Returns the frame that is read next: `start`, or 0 where the codec cannot seek."""
+        if not start:
+            return 0
+        try:
+            return int(self._file.seek(start))
+        except _FAILURES:
+            self.close()
+            self.__init__(self._source)  # type: ignore[misc]
+            return 0
+
+    def _undecoded(self, place: int, problem: str) -> str:
+        if self._file.format == "OGG":
+            return ogg_partial(self._source)
+        if self._file.format in ("WAV", "WAVEX", "RF64"):
+            claimed = wav_partial(self._source)
+            if claimed:
+                return claimed
+        # What stands behind the last frame of a flac is no frame; only too few of them are a loss.
+        if self._frames is not None and place < self._frames:
+            return broken_off(place / self.sample_rate, self._frames / self.sample_rate)
+        if problem and self._frames is None:
+            return f"breaks off after {place / self.sample_rate:.2f} s: {problem}"
+        return ""
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, sf.LibsndfileError):
+        text = str(error.error_string)
+    else:
+        text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return text.rstrip(".")
