@@ -37,18 +37,20 @@ def ogg_pages(file: IO[bytes], size: int) -> Iterator[OggPage]:
 
 
 def needs_ffmpeg(source: Path | IO[bytes]) -> bool:
-    """Returns whether an Ogg file is anything but one Opus stream whose header names its input rate.
+    """Returns whether an Ogg file is anything but one stream of Vorbis, or of Opus whose header names its input rate.
 
     libsndfile takes Opus with an open input rate (0, allowed by RFC 7845) for 8 kHz, and of a chain of streams decodes
-    the first alone.
+    the first alone. FFmpeg does not cut the last Vorbis packet where the stream ends within it.
     """
     with _opened(source) as (file, size):
         pages = ogg_pages(file, size)
         first = next(pages, None)
-        if first is None or not first.first_bytes.startswith(b"OpusHead") or len(first.first_bytes) < 16:
+        if first is None or not first.first_bytes.startswith((b"OpusHead", b"\x01vorbis")):
             return True
-        rate = struct.unpack_from("<I", first.first_bytes, 12)[0]
-        return rate not in _OPUS_RATES or any(page.flags & 2 for page in pages)
+        opus = first.first_bytes.startswith(b"OpusHead") and len(first.first_bytes) >= 16
+        if opus and struct.unpack_from("<I", first.first_bytes, 12)[0] not in _OPUS_RATES:
+            return True
+        return any(page.flags & 2 for page in pages)
 
 
 def ogg_partial(source: Path | IO[bytes]) -> str:

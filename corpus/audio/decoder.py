@@ -1,6 +1,6 @@
 """One audio file, or a part of one, to a mono waveform at the project's sample rate.
 
-libsndfile decodes what it decodes exactly and quicker (PCM in wav, flac, aiff and the like; Ogg Opus), FFmpeg all the
+libsndfile decodes what it decodes exactly and quicker (PCM in wav, flac, aiff and the like; Ogg), FFmpeg all the
 rest. A length is what was decoded, never what a header estimates.
 """
 

@@ -67,6 +67,9 @@ class FfmpegStream:
             self.close()
             raise DecoderError("no audio in it")
         chosen = next((one for one in streams if "default" in str(one.disposition).lower()), streams[0])
+        if getattr(chosen, "codec_context", None) is None:
+            self.close()
+            raise DecoderError("no decoder for its codec")
         self._stream: Any = chosen
         self.others = tuple(_stream_name(one) for one in streams if one is not chosen)
         self.sample_rate = int(chosen.codec_context.sample_rate or 0)

@@ -128,7 +128,7 @@ def _clips_of_index(source: Path) -> ClipTable:
         nonlocal listed
         for batch in index_batches(source, ["path", *_STATE, "fingerprint", "status"]):
             listed += len(batch)
-            ok = _matches(batch["status"], "^ok$")
+            ok = _matches(batch["status"], "^(ok|partial)$")
             readable = batch if pc.all(ok, min_count=0).as_py() else batch.filter(ok)
             sizes.append(_numbers(readable["size"]))
             modified.append(_numbers(readable["modified"]))

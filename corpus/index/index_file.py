@@ -30,8 +30,8 @@ class IndexRow(NamedTuple):
         channels: of the file.
         rms_db: dBFS, mono at 16 kHz; minus infinity for digital silence (0 in 16 bits).
         peak_db: dBFS, of the same.
-        status: "ok" or "set aside".
-        reason: why it was set aside.
+        status: "ok", "partial" (a part of it cannot be decoded) or "set aside".
+        reason: why it was set aside, or what is missing.
     """
 
     path: bytes

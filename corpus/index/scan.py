@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS_AT_ONCE = 1 << 12
+_PARTIAL_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def summary_of(table: "pa.Table") -> list[str]:
     """Returns lines that say how much is readable, and how many files were set aside for which reason."""
     import pyarrow.compute as pc
 
-    good = pc.equal(table["status"], "ok")
+    good = pc.not_equal(table["status"], "set aside")
     aside = table.filter(pc.invert(good))
     hours = (pc.sum(table["duration_s"]).as_py() or 0.0) / 3600
     lines = [f"{count_of(len(table) - len(aside), 'recording')}, {hours:,.2f} h; {len(aside):,} set aside"]
@@ -129,6 +130,13 @@ def summary_of(table: "pa.Table") -> list[str]:
     for reason, count in reasons_of(aside):
         example = readable(os.fsdecode(aside["path"][pc.index(aside["reason"], reason).as_py()].as_py()))
         lines.append(f"  {count:,} × {reason} (such as {example})")
+    partial = table.filter(pc.equal(table["status"], "partial"))
+    if len(partial):
+        lines.append(f"{count_of(len(partial), 'recording')} in part only:")
+    for row in partial.slice(0, _PARTIAL_SHOWN).to_pylist():
+        lines.append(f"  {readable(os.fsdecode(row['path']))}: {row['reason']}")
+    if len(partial) > _PARTIAL_SHOWN:
+        lines.append(f"  and {len(partial) - _PARTIAL_SHOWN:,} more, with the status partial in the index")
     return lines
 
 

@@ -114,7 +114,7 @@ def overview_of(source: Path, index: Path | None = None, positive_share: float =
 def _good(recordings: "pa.Table") -> "pa.Table":
     import pyarrow.compute as pc
 
-    return recordings.filter(pc.equal(recordings["status"], "ok"))
+    return recordings.filter(pc.not_equal(recordings["status"], "set aside"))
 
 
 def _overview(source: Path, recordings: "pa.Table", durations_s: Array, labels: Labels | None = None) -> Overview:
@@ -129,7 +129,7 @@ def _overview(source: Path, recordings: "pa.Table", durations_s: Array, labels: 
         rates=_counts(good["sample_rate"]),
         channels=_counts(good["channels"]),
         formats=_endings(good["path"]),
-        aside=reasons_of(recordings.filter(pc.not_equal(recordings["status"], "ok"))),
+        aside=reasons_of(recordings.filter(pc.equal(recordings["status"], "set aside"))),
         labels=labels,
     )
 

@@ -87,7 +87,7 @@ def read_clips(path: Path) -> LabelTable:
     require_columns(table, ["path"])
     clips = _label_table(table, [], [], speakers_needed=False)
     if "status" in table.columns and "reason" in table.columns:
-        return clips.select([status == "ok" for status in table.columns["status"]])
+        return clips.select([status != "set aside" for status in table.columns["status"]])
     return clips
 
 

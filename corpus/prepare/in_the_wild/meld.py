@@ -3,7 +3,7 @@
 GPL-3.0 is what its repository (declare-lab/MELD) states. Poria et al. (2019), "MELD: A Multimodal Multi-Party Dataset
 for Emotion Recognition in Conversations", ACL. Labels are in train_, dev_ and test_sent_emo.csv; clips are called
 dia0_utt0 in the folders train_splits, dev_splits_complete and output_repeated_splits_test, whose names have to stay, as
-the same names occur in all three. They are published as mp4: take the sound out first, with `EXTRACT`.
+the same names occur in all three. They are published as mp4, whose sound is read.
 
 The publishers know of clips cut wrongly, up to minutes long; dia125_utt3 of train is broken, dia110_utt7 of dev absent.
 """
@@ -21,7 +21,6 @@ from emoclr.corpus.prepare.tables import find_table, read_published
 
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 PARTS = ("train", "dev", "test")
-EXTRACT = 'for f in */*.mp4; do ffmpeg -i "$f" -vn -ac 1 -ar 16000 "${f%.mp4}.wav"; done'
 
 _NAME = re.compile(
     rf"(?:.*/)?[^/]*(?P<part>{'|'.join(PARTS).upper()})[^/]*/(?:.*/)?DIA(?P<dialogue>\d+)_UTT(?P<utterance>\d+)"
@@ -41,14 +40,9 @@ def read(folder: Path, labels: str) -> Prepared:
     whether they are one; they stay together.
 
     Raises:
-        EmoclrError: there is no sound (only video), there are no tables, or they have none of the clips.
+        EmoclrError: there are no clips, no tables, or they have none of the clips.
     """
-    try:
-        files, notes = find_named(folder, _NAME, "like train_splits/dia0_utt0", whole_path=True)
-    except EmoclrError as error:
-        if next(folder.rglob("*.mp4"), None) is None:
-            raise
-        raise EmoclrError(f"{folder}: holds videos; take their sound out first: {EXTRACT}") from error
+    files, notes = find_named(folder, _NAME, "like train_splits/dia0_utt0", whole_path=True)
     rows = dict(_rows(folder))
     by_key = {_key(file): file for file in files}
     unknown = [file.name for key, file in by_key.items() if key not in rows]

@@ -62,11 +62,10 @@ SET_ASIDE: dict[str, tuple[Callable[[Path], object], str]] = {
     "header only.wav": (lambda p: write(p, np.empty(0)), "no samples"),
     "header only.ogg": (lambda p: write(p, np.empty(0)), "no samples"),
     "header cut.wav": (lambda p: p.write_bytes(write(p, tone())[:30]), "cannot be read as audio: "),
-    "cut.flac": (lambda p: write_part(p, 0.5), "damaged: .*lost sync"),
     "cut in the header.ogg": (lambda p: write_part(p, 0.02), "cannot be read as audio: "),
     "cut in the header.opus": (lambda p: p.write_bytes(write(p, tone())[:100]), "cannot be read as audio: "),
     "text.wav": (lambda p: p.write_text("this was never a recording\n" * 100), "cannot be read as audio: "),
-    "text.mp3": (lambda p: p.write_text("this was never a recording\n" * 100), "no MPEG audio in it"),
+    "text.mp3": (lambda p: p.write_text("this was never a recording\n" * 100), "cannot be read as audio: no audio"),
     "nan.wav": (lambda p: write(p, np.r_[tone(), np.nan], subtype="FLOAT"), "not finite"),
     "infinite.wav": (lambda p: write(p, np.r_[-np.inf, tone()], subtype="DOUBLE"), "not finite"),
     "beyond sense.wav": (lambda p: write(p, 3e38 * tone(22_050), 22_050, "FLOAT"), "full scale is 1"),
@@ -99,6 +98,12 @@ DECODED: dict[str, tuple[Callable[[Path], object], np.ndarray, float]] = {
     " with spaces .wav": (lambda p: write(p, tone()), tone(), ONE_STEP),
     "two\nlines.wav": (lambda p: write(p, tone()), tone(), ONE_STEP),
     NOT_UTF_8: (lambda p: write(p, tone()), tone(), ONE_STEP),
+}
+
+
+PARTIAL = {
+    "cut.wav": "breaks off: 1.25 of",
+    "claims 49 days.flac": "breaks off: ",
 }
 
 
@@ -155,7 +160,8 @@ def test_what_cannot_be_read_is_set_aside_with_a_reason(folder, index, corpus, n
 @pytest.mark.parametrize("name", DECODED)
 def test_what_can_be_read_is_what_was_recorded(folder, index, corpus, name):
     _, expected, tolerance = DECODED[name]
-    assert index[name]["status"] == "ok"
+    assert index[name]["status"] == ("partial" if name in PARTIAL else "ok")
+    assert PARTIAL.get(name, "") in index[name]["reason"]
     assert index[name]["duration_s"] == pytest.approx(len(expected) / SAMPLE_RATE, abs=1e-4)
     for waveform, more in ((read_waveform(folder / name), 0.0), (corpus[0][name], ONE_STEP)):
         assert len(waveform) == len(expected)
@@ -256,7 +262,7 @@ def test_what_may_not_be_read_is_set_aside_and_folders_that_may_not_be_entered_a
 PEAK_OF = """
 import re, sys
 from pathlib import Path
-from emoclr.corpus.audio.decoder import read_waveform, waveform_blocks
+from emoclr.corpus.audio.decoder import Recording, read_waveform
 import numpy, soxr
 def peak_mib():
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024

@@ -83,7 +83,7 @@ def test_what_cannot_be_decoded_is_remembered_by_content_and_ending(tmp_path, ca
     stores = [open_waveforms([tones[0], *some], cache, workers=1) for some in (broken[:1], broken[:2], broken)]
     assert decodings == ["0.flac", "a.wav", "c.mp3"]
     reasons = [failure.reason for failure in stores[-1].failures]
-    assert reasons[0] == reasons[1] and "MPEG" in reasons[2]
+    assert all("cannot be read as audio" in reason for reason in reasons)
 
 
 def test_a_file_that_changes_while_it_is_read_is_set_aside_this_time(tones, cache, monkeypatch):

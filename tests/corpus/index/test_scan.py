@@ -11,6 +11,7 @@ import pytest
 import soundfile as sf
 
 from emoclr.configs.errors import ConfigError
+from emoclr.corpus.clips.sources import clips_from
 from emoclr.corpus.index.audio_files import find_audio
 from emoclr.corpus.index.index_file import read_index_table
 from emoclr.corpus.index.measure_recording import measure_recording
@@ -92,15 +93,15 @@ def test_a_row_says_what_the_file_is_and_what_is_heard(tmp_path):
     rate, times = 44_100, np.arange(66_150) / 44_100
     left = 0.5 * np.sin(2 * np.pi * 440 * times)
     path = tmp_path / "a.flac"
-    sf.write(path, np.stack([left, np.zeros_like(left)], axis=1), rate)
+    sf.write(path, np.stack([left, 0.5 * left], axis=1), rate)
     row = measure_recording(os.fsencode(path))
     assert (row.size, row.modified) == (path.stat().st_size, path.stat().st_mtime_ns)
     assert row.fingerprint == hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
     assert row.duration_s == pytest.approx(1.5, abs=1e-3)
     assert (row.sample_rate, row.channels, row.status, row.reason) == (44_100, 2, "ok", "")
-    # The mean of the two channels is a sine of amplitude 0.25.
-    assert row.peak_db == pytest.approx(20 * math.log10(0.25), abs=0.05)
-    assert row.rms_db == pytest.approx(20 * math.log10(0.25 / math.sqrt(2)), abs=0.05)
+    # The mean of the two channels is a sine of amplitude 0.375.
+    assert row.peak_db == pytest.approx(20 * math.log10(0.375), abs=0.05)
+    assert row.rms_db == pytest.approx(20 * math.log10(0.375 / math.sqrt(2)), abs=0.05)
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.opus", "a.mp3"])
@@ -135,10 +136,10 @@ def test_what_cannot_be_read_is_a_row_with_its_reason(tmp_path, write_tone):
 
 
 def test_files_that_do_not_end_as_recordings_are_counted(tmp_path):
-    for name in ("a.m4a", "b.M4A", "notes.txt", "README", "x.1", "x.2", "x.3\n"):
+    for name in ("a.mid", "b.MID", "notes.txt", "README", "x.1", "x.2", "x.3\n"):
         (tmp_path / name).touch()
     lines = scan([tmp_path], tmp_path / "index.parquet")
-    others = r"2 .m4a, 1 (no ending), 1 .txt, 1 .1, 1 .2, 1 .3\n"
+    others = r"2 .mid, 1 (no ending), 1 .txt, 1 .1, 1 .2, 1 .3\n"
     assert lines[-1] == f"passed by, since they do not end as recordings do: {others}"
     assert lines[:-1] == [
         "0 recordings, 0.00 h; 0 set aside",
@@ -305,3 +306,13 @@ def test_one_recording_named_in_two_ways_is_one(tmp_path, write_tone, monkeypatc
     monkeypatch.chdir(tmp_path)
     scan([tmp_path / "audio", "audio", "audio/../audio/a.wav"], tmp_path / "index.parquet")
     assert [row["path"] for row in rows_of(tmp_path / "index.parquet")] == [os.fsencode(tmp_path / "audio/a.wav")]
+
+
+def test_a_recording_that_breaks_off_is_partial_and_used(tmp_path, write_tone):
+    whole = write_tone("audio/whole.wav", duration_s=1.0).read_bytes()
+    (tmp_path / "audio" / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    out = tmp_path / "index.csv"
+    lines = scan([tmp_path / "audio"], out)
+    assert lines[0].startswith("2 recordings") and "0 set aside" in lines[0]
+    assert "1 recording in part only:" in lines and any("cut.wav" in line and "of 1.00 s" in line for line in lines)
+    assert len(clips_from([out])) == 2

@@ -66,11 +66,11 @@ def test_meld_says_what_it_left_out_and_what_is_missing(meld, prepare):
     assert "1 recording left out" in notes and "final_videos_testdia101_utt0" in notes
 
 
-def test_meld_as_video_says_how_to_take_the_sound_out(tmp_path, prepare):
-    (tmp_path / "train_splits").mkdir()
-    (tmp_path / "train_splits" / "dia0_utt0.mp4").touch()
-    with pytest.raises(EmoclrError, match=r"holds videos; take their sound out first: .*ffmpeg -i"):
-        prepare("meld", tmp_path)
+def test_meld_is_read_from_the_videos_it_is_published_as(meld, prepare):
+    for path in [*meld.rglob("*.wav")]:
+        path.rename(path.with_suffix(".mp4"))
+    table, _ = prepare("meld", meld)
+    assert len(table) and {path.suffix for path in table.paths} == {".mp4"}
 
 
 def test_meld_without_a_table_or_with_another_is_an_error(meld, write_csv, prepare):
