@@ -37,7 +37,7 @@ too small for the tag that would."""
 RT60_S = 0.8
 DIRECT_TO_REVERBERANT_DB = 0.0
 ROOM_SEED = 60
-KEPT_SAMPLES = 1 << 26
+MAX_KEPT_SAMPLES = 1 << 26
 """Of stressed clips in memory: 256 MiB, 70 minutes."""
 
 Apply = Callable[[Waveform, np.random.SeedSequence], Waveform]
@@ -50,20 +50,20 @@ class Condition:
     Attributes:
         name: its key in `report.json`.
         label: its row in tables and figures.
-        words: what is done, for readers of a report.
+        description: what is done, for readers of a report.
         apply: gives a waveform of the same length, float32 (samples,) at 16 kHz, from a waveform and a seed.
     """
 
     name: str
     label: str
-    words: str
+    description: str
     apply: Apply
 
 
 class DegradedWaveforms:
     """Some clips of a store, each as it is under a condition; read like the store itself.
 
-    Several models hear the same clips: up to `KEPT_SAMPLES` are kept, and beside them the last clip, whose windows
+    Several models hear the same clips: up to `MAX_KEPT_SAMPLES` are kept, and beside them the last clip, whose windows
     are asked for one after the other.
 
     Attributes:
@@ -75,7 +75,7 @@ class DegradedWaveforms:
         self.samples: NDArray[np.int64] = store.samples[clips]
         self._store, self._clips, self._condition, self._seed = store, clips, condition, seed
         self._kept: dict[int, Waveform] = {}
-        self._room = KEPT_SAMPLES
+        self._room = MAX_KEPT_SAMPLES
         self._latest: tuple[int, Waveform] | None = None
 
     def __len__(self) -> int:
@@ -86,14 +86,14 @@ class DegradedWaveforms:
         if clip in self._kept:
             return self._kept[clip]
         if self._latest is None or self._latest[0] != clip:
-            self._latest = clip, self._stressed(clip)
+            self._latest = clip, self._degraded(clip)
         return self._latest[1]
 
     def crop(self, clip: int, start_sample: int, n_samples: int) -> Waveform:
         """Returns `n_samples` of one clip from `start_sample` on, fewer where the clip ends before."""
         return self.waveform(clip)[max(0, start_sample) : max(0, start_sample + n_samples)]
 
-    def _stressed(self, clip: int) -> Waveform:
+    def _degraded(self, clip: int) -> Waveform:
         number = int(self._clips[clip])
         heard = self._condition.apply(self._store.waveform(number), np.random.SeedSequence((self._seed, number)))
         if len(heard) <= self._room:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from emoclr.augment.safety import refusal
 from emoclr.configs.settings import Settings, load_settings
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
-from emoclr.corpus.audio.padding import Short
+from emoclr.corpus.audio.padding import Padding
 
 
 class SpectrogramSettings(Settings):
@@ -128,7 +128,7 @@ class AugmentSettings(Settings):
         "nearby",
         description="where the second view starts: with the first, at most `nearby_s` away, or anywhere in the clip",
     )
-    short: Short = Field("zero", description="padding of a clip that is shorter than a view")
+    short: Padding = Field("zero", description="padding of a clip that is shorter than a view")
     nearby_s: float = Field(1.0, ge=0, description="distance between the starts of two `nearby` views, s, at most")
     transforms: list[TransformSettings] = Field([], description="waveform augmentations, in their order")
     background: BackgroundSettings = Field(BackgroundSettings(), description="other clips of the batch as background")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from emoclr.augment.masks import draw_masks
 from emoclr.augment.settings import AugmentSettings
 from emoclr.augment.waveform import WaveformAugmentation
-from emoclr.corpus.audio.padding import fill_to
+from emoclr.corpus.audio.padding import fix_length
 
 
 class View(NamedTuple):
@@ -67,7 +67,7 @@ class ViewMaker:
 
     def fill(self, crop: NDArray[np.float32]) -> NDArray[np.float32]:
         """Returns a crop as long as a view, filled as the settings say where it is shorter."""
-        return fill_to(crop, self.crop_samples, self.settings.short)
+        return fix_length(crop, self.crop_samples, self.settings.short)
 
     def make(self, crop: NDArray[np.float32], epoch: int, clip: int, view: int) -> View:
         """Returns a view of a crop; one that is shorter than a view is filled."""

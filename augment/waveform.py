@@ -51,7 +51,7 @@ class WaveformAugmentation:
         """
         if not self.chain.transforms:
             return waveform
-        with generators_put_back(), _denormals_as_zero():
+        with generators_restored(), _denormals_as_zero():
             first, second = seeds.generate_state(2)
             random.seed(int(first))
             np.random.seed(int(second))
@@ -75,7 +75,7 @@ class WaveformAugmentation:
 
 
 @contextlib.contextmanager
-def generators_put_back() -> Iterator[None]:
+def generators_restored() -> Iterator[None]:
     """Puts the global generators of Python and NumPy back as they were, once where several of these are nested.
 
     Around a batch it saves a sixth of what its views of 2 s cost.

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from emoclr.configs.settings import load_settings
 from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.waveforms import Waveforms, open_waveforms
-from emoclr.corpus.labels.division import learnable, three_parts
+from emoclr.corpus.labels.division import learnable, train_validation_test
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.corpus.labels.splits import speaker_codes, speaker_folds
@@ -106,7 +106,7 @@ def task_of(arguments: argparse.Namespace) -> tuple[Task, LabelTable]:
     table, rows, division, _ = learnable(table, np.arange(len(table)), None, share, SPLIT_SEED, validated=True)
     targets = np.zeros((len(store), len(table.emotions)), dtype=np.float32)
     targets[rows] = table.targets
-    fit, held, test = (rows[part] for part in three_parts(table, division, 0))
+    fit, held, test = (rows[part] for part in train_validation_test(table, division, 0))
     return Task(store, table.emotions, targets, fit, held, test, table.single_label), table
 
 

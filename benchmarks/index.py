@@ -17,7 +17,7 @@ import numpy as np
 
 # The folder of this script would be looked through first, and it holds a file that is called like a package.
 CLIPS, WORKERS, EPOCHS, BATCH = 1_000_000, 8, 6, 500
-SAMPLES = 500
+CLIP_SAMPLES = 500
 SHARDS = 300
 
 
@@ -47,8 +47,7 @@ def make(folder: Path, clips: int) -> None:
     """Writes an index of recordings that do not exist, a CSV of the same, and a cache that holds their samples."""
     import pyarrow as pa
 
-    from emoclr.corpus.decoded.cache import ENTRIES, ENTRY, FILE, KEY
-    from emoclr.corpus.decoded.cache import SAMPLES as ENDING
+    from emoclr.corpus.decoded.cache import ENTRIES_SUFFIX, ENTRY_DTYPE, FILE_DTYPE, KEY_DTYPE, SAMPLES_SUFFIX
     from emoclr.corpus.index.index_file import IndexRow, table_of, write_index
 
     digests = np.random.default_rng(0).bytes(16 * clips)
@@ -70,14 +69,23 @@ def make(folder: Path, clips: int) -> None:
         for clip, path in enumerate(table["path"]):
             file.write(f"{path.as_py().decode()},{clip % 5_000},train\n")
     (folder / "cache").mkdir()
-    keys = np.frombuffer(digests, KEY)
+    keys = np.frombuffer(digests, KEY_DTYPE)
     for number, part in enumerate(np.array_split(np.arange(clips), SHARDS)):
-        entries = np.zeros(len(part), ENTRY)
-        entries["key"], entries["start"], entries["samples"] = keys[part], SAMPLES * np.arange(len(part)), SAMPLES
+        entries = np.zeros(len(part), ENTRY_DTYPE)
+        entries["key"], entries["start"], entries["samples"] = (
+            keys[part],
+            CLIP_SAMPLES * np.arange(len(part)),
+            CLIP_SAMPLES,
+        )
         reasons: Any = np.frombuffer(b"[]", np.uint8)
-        np.savez(folder / "cache" / f"{number:03}{ENTRIES}", entries=entries, files=np.zeros(0, FILE), reasons=reasons)
-        with (folder / "cache" / f"{number:03}{ENDING}").open("wb") as samples:
-            samples.truncate(2 * SAMPLES * len(part))
+        np.savez(
+            folder / "cache" / f"{number:03}{ENTRIES_SUFFIX}",
+            entries=entries,
+            files=np.zeros(0, FILE_DTYPE),
+            reasons=reasons,
+        )
+        with (folder / "cache" / f"{number:03}{SAMPLES_SUFFIX}").open("wb") as samples:
+            samples.truncate(2 * CLIP_SAMPLES * len(part))
 
 
 def opened(index: Path) -> None:

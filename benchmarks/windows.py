@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from emoclr.corpus.audio.padding import Short, fill_to
+from emoclr.corpus.audio.padding import Padding, fix_length
 from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
 from emoclr.corpus.labels.label_table import LabelTable
@@ -54,10 +54,10 @@ def main() -> None:
 def short_table(trained: Encoder, untrained: Encoder, store: WaveformStore, table: LabelTable) -> None:
     """Prints what filling clips to one window of 5 s costs, for each way of filling."""
     print("| one window of 5 s filled by | untrained | pretrained |\n| --- | --- | --- |", flush=True)
-    for short in get_args(Short):
+    for short in get_args(Padding):
         cells = []
         for encoder in (untrained, trained):
-            crops = [fill_to(store.crop(clip, 0, 5 * RATE), 5 * RATE, short) for clip in range(len(store))]
+            crops = [fix_length(store.crop(clip, 0, 5 * RATE), 5 * RATE, short) for clip in range(len(store))]
             embedded = embed(encoder, crops)
             answers = probe_of(embedded, table).predict_proba(embedded[table.rows_of("validation")])
             cells.append(scores(table.targets[table.rows_of("validation")], answers))
@@ -70,7 +70,7 @@ def window_table(encoder: Encoder, store: WaveformStore, table: LabelTable) -> N
     starts = [window_starts(int(samples), window, hop) for samples in store.samples]
     owner = np.repeat(np.arange(len(store)), [len(of_clip) for of_clip in starts])
     crops = [
-        fill_to(store.crop(int(clip), int(start), window), window, "repeat")
+        fix_length(store.crop(int(clip), int(start), window), window, "repeat")
         for clip, start in zip(owner, np.concatenate(starts), strict=True)
     ]
     windows = embed(encoder, crops)

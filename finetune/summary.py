@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from emoclr.corpus.labels.division import Division, three_parts
+from emoclr.corpus.labels.division import Division, train_validation_test
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
 from emoclr.finetune.model.combination import COMBINATIONS
@@ -66,7 +66,7 @@ def protocol_text(
 
     if len(division.folds) > 1:
         every = counted(division.scored)
-        validation_rows = [three_parts(table, division, fold)[1] for fold in range(len(division.folds))]
+        validation_rows = [train_validation_test(table, division, fold)[1] for fold in range(len(division.folds))]
         sizes = [len(np.unique(codes[rows])) for rows in validation_rows]
         held = f"{min(sizes)} to {max(sizes)} {unit}" if min(sizes) < max(sizes) else _count(sizes[0], unit)
         split = (
@@ -74,7 +74,7 @@ def protocol_text(
             f"{held} of those that a fold does not score are kept for its validation."
         )
     else:
-        train, validation, test = map(counted, three_parts(table, division, 0))
+        train, validation, test = map(counted, train_validation_test(table, division, 0))
         split = f"Trained on {train}, validated on {validation}, scored on {test}; no {unit[:-1]} is in two of these."
     frozen = settings.freeze == "backbone"
     whole = "" if frozen else ", then the whole network with lower rates for earlier layers"

@@ -11,7 +11,7 @@ import numpy as np
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.clips.clip_table import Clip
-from emoclr.corpus.decoded.waveforms import Failure, NothingReadable, Waveforms, open_waveforms
+from emoclr.corpus.decoded.waveforms import Failure, NoReadableClips, Waveforms, open_waveforms
 from emoclr.corpus.index.audio_files import find_audio
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.pooling import pool_windows
@@ -97,7 +97,7 @@ def predict(
     with tempfile.TemporaryDirectory(prefix="emoclr-") as cache:
         try:
             store = open_waveforms([Clip(path) for path in paths], Path(cache))
-        except NothingReadable as error:
+        except NoReadableClips as error:
             return Predictions(card.emotions, [], _as_given(error.failures, paths))
         stretches = predict_waveforms(ensemble, card, store, timeline=timeline, device=device)
         read = [paths[row] for row in store.source_rows]

@@ -13,7 +13,7 @@ from emoclr.configs.console import say, track
 from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.cache_settings import opener
 from emoclr.corpus.labels.clip_names import scored_clips
-from emoclr.corpus.labels.division import learnable, refuse_repeated_sound, speaker_task
+from emoclr.corpus.labels.division import check_leaks, learnable, speaker_task
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.evaluate.report.report import Report
@@ -78,7 +78,7 @@ def probe(
     table, rows, division, left_out = learnable(
         readable, np.arange(len(readable)), settings.folds, settings.positive_share, settings.seed
     )
-    refuse_repeated_sound(table, division, store.digests[rows])
+    check_leaks(table, division, store.digests[rows])
     if settings.threads:
         torch.set_num_threads(settings.threads)
     features = features_of(dict(zip(names, encoders, strict=True)), settings)

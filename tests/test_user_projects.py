@@ -42,9 +42,9 @@ def test_folders_of_recordings_and_settings_hide_no_package(tmp_path: Path) -> N
     code = (
         "from emoclr.corpus import read_labels\nfrom emoclr.configs import load_settings\nprint(read_labels.__name__)"
     )
-    assert run_in(tmp_path, "-c", code) == "imported\n"
+    assert run_in(tmp_path, "-c", code) == "read_labels\n"
     write(tmp_path, script=code)
-    assert run_in(tmp_path, "script.py") == "imported\n"
+    assert run_in(tmp_path, "script.py") == "read_labels\n"
 
 
 @pytest.mark.parametrize("name", ["augment", "corpus", "pretrain", "probe", "finetune"])

@@ -5,7 +5,7 @@ import random
 import numpy as np
 from audiomentations.core.transforms_interface import BaseWaveformTransform
 
-from emoclr.augment.transforms.dsp.noise_bank import BANK_SAMPLES, SLOPES_DB_PER_OCTAVE, noise_bank, stretch_of
+from emoclr.augment.transforms.dsp.noise_bank import BANK_SAMPLES, SLOPES_DB_PER_OCTAVE, bank_excerpt, noise_bank
 from emoclr.corpus.audio.samples import Waveform, rms
 
 
@@ -47,7 +47,7 @@ class AddNoise(BaseWaveformTransform):  # type: ignore[misc]  # audiomentations 
     def apply(self, samples: Waveform, sample_rate: int) -> Waveform:
         """Returns the samples with the noise that was drawn."""
         bank = noise_bank(self.parameters["slope_db_per_octave"])
-        noise = stretch_of(bank, self.parameters["noise_start"], len(samples))
+        noise = bank_excerpt(bank, self.parameters["noise_start"], len(samples))
         wanted = rms(samples) * 10 ** (-self.parameters["snr_db"] / 20)
         noisy: Waveform = noise * np.float32(self.parameters["sign"] * wanted / max(rms(noise), 1e-10))
         noisy += samples

@@ -4,7 +4,7 @@ import random
 
 from audiomentations.core.transforms_interface import BaseWaveformTransform
 
-from emoclr.augment.transforms.dsp.noise_bank import BANK_SAMPLES, noise_bank, stretch_of
+from emoclr.augment.transforms.dsp.noise_bank import BANK_SAMPLES, bank_excerpt, noise_bank
 from emoclr.augment.transforms.dsp.reverberation import impulse_response, reverberate
 from emoclr.corpus.audio.samples import Waveform
 
@@ -53,5 +53,5 @@ class RoomResponse(BaseWaveformTransform):  # type: ignore[misc]  # audiomentati
     def apply(self, samples: Waveform, sample_rate: int) -> Waveform:
         """Returns the samples as heard in the room that was drawn."""
         length = int(self.parameters["rt60_s"] * sample_rate)
-        noise = stretch_of(noise_bank(0.0), self.parameters["noise_start"], length)
+        noise = bank_excerpt(noise_bank(0.0), self.parameters["noise_start"], length)
         return reverberate(samples, impulse_response(noise, self.parameters["direct_to_reverberant_db"]))

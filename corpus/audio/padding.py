@@ -5,11 +5,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Short = Literal["repeat", "zero", "reflect"]
+Padding = Literal["repeat", "zero", "reflect"]
 """How a clip that is shorter than a window fills it."""
 
 
-def fill_to(crop: NDArray[np.float32], samples: int, short: Short) -> NDArray[np.float32]:
+def fix_length(crop: NDArray[np.float32], samples: int, short: Padding) -> NDArray[np.float32]:
     """Returns a crop of `samples` samples; a longer one is cut off.
 
     Args:

@@ -16,7 +16,7 @@ from emoclr.corpus.clips.clip_table import ClipTable
 from emoclr.corpus.clips.memory import release_memory
 from emoclr.corpus.clips.path_array import PathArray
 from emoclr.corpus.clips.plain_csv import read_plain_clips
-from emoclr.corpus.index.audio_files import Walk, list_audio
+from emoclr.corpus.index.audio_files import AudioWalk, list_audio
 from emoclr.corpus.index.index_file import index_batches, is_index
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 from emoclr.corpus.labels.labels_csv import read_clips
@@ -99,7 +99,7 @@ def clips_of(table: LabelTable, prefix: str = "") -> ClipTable:
 
 def _clips_of_source(source: Path, splits: Sequence[str] | None, prefix: str) -> ClipTable:
     if source.suffix.lower() not in (".csv", ".parquet") or source.is_dir():
-        return _clips_of_files(list_audio([source], Walk()))
+        return _clips_of_files(list_audio([source], AudioWalk()))
     if not source.exists():
         raise ConfigError(f"{source}: no such file or folder")
     if is_index(source):

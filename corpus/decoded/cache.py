@@ -21,24 +21,24 @@ from numpy.typing import NDArray
 
 from emoclr.configs.errors import ConfigError, EmoclrError
 
-SAMPLES = ".int16"
-ENTRIES = ".npz"
-DERIVED = ".npy"
+SAMPLES_SUFFIX = ".int16"
+ENTRIES_SUFFIX = ".npz"
+DERIVED_SUFFIX = ".npy"
 """Ends what later stages keep of a corpus beside its samples; small, and removed with them."""
 
-MEASURED = -1
+LENGTH_ONLY = -1
 """In place of where a clip's samples start: only their number is known, since there was no room for them."""
 
 FAILED = -2
 """Likewise: it cannot be decoded."""
 
 KEY_BYTES = 16
-KEY = np.dtype(f"S{KEY_BYTES}")
+KEY_DTYPE = np.dtype(f"S{KEY_BYTES}")
 
-ENTRY = np.dtype([("key", KEY), ("start", np.int64), ("samples", np.int64)])
+ENTRY_DTYPE = np.dtype([("key", KEY_DTYPE), ("start", np.int64), ("samples", np.int64)])
 """What a shard says of a clip; see `CacheEntries`."""
 
-FILE = np.dtype([("state", KEY), ("digest", KEY)])
+FILE_DTYPE = np.dtype([("state", KEY_DTYPE), ("digest", KEY_DTYPE)])
 """What it says of a file; see `state_key`."""
 
 Keys = NDArray[np.bytes_]
@@ -54,7 +54,7 @@ class CacheEntries:
         shards: names of the shards.
         keys: `(entries,)`, see `entry_key` and `failure_key`, in their `sorted_order`.
         shard: int32 `(entries,)`, positions in `shards`.
-        starts: int64 `(entries,)`, the first sample, or `MEASURED`, or `FAILED`.
+        starts: int64 `(entries,)`, the first sample, or `LENGTH_ONLY`, or `FAILED`.
         samples: int64 `(entries,)`, how many; of a failure, its position in `reasons`.
         reasons: why clips cannot be decoded.
     """
@@ -122,7 +122,7 @@ def allowed_bytes(folder: Path, cache_gb: float | None) -> int:
 def used_bytes(folder: Path) -> int:
     """Returns how much the samples in a cache take, those of runs under way included."""
     total = 0
-    for path in folder.glob(f"*{SAMPLES}"):
+    for path in folder.glob(f"*{SAMPLES_SUFFIX}"):
         with contextlib.suppress(FileNotFoundError):
             total += path.stat().st_size
     return total
@@ -135,7 +135,9 @@ def clear_cache(folder: Path) -> int:
         EmoclrError: a file cannot be removed.
     """
     freed = used_bytes(folder)
-    for path in [found for ending in (ENTRIES, SAMPLES, DERIVED) for found in folder.glob(f"*{ending}")]:
+    for path in [
+        found for ending in (ENTRIES_SUFFIX, SAMPLES_SUFFIX, DERIVED_SUFFIX) for found in folder.glob(f"*{ending}")
+    ]:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
@@ -172,7 +174,7 @@ def read_entries(folder: Path) -> CacheEntries:
     """Returns what a cache holds; a shard that is damaged counts as not there."""
     shards: list[str] = []
     reasons: list[str] = []
-    parts = [np.zeros(0, ENTRY)]
+    parts = [np.zeros(0, ENTRY_DTYPE)]
     for name, found, why in _shards(folder):
         found["samples"][found["start"] == FAILED] += len(reasons)
         parts.append(found)
@@ -181,7 +183,7 @@ def read_entries(folder: Path) -> CacheEntries:
     numbers = np.repeat(np.arange(len(parts), dtype=np.int32) - 1, [len(part) for part in parts])
     table = np.concatenate(parts)
     del parts
-    # Of several entries for a key one that has the samples comes first: MEASURED and FAILED are negative.
+    # Of several entries for a key one that has the samples comes first: LENGTH_ONLY and FAILED are negative.
     order = np.lexsort((table["start"] < 0, _heads(np.ascontiguousarray(table["key"]))))
     keys = table["key"][order]
     again = np.flatnonzero(keys[1:] == keys[:-1]) + 1
@@ -192,8 +194,8 @@ def read_entries(folder: Path) -> CacheEntries:
 
 def read_digests(folder: Path) -> tuple[Keys, Keys]:
     """Returns the state keys of all files that were ever decoded, in order, and the digests of their bytes."""
-    parts = [np.zeros(0, FILE)]
-    for path in sorted(folder.glob(f"*{ENTRIES}")):
+    parts = [np.zeros(0, FILE_DTYPE)]
+    for path in sorted(folder.glob(f"*{ENTRIES_SUFFIX}")):
         with contextlib.suppress(*_DAMAGED), np.load(path, allow_pickle=False) as arrays:
             parts.append(arrays["files"])
     table = np.concatenate(parts)
@@ -208,7 +210,7 @@ def is_whole(folder: Path, name: str) -> bool:
 
 def _shards(folder: Path) -> Iterator[tuple[str, NDArray[Any], list[str]]]:
     """Yields the names of shards, their entries, and the reasons that these speak of."""
-    for path in sorted(folder.glob(f"*{ENTRIES}")):
+    for path in sorted(folder.glob(f"*{ENTRIES_SUFFIX}")):
         shard = _shard(folder, path.stem)
         if shard is not None:
             yield path.stem, *shard
@@ -216,10 +218,10 @@ def _shards(folder: Path) -> Iterator[tuple[str, NDArray[Any], list[str]]]:
 
 def _shard(folder: Path, name: str) -> tuple[NDArray[Any], list[str]] | None:
     try:
-        with np.load(folder / f"{name}{ENTRIES}", allow_pickle=False) as arrays:
+        with np.load(folder / f"{name}{ENTRIES_SUFFIX}", allow_pickle=False) as arrays:
             entries, reasons = arrays["entries"], json.loads(arrays["reasons"].tobytes())
         held = int(entries["samples"][entries["start"] >= 0].sum())
-        return (entries, reasons) if (folder / f"{name}{SAMPLES}").stat().st_size == 2 * held else None
+        return (entries, reasons) if (folder / f"{name}{SAMPLES_SUFFIX}").stat().st_size == 2 * held else None
     except _DAMAGED:
         return None
 

@@ -14,8 +14,8 @@ from emoclr.corpus.audio.decoder import AudioError, inspect_audio, read_waveform
 from emoclr.corpus.audio.file_digest import file_digest
 from emoclr.corpus.audio.samples import to_int16
 from emoclr.corpus.decoded.cache import (
-    KEY,
-    MEASURED,
+    KEY_DTYPE,
+    LENGTH_ONLY,
     CacheEntries,
     Keys,
     entry_key,
@@ -86,7 +86,7 @@ def decode_clip(snapshot: CacheSnapshot, task: DecodeTask) -> DecodedClip:
         return DecodedClip(b"", b"", None, 0, _why_not(task.path, error))
     key = entry_key(digest, task.start_s, task.end_s)
     state = state_key(name, size, modified)
-    if _is_known(snapshot, np.array([key, failure_key(key, name)], KEY), task.wanted):
+    if _is_known(snapshot, np.array([key, failure_key(key, name)], KEY_DTYPE), task.wanted):
         return DecodedClip(digest, state, None, 0, "")
     samples, reason = None, ""
     try:
@@ -164,7 +164,7 @@ def _is_known(snapshot: CacheSnapshot, keys: Keys, wanted: bool) -> bool:
     entries = _entries(snapshot)
     found = entries.find(keys)
     starts = entries.starts[found[found >= 0]]
-    return bool((starts != MEASURED).any() if wanted else len(starts))
+    return bool((starts != LENGTH_ONLY).any() if wanted else len(starts))
 
 
 @functools.lru_cache(maxsize=1)

@@ -15,7 +15,7 @@ from emoclr.configs.console import track
 from emoclr.corpus.clips.clip_table import ClipTable
 from emoclr.corpus.decoded.cache import (
     FAILED,
-    KEY,
+    KEY_DTYPE,
     CacheEntries,
     Keys,
     allowed_bytes,
@@ -35,7 +35,7 @@ from emoclr.corpus.decoded.decode_clip import (
     lost_clip,
     why_unreachable,
 )
-from emoclr.corpus.decoded.shard_writer import ShardWriter, alone, remove_abandoned
+from emoclr.corpus.decoded.shard_writer import ShardWriter, exclusive, remove_unfinished
 from emoclr.corpus.parallel.processes import each_in_processes
 
 
@@ -81,7 +81,7 @@ def fill_cache(folder: Path, clips: ClipTable, workers: int | None, cache_gb: fl
     if not len(_to_decode(folder, entries, clips, positions, cache_gb)):
         return CachedClips(entries, positions, digests, {})
     folder.mkdir(parents=True, exist_ok=True)
-    with alone(folder, clips.paths.digest()):
+    with exclusive(folder, clips.paths.digest()):
         # Whoever was here before may have done it.
         entries, digests = read_entries(folder), _known_digests(folder, clips)
         positions = _find(entries, clips, digests)
@@ -102,7 +102,7 @@ def _known_digests(folder: Path, clips: ClipTable) -> Keys:
     known_states, known = read_digests(folder)
     if not len(known):
         return digests
-    states = np.zeros(len(rows), KEY)
+    states = np.zeros(len(rows), KEY_DTYPE)
     name, state = b"", (-1, -1)
     for place, row in enumerate(track(rows.tolist(), "looking for changes")):
         if clips.sizes[row] >= 0:
@@ -127,7 +127,7 @@ def _find(entries: CacheEntries, clips: ClipTable, digests: Keys) -> NDArray[np.
         keys[row] = entry_key(digests[row], clips.start_s[row], clips.end_s[row])
     positions = entries.find(keys)
     missing = np.flatnonzero((positions < 0) & (digests != b""))
-    failures = np.array([failure_key(keys[row], clips.paths.name(row)) for row in missing.tolist()], dtype=KEY)
+    failures = np.array([failure_key(keys[row], clips.paths.name(row)) for row in missing.tolist()], dtype=KEY_DTYPE)
     positions[missing] = entries.find(failures)
     positions[digests == b""] = -1
     return positions
@@ -162,7 +162,7 @@ def _fill(
     rows = rows[~np.isin(rows, list(reasons))]
     if not len(rows):
         return reasons
-    remove_abandoned(folder)
+    remove_unfinished(folder)
     room = allowed_bytes(folder, cache_gb) - used_bytes(folder)
     tasks = _DecodeTasks(clips, rows)
     written: set[bytes] = set()

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from emoclr.configs.console import say
 from emoclr.configs.files import write_atomically
-from emoclr.corpus.decoded.cache import ENTRIES, ENTRY, FAILED, FILE, MEASURED, SAMPLES, is_whole
+from emoclr.corpus.decoded.cache import (
+    ENTRIES_SUFFIX,
+    ENTRY_DTYPE,
+    FAILED,
+    FILE_DTYPE,
+    LENGTH_ONLY,
+    SAMPLES_SUFFIX,
+    is_whole,
+)
 
 SHARD_BYTES = 256 << 20
 SHARD_ENTRIES = 1 << 16
@@ -24,7 +32,7 @@ class ShardWriter:
     """Appends to shards; one is finished when it is large enough, or when the work ends, be it by an error.
 
     A kill costs the shard in progress. Its file stays locked as long as its writer lives, so that
-    `remove_abandoned` knows what it may take away.
+    `remove_unfinished` knows what it may take away.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,7 +63,7 @@ class ShardWriter:
 
     def add_length(self, key: bytes, samples: int) -> None:
         """Adds how many samples a clip has for which there is no room."""
-        self._put(key, MEASURED, samples)
+        self._put(key, LENGTH_ONLY, samples)
         self._finish_if_large()
 
     def add_failure(self, key: bytes, reason: str) -> None:
@@ -84,7 +92,7 @@ class ShardWriter:
 
     def _open(self) -> IO[bytes]:
         while True:
-            path = self._folder / f"{secrets.token_hex(8)}{SAMPLES}"
+            path = self._folder / f"{secrets.token_hex(8)}{SAMPLES_SUFFIX}"
             file = path.open("xb")
             if _lock(file, wait=False) and path.exists():
                 return file
@@ -97,8 +105,8 @@ class ShardWriter:
         file.flush()
         os.fsync(file.fileno())
         arrays: dict[str, Any] = {
-            "entries": np.array(self._entries, ENTRY),
-            "files": np.array(self._files, FILE),
+            "entries": np.array(self._entries, ENTRY_DTYPE),
+            "files": np.array(self._files, FILE_DTYPE),
             "reasons": np.frombuffer(json.dumps(self._reasons).encode(), np.uint8),
         }
 
@@ -106,7 +114,7 @@ class ShardWriter:
             with temporary.open("wb") as entries:
                 np.savez(entries, **arrays)
 
-        write_atomically(Path(file.name).with_suffix(ENTRIES), write)
+        write_atomically(Path(file.name).with_suffix(ENTRIES_SUFFIX), write)
         file.close()
         self._begin()
 
@@ -118,7 +126,7 @@ class ShardWriter:
 
 
 @contextlib.contextmanager
-def alone(folder: Path, name: str) -> Iterator[None]:
+def exclusive(folder: Path, name: str) -> Iterator[None]:
     """Keeps others out who would decode the same: they wait, and then find it done.
 
     A process that dies gives up its place. Should two ever be in, they only do the same twice.
@@ -134,16 +142,18 @@ def alone(folder: Path, name: str) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def remove_abandoned(folder: Path) -> None:
+def remove_unfinished(folder: Path) -> None:
     """Removes shards that a killed run left unfinished, and damaged ones."""
-    for path in [*folder.glob(f"*{SAMPLES}"), *folder.glob(f"*{ENTRIES}")]:
+    for path in [*folder.glob(f"*{SAMPLES_SUFFIX}"), *folder.glob(f"*{ENTRIES_SUFFIX}")]:
         with contextlib.suppress(OSError), path.open("rb") as file:
-            if is_whole(folder, path.stem) or (path.suffix == SAMPLES and not _lock(file, wait=False)):
+            if is_whole(folder, path.stem) or (path.suffix == SAMPLES_SUFFIX and not _lock(file, wait=False)):
                 continue
             # Its writer may have finished it between the look and the lock.
-            if is_whole(folder, path.stem) or (path.suffix == ENTRIES and path.with_suffix(SAMPLES).exists()):
+            if is_whole(folder, path.stem) or (
+                path.suffix == ENTRIES_SUFFIX and path.with_suffix(SAMPLES_SUFFIX).exists()
+            ):
                 continue
-            for left in [path, path.with_suffix(ENTRIES), *folder.glob(f".{path.stem}.*")]:
+            for left in [path, path.with_suffix(ENTRIES_SUFFIX), *folder.glob(f".{path.stem}.*")]:
                 left.unlink(missing_ok=True)
 
 

@@ -16,15 +16,15 @@ from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError
 from emoclr.corpus.audio.samples import INT16_FULL_SCALE
 from emoclr.corpus.clips.clip_table import Clip, ClipTable
 from emoclr.corpus.clips.memory import release_memory
-from emoclr.corpus.decoded.cache import FAILED, MEASURED, SAMPLES, allowed_bytes, default_cache_dir, gigabytes
+from emoclr.corpus.decoded.cache import FAILED, LENGTH_ONLY, SAMPLES_SUFFIX, allowed_bytes, default_cache_dir, gigabytes
 from emoclr.corpus.decoded.decode_clip import decode_uncached
 from emoclr.corpus.decoded.fill_cache import CachedClips, fill_cache
 
-SHOWN_FAILURES = 5
+MAX_FAILURES_SHOWN = 5
 OPEN_SHARDS = 256
 """How many shards a process maps at a time: each takes one of the files that it may have open."""
 
-_FORM = 2
+_FORMAT_VERSION = 2
 """Goes into every fingerprint; another way to decode gets another number."""
 
 _ROWS_AT_ONCE = 1 << 16
@@ -38,7 +38,7 @@ class Failure:
     reason: str
 
 
-class NothingReadable(EmoclrError):
+class NoReadableClips(EmoclrError):
     """No clip of a corpus can be decoded; `failures` says of each why."""
 
     def __init__(self, failures: Sequence[Failure]) -> None:
@@ -94,10 +94,10 @@ class WaveformStore:
         entries, positions = cached.entries, cached.positions
         starts = np.full(len(clips), FAILED)
         starts[positions >= 0] = entries.starts[positions[positions >= 0]]
-        self.source_rows: NDArray[np.int64] = np.flatnonzero(starts >= MEASURED)
+        self.source_rows: NDArray[np.int64] = np.flatnonzero(starts >= LENGTH_ONLY)
         rows, of_rows = self.source_rows, positions[self.source_rows]
         self.failures: list[Failure] = [
-            Failure(clips.paths[row], cached.reason(row)) for row in np.flatnonzero(starts < MEASURED).tolist()
+            Failure(clips.paths[row], cached.reason(row)) for row in np.flatnonzero(starts < LENGTH_ONLY).tolist()
         ]
         self.samples: NDArray[np.int64] = entries.samples[of_rows]
         self.speakers: NDArray[np.int64]
@@ -165,7 +165,7 @@ class WaveformStore:
         """Returns the samples of a shard, None where it was removed."""
         if number not in self._maps:
             try:
-                path = self._folder / f"{self._shards[number]}{SAMPLES}"
+                path = self._folder / f"{self._shards[number]}{SAMPLES_SUFFIX}"
                 self._maps[number] = np.memmap(path, dtype=np.int16, mode="r")
             except FileNotFoundError:
                 return None
@@ -207,7 +207,7 @@ def open_waveforms(
         cache_gb: how much may be kept there; None for `$EMOCLR_CACHE_GB`, or half of the free space without it.
 
     Raises:
-        NothingReadable: no clip can be decoded.
+        NoReadableClips: no clip can be decoded.
         EmoclrError: there are no clips, or the cache cannot be written.
 
     Examples:
@@ -230,12 +230,12 @@ def open_waveforms(
         raise EmoclrError(f"{folder}: cannot be written: {error.strerror or error}") from error
     if store.failures:
         if not len(store):
-            raise NothingReadable(store.failures)
+            raise NoReadableClips(store.failures)
         say(f"{len(store.failures)} of {len(table)} clips set aside:")
-        for failure in store.failures[:SHOWN_FAILURES]:
+        for failure in store.failures[:MAX_FAILURES_SHOWN]:
             say(f"  {failure.path}: {failure.reason}")
-        if len(store.failures) > SHOWN_FAILURES:
-            say(f"  ... and {len(store.failures) - SHOWN_FAILURES} more")
+        if len(store.failures) > MAX_FAILURES_SHOWN:
+            say(f"  ... and {len(store.failures) - MAX_FAILURES_SHOWN} more")
     if store.uncached:
         say(
             f"warning: decoded, this corpus takes {gigabytes(2 * int(store.samples.sum()))}; the cache {folder} "
@@ -248,7 +248,7 @@ def open_waveforms(
 
 def _fingerprint(digests: NDArray[np.bytes_], clips: ClipTable, rows: NDArray[np.int64]) -> str:
     """Returns a digest of what clips are, wherever they lie and whatever they are called."""
-    digest = hashlib.blake2b(f"{_FORM} {SAMPLE_RATE}".encode(), digest_size=16)
+    digest = hashlib.blake2b(f"{_FORMAT_VERSION} {SAMPLE_RATE}".encode(), digest_size=16)
     for first in range(0, len(rows), _ROWS_AT_ONCE):
         some = rows[first : first + _ROWS_AT_ONCE]
         for values in (digests[some], clips.start_s[some], np.nan_to_num(clips.end_s[some], nan=-1.0)):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NAMES_AT_ONCE = 1 << 14
 
 
-class Walk:
+class AudioWalk:
     """A walk through folders; hidden ones are skipped, links followed, and each is entered once.
 
     So a link to a folder above it does no harm.
@@ -46,7 +46,7 @@ class Walk:
             else:
                 raise ConfigError(f"{folder}: no such file or folder")
 
-    def passed_by(self) -> list[str]:
+    def skipped_summary(self) -> list[str]:
         """Returns a line that says what was no recording by its ending; none where there was nothing."""
         if not self.others:
             return []
@@ -100,10 +100,10 @@ def find_audio(folders: Sequence[Path]) -> list[Path]:
         >>> [path.name for path in find_audio([folder])]
         ['a.flac', 'b.wav']
     """
-    return sorted({Path(name) for name in Walk().through(folders)})
+    return sorted({Path(name) for name in AudioWalk().through(folders)})
 
 
-def list_audio(folders: Sequence[Path], walk: Walk) -> "pa.Table":
+def list_audio(folders: Sequence[Path], walk: AudioWalk) -> "pa.Table":
     """Returns `path` (absolute), `size` and `modified` of the recordings below some folders, as in the index.
 
     Sorted by path. The latter two are null where the file system does not tell.

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, overload
 from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import count_of, readable
-from emoclr.corpus.index.audio_files import Walk, list_audio
+from emoclr.corpus.index.audio_files import AudioWalk, list_audio
 from emoclr.corpus.index.index_file import IndexRow, is_index, read_index_table, table_of, write_index
 from emoclr.corpus.index.measure_recording import lost_recording, measure_recording
-from emoclr.corpus.index.scan_journal import Journal
+from emoclr.corpus.index.scan_journal import ScanJournal
 from emoclr.corpus.parallel.engines import Engine, LocalEngine
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ def scan(folders: Sequence[Path], out: Path, engine: Engine | None = None) -> li
 
     out = Path(out)
     before = _index_before(out)
-    walk = Walk()
+    walk = AudioWalk()
     files = list_audio(folders, walk)
-    with Journal(out) as journal:
+    with ScanJournal(out) as journal:
         read_before = journal.read()
         if len(read_before):
             say(f"going on with a scan that did not end, after {count_of(len(read_before), 'recording')}")
@@ -65,7 +65,7 @@ def scan(folders: Sequence[Path], out: Path, engine: Engine | None = None) -> li
         lines.append(
             f"{changes.new:,} new, {changes.changed:,} changed, {changes.gone:,} gone, {changes.as_before:,} as before"
         )
-    return lines + walk.passed_by()
+    return lines + walk.skipped_summary()
 
 
 def read_recordings(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 1 << 14
 
 
-class Journal:
+class ScanJournal:
     """The rows of a scan under way: one JSON line each, in `.NAME.partial` beside the index NAME.
 
     Lines are only ever appended: a kill costs what was being read, and a line that it tore is skipped.
@@ -36,7 +36,7 @@ class Journal:
         except OSError as error:
             raise self._error(error) from error
 
-    def __enter__(self) -> "Journal":
+    def __enter__(self) -> "ScanJournal":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

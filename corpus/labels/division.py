@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable
-from emoclr.corpus.labels.leaks import refuse_repeats
+from emoclr.corpus.labels.leaks import check_duplicates
 from emoclr.corpus.labels.splits import speaker_codes, speaker_folds, split_rows
 from emoclr.evaluate.linear_probe import Fold, Rows, untrainable_emotions
 from emoclr.evaluate.speaker_probe import VoiceTask, voice_task
@@ -62,7 +62,7 @@ def learnable(
         n_folds: None for the labels' own split where they have one, else for five folds.
         positive_share: the share from which an emotion is there.
         seed: of the folds.
-        validated: whether validation speakers are taken out of the clips to fit, as `three_parts` does.
+        validated: whether validation speakers are taken out of the clips to fit, as `train_validation_test` does.
 
     Returns:
         The table without the emotions that some fold cannot learn (and, where each clip has one label, without
@@ -76,7 +76,7 @@ def learnable(
         division = divide(table, n_folds, seed)
         reasons: dict[int, str] = {}
         for fold, (train, _) in enumerate(division.folds):
-            fitted = three_parts(table, division, fold)[0] if validated else train
+            fitted = train_validation_test(table, division, fold)[0] if validated else train
             reasons = untrainable_emotions(table.targets[fitted], positive_share) | reasons
         if not reasons:
             return table, rows, division, left_out
@@ -115,7 +115,7 @@ def inner_folds(table: LabelTable, rows: Rows, seed: int) -> list[Fold]:
     return speaker_folds(table.select(rows), max(2, min(INNER_FOLDS, speakers)), seed)
 
 
-def three_parts(table: LabelTable, division: Division, fold: int) -> tuple[Rows, Rows, Rows]:
+def train_validation_test(table: LabelTable, division: Division, fold: int) -> tuple[Rows, Rows, Rows]:
     """Returns train, validation and test rows of a fold, speakers apart.
 
     Validation is the labels' own where the split is theirs and names some; otherwise speakers taken out of train.
@@ -129,7 +129,7 @@ def three_parts(table: LabelTable, division: Division, fold: int) -> tuple[Rows,
     return train[fit], train[held], test
 
 
-def refuse_repeated_sound(
+def check_leaks(
     table: LabelTable, division: Division, digests: npt.NDArray[np.bytes_], *, validated: bool = False
 ) -> None:
     """Raises an error where the same sound is fitted to and scored, under whatever names.
@@ -138,7 +138,7 @@ def refuse_repeated_sound(
         table: labels of the clips.
         division: of its rows.
         digests: (clips,) of the content of their recordings, as `WaveformStore.digests`.
-        validated: whether validation clips are taken out of those to fit, as `three_parts` does.
+        validated: whether validation clips are taken out of those to fit, as `train_validation_test` does.
 
     Raises:
         LabelsError: names two clips.
@@ -146,8 +146,8 @@ def refuse_repeated_sound(
     for fold, (train, test) in enumerate(division.folds):
         parts = {"train": train, "test": test}
         if validated:
-            parts = dict(zip(SPLITS, three_parts(table, division, fold), strict=True))
-        refuse_repeats(table, digests, parts)
+            parts = dict(zip(SPLITS, train_validation_test(table, division, fold), strict=True))
+        check_duplicates(table, digests, parts)
 
 
 def without_emotions(table: LabelTable, columns: list[int]) -> LabelTable:

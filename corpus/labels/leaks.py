@@ -12,7 +12,7 @@ from emoclr.corpus.labels.label_table import LabelTable
 Rows = NDArray[np.int64]
 
 
-def refuse_repeats(table: LabelTable, digests: NDArray[np.bytes_], parts: Mapping[str, Rows]) -> None:
+def check_duplicates(table: LabelTable, digests: NDArray[np.bytes_], parts: Mapping[str, Rows]) -> None:
     """Raises an error where the same sound is in two parts: files of the same content, or one file's overlapping clips.
 
     Args:

@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 EngineName = Literal["local", "ray"]
 
-REACH_S = 10.0
+CONNECT_TIMEOUT_S = 10.0
 """How long a cluster may take to answer."""
 
 
@@ -172,7 +172,7 @@ def _reach(address: str) -> None:
     if not host or not port.isdecimal():  # "auto" and "local" name no port
         return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT_S).close()
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise EmoclrError(f"Ray at {address}: cannot be reached ({reason})") from error

@@ -32,10 +32,10 @@ Form = Literal["flac", "original"]
 MAX_CLIP_S = 60.0
 """A longer recording becomes several clips: a view of seconds should not cost the reading of hours."""
 
-GROUP = 16
+SPEAKER_GROUP = 16
 """Clips of one speaker that stand together, so that a batch can hold several wherever reading begins."""
 
-_FORM = 1
+_FORMAT_VERSION = 1
 """Goes into every plan; another form of the tars gets another number."""
 
 _SEED = 0
@@ -222,12 +222,12 @@ def _plans(pieces: Sequence[SourceClip], names: TarNames, form: Form, shard_mb: 
         members = [piece for piece in pieces if piece.split == split]
         codes = {name: code for code, name in enumerate(dict.fromkeys(piece.speaker for piece in members))}
         speakers = np.array([-1 if piece.speaker is None else codes[piece.speaker] for piece in members], np.int64)
-        ordered = [members[row] for row in shuffled_groups(speakers, GROUP, rng)]
+        ordered = [members[row] for row in shuffled_groups(speakers, SPEAKER_GROUP, rng)]
         stamps = [_stamp(piece) for piece in ordered]
         before = np.cumsum([0, *(stamp[0] for stamp in stamps)])[:-1] // (shard_mb * 1_000_000)
         for _, rows in groupby(range(len(ordered)), key=lambda row: before[row]):
             held = []
-            digest = hashlib.blake2b(json.dumps([_FORM, form]).encode(), digest_size=16)
+            digest = hashlib.blake2b(json.dumps([_FORMAT_VERSION, form]).encode(), digest_size=16)
             for row in rows:
                 held.append(ordered[row])
                 digest.update(json.dumps([*ordered[row][1:], stamps[row]]).encode())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.cache_settings import opener
 from emoclr.corpus.decoded.waveforms import WaveformStore
-from emoclr.corpus.labels.division import Division, learnable, refuse_repeated_sound, speaker_task, three_parts
+from emoclr.corpus.labels.division import Division, check_leaks, learnable, speaker_task, train_validation_test
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.corpus.labels.splits import split_rows
@@ -84,13 +84,13 @@ def open_labeled_clips(data: Path, settings: FinetuneSettings) -> LabeledClips:
     table, rows, division, left_out = learnable(
         readable, np.arange(len(readable)), settings.folds, settings.positive_share, settings.seed, validated=True
     )
-    refuse_repeated_sound(table, division, store.digests[rows], validated=True)
+    check_leaks(table, division, store.digests[rows], validated=True)
     targets = np.zeros((len(store), len(table.emotions)), dtype=np.float32)
     targets[rows] = table.targets
     voices = speaker_task(readable, settings.seed)
     tasks = []
     for fold in range(len(division.folds)):
-        train, validation, test = (rows[part] for part in three_parts(table, division, fold))
+        train, validation, test = (rows[part] for part in train_validation_test(table, division, fold))
         tasks.append(Task(store, table.emotions, targets, train, validation, test, table.single_label, voices))
     return LabeledClips(store, readable, table, rows, division, left_out, voices, tasks)
 

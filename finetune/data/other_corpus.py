@@ -6,7 +6,7 @@ from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.cache_settings import opener
 from emoclr.corpus.decoded.waveforms import WaveformStore
-from emoclr.corpus.labels.division import divide, refuse_repeated_sound
+from emoclr.corpus.labels.division import check_leaks, divide
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.finetune.data.labeled_clips import LabeledClips
@@ -49,7 +49,7 @@ def open_other(labels: LabelTable, labeled: LabeledClips, settings: FinetuneSett
     rows = readable.rows_of("test")
     if not len(rows):
         raise EmoclrError(f"{labels.source}: none of its clips can be read")
-    refuse_repeated_sound(readable, divide(readable, None, settings.seed), both.digests)
+    check_leaks(readable, divide(readable, None, settings.seed), both.digests)
     table = readable.select(rows)
     columns = [labeled.table.emotions.index(emotion) for emotion in table.emotions]
     prior = chance_probabilities(labeled.table.targets[labeled.division.fitted], 1)[0, columns]

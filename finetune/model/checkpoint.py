@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import write_yaml
 from emoclr.configs.settings import Settings
-from emoclr.corpus.audio.padding import Short
+from emoclr.corpus.audio.padding import Padding
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.pooling import Pooling
 from emoclr.finetune.model.combination import COMBINATIONS, EnsembleMethod
@@ -45,7 +45,7 @@ class ModelCard(Settings):
     temperatures: list[PositiveFloat]
     window_s: float = Field(gt=0, description="s of a recording that the model hears at once")
     hop_s: float = Field(gt=0, description="s between windows, at most")
-    short: Short = Field("zero", description="how a recording shorter than a window fills it")
+    short: Padding = Field("zero", description="how a recording shorter than a window fills it")
     windows: Pooling = Field("mean", description="how windows become the answer for a recording")
     weights_sha256: str
     corpus_fingerprint: str
@@ -81,7 +81,7 @@ class EnsembleCard(Settings):
     thresholds: list[float]
     window_s: float = Field(gt=0)
     hop_s: float = Field(gt=0)
-    short: Short = Field("zero", description="how a recording shorter than a window fills it")
+    short: Padding = Field("zero", description="how a recording shorter than a window fills it")
     windows: Pooling = Field("mean", description="how windows become the answer for a recording")
     notes: list[str] = []
     metrics: dict[str, float] = {}

@@ -10,9 +10,9 @@ from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.cache_settings import opener
-from emoclr.corpus.labels.division import INNER_FOLDS, Division, three_parts
+from emoclr.corpus.labels.division import INNER_FOLDS, Division, train_validation_test
+from emoclr.corpus.labels.label_subset import TooFewClips, label_subset
 from emoclr.corpus.labels.splits import speaker_folds
-from emoclr.corpus.labels.subset import TooFew, label_subset
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import CHANCE, Prediction
 from emoclr.evaluate.studies.label_efficiency import Trial, efficiency_section
@@ -55,7 +55,7 @@ def parts_of(labeled: LabeledClips, settings: FinetuneSettings) -> tuple[list[Pa
         EmoclrError: all fractions are too small.
     """
     table, share = labeled.table, settings.positive_share
-    folds = [three_parts(table, labeled.division, fold) for fold in range(len(labeled.tasks))]
+    folds = [train_validation_test(table, labeled.division, fold) for fold in range(len(labeled.tasks))]
     parts, too_small = [], {}
     for fraction in sorted(set(settings.fractions)):
         try:
@@ -70,7 +70,7 @@ def parts_of(labeled: LabeledClips, settings: FinetuneSettings) -> tuple[list[Pa
                 )
                 for draw in range(settings.fraction_seeds)
             ]
-        except TooFew as error:
+        except TooFewClips as error:
             too_small[fraction] = str(error)
         else:
             parts += drawn
@@ -233,7 +233,7 @@ def _text(n_backbones: int, labeled: LabeledClips, settings: FinetuneSettings) -
 def more_of_all(labeled: LabeledClips) -> str:
     """Returns what sets a linear model of all labels apart from the baseline of the same name, empty where nothing."""
     (rows, _), *_ = labeled.division.folds
-    train, validation, _ = three_parts(labeled.table, labeled.division, 0)
+    train, validation, _ = train_validation_test(labeled.table, labeled.division, 0)
     if len(train) + len(validation) == len(rows):
         return ""
     return (

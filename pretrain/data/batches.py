@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from emoclr.augment.views import ViewMaker
-from emoclr.augment.waveform import generators_put_back
+from emoclr.augment.waveform import generators_restored
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audio.decoder import AudioError
 from emoclr.corpus.clips.speaker_groups import shuffled_groups
@@ -59,7 +59,7 @@ class ViewDataset(Dataset[ViewBatch]):
 
     def __getitems__(self, keys: list[tuple[int, int]]) -> list[ViewBatch]:
         """Returns the views of each clip of a batch; it is what a DataLoader asks for."""
-        with generators_put_back():
+        with generators_restored():
             return [self[key] for key in keys]
 
     def why_lost(self, clip: int) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from torch import nn
 from emoclr.configs.console import track
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
-from emoclr.corpus.audio.padding import Short, fill_to
+from emoclr.corpus.audio.padding import Padding, fix_length
 from emoclr.corpus.decoded.waveforms import Waveforms
 from emoclr.evaluate.pooling import Pooling, pool_windows
 from emoclr.pretrain.encoder.precision import choose_precision
@@ -49,7 +49,7 @@ def embed_clips(
     description: str = "embedding",
     device: str = "cpu",
     precision: PrecisionSetting = "auto",
-    short: Short = "zero",
+    short: Padding = "zero",
     pooling: Pooling = "mean",
 ) -> Embeddings:
     """Returns what the encoder gives for the windows of each clip, pooled to one row, float32 (clips, features).
@@ -94,7 +94,7 @@ def each_window(
     description: str = "embedding",
     device: str = "cpu",
     precision: PrecisionSetting = "auto",
-    short: Short = "zero",
+    short: Padding = "zero",
 ) -> Iterator[Windows]:
     """Yields what the encoder gives for every window of the clips, batch by batch; see `embed_clips`.
 
@@ -112,7 +112,7 @@ def each_window(
         for begin in track(batches, description):
             some, where = positions[begin : begin + batch_size], first[begin : begin + batch_size]
             crops = [
-                fill_to(store.crop(int(clips[position]), int(start), window), window, short)
+                fix_length(store.crop(int(clips[position]), int(start), window), window, short)
                 for position, start in zip(some, where, strict=True)
             ]
             outputs = encoder(torch.from_numpy(np.stack(crops)).to(device))  # (B, features)

@@ -13,7 +13,7 @@ from emoclr.augment.spectrogram import Spectrogram
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import perhaps
 from emoclr.configs.settings import Settings
-from emoclr.corpus.audio.padding import Short
+from emoclr.corpus.audio.padding import Padding
 
 MIN_IMAGE_SIZE = 64
 """Bands and frames of an image that every backbone takes: those that do not are refused."""
@@ -37,7 +37,7 @@ class EncoderSettings(Settings):
     backbone: str
     spectrogram: SpectrogramSettings = SpectrogramSettings()
     normalisation: Normalisation = Normalisation()
-    short: Short = Field("zero", description="how what is shorter than a window fills it")
+    short: Padding = Field("zero", description="how what is shorter than a window fills it")
     time_masks: int = Field(0, ge=0, description="how many of the masks given to `forward` are time masks")
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from emoclr.configs.console import track
 from emoclr.configs.files import write_atomically
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
-from emoclr.corpus.audio.padding import fill_to
-from emoclr.corpus.decoded.cache import DERIVED, default_cache_dir
+from emoclr.corpus.audio.padding import fix_length
+from emoclr.corpus.decoded.cache import DERIVED_SUFFIX, default_cache_dir
 from emoclr.corpus.decoded.waveforms import Waveforms, WaveformStore
 from emoclr.corpus.parallel.processes import usable_cores
 from emoclr.pretrain.encoder.embedding import Embeddings
@@ -51,7 +51,7 @@ def egemaps(store: Waveforms, cache_dir: Path | None = None) -> Embeddings:
     """
     if not isinstance(store, WaveformStore):
         return _computed(store)
-    kept = Path(cache_dir or default_cache_dir()) / f"{store.fingerprint}.egemaps{DERIVED}"
+    kept = Path(cache_dir or default_cache_dir()) / f"{store.fingerprint}.egemaps{DERIVED_SUFFIX}"
     try:
         found: Embeddings = np.load(kept, allow_pickle=False)
         if found.shape == (len(store), N_FUNCTIONALS):
@@ -73,7 +73,7 @@ def _computed(store: Waveforms) -> Embeddings:
     def describe(clip: int) -> Embeddings:
         with reading:  # a store that decodes keeps one clip at a time
             waveform = np.clip(store.waveform(clip), -1.0, MAX_SAMPLE)
-        filled = fill_to(waveform, max(len(waveform), MIN_SAMPLES), "zero")
+        filled = fix_length(waveform, max(len(waveform), MIN_SAMPLES), "zero")
         values: Embeddings = smile.process_signal(filled, SAMPLE_RATE).to_numpy(np.float32)[0]
         return values
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from emoclr.configs.console import track
 from emoclr.corpus.labels.division import Division, inner_folds
+from emoclr.corpus.labels.label_subset import TooFewClips, label_subset
 from emoclr.corpus.labels.label_table import LabelTable
-from emoclr.corpus.labels.subset import TooFew, label_subset
 from emoclr.evaluate.scores import Prediction
 from emoclr.evaluate.studies.label_efficiency import Trial
 from emoclr.pretrain.encoder.embedding import Embeddings
@@ -45,7 +45,7 @@ def probe_trials(
         try:
             for seed in [settings.seed] if fraction == WHOLE else _seeds(settings):
                 parts[fraction, seed] = part_of(table, division, fraction, seed, settings.positive_share)
-        except TooFew as error:
+        except TooFewClips as error:
             too_small[fraction] = str(error)
     usable = {key: part for key, part in parts.items() if key[0] not in too_small}
     work = [
@@ -74,7 +74,7 @@ def part_of(table: LabelTable, division: Division, fraction: float, seed: int, p
     """Returns a division that scores the same clips and fits to a part of the others.
 
     Raises:
-        TooFew: from the part of some fold not every emotion can be learned.
+        TooFewClips: from the part of some fold not every emotion can be learned.
     """
     folds = [(label_subset(table, train, fraction, seed, positive_share), test) for train, test in division.folds]
     return Division(folds, [inner_folds(table, train, seed) for train, _ in folds], division.given)

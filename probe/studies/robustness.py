@@ -111,7 +111,7 @@ def robustness_section(truth: Truth, clean: Sequence[Prediction], stressed: Stor
         values[model.name].append(metrics_of(truth, answer))
         drops[model.name].append(paired_differences(truth, model, answer))
     conditions = [condition for condition, _ in stressed]
-    done = "; ".join(f"{condition.label}: {condition.words}" for condition in conditions)
+    done = "; ".join(f"{condition.label}: {condition.description}" for condition in conditions)
     tables = [_headline_table(clean[0].name, conditions, values, drops, truth.headline)]
     if len(clean) > 1:
         tables.append(_drop_table(conditions, drops, truth.headline[0]))
@@ -124,7 +124,7 @@ def robustness_section(truth: Truth, clean: Sequence[Prediction], stressed: Stor
         tables=tables,
         figures=[_figure(conditions, values, truth.headline[0])],
         data={
-            "conditions": {condition.name: condition.words for condition in conditions},
+            "conditions": {condition.name: condition.description for condition in conditions},
             "models": {
                 name: {
                     condition.name: {"metrics": json_metrics(found), "drop": json_metrics(fallen)}

@@ -167,7 +167,7 @@ def test_a_stressed_store_gives_the_clips_asked_for_under_their_own_numbers() ->
 
 @pytest.mark.parametrize("kept", [0, 600, 10_000])
 def test_a_clip_is_stressed_once_for_all_of_its_windows(monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
-    monkeypatch.setattr("emoclr.augment.robustness.KEPT_SAMPLES", kept)
+    monkeypatch.setattr("emoclr.augment.robustness.MAX_KEPT_SAMPLES", kept)
     held = Held([white(500, seed=clip) for clip in range(3)])
     stressed = DegradedWaveforms(held, np.arange(3), NAMED["mp3"], seed=0)
     first, again = (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from emoclr.augment.safety import safe_names
 from emoclr.augment.settings import TransformSettings, load_view_settings
-from emoclr.augment.waveform import WaveformAugmentation, generators_put_back
+from emoclr.augment.waveform import WaveformAugmentation, generators_restored
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.settings import SHIPPED
 
@@ -152,7 +152,7 @@ def test_around_several_the_global_generators_are_put_back_at_the_end_and_the_ne
         expected = random.random(), np.random.random()
         random.seed(1)
         np.random.seed(1)
-        with pytest.raises(RuntimeError), generators_put_back():
+        with pytest.raises(RuntimeError), generators_restored():
             for number in range(2):
                 EVERYTHING(np.ones(800, np.float32), seeds(number))
             raise RuntimeError

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from emoclr.corpus.labels.division import divide, three_parts
+from emoclr.corpus.labels.division import divide, train_validation_test
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
 from emoclr.evaluate.metrics.thresholds import tune_thresholds
@@ -233,7 +233,7 @@ def test_no_speaker_is_in_two_parts_of_a_fold(table: LabelTable, n_folds: int, s
     division = divide(table, n_folds, seed)
     tested = []
     for fold in range(n_folds):
-        parts = three_parts(table, division, fold)
+        parts = train_validation_test(table, division, fold)
         train, validation, test = names(parts, table)
         assert train and validation and test
         assert not (train & validation | train & test | validation & test)
@@ -243,14 +243,14 @@ def test_no_speaker_is_in_two_parts_of_a_fold(table: LabelTable, n_folds: int, s
 
 
 def test_the_labels_own_split_is_taken_as_it_is(table: LabelTable) -> None:
-    parts = three_parts(table, divide(table, None, 0), 0)
+    parts = train_validation_test(table, divide(table, None, 0), 0)
     for part, split in zip(parts, ("train", "validation", "test"), strict=True):
         assert part.tolist() == table.rows_of(split).tolist()
 
 
 def test_where_the_labels_name_no_validation_speakers_of_train_are_taken(table: LabelTable) -> None:
     without = replace(table, splits=[split.replace("validation", "train") for split in table.splits or []])
-    parts = three_parts(without, divide(without, None, 0), 0)
+    parts = train_validation_test(without, divide(without, None, 0), 0)
     train, validation, test = names(parts, without)
     assert validation and not (train & validation | train & test | validation & test)
     assert sorted([*parts[0], *parts[1]]) == without.rows_of("train").tolist()

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 import emoclr.probe.features.features
-from emoclr.corpus.labels.division import divide, three_parts
+from emoclr.corpus.labels.division import divide, train_validation_test
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.summary import comparison_notes, protocol_text
@@ -27,7 +27,7 @@ def test_a_split_is_told_with_its_numbers(table: LabelTable, settings: Settings)
 
 def test_speakers_kept_for_validation_are_not_counted_as_trained_on(table: LabelTable, settings: Settings) -> None:
     without = replace(table, splits=[split.replace("validation", "train") for split in table.splits or []])
-    train, validation, test = three_parts(without, divide(without, None, 0), 0)
+    train, validation, test = train_validation_test(without, divide(without, None, 0), 0)
     told = words(without, settings())
     assert f"on {len(train)} clips of" in told and f"validated on {len(validation)} clips of" in told
     assert len(train) + len(validation) + len(test) == len(without)
@@ -96,7 +96,10 @@ def test_each_fold_says_how_many_speakers_it_keeps_for_validation(table: LabelTa
     for folds in (3, 4, 5):
         division = divide(table, folds, 0)
         assert table.speakers is not None
-        sizes = [len({table.speakers[row] for row in three_parts(table, division, fold)[1]}) for fold in range(folds)]
+        sizes = [
+            len({table.speakers[row] for row in train_validation_test(table, division, fold)[1]})
+            for fold in range(folds)
+        ]
         held = f"{min(sizes)} to {max(sizes)} speakers" if min(sizes) < max(sizes) else f"{sizes[0]} speaker"
         assert f"crosses; {held}" in words(table, settings(folds=folds))
 

@@ -22,7 +22,7 @@ def noise_bank(slope_db_per_octave: float) -> Waveform:
     return coloured_noise(white - white.mean(), slope_db_per_octave)
 
 
-def stretch_of(bank: Waveform, start: int, length: int) -> Waveform:
+def bank_excerpt(bank: Waveform, start: int, length: int) -> Waveform:
     """Returns `length` samples of a bank from `start` on, beginning anew where it ends."""
     if start + length <= len(bank):
         return bank[start : start + length]

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emoclr.corpus.audio.padding import fill_to
+from emoclr.corpus.audio.padding import fix_length
 
 THREE = np.array([1, 2, 3], np.float32)
 
@@ -17,12 +17,12 @@ THREE = np.array([1, 2, 3], np.float32)
     ],
 )
 def test_a_short_clip_fills_its_window(short, filled):
-    np.testing.assert_array_equal(fill_to(THREE, 8, short), filled)
+    np.testing.assert_array_equal(fix_length(THREE, 8, short), filled)
 
 
 @given(st.integers(1, 50), st.integers(1, 200), st.sampled_from(["repeat", "zero", "reflect"]))
 def test_what_was_there_stays_and_the_length_is_right(there, wanted, short):
     crop = np.random.default_rng(0).standard_normal(there).astype(np.float32)
-    filled = fill_to(crop, wanted, short)
+    filled = fix_length(crop, wanted, short)
     assert filled.shape == (wanted,) and filled.dtype == np.float32
     np.testing.assert_array_equal(filled[:there], crop[:wanted])

@@ -14,7 +14,7 @@ from emoclr.corpus.audio.decoder import read_waveform
 from emoclr.corpus.clips.clip_table import Clip
 from emoclr.corpus.clips.sources import clips_from
 from emoclr.corpus.decoded.cache import read_entries, used_bytes
-from emoclr.corpus.decoded.shard_writer import ShardWriter, remove_abandoned
+from emoclr.corpus.decoded.shard_writer import ShardWriter, remove_unfinished
 from emoclr.corpus.decoded.waveforms import open_waveforms
 from emoclr.corpus.index.index_file import table_of, write_index
 from emoclr.corpus.index.measure_recording import measure_recording
@@ -191,7 +191,7 @@ def test_a_killed_run_leaves_its_finished_shards_and_the_next_goes_on(tones, cac
 
 def test_what_a_running_process_writes_is_left_alone(tones, cache, filling):
     before = names(cache)
-    remove_abandoned(cache)
+    remove_unfinished(cache)
     assert names(cache) == before
     assert len(open_waveforms(tones[3:5], cache)) == 2
     assert set(before) <= set(names(cache))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emoclr.configs.errors import EmoclrError
-from emoclr.corpus.labels.division import divide, learnable, three_parts
+from emoclr.corpus.labels.division import divide, learnable, train_validation_test
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.probe.summary import label_notes, score_notes
 
@@ -69,7 +69,7 @@ def test_an_emotion_that_only_validation_speakers_carry_is_left_out_where_these_
     table = make_table(targets, speakers_of(60), ["train"] * 48 + ["test"] * 12)
     outcomes = set()
     for seed in range(12):
-        train, _, _ = three_parts(table, divide(table, None, seed), 0)
+        train, _, _ = train_validation_test(table, divide(table, None, seed), 0)
         left, _, _, reasons = learnable(table, np.arange(60), None, 0.25, seed, validated=True)
         assert ("awe" in left.emotions) is (0 in train) is (not reasons)
         assert "awe" in learnable(table, np.arange(60), None, 0.25, seed)[0].emotions

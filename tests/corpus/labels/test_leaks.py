@@ -7,7 +7,7 @@ import pytest
 
 from emoclr.corpus.labels.csv_table import LabelsError
 from emoclr.corpus.labels.label_table import LabelTable
-from emoclr.corpus.labels.leaks import refuse_repeats
+from emoclr.corpus.labels.leaks import check_duplicates
 
 PARTS = {"train": np.array([0, 1, 2]), "test": np.array([3, 4])}
 
@@ -36,18 +36,18 @@ def digests(*names: str) -> np.ndarray:
 
 def test_one_content_in_two_parts_is_refused_with_both_files() -> None:
     with pytest.raises(LabelsError, match=r"in train and in test: /clips/1.wav and /clips/4.wav: a leak"):
-        refuse_repeats(clips(*[WHOLE] * 5), digests("a", "b", "c", "d", "b"), PARTS)
+        check_duplicates(clips(*[WHOLE] * 5), digests("a", "b", "c", "d", "b"), PARTS)
 
 
 def test_several_are_counted() -> None:
     with pytest.raises(LabelsError, match=r"\(1 more like this\)"):
-        refuse_repeats(clips(*[WHOLE] * 5), digests("a", "b", "c", "c", "b"), PARTS)
+        check_duplicates(clips(*[WHOLE] * 5), digests("a", "b", "c", "c", "b"), PARTS)
 
 
 def test_repeats_within_a_part_and_rows_of_no_part_are_fine() -> None:
-    refuse_repeats(clips(*[WHOLE] * 5), digests("a", "a", "c", "d", "d"), PARTS)
-    refuse_repeats(clips(*[WHOLE] * 6), digests("a", "b", "c", "d", "e", "a"), PARTS)
-    refuse_repeats(clips(*[WHOLE] * 5), digests("a", "b", "c", "d", "a"), PARTS | {"test": np.array([3])})
+    check_duplicates(clips(*[WHOLE] * 5), digests("a", "a", "c", "d", "d"), PARTS)
+    check_duplicates(clips(*[WHOLE] * 6), digests("a", "b", "c", "d", "e", "a"), PARTS)
+    check_duplicates(clips(*[WHOLE] * 5), digests("a", "b", "c", "d", "a"), PARTS | {"test": np.array([3])})
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_parts_of_one_recording_leak_where_they_overlap(
     found = digests("a", "b", "c", "d", "b")
     if leak:
         with pytest.raises(LabelsError, match=r"/clips/4.wav \[2 s to 4 s\]"):
-            refuse_repeats(table, found, PARTS)
+            check_duplicates(table, found, PARTS)
     else:
-        refuse_repeats(table, found, PARTS)
+        check_duplicates(table, found, PARTS)
 
 
 def test_a_long_clip_is_compared_with_all_that_follow_it() -> None:
     table = clips((0.0, 9.0), (1.0, 2.0), (3.0, 4.0), (8.0, 10.0), (20.0, 21.0))
     with pytest.raises(LabelsError, match=r"0.wav \[0 s to 9 s\] and /clips/3.wav \[8 s to 10 s\]: a leak"):
-        refuse_repeats(table, digests(*["a"] * 5), PARTS)
+        check_duplicates(table, digests(*["a"] * 5), PARTS)

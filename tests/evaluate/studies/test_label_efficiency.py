@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from emoclr.corpus.labels.label_subset import TooFewClips, label_subset
 from emoclr.corpus.labels.label_table import LabelTable
-from emoclr.corpus.labels.subset import TooFew, label_subset
 from emoclr.evaluate.figures.render import figure_png, figure_svg
 from emoclr.evaluate.scores import Prediction, Truth
 from emoclr.evaluate.studies.label_efficiency import Trial, efficiency_section
@@ -54,14 +54,14 @@ def test_what_is_too_small_is_said(make_table: Callable[..., LabelTable]) -> Non
     speakers = [f"s{clip // 10}" for clip in range(40)]
     rare = np.zeros((40, 2))
     rare[:20, 0], rare[7, 1] = 1, 1
-    with pytest.raises(TooFew, match="of 4 clips, none is with fear"):
+    with pytest.raises(TooFewClips, match="of 4 clips, none is with fear"):
         label_subset(make_table(rare, speakers), np.arange(40), 0.1, 0, 0.25)
     always = np.ones((40, 1))
     always[3] = 0
-    with pytest.raises(TooFew, match="of 2 clips, none is without joy"):
+    with pytest.raises(TooFewClips, match="of 2 clips, none is without joy"):
         label_subset(make_table(always, speakers), np.arange(40), 0.05, 0, 0.25)
     halves = np.tile([[1.0], [0.0]], (20, 1))
-    with pytest.raises(TooFew, match="all of 5 clips are of one speaker"):
+    with pytest.raises(TooFewClips, match="all of 5 clips are of one speaker"):
         label_subset(make_table(halves, speakers), np.arange(10), 0.5, 0, 0.25)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from emoclr.configs.errors import EmoclrError
-from emoclr.corpus.labels.division import three_parts
+from emoclr.corpus.labels.division import train_validation_test
 from emoclr.corpus.labels.splits import speaker_codes
 from emoclr.finetune.data.labeled_clips import LabeledClips, open_labeled_clips
 from emoclr.finetune.settings import FinetuneSettings
@@ -97,7 +97,7 @@ def test_a_part_takes_training_and_validation_clips_alike_and_no_others(
 ) -> None:
     parts, too_small = parts_of(labeled, settings(fractions=[0.75], fraction_seeds=3))
     assert not too_small and len(parts) == 3
-    train, validation, test = three_parts(labeled.table, labeled.division, 0)
+    train, validation, test = train_validation_test(labeled.table, labeled.division, 0)
     codes = speaker_codes(labeled.table)
     for part in parts:
         assert set(part.train[0]) < set(train) and set(part.validation[0]) < set(validation)

@@ -14,7 +14,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 
 from emoclr.configs.errors import ConfigError
-from emoclr.corpus.audio.padding import fill_to
+from emoclr.corpus.audio.padding import fix_length
 from emoclr.corpus.labels.division import divide, speaker_task
 from emoclr.evaluate.scores import Prediction, metrics_of
 from emoclr.evaluate.speaker_probe import speaker_probe, voice_hits
@@ -217,7 +217,7 @@ def test_first_windows_are_embedded_and_the_encoder_is_left_as_it_was(labels, en
     assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
     assert (store.samples > 4_800).any() and len(found) == len(store)
     with torch.no_grad():
-        crops = np.stack([fill_to(store.crop(clip, 0, 4_800), 4_800, "zero") for clip in range(len(store))])
+        crops = np.stack([fix_length(store.crop(clip, 0, 4_800), 4_800, "zero") for clip in range(len(store))])
         expected = encoder.eval()(torch.from_numpy(crops))
     assert found == pytest.approx(expected.numpy(), rel=1e-4, abs=1e-5)
 

@@ -141,7 +141,7 @@ def test_the_section_says_the_same_in_tables_and_in_numbers(make_report: Callabl
         assert json_measure(value) == found["metrics"]["macro_auroc"]
         assert json_measure(drop) == found["drop"]["macro_auroc"]
         assert json_measure(drop_of_twin) == of_twin["drop"]["macro_auroc"]
-    assert all(condition.words in section.text for condition in CONDITIONS)
+    assert all(condition.description in section.text for condition in CONDITIONS)
 
 
 def macro_auroc(truth: Truth, model: Prediction) -> float:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.signal import welch
 
-from emoclr.augment.transforms.dsp.noise_bank import BANK_SAMPLES, SLOPES_DB_PER_OCTAVE, noise_bank, stretch_of
+from emoclr.augment.transforms.dsp.noise_bank import BANK_SAMPLES, SLOPES_DB_PER_OCTAVE, bank_excerpt, noise_bank
 
 RATE = 16_000
 
@@ -22,4 +22,4 @@ def test_noise_has_the_slope_that_its_name_says(slope):
 def test_a_stretch_begins_anew_where_the_bank_ends(start):
     bank = np.arange(BANK_SAMPLES, dtype=np.float32)
     length = 2 * BANK_SAMPLES + 3
-    np.testing.assert_array_equal(stretch_of(bank, start, length), (start + np.arange(length)) % BANK_SAMPLES)
+    np.testing.assert_array_equal(bank_excerpt(bank, start, length), (start + np.arange(length)) % BANK_SAMPLES)

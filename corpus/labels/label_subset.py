@@ -9,7 +9,7 @@ MIN_SPEAKERS = 2
 """Regularisation, thresholds and early stopping need speakers that a model was not fitted to."""
 
 
-class TooFew(ValueError):
+class TooFewClips(ValueError):
     """A part of the labels from which not every emotion can be learned; the message says why."""
 
 
@@ -28,7 +28,7 @@ def label_subset(table: LabelTable, rows: Rows, fraction: float, seed: int, posi
         positive_share: the share from which an emotion is there.
 
     Raises:
-        TooFew: an emotion has no positive or no negative clip in it, or all are of one speaker.
+        TooFewClips: an emotion has no positive or no negative clip in it, or all are of one speaker.
     """
     size = max(1, round(fraction * len(rows)))
     subset = np.sort(rows[_order(table, rows, seed, positive_share)[:size]])
@@ -36,10 +36,10 @@ def label_subset(table: LabelTable, rows: Rows, fraction: float, seed: int, posi
     for which, lacking in (("with", ~positive.any(0)), ("without", positive.all(0))):
         if lacking.any():
             emotion = table.emotions[int(lacking.argmax())]
-            raise TooFew(f"of {size:,} clips, none is {which} {emotion}")
+            raise TooFewClips(f"of {size:,} clips, none is {which} {emotion}")
     unit = "speaker" if table.speakers is not None else "recording"
     if len(np.unique(speaker_codes(table)[subset])) < MIN_SPEAKERS:
-        raise TooFew(f"all of {size:,} clips are of one {unit}, and choosing anything takes {MIN_SPEAKERS}")
+        raise TooFewClips(f"all of {size:,} clips are of one {unit}, and choosing anything takes {MIN_SPEAKERS}")
     return subset
 
 
