@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,8 +18,12 @@ import emoclr.corpus.audit.recordings
 import emoclr.corpus.decoded.decode_clip
 import emoclr.corpus.decoded.fill_cache
 import emoclr.corpus.parallel.engines
+import emoclr.evaluate.report.page
+import emoclr.evaluate.report.report
 from emoclr.corpus.audio.decoder import read_waveform
 from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.evaluate.figures.figure import Figure
+from emoclr.evaluate.figures.render import figure_png, figure_svg
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.report.report import Protocol, Report
 from emoclr.evaluate.scores import Prediction, Truth, score_all
@@ -52,6 +57,32 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keeps decoded audio out of the user's own cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EMOCLR_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def figures_drawn_once() -> Iterator[None]:
+    """Reports reuse a figure of the same name and caption, since drawing them takes most of a short run's time.
+
+    Tests of `evaluate`, which look at figures, draw each of them.
+    """
+
+    def once(draw: Callable[[Figure], T]) -> Callable[[Figure], T]:
+        drawn: dict[tuple[object, ...], T] = {}
+
+        def find(figure: Figure) -> T:
+            if "tests/evaluate/" in os.environ.get("PYTEST_CURRENT_TEST", ""):
+                return draw(figure)
+            key = (figure.name, figure.title, figure.caption, figure.alt)
+            if key not in drawn:
+                drawn[key] = draw(figure)
+            return drawn[key]
+
+        return find
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(emoclr.evaluate.report.page, "figure_svg", once(figure_svg))
+        patch.setattr(emoclr.evaluate.report.report, "figure_png", once(figure_png))
         yield
 
 

@@ -1,12 +1,16 @@
 """What the HTML reports of all commands share: their look, and figures, pictures and sounds inside the page."""
 
 import base64
+import functools
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emoclr.evaluate.figures.render import figure_svg
 from emoclr.evaluate.figures.theme import theme_css
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 STYLE = Path(__file__).with_name("report.css")
 
@@ -17,6 +21,14 @@ def render_page(template: Path, **content: Any) -> str:
     Filters of templates: `prose` shows what stands between backticks as code, `svg` a `Figure`, and `data_url` gives
     the address of a picture or a sound that the page holds.
     """
+    from markupsafe import Markup
+
+    style = theme_css() + STYLE.read_text(encoding="utf-8").rstrip()
+    return _compiled(template).render(style=Markup(style), **content)
+
+
+@functools.cache
+def _compiled(template: Path) -> "Template":
     from jinja2 import Environment
     from markupsafe import Markup, escape
 
@@ -24,8 +36,7 @@ def render_page(template: Path, **content: Any) -> str:
     environment.filters["prose"] = lambda text: Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
     environment.filters["svg"] = lambda figure: Markup(figure_svg(figure))
     environment.filters["data_url"] = data_url
-    style = theme_css() + STYLE.read_text(encoding="utf-8").rstrip()
-    return environment.from_string(template.read_text(encoding="utf-8")).render(style=Markup(style), **content)
+    return environment.from_string(template.read_text(encoding="utf-8"))
 
 
 def data_url(content: bytes, kind: str = "image/png") -> str:
