@@ -18,7 +18,7 @@ from emoclr.finetune.settings import FinetuneSettings
 from emoclr.pretrain.encoder.checkpoint import save_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
 
-BACKBONES = ("mobilenetv3_small_050", "test_resnet")
+BACKBONES = ("test_efficientnet", "test_resnet")
 SPLITS = ("train", "train", "train", "validation", "test", "test")
 EACH = 4
 QUICK = ("workers=0", "batch_size=4", "bootstrap_resamples=20", "precision=fp32", "accelerator=cpu")

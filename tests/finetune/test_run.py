@@ -30,7 +30,7 @@ from emoclr.pretrain.encoder.embedding import embed_clips
 from emoclr.probe.run import probe
 from emoclr.probe.settings import ProbeSettings
 
-BACKBONES = ["mobilenetv3_small_050", "test_resnet"]
+BACKBONES = ["test_efficientnet", "test_resnet"]
 METRICS = {"macro_auroc", "map", "macro_f1", "micro_f1", "ece"}
 Settings = Callable[..., FinetuneSettings]
 

@@ -14,7 +14,7 @@ from emoclr.finetune.settings import FinetuneSettings
 from emoclr.predict.cli import main
 
 RATE = 16_000
-BACKBONES = ["mobilenetv3_small_050", "test_resnet"]
+BACKBONES = ["test_efficientnet", "test_resnet"]
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ def of_members(emotions: Path, path: Path) -> list[tuple[np.ndarray, np.ndarray]
     crops = [waveform[start : start + WINDOW] for start in starts]
     windows = [torch.from_numpy(np.pad(crop, (0, WINDOW - len(crop)))) for crop in crops]
     found = []
-    for backbone in ("mobilenetv3_small_050", "test_resnet"):
+    for backbone in ("test_efficientnet", "test_resnet"):
         model, card = load_model(emotions / backbone)
         with torch.inference_mode():
             logits = [model(window[None])[0].double().numpy() for window in windows]

@@ -19,7 +19,7 @@ from emoclr.finetune.training.initial_weights import find_initial_weights
 from emoclr.finetune.training.members import train_members, train_seeds_of_best
 from emoclr.finetune.training.resume import finished_member
 
-BACKBONES = ["mobilenetv3_small_050", "test_resnet"]
+BACKBONES = ["test_efficientnet", "test_resnet"]
 Settings = Callable[..., FinetuneSettings]
 
 

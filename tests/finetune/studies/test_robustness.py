@@ -12,7 +12,7 @@ from emoclr.augment.robustness import Condition
 
 AS_RECORDED = Condition("same", "the same", "nothing is done", lambda waveform, seed: waveform)
 SOFTER = Condition("softer", "softer", "a hundredth of the level", lambda waveform, seed: waveform / 100)
-MODELS = ["ensemble", "mobilenetv3_small_050", "test_resnet"]
+MODELS = ["ensemble", "test_efficientnet", "test_resnet"]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from emoclr.pretrain.encoder.checkpoint import save_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 from emoclr.pretrain.encoder.folders import CheckpointError
 
-BACKBONES = ["mobilenetv3_small_050", "test_resnet"]
+BACKBONES = ["test_efficientnet", "test_resnet"]
 Settings = Callable[..., FinetuneSettings]
 
 
@@ -49,7 +49,7 @@ def test_views_too_small_for_a_backbone_are_refused_before_anything_is_made(
 def test_what_cannot_be_started_from_is_told(pretrained: Path, settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nothing to start from: give --from RUN, or backbones="):
         find_initial_weights([], settings())
-    with pytest.raises(ConfigError, match=r"resnet18 is not among those of --from: mobilenetv3_small_050, test_resnet"):
+    with pytest.raises(ConfigError, match=r"resnet18 is not among those of --from: test_efficientnet, test_resnet"):
         find_initial_weights([pretrained], settings(backbones=["resnet18"]))
     with pytest.raises(ConfigError, match=r"are test_resnet; give one of them"):
         find_initial_weights([pretrained, pretrained / "test_resnet"], settings())
@@ -64,7 +64,7 @@ def test_members_hear_windows_of_one_length(
     save_encoder(tmp_path / "longer", longer, crop_s=1, corpus_fingerprint="abc", step=1, steps=1)
     both = [pretrained / BACKBONES[0], tmp_path / "longer"]
     with pytest.raises(
-        ConfigError, match=r"\(longer 1 s, mobilenetv3_small_050 0\.5 s\).*; crop_s=0\.5 gives them all"
+        ConfigError, match=r"\(longer 1 s, test_efficientnet 0\.5 s\).*; crop_s=0\.5 gives them all"
     ):
         find_initial_weights(both, settings(crop_s=None))
     assert {start.crop_s(settings(crop_s=0.7)) for start in find_initial_weights(both, settings(crop_s=0.7))} == {0.7}

@@ -16,7 +16,7 @@ import yaml
 from emoclr.finetune.training.module import FinetuneModule
 from emoclr.pretrain.encoder.checkpoint import load_encoder, package_versions, save_encoder
 
-FIRST, SECOND = "mobilenetv3_small_050", "test_resnet"
+FIRST, SECOND = "test_efficientnet", "test_resnet"
 Run = Callable[..., Any]
 
 
