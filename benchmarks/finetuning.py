@@ -117,19 +117,19 @@ def train(arguments: argparse.Namespace, task: Task, overrides: list[str]) -> Tr
     each, best_epochs = [], []
     for seed in range(arguments.seeds):
         settings = load_settings(FinetuneSettings, arguments.config, [*given, f"seed={seed}", *overrides])
-        (start,) = find_initial_weights([arguments.source] if arguments.source else [], settings)
-        encoder, crop_s, origin = start.encoder(settings, task.store, task.train)
+        (initial,) = find_initial_weights([arguments.source] if arguments.source else [], settings)
+        encoder, crop_s, origin = initial.encoder(settings, task.store, task.train)
         with tempfile.TemporaryDirectory() as folder:
             audio_pretrained = arguments.source is not None
             member = train_member(
-                Path(folder) / start.name, encoder, task, settings, crop_s, origin, audio_pretrained=audio_pretrained
+                Path(folder) / initial.name, encoder, task, settings, crop_s, origin, audio_pretrained=audio_pretrained
             )
             both = score_pairs(member, task, settings) if arguments.pairs else None
         thresholds = np.array(member.card.thresholds)
         alone = weighted_metrics(
             task.targets[task.test], member.test, thresholds, task.single_label, settings.positive_share
         )
-        each.append(joined(alone, both) if both else alone)
+        each.append(with_pairs(alone, both) if both else alone)
         best_epochs.append(int(member.card.metrics["best_epoch"]))
 
     def mean(weights: Array) -> dict[str, Array]:
@@ -169,12 +169,12 @@ def score_pairs(member: Member, task: Task, settings: FinetuneSettings) -> Weigh
     pairs = TwoInOne(task.store, list(zip(task.test.tolist(), second, strict=True)))
     model, card = load_model(member.folder)
     logits = embed_clips(model, pairs, card.window_s, card.hop_s, short=card.short, pooling=card.windows)
-    said = calibrate(logits.astype(np.float64), np.array(card.temperatures))
+    probabilities = calibrate(logits.astype(np.float64), np.array(card.temperatures))
     targets = np.maximum(task.targets[task.test], task.targets[second])
-    return weighted_metrics(targets, said, np.array(card.thresholds), False, settings.positive_share)
+    return weighted_metrics(targets, probabilities, np.array(card.thresholds), False, settings.positive_share)
 
 
-def joined(alone: Weighted, both: Weighted) -> Weighted:
+def with_pairs(alone: Weighted, both: Weighted) -> Weighted:
     """Returns the metrics of clips and, under names of their own, of pairs."""
 
     def weighted(weights: Array) -> dict[str, Array]:

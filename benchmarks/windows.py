@@ -1,4 +1,4 @@
-"""How short clips are best filled, and how the windows of a long one are best made into one answer.
+"""How short clips are best filled, and how the windows of a long one are best pooled.
 
     python benchmarks/windows.py RUN LABELS.csv
 
@@ -59,13 +59,13 @@ def short_table(trained: Encoder, untrained: Encoder, store: WaveformStore, tabl
         for encoder in (untrained, trained):
             crops = [fix_length(store.crop(clip, 0, 5 * RATE), 5 * RATE, short) for clip in range(len(store))]
             embedded = embed(encoder, crops)
-            answers = probe_of(embedded, table).predict_proba(embedded[table.rows_of("validation")])
-            cells.append(scores(table.targets[table.rows_of("validation")], answers))
+            probabilities = probe_of(embedded, table).predict_proba(embedded[table.rows_of("validation")])
+            cells.append(scores(table.targets[table.rows_of("validation")], probabilities))
         print(f"| {short} | {cells[0]} | {cells[1]} |", flush=True)
 
 
 def window_table(encoder: Encoder, store: WaveformStore, table: LabelTable) -> None:
-    """Prints how well windows of 1 s, half a second apart, answer for clips and for pairs of clips."""
+    """Prints how well windows of 1 s, half a second apart, do for clips and for pairs of clips."""
     window, hop = RATE, RATE // 2
     starts = [window_starts(int(samples), window, hop) for samples in store.samples]
     owner = np.repeat(np.arange(len(store)), [len(of_clip) for of_clip in starts])
@@ -76,9 +76,8 @@ def window_table(encoder: Encoder, store: WaveformStore, table: LabelTable) -> N
     windows = embed(encoder, crops)
     means = np.stack([windows[owner == clip].mean(0) for clip in range(len(store))])
     probe = probe_of(means, table)
-    said = probe.predict_proba(windows)
-    said = np.clip(said, 1e-9, 1 - 1e-9)
-    logits = np.log(said) - np.log1p(-said)
+    probabilities = np.clip(probe.predict_proba(windows), 1e-9, 1 - 1e-9)
+    logits = np.log(probabilities) - np.log1p(-probabilities)
     held_out = table.rows_of("validation")
     alone = [(logits[owner == clip], table.targets[clip]) for clip in held_out]
     pairs = []
@@ -88,17 +87,17 @@ def window_table(encoder: Encoder, store: WaveformStore, table: LabelTable) -> N
         other = generator.choice(held_out[(speakers[held_out] == speakers[clip]) & (held_out != clip)])
         both = np.concatenate([logits[owner == clip], logits[owner == other]])
         pairs.append((both, np.maximum(table.targets[clip], table.targets[other])))
-    print("\n| windows become one answer by | clips | two clips in one recording |\n| --- | --- | --- |", flush=True)
+    print("\n| windows are pooled by | clips | two clips in one recording |\n| --- | --- | --- |", flush=True)
     for how in get_args(Pooling):
         cells = [
-            scores(np.stack([target for _, target in kind]), joined([found for found, _ in kind], how))
+            scores(np.stack([target for _, target in kind]), pooled([found for found, _ in kind], how))
             for kind in (alone, pairs)
         ]
         print(f"| {how} | {cells[0]} | {cells[1]} |", flush=True)
 
 
-def joined(recordings: list[Array], how: Pooling) -> Array:
-    """Returns (recordings, emotions) of the logits (windows, emotions) of each, by the join that finetune uses."""
+def pooled(recordings: list[Array], how: Pooling) -> Array:
+    """Returns (recordings, emotions) of the logits (windows, emotions) of each, pooled as `finetune` does."""
     positions = np.repeat(np.arange(len(recordings)), [len(windows) for windows in recordings])
     return pool_windows(np.concatenate(recordings), positions, how)
 
@@ -118,11 +117,11 @@ def probe_of(features: Array, table: LabelTable) -> LinearProbe:
     )
 
 
-def scores(targets: Array, answers: Array) -> str:
+def scores(targets: Array, probabilities: Array) -> str:
     """Returns macro AUROC and mAP as a cell."""
     positive = targets >= POSITIVE_SHARE
-    auroc = roc_auc_score(positive, answers, average="macro")
-    return f"{auroc:.3f}, {average_precision_score(positive, answers, average='macro'):.3f}"
+    auroc = roc_auc_score(positive, probabilities, average="macro")
+    return f"{auroc:.3f}, {average_precision_score(positive, probabilities, average='macro'):.3f}"
 
 
 if __name__ == "__main__":

@@ -6,33 +6,39 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from emoclr.configs.console import say
+from emoclr.augment.waveform import WaveformAugmentation
+from emoclr.configs.console import say, track
 from emoclr.configs.files import write_yaml
 from emoclr.corpus.labels.clip_names import scored_clips
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.report.writers.write import write_report
 from emoclr.evaluate.scores import score_all
+from emoclr.finetune.checks import check_run
+from emoclr.finetune.data.labeled_clips import open_labeled_clips
+from emoclr.finetune.data.other_corpus import open_other
 from emoclr.finetune.ensemble.baselines import baseline_rows, simple_features
 from emoclr.finetune.ensemble.ensemble import ensemble_outputs
 from emoclr.finetune.ensemble.ensemble_card import ensemble_card
 from emoclr.finetune.ensemble.report_rows import model_rows, speaker_rows
 from emoclr.finetune.model.folders import ENSEMBLE_CARD
-from emoclr.finetune.preparation import prepare
-from emoclr.finetune.pseudo_labels.second_round import second_round
+from emoclr.finetune.pseudo_labels.second_round import pool_for, second_round
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.best_epochs import best_epochs
 from emoclr.finetune.studies.calibration import calibration
 from emoclr.finetune.studies.context import Context, Inputs, Networks
 from emoclr.finetune.studies.cross_corpus import cross_corpus
 from emoclr.finetune.studies.ensemble_comparison import ensemble_comparison
-from emoclr.finetune.studies.label_efficiency import label_efficiency
+from emoclr.finetune.studies.label_efficiency import announce, label_efficiency
 from emoclr.finetune.studies.mistakes import mistakes
 from emoclr.finetune.studies.pseudo_labels import pseudo_labels
 from emoclr.finetune.studies.robustness import robustness
 from emoclr.finetune.summary import notes_of, summary_of
+from emoclr.finetune.training.initial_weights import find_initial_weights
 from emoclr.finetune.training.members import train_from_scratch, train_members, train_seeds_of_best
-from emoclr.pretrain.encoder.checkpoint import package_versions
+from emoclr.finetune.training.resume import RunCard, begin_run, labels_digest, previous_run
+from emoclr.pretrain.encoder.checkpoint import git_commit, package_versions
 from emoclr.probe.protocol import protocol_of, truth_of
 from emoclr.probe.summary import label_notes
 
@@ -95,6 +101,33 @@ def finetune(
     write_yaml(out / ENSEMBLE_CARD, card.model_dump(mode="json"))
     write_report(report, out / REPORT)
     return report
+
+
+def prepare(
+    sources: Sequence[Path], data: Path, test: Path | None, out: Path, settings: FinetuneSettings, *, resume: bool
+) -> Inputs:
+    """Returns the inputs of a run and writes its `run.yaml`; arguments and errors are those of `finetune`."""
+    check_run(sources, data, out, settings, resume=resume, test=test)
+    previous_run(out, settings, resume)
+    initial_weights = find_initial_weights(sources, settings)
+    WaveformAugmentation(settings.augment.transforms, settings.spectrogram.sample_rate)
+    other_labels = read_labels(test) if test else None
+    for initial in track(initial_weights, "trying encoders"):
+        initial.check(settings)
+    labeled = open_labeled_clips(data, settings)
+    other = open_other(other_labels, labeled, settings) if other_labels is not None else None
+    pool = pool_for(labeled.tasks, labeled.readable, settings, other) if settings.unlabeled else None
+    if settings.fractions:
+        announce(initial_weights, labeled, settings)
+    run = RunCard(
+        settings=settings,
+        corpus_fingerprint=labeled.store.fingerprint,
+        labels_sha256=labels_digest(labeled.readable),
+        sources={initial.name: initial.source(settings) for initial in initial_weights},
+        commit=git_commit(),
+    )
+    begin_run(out, run, resume)
+    return Inputs(initial_weights, labeled, other, pool)
 
 
 def train(out: Path, inputs: Inputs, settings: FinetuneSettings) -> Networks:

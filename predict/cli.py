@@ -42,11 +42,11 @@ def _predict(arguments: argparse.Namespace) -> int:
         say(f"note: {note}")
     found = predict(ensemble, card, arguments.recordings, timeline=arguments.timeline, device=choose_device())
     write_predictions(found, arguments.out, arguments.format)
-    files = count_of(len({answer.path for answer in found.answers}), "recording")
-    say(f"{files}, {count_of(len(found.answers), 'row')}: {arguments.out}")
+    files = count_of(len({answer.path for answer in found.rows}), "recording")
+    say(f"{files}, {count_of(len(found.rows), 'row')}: {arguments.out}")
     for emotion in found.emotions:
-        count = sum(emotion in answer.emotions for answer in found.answers)
+        count = sum(emotion in answer.emotions for answer in found.rows)
         say(f"  {emotion}: {count}")
     if found.failures:
         say(f"{len(found.failures)} could not be read: {errors_path(arguments.out)}")
-    return 0 if found.answers else 1
+    return 0 if found.rows else 1

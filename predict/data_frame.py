@@ -65,12 +65,12 @@ def predict_frame(
         rows = [_row(card, *stretch, named(stretch[-1], card)) for stretch in zip(*found, strict=True)]
     else:
         predictions = predict(network, card, sources, timeline=timeline, device=device)
-        if not predictions.answers:
+        if not predictions.rows:
             failure = predictions.failures[0]
             raise EmoclrError(f"no recording can be read; the first: {failure.path}: {failure.reason}")
         rows = [
             _row(card, str(row.path), row.start_s, row.end_s, row.probabilities, row.emotions)
-            for row in predictions.answers
+            for row in predictions.rows
         ]
     return pd.DataFrame(rows)
 

@@ -22,7 +22,7 @@ from emoclr.pretrain.encoder.embedding import Positions, each_window
 
 @dataclass(frozen=True)
 class PredictionRow:
-    """What is heard in a recording, or in one window of it, from `start_s` to `end_s`.
+    """The emotions of a recording, or of one window of it, from `start_s` to `end_s`.
 
     Attributes:
         path: the recording, as it was given.
@@ -45,16 +45,16 @@ class PredictionRow:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Answers in the order of the recordings, and what could not be read.
+    """One row a recording or a window, in the order of the recordings, and what could not be read.
 
     Examples:
         >>> row = PredictionRow(Path("a.wav"), 0.0, 2.5, np.array([0.9, 0.1]), ["joy"])
-        >>> Predictions(["joy", "fear"], [row], failures=[]).answers[0].end_s
+        >>> Predictions(["joy", "fear"], [row], failures=[]).rows[0].end_s
         2.5
     """
 
     emotions: list[str]
-    answers: list[PredictionRow]
+    rows: list[PredictionRow]
     failures: list[Failure]
 
 
@@ -72,7 +72,7 @@ def predict(
         ensemble: from `load_ensemble`.
         card: its card; says windows and thresholds.
         sources: files, and folders that are walked.
-        timeline: one answer a window in place of one a recording.
+        timeline: one row a window in place of one a recording.
         device: "cpu" or "cuda".
 
     Raises:
@@ -87,13 +87,13 @@ def predict(
         >>> model = EmotionModel(Encoder(EncoderSettings(backbone="test_resnet")), n_emotions=2)
         >>> ensemble = Ensemble([model], np.ones((1, 2)), np.full((1, 2), 0.5), "mean")
         >>> card = EnsembleCard(members=["."], emotions=["joy", "fear"], thresholds=[0.5, 0.5], window_s=1.0, hop_s=0.5)
-        >>> [(row.start_s, row.end_s) for row in predict(ensemble, card, [path], timeline=True).answers]
+        >>> [(row.start_s, row.end_s) for row in predict(ensemble, card, [path], timeline=True).rows]
         [(0.0, 1.0), (0.5, 1.5)]
     """
     paths = find_audio(sources)
     if not paths:
         raise ConfigError(f"no recordings in {', '.join(map(str, sources))}")
-    # What is heard once needs no place in the cache of corpora.
+    # Recordings that are read once need no place in the cache of corpora.
     with tempfile.TemporaryDirectory(prefix="emoclr-") as cache:
         try:
             store = open_waveforms([Clip(path) for path in paths], Path(cache))
@@ -101,15 +101,15 @@ def predict(
             return Predictions(card.emotions, [], _as_given(error.failures, paths))
         stretches = predict_waveforms(ensemble, card, store, timeline=timeline, device=device)
         read = [paths[row] for row in store.source_rows]
-        answers = [
-            PredictionRow(read[position], float(start), float(end), row, named(row, card))
-            for position, start, end, row in zip(*stretches, strict=True)
+        rows = [
+            PredictionRow(read[position], float(start), float(end), probabilities, named(probabilities, card))
+            for position, start, end, probabilities in zip(*stretches, strict=True)
         ]
-        return Predictions(card.emotions, answers, _as_given(store.failures, paths))
+        return Predictions(card.emotions, rows, _as_given(store.failures, paths))
 
 
 def _as_given(failures: Sequence[Failure], paths: Sequence[Path]) -> list[Failure]:
-    """Returns failures, which name absolute paths, under the paths that were given: answers go by these."""
+    """Returns failures, which name absolute paths, under the paths that were given, as in rows."""
     given = {path.absolute(): path for path in paths}
     return [replace(failure, path=given[failure.path]) for failure in failures]
 

@@ -20,7 +20,7 @@ def errors_path(out: Path) -> Path:
 
 
 def write_predictions(predictions: Predictions, out: Path, form: Format) -> None:
-    """Writes one row an answer, atomically; and, where something could not be read, the table of errors beside it.
+    """Writes predictions atomically, a line a row, and the table of unreadable recordings beside them.
 
     CSV columns are `path, start_s, end_s`, one probability an emotion, and `emotions`, joined by `;`. JSON lines hold
     the same keys, `emotions` as a list.
@@ -35,7 +35,7 @@ def write_predictions(predictions: Predictions, out: Path, form: Format) -> None
         path,start_s,end_s,joy,fear,emotions
         a.wav,0.000,2.500,0.9000,0.1000,joy
     """
-    lines = _csv(predictions) if form == "csv" else _jsonl(predictions.answers, predictions.emotions)
+    lines = _csv(predictions) if form == "csv" else _jsonl(predictions.rows, predictions.emotions)
     write_text(out, lines)
     errors = errors_path(out)
     if predictions.failures:
@@ -48,21 +48,21 @@ def _csv(predictions: Predictions) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "start_s", "end_s", *predictions.emotions, "emotions"])
-    for answer in predictions.answers:
-        shares = [f"{value:.4f}" for value in answer.probabilities]
-        times = [f"{answer.start_s:.3f}", f"{answer.end_s:.3f}"]
-        writer.writerow([answer.path, *times, *shares, ";".join(answer.emotions)])
+    for row in predictions.rows:
+        probabilities = [f"{value:.4f}" for value in row.probabilities]
+        times = [f"{row.start_s:.3f}", f"{row.end_s:.3f}"]
+        writer.writerow([row.path, *times, *probabilities, ";".join(row.emotions)])
     return text.getvalue()
 
 
-def _jsonl(answers: Sequence[PredictionRow], emotions: Sequence[str]) -> str:
-    rows = []
-    for answer in answers:
-        shares = {name: round(float(p), 4) for name, p in zip(emotions, answer.probabilities, strict=True)}
-        times = {"start_s": round(answer.start_s, 3), "end_s": round(answer.end_s, 3)}
-        row = {"path": str(answer.path), **times, **shares, "emotions": answer.emotions}
-        rows.append(json.dumps(row, ensure_ascii=False) + "\n")
-    return "".join(rows)
+def _jsonl(rows: Sequence[PredictionRow], emotions: Sequence[str]) -> str:
+    lines = []
+    for row in rows:
+        probabilities = {name: round(float(p), 4) for name, p in zip(emotions, row.probabilities, strict=True)}
+        times = {"start_s": round(row.start_s, 3), "end_s": round(row.end_s, 3)}
+        values = {"path": str(row.path), **times, **probabilities, "emotions": row.emotions}
+        lines.append(json.dumps(values, ensure_ascii=False) + "\n")
+    return "".join(lines)
 
 
 def _errors(failures: Sequence[Failure]) -> str:

@@ -1,4 +1,4 @@
-"""What trained members say of clips that were no part of their training."""
+"""Probabilities of trained members for clips of any store."""
 
 from collections.abc import Sequence
 
@@ -16,12 +16,12 @@ def member_probabilities(members: Sequence[Member], store: Waveforms, what: str,
     """Returns the calibrated probabilities of each member for every clip of a store, (members, clips, emotions).
 
     Args:
-        members: trained; each hears a clip as it was trained to.
+        members: trained; each with its own windows and temperatures.
         store: the clips.
-        what: they are, for the progress.
+        what: name of the clips, for the progress.
         device: "cpu" or "cuda".
     """
-    answers = []
+    probabilities = []
     for member in members:
         model, card = load_model(member.folder)
         logits = embed_clips(
@@ -34,5 +34,5 @@ def member_probabilities(members: Sequence[Member], store: Waveforms, what: str,
             short=card.short,
             pooling=card.windows,
         )
-        answers.append(calibrate(logits.astype(np.float64), np.array(card.temperatures)))
-    return np.array(answers)
+        probabilities.append(calibrate(logits.astype(np.float64), np.array(card.temperatures)))
+    return np.array(probabilities)

@@ -43,14 +43,14 @@ class ModelCard(Settings):
     single_label: bool = Field(False, description="whether every training clip carried exactly one emotion")
     thresholds: list[float]
     temperatures: list[PositiveFloat]
-    window_s: float = Field(gt=0, description="s of a recording that the model hears at once")
+    window_s: float = Field(gt=0, description="length of a window, s")
     hop_s: float = Field(gt=0, description="s between windows, at most")
     short: Padding = Field("zero", description="how a recording shorter than a window fills it")
-    windows: Pooling = Field("mean", description="how windows become the answer for a recording")
+    windows: Pooling = Field("mean", description="pooling of the windows of a recording")
     weights_sha256: str
     corpus_fingerprint: str
     started_from: str = Field(description="the corpus fingerprint of the pretraining, ImageNet, or scratch")
-    answers_sha256: str = Field("", description="of the file from which --resume takes what the model said")
+    answers_sha256: str = Field("", description="SHA-256 of the file of predictions that --resume reads")
     metrics: dict[str, float] = {}
     versions: dict[str, str] = {}
 
@@ -82,7 +82,7 @@ class EnsembleCard(Settings):
     window_s: float = Field(gt=0)
     hop_s: float = Field(gt=0)
     short: Padding = Field("zero", description="how a recording shorter than a window fills it")
-    windows: Pooling = Field("mean", description="how windows become the answer for a recording")
+    windows: Pooling = Field("mean", description="pooling of the windows of a recording")
     notes: list[str] = []
     metrics: dict[str, float] = {}
     versions: dict[str, str] = {}
@@ -200,4 +200,4 @@ def build_ensemble(
 
 def _check_windows(window_s: float, hop_s: float) -> None:
     if hop_s > window_s:
-        raise ValueError(f"hop_s {hop_s:g} is more than window_s {window_s:g}: what lies between would not be heard")
+        raise ValueError(f"hop_s {hop_s:g} is more than window_s {window_s:g}: parts would be skipped")

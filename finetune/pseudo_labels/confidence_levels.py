@@ -25,8 +25,8 @@ def confidence_levels(positive: Mask, probabilities: Array, precision: float, si
     """
     levels = np.full(positive.shape[1], np.inf)
     for emotion in range(positive.shape[1]):
-        asked = _candidates(probabilities, single_label)[:, emotion]
-        scores, right = probabilities[asked, emotion], positive[asked, emotion]
+        candidates = _candidates(probabilities, single_label)[:, emotion]
+        scores, right = probabilities[candidates, emotion], positive[candidates, emotion]
         order = np.argsort(-scores, kind="stable")
         ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, len(scores) > 0))  # the last of each tie
         enough = (ends + 1 >= MIN_CLIPS) & (np.cumsum(right[order])[ends] >= precision * (ends + 1))

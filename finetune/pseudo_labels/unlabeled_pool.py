@@ -62,15 +62,15 @@ def open_pool(
     clips = clips.take(whole.source_rows)
     known = np.logical_or.reduce([_in_labels(whole, store) for store in labeled])
     names = [*whole.speaker_names, ""]  # -1 finds the last
-    heard = np.array([names[code] in held_out_speakers for code in whole.speakers.tolist()], dtype=np.bool_) & ~known
-    rows = np.flatnonzero(~known & ~heard)
+    held_out = np.array([names[code] in held_out_speakers for code in whole.speakers.tolist()], dtype=np.bool_) & ~known
+    rows = np.flatnonzero(~known & ~held_out)
     if not len(rows):
         raise EmoclrError(
             f"unlabeled: none of {len(clips):,} clips is new: {int(known.sum()):,} are in the labels already, "
-            f"{int(heard.sum()):,} are of their validation or test speakers"
+            f"{int(held_out.sum()):,} are of their validation or test speakers"
         )
     clips = clips.take(rows)
-    return Pool(opened(clips), clips, len(whole), int(known.sum()), int(heard.sum()))
+    return Pool(opened(clips), clips, len(whole), int(known.sum()), int(held_out.sum()))
 
 
 def with_pool(

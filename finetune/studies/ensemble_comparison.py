@@ -80,11 +80,11 @@ def ensemble_section(
     ]
     columns = comparison_columns(truth.single_label)
     metric = truth.headline[0]
-    asked = pairs[: 2 if seeds else 1]
+    judged = pairs[: 2 if seeds else 1]
     n_speakers = len(set(truth.speakers))
     verdicts = [
         f"{first.name.capitalize()} against {second.name}: {verdict(found[place][1][metric], n_speakers, metric)}."
-        for place, (first, second) in enumerate(asked)
+        for place, (first, second) in enumerate(judged)
     ]
     weights = _weights(members, tasks)
     return Section(

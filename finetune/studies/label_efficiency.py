@@ -75,8 +75,8 @@ def parts_of(labeled: LabeledClips, settings: FinetuneSettings) -> tuple[list[Pa
         else:
             parts += drawn
     if not parts:
-        told = "; ".join(f"{fraction:g}: {why}" for fraction, why in too_small.items())
-        raise EmoclrError(f"{table.source}: every part of the labels is too small ({told})")
+        reasons = "; ".join(f"{fraction:g}: {why}" for fraction, why in too_small.items())
+        raise EmoclrError(f"{table.source}: every part of the labels is too small ({reasons})")
     return parts, too_small
 
 

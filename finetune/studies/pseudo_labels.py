@@ -37,7 +37,7 @@ def unlabeled_section(
         first: the ensemble of the first round.
         second: the ensemble of the second.
         found: the second round.
-        confidence: the precision that was asked for.
+        confidence: the precision asked for.
     """
     pool = found.pool
     accepted = sum(len(some.rows) for some in found.accepted)
@@ -46,7 +46,7 @@ def unlabeled_section(
     right = np.sum([some.validation_right for some in found.accepted], axis=0)
     levels = [[_finite(some.levels[emotion]) for some in found.accepted] for emotion in range(len(truth.emotions))]
     per_emotion = Table(
-        ["emotion", "sure from", "right of validation clips, level set by other speakers", "clips accepted"],
+        ["emotion", "accepted from", "right of validation clips, level set by other speakers", "clips accepted"],
         [
             [
                 emotion,
@@ -65,12 +65,12 @@ def unlabeled_section(
     gain = Table(
         ["", "first round", "second round", "difference"],
         [[METRICS[name].label, scores[0][name], scores[1][name], differences[name]] for name in differences],
-        title="What it bought, on the scored clips",
+        title="Differences on the scored clips",
     )
     return Section(
         FOLDER,
         "Unlabeled recordings",
-        _words(found, accepted, confidence),
+        _text(found, accepted, confidence),
         [per_emotion, *([gain] if accepted else [])],
         data={
             "clips": len(pool.store),
@@ -95,11 +95,11 @@ def unlabeled_section(
     )
 
 
-def _words(found: SecondRound, accepted: int, confidence: float) -> str:
+def _text(found: SecondRound, accepted: int, confidence: float) -> str:
     pool, folds = found.pool, len(found.accepted)
     in_folds = f" (in {folds} folds together)" if folds > 1 else ""
-    heard = (
-        f"After the first round the ensemble answered for {len(pool.store):,} unlabeled clips. {accepted:,} of them"
+    accepting = (
+        f"After the first round the ensemble predicted {len(pool.store):,} unlabeled clips. {accepted:,} of them"
         f"{in_folds} reached, for some emotion, the probability from which on it is right for {confidence:.0%} of the "
         f"validation clips (at least {MIN_CLIPS} of them)"
     )
@@ -126,9 +126,9 @@ def _words(found: SecondRound, accepted: int, confidence: float) -> str:
     kept = (
         f" On validation speakers the macro AUROC of the mean is {first:.3f} after the first and {second:.3f} after "
         f"the second round{means}: {held} What other sections set against it by seeds, from scratch or by parts of "
-        "the labels has not heard these recordings."
+        "the labels was not trained on these recordings."
     )
-    return heard + trained + dropped + (kept if accepted else "")
+    return accepting + trained + dropped + (kept if accepted else "")
 
 
 def _finite(value: float) -> float | None:

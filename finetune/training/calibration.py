@@ -57,11 +57,10 @@ def calibrated_predictions(task: Task, logits: Array, positive_share: float) -> 
 @contextmanager
 def without_shift(head: EmotionHead, shift: Tensor) -> Iterator[None]:
     """Takes the shift (emotions,) that class weights put into logits out of a head's bias, as long as it is open."""
-    bias = head.linear.bias.detach().clone()
     with torch.no_grad():
         head.linear.bias.sub_(shift)
     try:
         yield
     finally:
         with torch.no_grad():
-            head.linear.bias.copy_(bias)
+            head.linear.bias.add_(shift)

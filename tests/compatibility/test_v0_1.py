@@ -115,7 +115,7 @@ def test_an_ensemble_gives_the_probabilities_it_gave():
     answers = Path("emotions/report/answers.csv")
     stored = columns(answers, *(f"probability_{name}" for name in card.emotions))
     files = [RECORDINGS / row["path"] for row in table_of(answers)]
-    found = np.stack([row.probabilities for row in predict(ensemble, card, files).answers])
+    found = np.stack([row.probabilities for row in predict(ensemble, card, files).rows])
     assert found == pytest.approx(stored, abs=1e-5)
 
 

@@ -31,14 +31,14 @@ def loaded(emotions: Path) -> Loaded:
 
 @pytest.fixture(scope="module")
 def by_file(loaded: Loaded, recordings: Path) -> dict[str, PredictionRow]:
-    return {answer.path.name: answer for answer in predict(*loaded, [recordings]).answers}
+    return {row.path.name: row for row in predict(*loaded, [recordings]).rows}
 
 
 @pytest.fixture(scope="module")
 def by_window(loaded: Loaded, recordings: Path) -> dict[str, list[PredictionRow]]:
     found: dict[str, list[PredictionRow]] = {}
-    for answer in predict(*loaded, [recordings], timeline=True).answers:
-        found.setdefault(answer.path.name, []).append(answer)
+    for row in predict(*loaded, [recordings], timeline=True).rows:
+        found.setdefault(row.path.name, []).append(row)
     return found
 
 
@@ -65,8 +65,8 @@ def test_windows_are_joined_as_the_card_says(loaded, emotions: Path, recordings:
     ensemble, card = loaded
     path = recordings / "long.wav"
     alone = [expit(join(logits) / heat) for logits, heat in of_members(emotions, path)]
-    (answer,) = predict(ensemble, card.model_copy(update={"windows": windows}), [path]).answers
-    assert answer.probabilities == pytest.approx(np.mean(alone, axis=0), abs=1e-4)
+    (row,) = predict(ensemble, card.model_copy(update={"windows": windows}), [path]).rows
+    assert row.probabilities == pytest.approx(np.mean(alone, axis=0), abs=1e-4)
 
 
 @pytest.mark.parametrize("windows", ["mean", "noisy_or"])
@@ -74,9 +74,9 @@ def test_the_report_scores_what_predict_answers(train, windows) -> None:
     folder = train(["test_resnet"], single_label=False, windows=windows)
     table = read_labels(folder.parent / "labels.csv")
     files = [table.paths[row] for row in table.rows_of("test")]
-    answers = {answer.path: answer.probabilities for answer in predict(*load_ensemble(folder), files).answers}
+    rows = {row.path: row.probabilities for row in predict(*load_ensemble(folder), files).rows}
     scored = load_file(folder / "test_resnet" / ANSWERS)["test"].numpy()
-    assert scored == pytest.approx(np.stack([answers[path] for path in files]), abs=1e-4)
+    assert scored == pytest.approx(np.stack([rows[path] for path in files]), abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["short.wav", "exact.wav", "long.wav", "below/middle, loud.flac"])
@@ -91,7 +91,7 @@ def test_a_windows_probability_is_that_of_its_own_logits(
     emotions: Path, recordings: Path, by_window: dict[str, list[PredictionRow]]
 ) -> None:
     alone = [expit(logits / heat) for logits, heat in of_members(emotions, recordings / "long.wav")]
-    found = np.stack([answer.probabilities for answer in by_window["long.wav"]])
+    found = np.stack([row.probabilities for row in by_window["long.wav"]])
     assert found == pytest.approx(np.mean(alone, axis=0), abs=1e-4)
     assert np.ptp(found, axis=0).max() > 0.1  # its halves differ
 
@@ -101,26 +101,26 @@ def test_a_weighted_ensemble_answers_by_its_weights(emotions: Path, recordings: 
     content = yaml.safe_load((copy / "ensemble.yaml").read_text())
     (copy / "ensemble.yaml").write_text(yaml.safe_dump({**content, "how": "weighted", "weights": [0.9, 0.1]}))
     first, second = (expit(logits.mean(0) / heat) for logits, heat in of_members(emotions, recordings / "long.wav"))
-    (answer,) = predict(*load_ensemble(copy), [recordings / "long.wav"]).answers
-    assert answer.probabilities == pytest.approx(0.9 * first + 0.1 * second, abs=1e-4)
+    (row,) = predict(*load_ensemble(copy), [recordings / "long.wav"]).rows
+    assert row.probabilities == pytest.approx(0.9 * first + 0.1 * second, abs=1e-4)
     assert np.abs(first - second).max() > 0.01
 
 
 def test_one_backbones_folder_answers_alone(emotions: Path, recordings: Path) -> None:
-    (answer,) = predict(*load_ensemble(emotions / "test_resnet"), [recordings / "long.wav"]).answers
+    (row,) = predict(*load_ensemble(emotions / "test_resnet"), [recordings / "long.wav"]).rows
     logits, temperatures = of_members(emotions, recordings / "long.wav")[1]
-    assert answer.probabilities == pytest.approx(expit(logits.mean(0) / temperatures), abs=1e-4)
+    assert row.probabilities == pytest.approx(expit(logits.mean(0) / temperatures), abs=1e-4)
 
 
 def test_an_answer_does_not_depend_on_what_else_is_asked(
     loaded: Loaded, recordings: Path, by_file: dict[str, PredictionRow]
 ) -> None:
-    (alone,) = predict(*loaded, [recordings / "short.wav"]).answers
+    (alone,) = predict(*loaded, [recordings / "short.wav"]).rows
     assert alone.probabilities == pytest.approx(by_file["short.wav"].probabilities, abs=1e-5)
 
 
 def test_a_file_is_answered_from_its_start_to_its_end(by_file: dict[str, PredictionRow]) -> None:
-    ends = {name: (answer.start_s, answer.end_s) for name, answer in by_file.items()}
+    ends = {name: (row.start_s, row.end_s) for name, row in by_file.items()}
     assert ends == {
         "short.wav": (0.0, 0.3),
         "exact.wav": (0.0, 0.5),
@@ -144,9 +144,9 @@ def test_the_window_of_a_short_file_ends_where_the_file_does(by_window: dict[str
 
 def test_answers_come_in_the_order_of_the_files(loaded: Loaded, recordings: Path) -> None:
     found = predict(*loaded, [recordings / "short.wav", recordings], timeline=True)
-    paths = list(dict.fromkeys(answer.path for answer in found.answers))
+    paths = list(dict.fromkeys(row.path for row in found.rows))
     assert paths == sorted(paths) and len(paths) == 4
-    starts = [answer.start_s for answer in found.answers if answer.path.name == "long.wav"]
+    starts = [row.start_s for row in found.rows if row.path.name == "long.wav"]
     assert starts == sorted(starts)
 
 
@@ -157,7 +157,7 @@ def test_what_cannot_be_read_is_told_by_the_name_it_was_given_by(
     found = predict(*loaded, [Path(recordings.name)])
     (failure,) = found.failures
     assert failure.path == Path(recordings.name, "broken.mp3") and failure.reason
-    assert found.answers[0].path == Path(recordings.name, "below/middle, loud.flac")
+    assert found.rows[0].path == Path(recordings.name, "below/middle, loud.flac")
 
 
 def test_where_nothing_can_be_read_there_are_failures_and_no_answers(
@@ -165,7 +165,7 @@ def test_where_nothing_can_be_read_there_are_failures_and_no_answers(
 ) -> None:
     (tmp_path / "also.wav").write_bytes(b"")
     found = predict(*loaded, [recordings / "broken.mp3", tmp_path])
-    assert found.answers == []
+    assert found.rows == []
     assert {failure.path for failure in found.failures} == {recordings / "broken.mp3", tmp_path / "also.wav"}
     assert found.emotions == ["anger", "sadness"]
 
@@ -214,6 +214,6 @@ def test_trained_on_one_label_a_clip_it_names_exactly_one(
     one_emotion: Path, recordings: Path, below: str, timeline: bool
 ) -> None:
     found = predict(*load_ensemble(one_emotion / below), [recordings], timeline=timeline)
-    assert len(found.answers) >= 4
-    for answer in found.answers:
-        assert answer.emotions == [found.emotions[int(answer.probabilities.argmax())]]
+    assert len(found.rows) >= 4
+    for row in found.rows:
+        assert row.emotions == [found.emotions[int(row.probabilities.argmax())]]

@@ -63,9 +63,7 @@ def test_members_hear_windows_of_one_length(
     longer = Encoder(encoder_settings("test_resnet"))
     save_encoder(tmp_path / "longer", longer, crop_s=1, corpus_fingerprint="abc", step=1, steps=1)
     both = [pretrained / BACKBONES[0], tmp_path / "longer"]
-    with pytest.raises(
-        ConfigError, match=r"\(longer 1 s, test_efficientnet 0\.5 s\).*; crop_s=0\.5 gives them all"
-    ):
+    with pytest.raises(ConfigError, match=r"\(longer 1 s, test_efficientnet 0\.5 s\).*; crop_s=0\.5 gives them all"):
         find_initial_weights(both, settings(crop_s=None))
     assert {start.crop_s(settings(crop_s=0.7)) for start in find_initial_weights(both, settings(crop_s=0.7))} == {0.7}
 
