@@ -18,6 +18,7 @@ from scipy.fft import next_fast_len
 from scipy.signal import fftconvolve, firwin
 
 from emoclr.augment.transforms.dsp.reverberation import impulse_response, reverberate
+from emoclr.configs.console import say
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.audio.encode import encode_mp3
 from emoclr.corpus.audio.noise import PINK_DB_PER_OCTAVE, coloured_noise
@@ -198,3 +199,12 @@ CONDITIONS = (
     ),
 )
 """What `--stress` repeats an evaluation under, in the order of reports."""
+
+
+def say_cost(store: Waveforms, clips: NDArray[np.int64]) -> None:
+    """Says how much audio all conditions of some clips of a store are."""
+    ratio = len(CONDITIONS) * store.samples[clips].sum() / store.samples.sum()
+    say(
+        f"stress: {len(CONDITIONS)} conditions of {len(clips):,} clips, "
+        f"{ratio:.1f} times as much sound as all clips of the labels"
+    )

@@ -145,6 +145,18 @@ class Scores:
         return [*self.models, *self.baselines]
 
 
+def concatenate_folds(name: str, folds: Sequence[tuple[Array, Array]], note: str = "") -> Prediction:
+    """Returns the predictions of all folds one after the other, each with the thresholds of its fold.
+
+    Args:
+        name: of the row.
+        folds: for each fold its probabilities (n, emotions) and thresholds (emotions,).
+        note: a few words beside the name.
+    """
+    thresholds = [np.broadcast_to(chosen, probabilities.shape) for probabilities, chosen in folds]
+    return Prediction(name, np.concatenate([each for each, _ in folds]), np.concatenate(thresholds), note)
+
+
 def score_all(truth: Truth, models: Sequence[Prediction], baselines: Sequence[Prediction] = ()) -> Scores:
     """Returns every number of a report, with intervals.
 

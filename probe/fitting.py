@@ -10,11 +10,10 @@ from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.linear_probe import LinearProbe
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.thresholds import tune_thresholds
-from emoclr.evaluate.scores import CHANCE, ENSEMBLE, Prediction
+from emoclr.evaluate.scores import CHANCE, ENSEMBLE, Prediction, concatenate_folds
 from emoclr.pretrain.encoder.embedding import Embeddings
 from emoclr.probe.features.features import UNTRAINED, Features, twins_of
 from emoclr.probe.features.logmel import chance_probabilities
-from emoclr.probe.protocol import concatenate_folds
 
 Fits = dict[str, list[LinearProbe]]
 """For each features' name its probe of each fold."""
@@ -93,6 +92,21 @@ def predictions_of(
     prior = chance_probabilities(table.targets[division.fitted], sum(len(next(iter(rows.values()))) for rows in scored))
     baselines.append(Prediction(CHANCE, prior, prior, "the shares of the clips fitted to"))
     return models, baselines
+
+
+def models_to_compare(models: Sequence[Prediction], baselines: Sequence[Prediction]) -> list[Prediction]:
+    """Returns the headline model and the baselines that its studies set against it: all but chance.
+
+    Of untrained twins, that of the headline model stands for all.
+    """
+    headline = models[0]
+    twin = f"{UNTRAINED} {headline.name}"
+    others = [
+        baseline
+        for baseline in baselines
+        if baseline.name != CHANCE and (baseline.name == twin or not baseline.name.startswith(f"{UNTRAINED} "))
+    ]
+    return [headline, *others]
 
 
 def _joint_thresholds(probes: Sequence[LinearProbe], targets: np.typing.NDArray[np.float32]) -> Array:

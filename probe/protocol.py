@@ -8,9 +8,8 @@ from emoclr.corpus.labels.division import Division
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
 from emoclr.evaluate.groups import broken_down, says_the_label
-from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.report.report import Protocol
-from emoclr.evaluate.scores import Prediction, Truth
+from emoclr.evaluate.scores import Truth
 
 
 def truth_of(table: LabelTable, division: Division, positive_share: float, n_resamples: int, seed: int) -> Truth:
@@ -47,15 +46,3 @@ def protocol_of(table: LabelTable, division: Division, seeds: Sequence[int]) -> 
         seeds=seeds,
         speaker_disjoint=apart if table.speakers is not None else None,
     )
-
-
-def concatenate_folds(name: str, folds: Sequence[tuple[Array, Array]], note: str = "") -> Prediction:
-    """Returns the answers of all folds one after the other, each with the thresholds of its fold.
-
-    Args:
-        name: of the row.
-        folds: for each fold its probabilities (n, emotions) and thresholds (emotions,).
-        note: a few words beside the name.
-    """
-    thresholds = [np.broadcast_to(chosen, answers.shape) for answers, chosen in folds]
-    return Prediction(name, np.concatenate([answers for answers, _ in folds]), np.concatenate(thresholds), note)

@@ -21,18 +21,19 @@ from emoclr.evaluate.report.writers.write import write_report
 from emoclr.evaluate.scores import score_all
 from emoclr.evaluate.speaker_probe import SpeakerProbe, speaker_probe, voice_hits
 from emoclr.evaluate.studies.label_efficiency import efficiency_section
+from emoclr.evaluate.studies.robustness import robustness_section
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_encoder, package_versions
 from emoclr.pretrain.encoder.embedding import Embeddings
 from emoclr.pretrain.encoder.folders import backbone_folders
 from emoclr.probe.checks import check_probe
 from emoclr.probe.features.features import features_of, missing_features
-from emoclr.probe.fitting import fit_probes, predictions_of
+from emoclr.probe.fitting import fit_probes, models_to_compare, predictions_of
 from emoclr.probe.protocol import protocol_of, truth_of
 from emoclr.probe.settings import ProbeSettings
 from emoclr.probe.studies.cross_corpus import cross, cross_corpus_section, source_names
 from emoclr.probe.studies.label_efficiency import fractions_text, probe_trials
-from emoclr.probe.studies.mistakes import mistakes_section
-from emoclr.probe.studies.robustness import compared, robustness_of_probes, robustness_section
+from emoclr.probe.studies.mistakes import mistakes_with_audio
+from emoclr.probe.studies.robustness import robustness_of_probes
 from emoclr.probe.summary import PRETRAINING, label_notes, score_notes, summary_of
 
 
@@ -97,12 +98,12 @@ def probe(
         sections.append(efficiency_section(truth, trials, too_small, fractions_text(table, settings)))
     if settings.stress:
         stressed = robustness_of_probes(features, fits, store, rows, table, division, settings.seed)
-        sections.append(robustness_section(truth, compared(models, baselines), stressed))
+        sections.append(robustness_section(truth, models_to_compare(models, baselines), stressed))
     say("scoring")
     scores = score_all(truth, models, baselines)
     clips = table.select(division.scored)
     sections.append(
-        mistakes_section(truth, scores.headline, clips, store, rows[division.scored], players=settings.players)
+        mistakes_with_audio(truth, scores.headline, clips, store, rows[division.scored], players=settings.players)
     )
     report = Report(
         title=f"Linear probe of {source.resolve().name} {_on(data, test)}",

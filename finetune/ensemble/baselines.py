@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from emoclr.corpus.labels.division import Division
-from emoclr.evaluate.scores import Prediction
+from emoclr.evaluate.scores import Prediction, concatenate_folds
 from emoclr.finetune.data.labeled_clips import LabeledClips
 from emoclr.finetune.ensemble.report_rows import from_scratch, member_row
 from emoclr.finetune.settings import FinetuneSettings
@@ -15,7 +15,6 @@ from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.pretrain.encoder.embedding import Embeddings, embed_clips
 from emoclr.probe.features.features import UNTRAINED, Features, features_of
 from emoclr.probe.fitting import fit_probes, predictions_of
-from emoclr.probe.protocol import concatenate_folds
 from emoclr.probe.settings import ProbeSettings
 
 

@@ -8,12 +8,11 @@ import numpy.typing as npt
 
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.thresholds import tune_thresholds
-from emoclr.evaluate.scores import Prediction
+from emoclr.evaluate.scores import Prediction, concatenate_folds
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.model.combination import COMBINATIONS, EnsembleMethod, equal_weights, fit_weights, weighted_mean
 from emoclr.finetune.training.member import Member
 from emoclr.finetune.training.members import Members
-from emoclr.probe.protocol import concatenate_folds
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from emoclr.evaluate.scores import ENSEMBLE, Prediction
+from emoclr.evaluate.scores import ENSEMBLE, Prediction, concatenate_folds
 from emoclr.evaluate.speaker_probe import SpeakerProbe, VoiceTask, speaker_probe
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.ensemble.ensemble import ensemble_outputs, prediction_of
@@ -12,7 +12,6 @@ from emoclr.finetune.model.combination import COMBINATIONS, EnsembleMethod
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.member import Member
 from emoclr.finetune.training.members import Members, backbone_of
-from emoclr.probe.protocol import concatenate_folds
 
 BEFORE = "before fine-tuning"
 SPEAKER_PROBE = {

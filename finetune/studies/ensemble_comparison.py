@@ -10,7 +10,7 @@ from emoclr.evaluate.metrics.registry import METRICS, comparison_columns
 from emoclr.evaluate.paired import paired_differences
 from emoclr.evaluate.report.formatting import interval, json_metrics, number
 from emoclr.evaluate.report.section import Section, Table
-from emoclr.evaluate.scores import ENSEMBLE, Prediction, Truth
+from emoclr.evaluate.scores import ENSEMBLE, Prediction, Truth, concatenate_folds
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.ensemble.ensemble import combine_members, ensemble_outputs, prediction_of
 from emoclr.finetune.ensemble.report_rows import ensemble_name, member_row
@@ -19,7 +19,6 @@ from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.best_epochs import best_epoch, same_networks
 from emoclr.finetune.studies.context import Context
 from emoclr.finetune.training.members import Members, SeedsOfBest, backbone_of, best_member, seeds_of
-from emoclr.probe.protocol import concatenate_folds
 from emoclr.probe.summary import FEW_SPEAKERS
 
 BEST = "the best single network"

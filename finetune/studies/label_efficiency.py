@@ -14,7 +14,7 @@ from emoclr.corpus.labels.division import INNER_FOLDS, Division, train_validatio
 from emoclr.corpus.labels.label_subset import TooFewClips, label_subset
 from emoclr.corpus.labels.splits import speaker_folds
 from emoclr.evaluate.report.section import Section
-from emoclr.evaluate.scores import CHANCE, Prediction
+from emoclr.evaluate.scores import CHANCE, Prediction, concatenate_folds
 from emoclr.evaluate.studies.label_efficiency import Trial, efficiency_section
 from emoclr.finetune.data.labeled_clips import LabeledClips, Rows, Task
 from emoclr.finetune.ensemble.baselines import SimpleFeatures, linear_rows
@@ -24,7 +24,6 @@ from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.context import Context
 from emoclr.finetune.training.initial_weights import InitialWeights
 from emoclr.finetune.training.members import Members, train_from_scratch, train_members
-from emoclr.probe.protocol import concatenate_folds
 
 FOLDER = "fractions"
 MIN_STEPS = 200

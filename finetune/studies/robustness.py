@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from emoclr.augment.robustness import CONDITIONS, Condition, DegradedWaveforms
+from emoclr.augment.robustness import CONDITIONS, Condition, DegradedWaveforms, say_cost
 from emoclr.configs.console import say
 from emoclr.evaluate.report.section import Section
+from emoclr.evaluate.studies.robustness import robustness_section
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.ensemble.member_probabilities import member_probabilities
 from emoclr.finetune.ensemble.report_rows import model_rows
@@ -16,7 +17,6 @@ from emoclr.finetune.studies.context import Context
 from emoclr.finetune.training.member import Member
 from emoclr.finetune.training.members import Members
 from emoclr.pretrain.encoder.devices import choose_device
-from emoclr.probe.studies.robustness import robustness_section, tell_cost
 
 
 def robustness(context: Context) -> Section | None:
@@ -24,7 +24,7 @@ def robustness(context: Context) -> Section | None:
     settings, tasks, models = context.settings, context.tasks, context.models
     if not settings.stress:
         return None
-    tell_cost(tasks[0].store, np.concatenate([task.test for task in tasks]))
+    say_cost(tasks[0].store, np.concatenate([task.test for task in tasks]))
     degraded = []
     for condition in CONDITIONS:
         say(f"stress: {condition.label}")

@@ -12,9 +12,8 @@ from emoclr.evaluate.scores import Prediction
 from emoclr.evaluate.studies.label_efficiency import Trial
 from emoclr.pretrain.encoder.embedding import Embeddings
 from emoclr.probe.features.features import Features
-from emoclr.probe.fitting import Fits, fit_probe, predictions_of
+from emoclr.probe.fitting import Fits, fit_probe, models_to_compare, predictions_of
 from emoclr.probe.settings import ProbeSettings
-from emoclr.probe.studies.robustness import compared
 
 WHOLE = 1.0
 
@@ -65,7 +64,7 @@ def probe_trials(
         clips = float(np.mean([len(train) for train, _ in part.folds]))
         trials += [
             Trial(found.name, fraction, clips, seed, found, model=place == 0)
-            for place, found in enumerate(compared(*answers))
+            for place, found in enumerate(models_to_compare(*answers))
         ]
     return trials, too_small
 

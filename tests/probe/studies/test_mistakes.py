@@ -15,51 +15,10 @@ from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.evaluate.scores import Prediction, Truth
-from emoclr.probe.studies.mistakes import MAX_MISTAKES, draw_channels, find_mistakes, mistakes_section
+from emoclr.evaluate.studies.mistakes import MAX_MISTAKES
+from emoclr.probe.studies.mistakes import draw_channels, mistakes_with_audio
 
 RATE = 16000
-
-
-def truth_of(targets: np.ndarray, single_label: bool = False) -> Truth:
-    return Truth(["joy", "fear"], targets, ["a"] * len(targets), single_label=single_label)
-
-
-def test_of_several_labels_the_farthest_beyond_its_threshold_comes_first() -> None:
-    targets = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
-    probabilities = np.array([[0.9, 0.1], [0.4, 0.2], [0.9, 0.98], [0.1, 0.3]])
-    found = find_mistakes(truth_of(targets), Prediction("model", probabilities, np.array([0.5, 0.5])))
-    # By hand: clip 2 (0.98 - 0.5) / 0.5 * 0.98; clip 3 (0.5 - 0.1) / 0.5 * 0.9; clip 1 (0.5 - 0.4) / 0.5 * 0.6.
-    assert [(mistake.clip, mistake.emotion, mistake.named) for mistake in found] == [
-        (2, 1, True),
-        (3, 0, False),
-        (1, 0, False),
-    ]
-    assert [mistake.confidence for mistake in found] == pytest.approx([0.9408, 0.72, 0.12])
-
-
-def test_being_sure_of_what_half_of_the_listeners_heard_is_a_smaller_mistake() -> None:
-    targets = np.array([[0.2, 0.0], [0.0, 0.0]])
-    answer = Prediction("model", np.array([[0.9, 0.0], [0.9, 0.0]]), np.array([0.5, 0.5]))
-    assert [mistake.clip for mistake in find_mistakes(truth_of(targets), answer)] == [1, 0]
-
-
-def test_each_fold_is_judged_by_its_own_thresholds() -> None:
-    targets = np.array([[1.0, 0.0], [1.0, 0.0]])
-    answer = Prediction("model", np.full((2, 2), 0.4), np.array([[0.3, 0.5], [0.5, 0.5]]))
-    assert [mistake.clip for mistake in find_mistakes(truth_of(targets), answer)] == [1]
-
-
-def test_of_one_label_the_wrong_answer_of_highest_probability_comes_first() -> None:
-    targets = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    probabilities = np.array([[0.45, 0.55], [0.1, 0.9], [0.0, 1.0]])
-    found = find_mistakes(truth_of(targets, True), Prediction("model", probabilities, np.array([0.5, 0.5])))
-    assert [(mistake.clip, mistake.emotion, mistake.confidence) for mistake in found] == [(1, 1, 0.9), (0, 1, 0.55)]
-
-
-def test_thresholds_at_the_ends_make_no_confidence_above_one() -> None:
-    answer = Prediction("model", np.array([[1.0, 0.0]]), np.array([0.0, 0.0]))
-    (found,) = find_mistakes(truth_of(np.array([[0.0, 1.0]])), answer)
-    assert 0 <= found.confidence <= 1
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +43,7 @@ def test_each_is_shown_and_heard_where_players_are_wanted(
     truth = Truth(table.emotions, table.targets.astype(np.float64), table.speakers or [], single_label=True)
     wrong = 1 - truth.targets
     answer = Prediction("model", 0.6 * wrong + 0.2, np.array([0.5, 0.5]))
-    section = mistakes_section(truth, answer, table, store, np.arange(len(table)), players=players)
+    section = mistakes_with_audio(truth, answer, table, store, np.arange(len(table)), players=players)
     assert len(section.examples) == MAX_MISTAKES == len(section.data["clips"])
     assert ("holds the sound" in section.text) == players == section.data["players"]
     long = next(example for example in section.examples if example.title == "clip 0 & co.wav")
@@ -114,7 +73,7 @@ def test_paths_are_told_from_the_folder_of_the_labels(recorded: tuple[LabelTable
     table, store = recorded
     truth = Truth(table.emotions, table.targets.astype(np.float64), table.speakers or [])
     answer = Prediction("model", 1 - truth.targets, np.array([0.5, 0.5]))
-    section = mistakes_section(truth, answer, table, store, np.arange(len(table)), players=False)
+    section = mistakes_with_audio(truth, answer, table, store, np.arange(len(table)), players=False)
     assert all(not Path(clip["path"]).is_absolute() for clip in section.data["clips"])
     assert {clip["kind"] for clip in section.data["clips"]} <= {"named", "missed"}
 
@@ -126,7 +85,7 @@ def test_what_is_missed_and_what_is_wrongly_named_stand_under_one_heading(
     truth = Truth(table.emotions, table.targets.astype(np.float64), table.speakers or [])
     # Where there is joy nothing is named, elsewhere both are.
     answer = Prediction("model", np.repeat(1 - truth.targets[:, :1], 2, axis=1), np.array([0.5, 0.5]))
-    section = mistakes_section(truth, answer, table, store, np.arange(len(table)), players=False)
+    section = mistakes_with_audio(truth, answer, table, store, np.arange(len(table)), players=False)
     terms = {tuple(term for term, _ in example.facts) for example in section.examples}
     assert terms == {("mistake", "labelled", "answered", "speaker")}
     told = [dict(example.facts)["mistake"] for example in section.examples]
@@ -139,5 +98,5 @@ def test_without_mistakes_it_says_so(recorded: tuple[LabelTable, WaveformStore])
     table, store = recorded
     truth = Truth(table.emotions, table.targets.astype(np.float64), table.speakers or [])
     answer = Prediction("model", truth.targets, np.array([0.5, 0.5]))
-    section = mistakes_section(truth, answer, table, store, np.arange(len(table)), players=True)
+    section = mistakes_with_audio(truth, answer, table, store, np.arange(len(table)), players=True)
     assert not section.examples and "no clip" in section.text

@@ -18,13 +18,14 @@ from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.report.formatting import json_measure
 from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.scores import CHANCE, Prediction, Truth
+from emoclr.evaluate.studies.robustness import robustness_section
 from emoclr.pretrain.encoder.checkpoint import save_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
 from emoclr.probe.cli import main
 from emoclr.probe.features.features import Features
-from emoclr.probe.fitting import fit_probes, predictions_of
+from emoclr.probe.fitting import fit_probes, models_to_compare, predictions_of
 from emoclr.probe.protocol import truth_of
-from emoclr.probe.studies.robustness import compared, robustness_of_probes, robustness_section
+from emoclr.probe.studies.robustness import robustness_of_probes
 
 EACH, SPEAKERS = 8, 6
 AS_RECORDED = Condition("same", "the same", "nothing is done", lambda waveform, seed: waveform)
@@ -89,7 +90,7 @@ def data_of(make_table: Callable[..., LabelTable], monkeypatch: pytest.MonkeyPat
         models, baselines = predictions_of(FEATURES, fits, scored, table, division)
         truth = truth_of(table, division, 0.5, 50, 0)
         answers = robustness_of_probes(FEATURES, fits, store, rows, table, division, seed=0)
-        return dict(robustness_section(truth, compared(models, baselines), answers).data)
+        return dict(robustness_section(truth, models_to_compare(models, baselines), answers).data)
 
     return run
 
@@ -148,14 +149,14 @@ def macro_auroc(truth: Truth, model: Prediction) -> float:
     return float(roc_auc_score(truth.targets >= truth.positive_share, model.probabilities, average="macro"))
 
 
-def test_chance_and_twins_of_members_are_not_compared() -> None:
+def test_chance_and_twins_of_members_are_not_models_to_compare() -> None:
     def named(*names: str) -> list[Prediction]:
         return [Prediction(name, np.zeros((1, 1)), np.zeros(1)) for name in names]
 
     baselines = named("untrained ensemble", "untrained a", "untrained b", "log-mel mean and deviation", CHANCE)
-    shown = compared(named("ensemble", "a", "b"), baselines)
+    shown = models_to_compare(named("ensemble", "a", "b"), baselines)
     assert [model.name for model in shown] == ["ensemble", "untrained ensemble", "log-mel mean and deviation"]
-    alone = compared(named("a"), named("untrained a", CHANCE))
+    alone = models_to_compare(named("a"), named("untrained a", CHANCE))
     assert [model.name for model in alone] == ["a", "untrained a"]
 
 
