@@ -18,8 +18,8 @@ import emoclr.corpus.audit.recordings
 import emoclr.corpus.decoded.decode_clip
 import emoclr.corpus.decoded.fill_cache
 import emoclr.corpus.parallel.engines
-import emoclr.evaluate.report.page
-import emoclr.evaluate.report.report
+import emoclr.evaluate.report.writers.page
+import emoclr.evaluate.report.writers.write
 from emoclr.corpus.audio.decoder import read_waveform
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.figures.figure import Figure
@@ -81,8 +81,8 @@ def figures_drawn_once() -> Iterator[None]:
         return find
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(emoclr.evaluate.report.page, "figure_svg", once(figure_svg))
-        patch.setattr(emoclr.evaluate.report.report, "figure_png", once(figure_png))
+        patch.setattr(emoclr.evaluate.report.writers.page, "figure_svg", once(figure_svg))
+        patch.setattr(emoclr.evaluate.report.writers.write, "figure_png", once(figure_png))
         yield
 
 
