@@ -14,7 +14,7 @@ from emoclr.corpus.audio.decoder import read_waveform
 from emoclr.corpus.audio.samples import to_int16
 from emoclr.corpus.index.scan import scan
 from emoclr.corpus.parallel.engines import LocalEngine
-from emoclr.corpus.tars.shards import GROUP, write_shards
+from emoclr.corpus.tars.shards import SPEAKER_GROUP, write_shards
 from emoclr.corpus.tars.tar import read_card
 
 RATE = 16_000
@@ -188,10 +188,10 @@ def test_tars_are_about_as_large_as_asked(write_tone, tmp_path):
 
 def test_clips_of_a_speaker_stand_together_in_groups(write_tone, write_csv, tmp_path):
     write_tone("a.wav", duration_s=0.05)
-    rows = [f"a.wav,{number / 1000:g},{number / 1000 + 0.005:g},s{number % 3}" for number in range(3 * GROUP)]
+    rows = [f"a.wav,{number / 1000:g},{number / 1000 + 0.005:g},s{number % 3}" for number in range(3 * SPEAKER_GROUP)]
     (tar,) = shard(write_csv("path,start_s,end_s,speaker", *rows), tmp_path / "tars")
     speakers = [json.loads(sample["json"])["speaker"] for sample in samples_of([tar]).values()]
-    groups = [speakers[first : first + GROUP] for first in range(0, 3 * GROUP, GROUP)]
+    groups = [speakers[first : first + SPEAKER_GROUP] for first in range(0, 3 * SPEAKER_GROUP, SPEAKER_GROUP)]
     assert sorted(set(map(frozenset, groups)), key=sorted) == [{"s0"}, {"s1"}, {"s2"}]
 
 
