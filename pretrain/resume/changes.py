@@ -30,7 +30,7 @@ BOUND = {
 
 def resumption(run: Path, allowed: Sequence[str]) -> Resumption:
     """Returns what the run of a card may go on with."""
-    return Resumption(run, "another out=", allowed)
+    return Resumption(run, "another --out", allowed)
 
 
 def check_changes(then: PretrainSettings, now: PretrainSettings, allowed: Sequence[str], run: Path) -> None:

@@ -16,7 +16,7 @@ class Resumption:
 
     Attributes:
         card: `run.yaml` of the run, for messages.
-        new_run: what starts a new run, such as "another out=".
+        new_run: what starts a new run, such as "another --out".
         allowed: keys, or groups of keys, that `--allow-change` names.
     """
 

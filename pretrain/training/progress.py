@@ -14,7 +14,7 @@ from emoclr.pretrain.training.saver import writing_into
 
 
 class Progress(pl.Callback):
-    """Shows and records metrics every few steps.
+    """Shows and records metrics every few steps, and shows those of the first one at once.
 
     A live bar where standard error is a terminal, plain lines elsewhere; always a row in `metrics.csv` and a point in
     TensorBoard. `waiting_share` is the share of the time in which training waited for its data. What other callbacks do
@@ -44,6 +44,7 @@ class Progress(pl.Callback):
         self.every = every
         self.views_per_step = views_per_step
         self.bar: Any = None
+        self.shown = False
         self.begun = self.left = 0.0
         self.closing = StepEnd(self)
 
@@ -72,22 +73,23 @@ class Progress(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Moves the bar; every few steps, records the metrics."""
+        """Moves the bar; every few steps, records the metrics; after the first one, shows them."""
         step = trainer.global_step
         due = step % self.every == 0 or step == trainer.max_steps
         # Waits for what a GPU has still to do of the step, which is a part of it.
-        found = self.metrics() if due else {}
+        found = {} if self.shown and not due else self.metrics()
+        self.shown = self.shown or bool(found)
         self.trained_s += time.monotonic() - self.begun
         if self.bar:
             self.bar.update(self.task, completed=step)
         if due:
             self.record(trainer, step, found)
+        elif found:
+            self.show(trainer, step, found | self.speed(step))
 
     def record(self, trainer: pl.Trainer, step: int, found: dict[str, float]) -> None:
         """Writes and shows the metrics of a step, and how fast the steps since the record before it were."""
-        passed_s = max(self.trained_s + self.waited_s, 1e-9)
-        rate = (step - self.since_step) * self.views_per_step / passed_s
-        speed = {"views_per_s": rate, "waiting_share": self.waited_s / passed_s}
+        speed = self.speed(step)
         self.since_step, self.trained_s, self.waited_s = step, 0.0, 0.0
         if not found or not trainer.is_global_zero:
             return
@@ -96,6 +98,19 @@ class Progress(pl.Callback):
             self.records.append(metrics)
             for logger in trainer.loggers:
                 logger.log_metrics({key: value for key, value in metrics.items() if key != "step"}, step=step)
+        self.show(trainer, step, metrics)
+
+    def speed(self, step: int) -> dict[str, float]:
+        """Returns how fast the steps since the latest record were."""
+        passed_s = max(self.trained_s + self.waited_s, 1e-9)
+        rate = (step - self.since_step) * self.views_per_step / passed_s
+        return {"views_per_s": rate, "waiting_share": self.waited_s / passed_s}
+
+    def show(self, trainer: pl.Trainer, step: int, metrics: dict[str, float]) -> None:
+        """Shows the metrics of a step beside the bar, or as a line."""
+        if not trainer.is_global_zero:
+            return
+        rate = metrics["views_per_s"]
         told = f"loss {metrics['loss']:.3f}  {self.tell(metrics)}{rate:.0f} views/s"
         told += f"  waiting {metrics['waiting_share']:.0%}"
         if self.bar:

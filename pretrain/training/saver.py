@@ -16,7 +16,7 @@ from emoclr.pretrain.encoder.folders import CheckpointError
 from emoclr.pretrain.resume.signals import StopSignals
 
 RESUME = "resume.ckpt"
-DIVERGED = "start anew in another out= with a lower learning_rate or precision=fp32"
+DIVERGED = "start anew in another --out with a lower learning_rate or precision=fp32"
 """What to do about a training that has diverged."""
 
 

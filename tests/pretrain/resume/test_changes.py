@@ -38,7 +38,7 @@ def test_a_run_does_not_go_on_with_other_settings(stopped, run, change, told):
     ran = run(stopped.out, "--resume", change)
     assert ran.code == 2
     assert f"{stopped.out / RUN}: the run began with other settings; {told}" in ran.told
-    assert "another out=" in ran.told
+    assert "another --out" in ran.told
     assert weights_of(stopped.out) == before
 
 
@@ -133,7 +133,7 @@ def test_what_the_monitor_counts_as_there_may_change():
 
 def test_an_objective_with_another_kind_of_head_needs_a_new_run():
     check_changes(settings(), settings(objective="dcl"), ["objective"], Path("run.yaml"))
-    with pytest.raises(ConfigError, match=r"objective cannot change .the projection head .*another out="):
+    with pytest.raises(ConfigError, match=r"objective cannot change .the projection head .*another --out"):
         check_changes(settings(), settings(objective="vicreg"), ["objective"], Path("run.yaml"))
 
 

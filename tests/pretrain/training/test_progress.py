@@ -94,6 +94,22 @@ def test_metrics_are_told_as_seldom_as_asked_and_at_the_end(run, tmp_path):
     ran = run(tmp_path / "run", "log_every_steps=4", "batch_size=4", "epochs=1")
     assert ran.code == 0
     assert [row["step"] for row in rows_of(ran.out / "test_resnet")] == ["4", "6"]
+    assert re.findall(r"test_resnet: step (\d+) of 6  loss", ran.told) == ["1", "4", "6"]
+
+
+def test_the_first_good_step_is_told_at_once_and_recorded_no_sooner(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(progress_module, "say", told.append)
+    trainer = SimpleNamespace(global_step=7, max_steps=20, is_global_zero=True, loggers=[])
+    found = iter([{}, {"loss": 2.0}, {"loss": 1.0}])
+    progress = Progress(tmp_path, 5, 30, lambda: next(found))
+    progress.on_train_start(SimpleNamespace(global_step=0), None)
+    for step in (7, 8, 9, 10):
+        trainer.global_step = step
+        progress.on_train_batch_start(trainer, None, None, step)
+        progress.on_train_batch_end(trainer, None, None, None, step)
+    assert [line.partition("  ")[0] for line in told] == [f"{tmp_path.name}: step {step} of 20" for step in (8, 10)]
+    assert [row["step"] for row in progress.records.recent] == [10]
 
 
 def test_a_terminal_gets_a_bar(command, tmp_path, monkeypatch):

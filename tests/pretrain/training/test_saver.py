@@ -117,7 +117,7 @@ def test_weights_that_are_not_finite_are_not_saved(run, tmp_path):
     options = ("learning_rate=1e30", "save_every_steps=1", "log_every_steps=100", "warmup=0")
     ran = run(tmp_path / "run", *options)
     assert ran.code == 1
-    assert ran.told.endswith("start anew in another out= with a lower learning_rate or precision=fp32\n")
+    assert ran.told.endswith("start anew in another --out with a lower learning_rate or precision=fp32\n")
     folder = ran.out / "test_resnet"
     saved = [*(load_encoder(folder)[0].state_dict().values() if (folder / RESUME).exists() else [])]
     assert all(torch.isfinite(tensor).all() for tensor in saved)
