@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from emoclr.augment.settings import AugmentSettings, CorpusSpectrogram, SpectrogramSettings
 from emoclr.configs.settings import Settings
 from emoclr.evaluate.pooling import Pooling
-from emoclr.evaluate.positive_share import POSITIVE_SHARE, PositiveShare
+from emoclr.evaluate.positive_share import POSITIVE_SHARE
+from emoclr.evaluate.settings import PositiveShare
 from emoclr.finetune.model.combination import COMBINATIONS, EnsembleMethod
 from emoclr.finetune.model.losses import LOSSES, LossName
 from emoclr.pretrain.settings import MAX_LOST, Accelerator

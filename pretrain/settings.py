@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from emoclr.augment.settings import ViewSettings
-from emoclr.evaluate.positive_share import POSITIVE_SHARE, PositiveShare
+from emoclr.evaluate.positive_share import POSITIVE_SHARE
+from emoclr.evaluate.settings import PositiveShare
 from emoclr.pretrain.objectives import OBJECTIVES
 
 Split = Literal["train", "validation", "test"]

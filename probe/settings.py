@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from emoclr.configs.settings import Settings
-from emoclr.evaluate.positive_share import POSITIVE_SHARE, PositiveShare
+from emoclr.evaluate.positive_share import POSITIVE_SHARE
+from emoclr.evaluate.settings import PositiveShare
 
 
 def _part(value: object) -> float:

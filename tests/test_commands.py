@@ -16,6 +16,7 @@ HEAVY = {
     "matplotlib",
     "numpy",
     "pandas",
+    "pydantic",
     "pytorch_lightning",
     "scipy",
     "sklearn",
@@ -116,7 +117,7 @@ used = resource.getrusage(resource.RUSAGE_SELF)
 print(used.ru_utime + used.ru_stime, *sorted({heavy} & set(sys.modules)))
 sys.exit(code)
 """
-COMES_LATER = HEAVY - {"numpy", "scipy", "soundfile"}
+COMES_LATER = HEAVY - {"numpy", "pydantic", "scipy", "soundfile"}
 MAX_CPU_S = 2.0
 """Some 0.5 s are used; torch alone takes 2 s on a fast machine."""
 
