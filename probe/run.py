@@ -13,6 +13,7 @@ from emoclr.configs.console import say, track
 from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.cache_settings import opener
 from emoclr.corpus.labels.clip_names import scored_clips
+from emoclr.corpus.labels.cross_corpus import cross, source_names
 from emoclr.corpus.labels.division import check_leaks, learnable, speaker_task
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
@@ -30,7 +31,7 @@ from emoclr.probe.features.features import features_of, missing_features
 from emoclr.probe.fitting import fit_probes, models_to_compare, predictions_of
 from emoclr.probe.protocol import protocol_of, truth_of
 from emoclr.probe.settings import ProbeSettings
-from emoclr.probe.studies.cross_corpus import cross, cross_corpus_section, source_names
+from emoclr.probe.studies.cross_corpus import cross_corpus_section
 from emoclr.probe.studies.label_efficiency import fractions_text, probe_trials
 from emoclr.probe.studies.mistakes import mistakes_with_audio
 from emoclr.probe.studies.robustness import robustness_of_probes

@@ -6,13 +6,13 @@ from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.cache_settings import opener
 from emoclr.corpus.decoded.waveforms import WaveformStore
+from emoclr.corpus.labels.cross_corpus import CrossCorpus, cross
 from emoclr.corpus.labels.division import check_leaks, divide
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.finetune.data.labeled_clips import LabeledClips
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.probe.features.logmel import chance_probabilities
-from emoclr.probe.studies.cross_corpus import CrossCorpus, cross
 
 
 @dataclass(frozen=True)
