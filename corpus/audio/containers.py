@@ -40,7 +40,7 @@ def needs_ffmpeg(source: Path | IO[bytes]) -> bool:
     """Returns whether an Ogg file is anything but one stream of Vorbis, or of Opus whose header names its input rate.
 
     libsndfile takes Opus with an open input rate (0, allowed by RFC 7845) for 8 kHz, and of a chain of streams decodes
-    the first alone. FFmpeg does not cut the last Vorbis packet where the stream ends within it.
+    the first alone. FFmpeg does not cut the last Vorbis packet of a recording that fits into one page.
     """
     with _opened(source) as (file, size):
         pages = ogg_pages(file, size)
