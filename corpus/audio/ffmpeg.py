@@ -4,6 +4,7 @@ A file is a file: it is handed over as bytes, no protocol and no playlist format
 can name another file or address.
 """
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -34,6 +35,8 @@ _LEAD_S = 1.0
 """Decoding begins this much before a part: the first frames after a seek are not exact."""
 _MIN_GAP_S = 0.1
 """Timestamps that jump further ahead are a pause in the recording; below that, they are rounding."""
+_MAX_PADDING_S = 0.5
+"""What encoders of mp3 put before and behind a recording, and more."""
 _MAX_GAP_S = 24 * 3600.0
 _HEAD_BYTES = 1 << 16
 _MAX_DAMAGED = 1_000
@@ -81,9 +84,9 @@ class FfmpegStream:
         own = chosen.duration * chosen.time_base if chosen.duration and chosen.time_base else None
         whole = self._container.duration / av.time_base if self._container.duration else None
         self.duration_s = float(own) if own is not None else whole
-        # Of mp3, only a header that counts frames knows the length; everything else guesses it from the bit rate.
-        self._counted = bool(
-            self._names & (TIMED | {"flac"}) or ((b"Xing" in head or b"Info" in head) and "mp3" in self._names)
+        # All others guess a duration from the bit rate.
+        self._counted = bool(self._names & (TIMED | {"flac"})) or (
+            "mp3" in self._names and _counts_frames(head, self.duration_s, self.sample_rate)
         )
         self.float_samples = chosen.codec_context.name.startswith("pcm_f")
         self.partial = ""
@@ -219,6 +222,16 @@ def _silence(frames: int, channels: int) -> Iterator[Block]:
     step = BLOCK_SAMPLES // channels
     for begin in range(0, frames, step):
         yield np.zeros((min(step, frames - begin), channels), dtype=np.float32)
+
+
+def _counts_frames(head: bytes, duration_s: float | None, sample_rate: int) -> bool:
+    """Returns whether the header of an mp3 counts its frames and the duration is theirs: of joined files it is not."""
+    place = max(head.find(b"Xing"), head.find(b"Info"))
+    if place < 0 or len(head) < place + 12 or not duration_s:
+        return False
+    flags, frames = struct.unpack_from(">II", head, place + 4)
+    samples_per_frame = 1152 if sample_rate >= 32_000 else 576
+    return bool(flags & 1) and abs(frames * samples_per_frame / sample_rate - duration_s) < _MAX_PADDING_S
 
 
 def _stream_name(stream: Any) -> str:
