@@ -109,6 +109,15 @@ def find_spec(name: str) -> Any:
         return None
 
 
+def test_row_types_of_the_architecture_lie_where_it_says() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    rows = re.findall(r"^\| (`[A-Z]\w+`(?:, `[A-Z]\w+`)*) \|.*\| `([\w/]+\.py)` \|$", page, re.MULTILINE)
+    row_types = [(name, file) for names, file in rows for name in re.findall(r"\w+", names)]
+    assert len(row_types) > 15
+    for name, file in row_types:
+        assert re.search(rf"^class {name}\b", (ROOT / file).read_text(), re.MULTILINE), f"{file} defines no {name}"
+
+
 def test_the_snippets_for_python_run(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are run in their order, in a folder with recordings, labels and checkpoints as the page names them."""
     shutil.copytree(workspace, tmp_path / "work")
