@@ -11,9 +11,9 @@ from emoclr.augment.settings import BackgroundSettings
 def draw_backgrounds(
     settings: BackgroundSettings, clips: int, rng: np.random.Generator
 ) -> tuple[int, NDArray[np.float32]]:
-    """Returns how far away in the batch each clip's background stands, and the ratios in dB, float32 `(clips,)`.
+    """Returns the distance in the batch to each clip's background, and SNRs in dB, float32 `(clips,)`.
 
-    A ratio is infinite where a clip gets no background.
+    An SNR is infinite where a clip gets no background.
     """
     distance = int(rng.integers(1, max(2, clips)))
     snr_db = rng.uniform(settings.min_snr_db, settings.max_snr_db, clips)
@@ -23,7 +23,7 @@ def draw_backgrounds(
 def mix_backgrounds(waveforms: Tensor, distance: int, snr_db: Tensor) -> Tensor:
     """Returns waveforms (B, samples), each with another one of the batch behind it.
 
-    Clip i gets clip i + `distance` (counted on from the start after the last), scaled so that the RMS of the two stand
+    Clip i gets clip i + `distance` (counted on from the start after the last), scaled so that the RMS of the two are
     in the ratio `snr_db[i]`. Silence makes no background, and gets none.
 
     Args:

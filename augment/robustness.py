@@ -1,4 +1,4 @@
-"""What recordings go through on their way to us: conditions under which a model is asked again.
+"""Robustness: degradations of recordings (noise, telephone, mp3, room, gain) under which models are scored again.
 
 Every condition is the same for all models and in every process: what is random in it follows from a seed and the clip.
 Nothing here is used in training.
@@ -39,14 +39,14 @@ RT60_S = 0.8
 DIRECT_TO_REVERBERANT_DB = 0.0
 ROOM_SEED = 60
 MAX_KEPT_SAMPLES = 1 << 26
-"""Of stressed clips in memory: 256 MiB, 70 minutes."""
+"""Of degraded clips in memory: 256 MiB, 70 minutes."""
 
 Apply = Callable[[Waveform, np.random.SeedSequence], Waveform]
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What is done to every clip.
+    """A degradation of every clip.
 
     Attributes:
         name: its key in `report.json`.
@@ -64,7 +64,7 @@ class Condition:
 class DegradedWaveforms:
     """Some clips of a store, each as it is under a condition; read like the store itself.
 
-    Several models hear the same clips: up to `MAX_KEPT_SAMPLES` are kept, and beside them the last clip, whose windows
+    Several models read the same clips: up to `MAX_KEPT_SAMPLES` are kept, and beside them the last clip, whose windows
     are asked for one after the other.
 
     Attributes:
@@ -96,11 +96,11 @@ class DegradedWaveforms:
 
     def _degraded(self, clip: int) -> Waveform:
         number = int(self._clips[clip])
-        heard = self._condition.apply(self._store.waveform(number), np.random.SeedSequence((self._seed, number)))
-        if len(heard) <= self._room:
-            self._room -= len(heard)
-            self._kept[clip] = heard
-        return heard
+        degraded = self._condition.apply(self._store.waveform(number), np.random.SeedSequence((self._seed, number)))
+        if len(degraded) <= self._room:
+            self._room -= len(degraded)
+            self._kept[clip] = degraded
+        return degraded
 
 
 def add_pink_noise(waveform: Waveform, seed: np.random.SeedSequence, snr_db: float) -> Waveform:
@@ -121,18 +121,18 @@ def telephone(waveform: Waveform, seed: np.random.SeedSequence) -> Waveform:
     narrow = np.clip(soxr.resample(band, SAMPLE_RATE, PHONE_RATE), -1, 1)
     sf.write(coded, narrow, PHONE_RATE, format="WAV", subtype="ULAW")
     coded.seek(0)
-    heard, _ = sf.read(coded, dtype="float32")
-    return _as_long(soxr.resample(heard, PHONE_RATE, SAMPLE_RATE), len(waveform))
+    degraded, _ = sf.read(coded, dtype="float32")
+    return _as_long(soxr.resample(degraded, PHONE_RATE, SAMPLE_RATE), len(waveform))
 
 
 def through_mp3(waveform: Waveform, seed: np.random.SeedSequence) -> Waveform:
     """Returns the waveform after an mp3 encoder (LAME, by libsndfile) and decoder, where it was before them in time."""
-    heard, _ = sf.read(io.BytesIO(encode_mp3(waveform, MP3_KBIT_S)), dtype="float32")
-    return _as_long(heard if len(heard) == len(waveform) else heard[MP3_DELAY:], len(waveform))
+    degraded, _ = sf.read(io.BytesIO(encode_mp3(waveform, MP3_KBIT_S)), dtype="float32")
+    return _as_long(degraded if len(degraded) == len(waveform) else degraded[MP3_DELAY:], len(waveform))
 
 
 def reverberation(waveform: Waveform, seed: np.random.SeedSequence) -> Waveform:
-    """Returns the waveform as heard in a large room, always the same one; the level stays."""
+    """Returns the waveform with the reverberation of one large room; the level stays."""
     return reverberate(waveform, room())
 
 
@@ -198,7 +198,7 @@ CONDITIONS = (
         )
     ),
 )
-"""What `--stress` repeats an evaluation under, in the order of reports."""
+"""The conditions of `--stress`, in the order of reports."""
 
 
 def say_cost(store: Waveforms, clips: NDArray[np.int64]) -> None:

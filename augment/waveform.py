@@ -65,13 +65,13 @@ class WaveformAugmentation:
 
     def _told(self, error: Exception) -> str:
         """Returns an error in words, with the transform that raised it and the file that it had drawn."""
-        told = f"{type(error).__name__}{f': {error}' if str(error) else ''}"
+        reason = f"{type(error).__name__}{f': {error}' if str(error) else ''}"
         frames = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__)]
         for transform in self.chain.transforms:
             if any(of is transform for of in frames):
                 drawn = [str(value) for name, value in transform.parameters.items() if name.endswith("_path")]
-                return ": ".join([type(transform).__name__, *drawn, told])
-        return told
+                return ": ".join([type(transform).__name__, *drawn, reason])
+        return reason
 
 
 @contextlib.contextmanager

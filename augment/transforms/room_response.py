@@ -51,7 +51,7 @@ class RoomResponse(BaseWaveformTransform):  # type: ignore[misc]  # audiomentati
             self.parameters["noise_start"] = random.randrange(BANK_SAMPLES)
 
     def apply(self, samples: Waveform, sample_rate: int) -> Waveform:
-        """Returns the samples as heard in the room that was drawn."""
+        """Returns the samples with the reverberation of the room that was drawn."""
         length = int(self.parameters["rt60_s"] * sample_rate)
         noise = bank_excerpt(noise_bank(0.0), self.parameters["noise_start"], length)
         return reverberate(samples, impulse_response(noise, self.parameters["direct_to_reverberant_db"]))

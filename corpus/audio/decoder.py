@@ -245,7 +245,7 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _open_by(source: Path | bytes, head: bytes) -> AudioStream:
-    """Returns the stream of the first library that opens a file; of two refusals FFmpeg's is told."""
+    """Returns the stream of the first library that opens a file; where both refuse, FFmpeg's reason counts."""
     from emoclr.corpus.audio.libsndfile import SndfileStream
 
     def fresh() -> Path | IO[bytes]:

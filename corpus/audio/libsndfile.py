@@ -18,7 +18,7 @@ _MAX_FRAMES = 1 << 62
 
 
 class _Unseekable(sf.SoundFile):  # type: ignore[misc]
-    """A file that is read from where it stands to its end.
+    """A file that is read from its present position to its end.
 
     After each block of a file that can be sought in, soundfile seeks to where it already is: that fails at the end
     of a flac whose header does not know its length.

@@ -36,9 +36,9 @@ class ClipTable:
         end_s: float64 `(clips,)`; NaN for the end of the recording.
         speakers: int64 `(clips,)`, positions in `speaker_names`, -1 where the speaker is unknown.
         speaker_names: the speakers, sorted.
-        sizes: int64 `(clips,)`, bytes of the recording where a listing or an index told them, else -1.
+        sizes: int64 `(clips,)`, bytes of the recording where a listing or an index has them, else -1.
         modified: int64 `(clips,)`, its time of change in nanoseconds, likewise.
-        digests: bytes of 16 `(clips,)`, BLAKE2b of the recording where an index told it, else empty.
+        digests: bytes of 16 `(clips,)`, BLAKE2b of the recording where an index has it, else empty.
 
     Examples:
         >>> table = ClipTable.of([Clip(Path("a.wav"), speaker="anna"), Clip(Path("b.wav"), 1.0, 2.5)])
@@ -165,7 +165,7 @@ class ClipTable:
         return replace(table, speakers=speakers, speaker_names=used)
 
     def without_repeats(self) -> "ClipTable":
-        """Returns each part of a recording once, where it stands first, with its speaker where one row knows it."""
+        """Returns each part of a recording once, in its first place, with its speaker where one row names it."""
         codes = self.paths.codes()
         if not len(codes) or codes.max() == len(codes) - 1:
             return self
@@ -176,5 +176,5 @@ class ClipTable:
         first = np.flatnonzero(np.concatenate([[True], np.logical_or.reduce(changes)]))
         if len(first) == len(self):
             return self
-        stands = np.minimum.reduceat(order, first)
-        return self.take(order[first][np.argsort(stands)])
+        first_rows = np.minimum.reduceat(order, first)
+        return self.take(order[first][np.argsort(first_rows)])

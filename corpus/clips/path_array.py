@@ -61,7 +61,7 @@ class PathArray(Sequence[Path]):
         return self._content[begin : self._ends[row]].tobytes()
 
     def digest(self) -> str:
-        """Returns 16 hexadecimal digits that stand for these paths in this order."""
+        """Returns a digest of these paths in this order, 16 hexadecimal digits."""
         digest = hashlib.blake2b(self._content.data, digest_size=8)
         digest.update(self._ends.data)
         return digest.hexdigest()

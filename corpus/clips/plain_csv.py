@@ -30,7 +30,7 @@ def read_plain_clips(source: Path, splits: Sequence[str] | None, prefix: str) ->
     """Returns the clips of a CSV as `read_clips` finds them; None where that has to look closer.
 
     That is where anything might be wrong: a cell is missing, has blanks around it, or is not what its column asks
-    for. So whatever is an error is told by the reader that knows its row.
+    for. So errors come from the reader that knows their rows.
 
     Args:
         source: the CSV.

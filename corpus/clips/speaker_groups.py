@@ -1,4 +1,4 @@
-"""An order at random in which clips of one speaker stand together."""
+"""A random order in which clips of one speaker follow each other."""
 
 import numpy as np
 from numpy.typing import NDArray

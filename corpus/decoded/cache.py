@@ -72,7 +72,7 @@ class CacheEntries:
 
 
 def positions_of(wanted: Keys, keys: Keys) -> NDArray[np.int64]:
-    """Returns where each of `wanted` stands first among `keys` in their `sorted_order`, -1 where it does not."""
+    """Returns the first position of each of `wanted` among `keys` in their `sorted_order`, -1 where it is absent."""
     if not len(keys):
         return np.full(len(wanted), -1)
     places = np.minimum(np.searchsorted(_heads(keys), _heads(wanted)), len(keys) - 1)

@@ -1,4 +1,4 @@
-"""Recordings decoded as the settings of a command say: where that is kept, and how much of it."""
+"""The cache of decoded audio as the settings of a command have it: its folder and its size."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,5 +24,5 @@ class CacheSettings(Protocol):
 
 
 def opener(settings: CacheSettings) -> OpenWaveforms:
-    """Returns `open_waveforms` with the cache of some settings."""
+    """Returns `open_waveforms` bound to the cache that settings name."""
     return partial(open_waveforms, cache_dir=settings.cache, cache_gb=settings.cache_gb)

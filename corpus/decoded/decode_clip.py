@@ -1,4 +1,4 @@
-"""One clip decoded in a process of its own, and recognised by the content of its recording."""
+"""Decoding one clip in a worker process, and recognising it by the content of its recording."""
 
 import functools
 import os

@@ -1,4 +1,4 @@
-"""Clips found in the cache, and those that are not there decoded into it."""
+"""Filling the cache: clips that it lacks are decoded into it, in parallel."""
 
 import functools
 import os
@@ -94,7 +94,7 @@ def fill_cache(folder: Path, clips: ClipTable, workers: int | None, cache_gb: fl
 
 
 def _known_digests(folder: Path, clips: ClipTable) -> Keys:
-    """Returns the digests that an index told, or that are remembered of files in their present state."""
+    """Returns the digests that an index holds, or that the cache remembers of files in their present state."""
     rows = np.flatnonzero(clips.digests == b"")
     if not len(rows):
         return clips.digests

@@ -127,7 +127,7 @@ class ShardWriter:
 
 @contextlib.contextmanager
 def exclusive(folder: Path, name: str) -> Iterator[None]:
-    """Keeps others out who would decode the same: they wait, and then find it done.
+    """Locks out other runs that would decode the same: they wait, and then find it done.
 
     A process that dies gives up its place. Should two ever be in, they only do the same twice.
     """

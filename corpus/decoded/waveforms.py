@@ -48,7 +48,7 @@ class NoReadableClips(EmoclrError):
 
 
 class Waveforms(Protocol):
-    """Clips that can be heard by number, whole or in part; see `WaveformStore`."""
+    """Waveforms of clips, read by number, whole or in part; see `WaveformStore`."""
 
     @property
     def samples(self) -> NDArray[np.int64]:
@@ -240,7 +240,7 @@ def open_waveforms(
         say(
             f"warning: decoded, this corpus takes {gigabytes(2 * int(store.samples.sum()))}; the cache {folder} "
             f"may hold {gigabytes(allowed_bytes(folder, cache_gb))}, other corpora included. {store.uncached} of "
-            f"{len(store)} clips will be decoded each time they are heard, which is slow: raise cache_gb (or "
+            f"{len(store)} clips will be decoded each time they are read, which is slow: raise cache_gb (or "
             "EMOCLR_CACHE_GB), or make room with `corpus cache --clear`"
         )
     return store

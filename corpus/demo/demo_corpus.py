@@ -36,10 +36,10 @@ class DemoSummary:
     Attributes:
         labels: path of labels.csv.
         files: files written in all, labels.csv and broken ones included.
-        labelled_clips: clips that decode and stand in labels.csv.
+        labelled_clips: clips that decode and are listed in labels.csv.
         unlabelled_clips: clips that decode and do not.
         speakers: voices, those without labels included.
-        broken_files: files that cannot be decoded; one of them stands in labels.csv.
+        broken_files: files that cannot be decoded; one of them is listed in labels.csv.
         duration_s: seconds of audio.
     """
 
@@ -245,7 +245,7 @@ def _write(path: Path, waveform: NDArray[np.float64], clip: _Clip) -> None:
 
 
 def _broken_files(speaker: _Speaker) -> dict[str, bytes]:
-    """Returns names and contents of the files that cannot be decoded; the first stands in labels.csv too."""
+    """Returns names and contents of the files that cannot be decoded; the first is listed in labels.csv, too."""
     return {
         f"labeled/{speaker.name}_broken.flac": _encoded("FLAC")[:100],
         "unlabeled/broken_empty.wav": b"",

@@ -1,4 +1,4 @@
-"""Which recordings lie in some folders, by the endings of their names."""
+"""Finding audio files in folders, by the suffixes of their names."""
 
 import os
 from collections import Counter

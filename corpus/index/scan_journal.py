@@ -1,4 +1,4 @@
-"""What a scan has read so far, on disk, so that a scan that is killed goes on where it was."""
+"""The journal of a scan: rows on disk as they are read, so that a scan that is killed goes on where it was."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""CSV files as text cells that know where in the file they stand."""
+"""CSV files as columns of text, with the line of each row for error messages."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ class LabelsError(EmoclrError):
 
 @dataclass(frozen=True)
 class TextTable:
-    """A CSV as it was written: `columns[name][i]` stands on line `lines[i]` of `path`."""
+    """A CSV as text: `columns[name][i]` is on line `lines[i]` of `path`."""
 
     path: Path
     columns: dict[str, list[str]]

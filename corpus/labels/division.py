@@ -1,4 +1,4 @@
-"""Which clips are fitted to and which are scored, and which emotions can be learned at all."""
+"""Cross-validation folds by speaker, or the labels' own split, and the emotions that can be learned in them."""
 
 from dataclasses import dataclass, replace
 
@@ -82,8 +82,8 @@ def learnable(
             return table, rows, division, left_out
         left_out |= {table.emotions[emotion]: reason for emotion, reason in reasons.items()}
         if len(reasons) == len(table.emotions):
-            told = "; ".join(f"{emotion}: {reason}" for emotion, reason in left_out.items())
-            raise EmoclrError(f"{table.source}: no emotion can be learned from its training clips ({told})")
+            listed = "; ".join(f"{emotion}: {reason}" for emotion, reason in left_out.items())
+            raise EmoclrError(f"{table.source}: no emotion can be learned from its training clips ({listed})")
         single = table.single_label
         table = without_emotions(table, sorted(reasons))
         if single:

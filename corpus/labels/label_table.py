@@ -32,7 +32,7 @@ class LabelTable:
         speakers: who speaks, None where the CSV has no such column.
         splits: train, validation or test, None where the CSV has no such column.
         start_s: float64 `(clips,)`, where the clip begins in its recording, in seconds.
-        end_s: float64 `(clips,)`, where it ends; NaN stands for the end of the recording.
+        end_s: float64 `(clips,)`, where it ends; NaN is the end of the recording.
         groups: every other column, to break reports down by; an empty cell reads "unknown".
 
     Examples:

@@ -33,7 +33,7 @@ MAX_CLIP_S = 60.0
 """A longer recording becomes several clips: a view of seconds should not cost the reading of hours."""
 
 SPEAKER_GROUP = 16
-"""Clips of one speaker that stand together, so that a batch can hold several wherever reading begins."""
+"""Clips of one speaker that follow each other, so that a batch can hold several wherever reading begins."""
 
 _FORMAT_VERSION = 1
 """Goes into every plan; another form of the tars gets another number."""

@@ -1,4 +1,4 @@
-"""What goes into shards: recordings, or parts of them, with all that is known of them."""
+"""The clips that go into tars: recordings, or parts of them, with speaker, labels and split."""
 
 import os
 from collections.abc import Iterator, Sequence

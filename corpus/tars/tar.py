@@ -21,7 +21,7 @@ _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz")
 
 
 class TarCard(Settings):
-    """What stands beside a tar, in a JSON of the same name: enough to train from it without reading it first."""
+    """The card of a tar, a JSON of the same name beside it: enough to train from it without reading it first."""
 
     form: Literal[1] = 1
     clips: int = Field(ge=0)
@@ -49,7 +49,7 @@ class BrokenTar(EmoclrError):
 
 @dataclass(frozen=True)
 class TarSample:
-    """A clip as it stands in a tar; without `audio`, `problem` says why.
+    """A clip in a tar, a sample of WebDataset; without `audio`, `problem` says why.
 
     Attributes:
         key: what WebDataset calls the sample; the same wherever the tar lies.
@@ -77,7 +77,7 @@ def is_tar(source: str | Path) -> bool:
 
 
 def card_name(tar: str) -> str:
-    """Returns where the card of a tar stands."""
+    """Returns the path or URL of the card of a tar."""
     ending = next(ending for ending in sorted(_TAR_ENDINGS, key=len, reverse=True) if tar.lower().endswith(ending))
     return f"{tar[: -len(ending)]}.json"
 

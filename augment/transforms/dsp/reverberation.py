@@ -1,4 +1,4 @@
-"""Synthetic rooms: an impulse response of decaying noise (Polack 1988), and sound heard through it."""
+"""Synthetic rooms: an impulse response of decaying noise (Polack 1988), and its convolution with a sound."""
 
 import math
 
@@ -20,7 +20,7 @@ def impulse_response(noise: Waveform, direct_to_reverberant_db: float) -> Wavefo
 
 
 def reverberate(samples: Waveform, response: Waveform) -> Waveform:
-    """Returns samples as heard through a response, of the same length and level (RMS)."""
+    """Returns samples convolved with a response, of the same length and level (RMS)."""
     size = next_fast_len(len(samples) + len(response) - 1, real=True)
     # What rings on after the end is cut off with the padding.
     wet: Waveform = irfft(rfft(samples, size) * rfft(response, size), size)[: len(samples)]
