@@ -9,7 +9,7 @@ import torch
 from benchmarks.loops import Loops, now
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
-from emoclr.pretrain.data.batches import VIEWS
+from emoclr.pretrain.data.views import VIEWS
 
 BATCH, REPEATS, LIBROSAS, PROFILED, ROWS = 256, 10, 20, 5, 20
 

@@ -113,7 +113,7 @@ def epochs(index: Path) -> None:
 
     from emoclr.corpus.clips.sources import clips_from
     from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
-    from emoclr.pretrain.data.batches import BatchOrder
+    from emoclr.pretrain.data.batch_order import BatchOrder
 
     class Crops(Dataset[int]):
         def __init__(self, store: WaveformStore) -> None:

@@ -16,7 +16,10 @@ from emoclr.configs.settings import load_settings
 from emoclr.corpus.clips.sources import clips_from
 from emoclr.corpus.decoded.waveforms import open_waveforms
 from emoclr.corpus.demo.demo_corpus import make_demo_corpus
-from emoclr.pretrain.data.batches import VIEWS, BatchOrder, ViewBatch, ViewDataset, ViewLoader, default_workers
+from emoclr.pretrain.data.batch_order import BatchOrder
+from emoclr.pretrain.data.clip_readers import StoredClips
+from emoclr.pretrain.data.view_loader import ViewLoader, default_workers
+from emoclr.pretrain.data.views import VIEWS, ViewBatch, ViewDataset
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, pool
 from emoclr.pretrain.encoder.precision import choose_precision
@@ -118,7 +121,7 @@ class Loops:
         rate = settings.spectrogram.sample_rate
         maker = ViewMaker(settings.augment, round(settings.crop_s * rate), rate, settings.seed)
         workers = workers or settings.workers or default_workers()
-        return ViewLoader(ViewDataset(self.store, maker), order, WARM + self.steps, workers)
+        return ViewLoader(ViewDataset(StoredClips(self.store), maker), order, WARM + self.steps, workers)
 
     def ready(self) -> ReadyLoader:
         """Returns batches that are in memory, pinned where a GPU copies them from there."""

@@ -85,7 +85,10 @@ def train(index: Path) -> None:
     from emoclr.configs.settings import load_settings
     from emoclr.corpus.clips.sources import clips_from
     from emoclr.corpus.decoded.waveforms import open_waveforms
-    from emoclr.pretrain.data.batches import BatchOrder, ViewDataset, ViewLoader
+    from emoclr.pretrain.data.batch_order import BatchOrder
+    from emoclr.pretrain.data.clip_readers import StoredClips
+    from emoclr.pretrain.data.view_loader import ViewLoader
+    from emoclr.pretrain.data.views import ViewDataset
     from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
     from emoclr.pretrain.settings import PretrainSettings
     from emoclr.pretrain.training.module import ContrastiveModule
@@ -121,7 +124,10 @@ def train(index: Path) -> None:
     maker = ViewMaker(settings.augment, round(settings.crop_s * RATE), RATE, settings.seed)
     steps = EPOCHS * STEPS_PER_EPOCH
     loader = ViewLoader(
-        ViewDataset(store, maker), FewSteps(store.speakers, settings.batch_size, 1, settings.seed), steps, 1
+        ViewDataset(StoredClips(store), maker),
+        FewSteps(store.speakers, settings.batch_size, 1, settings.seed),
+        steps,
+        1,
     )
     encoder = Encoder(EncoderSettings(backbone=settings.backbones[0], spectrogram=settings.spectrogram))
     module = ContrastiveModule(encoder, settings, steps, lambda rank, ranks: loader)

@@ -13,9 +13,9 @@ from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import sweep, write_text, write_yaml
 from emoclr.pretrain.checks import check_free, check_run
-from emoclr.pretrain.data.batches import VIEWS
 from emoclr.pretrain.data.sources import Source, open_source
 from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
+from emoclr.pretrain.data.views import VIEWS
 from emoclr.pretrain.encoder.checkpoint import (
     EncoderCard,
     git_commit,
@@ -121,7 +121,7 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
         return [_train(encoder, settings, run, source, labels, monitored, resume) for encoder in encoders]
     finally:
         # Where the folder is gone, the run has ended because of that.
-        if first and source.lost and out.is_dir():
+        if first and source.unreadable and out.is_dir():
             _write_set_aside(out, source)
 
 
@@ -224,8 +224,10 @@ def _warnings(settings: PretrainSettings) -> list[str]:
 
 
 def _write_set_aside(out: Path, source: Source) -> None:
-    """Names what cannot be read, and what was lost on the way."""
-    lines = source.set_aside + [f"{name}: lost on the way: {reason}" for name, reason in source.lost.items()]
+    """Names what cannot be read, and what turned out unreadable in training."""
+    lines = source.set_aside + [
+        f"{name}: unreadable in training: {reason}" for name, reason in source.unreadable.items()
+    ]
     if lines:
         write_text(out / SET_ASIDE, "".join(f"{line}\n" for line in lines))
 

@@ -13,7 +13,8 @@ from emoclr.augment.background import batch_backgrounds
 from emoclr.finetune.model.emotion_model import EmotionModel
 from emoclr.finetune.model.losses import LOSSES
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.pretrain.data.batches import ViewBatch, ViewLoader
+from emoclr.pretrain.data.view_loader import ViewLoader
+from emoclr.pretrain.data.views import ViewBatch
 
 
 class FinetuneModule(pl.LightningModule):

@@ -13,8 +13,11 @@ from emoclr.finetune.model.emotion_model import EmotionModel
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.early_stopping import EarlyStopping
 from emoclr.finetune.training.module import FinetuneModule
-from emoclr.pretrain.data.batches import BatchOrder, ViewDataset, ViewLoader, default_workers
+from emoclr.pretrain.data.batch_order import BatchOrder
+from emoclr.pretrain.data.clip_readers import StoredClips
 from emoclr.pretrain.data.unreadable_clips import UnreadableClips
+from emoclr.pretrain.data.view_loader import ViewLoader, default_workers
+from emoclr.pretrain.data.views import ViewDataset
 from emoclr.pretrain.encoder.embedding import Embeddings
 from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.training.progress import Progress
@@ -61,7 +64,7 @@ def train_network(
     order = BatchOrder(task.store.speakers[task.train], batch_size, 1, settings.seed, clips=task.train)
     steps = settings.epochs * order.batches_per_epoch
     workers = default_workers() if settings.workers is None else settings.workers
-    dataset = ViewDataset(task.store, view_maker(model.encoder, settings, crop_s), views=1)
+    dataset = ViewDataset(StoredClips(task.store), view_maker(model.encoder, settings, crop_s), views=1)
     loader = ViewLoader(dataset, order, steps, workers, UnreadableClips(settings.max_lost))
     targets = torch.from_numpy(task.targets)
     module = FinetuneModule(model, settings, targets, weights, steps, loader, freeze_statistics=freeze_statistics)

@@ -19,10 +19,13 @@ from emoclr.corpus.decoded.cache import default_cache_dir
 from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
 from emoclr.corpus.tars.tar import is_tar
 from emoclr.corpus.tars.tar_corpus import TarCorpus, open_tars
-from emoclr.pretrain.data.batches import BatchOrder, ViewDataset, ViewLoader, default_workers
+from emoclr.pretrain.data.batch_order import BatchOrder, Order
+from emoclr.pretrain.data.clip_readers import ClipReader, StoredClips, TarClips
 from emoclr.pretrain.data.joint_labels import labels_of
-from emoclr.pretrain.data.tar_batches import StreamLoader, StreamOrder
+from emoclr.pretrain.data.tar_order import TarOrder
 from emoclr.pretrain.data.unreadable_clips import UnreadableClips
+from emoclr.pretrain.data.view_loader import ViewLoader, default_workers
+from emoclr.pretrain.data.views import ViewDataset
 from emoclr.pretrain.encoder.encoder import Normalisation
 from emoclr.pretrain.encoder.normalisation import MEASURED_CLIPS, measure_crops, measure_normalisation
 from emoclr.pretrain.settings import PretrainSettings
@@ -37,7 +40,7 @@ class Source(Protocol):
         hours: how long they are together.
         speakers: how many are known.
         set_aside: a line for each recording that cannot be read.
-        lost: why clips are lost that turned out unreadable on the way, by name; the loaders complete it.
+        unreadable: why clips turned out unreadable in training, by name; the loaders complete it.
     """
 
     fingerprint: str
@@ -45,7 +48,7 @@ class Source(Protocol):
     hours: float
     speakers: int
     set_aside: list[str]
-    lost: dict[str, str]
+    unreadable: dict[str, str]
 
     def normalisation(self) -> Normalisation:
         """Returns mean and standard deviation of each spectrogram channel over some of the clips."""
@@ -94,7 +97,7 @@ class DecodedSource:
         self.speakers = int((np.unique(store.speakers) >= 0).sum())
         self.set_aside = [f"{name}: {reason}" for name, reason in before]
         self.set_aside += [f"{failure.path}: {failure.reason}" for failure in store.failures]
-        self.lost: dict[str, str] = {}
+        self.unreadable: dict[str, str] = {}
         self._settings = settings
         self._store = store
         self._clips = clips
@@ -114,10 +117,7 @@ class DecodedSource:
 
     def loader(self, rank: int, ranks: int, steps: int) -> ViewLoader:
         """See `Source`."""
-        settings = self._settings
-        dataset = ViewDataset(self._store, _view_maker(settings))
-        lost_clips = UnreadableClips(settings.max_lost, self.lost)
-        return ViewLoader(dataset, self._order(rank, ranks), steps, _workers(settings), lost_clips)
+        return _loader(self._settings, StoredClips(self._store), self._order(rank, ranks), steps, self.unreadable)
 
     def _order(self, rank: int, ranks: int) -> BatchOrder:
         settings = self._settings
@@ -134,7 +134,7 @@ class TarSource:
         self.hours = corpus.duration_s / 3600
         self.speakers = len(corpus.speaker_names)
         self.set_aside = [f"{name}: {reason}" for card in corpus.cards for name, reason in card.set_aside]
-        self.lost: dict[str, str] = {}
+        self.unreadable: dict[str, str] = {}
         self._settings = settings
         self._corpus = corpus
 
@@ -153,9 +153,7 @@ class TarSource:
 
     def loader(self, rank: int, ranks: int, steps: int) -> ViewLoader:
         """See `Source`."""
-        settings = self._settings
-        order, workers = self._order(rank, ranks), _workers(settings)
-        return StreamLoader(order, _view_maker(settings), steps, workers, settings.max_lost, self.lost)
+        return _loader(self._settings, TarClips(), self._order(rank, ranks), steps, self.unreadable)
 
     def _some_crops(self, maker: ViewMaker) -> Iterator[NDArray[np.float32]]:
         samples = self._corpus.sample(MEASURED_CLIPS, maker.seed)
@@ -165,9 +163,9 @@ class TarSource:
                 start = maker.crop_start(len(waveform), 0, sample.number, 0)
                 yield maker.fill(waveform[start : start + maker.crop_samples])
 
-    def _order(self, rank: int, ranks: int) -> StreamOrder:
+    def _order(self, rank: int, ranks: int) -> TarOrder:
         settings = self._settings
-        return StreamOrder(
+        return TarOrder(
             self._corpus,
             settings.batch_size,
             _per_speaker(settings),
@@ -182,8 +180,12 @@ def _per_speaker(settings: PretrainSettings) -> int:
     return settings.batch_size // settings.speakers_per_batch if settings.negatives == "same_speaker" else 1
 
 
-def _workers(settings: PretrainSettings) -> int:
-    return default_workers() if settings.workers is None else settings.workers
+def _loader(
+    settings: PretrainSettings, reader: ClipReader, order: Order, steps: int, unreadable: dict[str, str]
+) -> ViewLoader:
+    workers = default_workers() if settings.workers is None else settings.workers
+    dataset = ViewDataset(reader, _view_maker(settings))
+    return ViewLoader(dataset, order, steps, workers, UnreadableClips(settings.max_lost, unreadable))
 
 
 def _view_maker(settings: PretrainSettings) -> ViewMaker:

@@ -8,16 +8,16 @@ SET_ASIDE = "set-aside.txt"
 
 
 class TooManyUnreadable(EmoclrError):
-    """More clips of an epoch are lost than `max_lost` allows."""
+    """More clips of an epoch are unreadable than `max_lost` allows."""
 
     told_by_the_first = True
 
 
 class UnreadableClips:
-    """The clips that one rank's pass over a corpus has lost so far.
+    """The clips that turned out unreadable on one rank so far.
 
     Args:
-        max_lost: the share of an epoch's clips, those of all ranks, that may be lost before the run ends.
+        max_lost: the share of an epoch's clips, those of all ranks, that may be unreadable before the run ends.
         reasons: of those that were named already, by name; completed here, so that a run names each once.
     """
 
@@ -33,25 +33,25 @@ class UnreadableClips:
         self._count += 1
         self.name({name: reason})
 
-    def name(self, found: dict[str, str]) -> None:
-        """Tells of lost clips, reasons by name, those that were not told of before."""
-        for name, reason in found.items():
+    def name(self, reasons: dict[str, str]) -> None:
+        """Names unreadable clips, reasons by name, those that were not named before."""
+        for name, reason in reasons.items():
             if name not in self.reasons:
                 self.reasons[name] = reason
-                say(f"lost: {name}: {reason}")
+                say(f"unreadable: {name}: {reason}")
 
     def count(self, epoch: int) -> int:
-        """Returns how many clips of the latest epoch, or of a later one, this rank has lost."""
+        """Returns how many clips of the latest epoch, or of a later one, are unreadable on this rank."""
         return self._count if epoch == self._epoch else 0
 
     def check(self, epoch: int, count: int, clips_per_epoch: int) -> None:
-        """Ends the run where too many clips of an epoch are lost.
+        """Ends the run where too many clips of an epoch are unreadable.
 
         Raises:
             TooManyUnreadable: `count` of `clips_per_epoch` is more than `max_lost` allows.
         """
         if count > self.max_lost * clips_per_epoch:
             raise TooManyUnreadable(
-                f"{count} clips of epoch {epoch} are lost, more than the share of {self.max_lost:g} that "
+                f"{count} clips of epoch {epoch} are unreadable, more than the share of {self.max_lost:g} that "
                 "max_lost allows. The last checkpoint is kept: mend the recordings, then go on with --resume"
             )

@@ -17,7 +17,8 @@ from emoclr.augment.background import batch_backgrounds
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import write_atomically
-from emoclr.pretrain.data.batches import VIEWS, ViewBatch, ViewLoader
+from emoclr.pretrain.data.view_loader import ViewLoader
+from emoclr.pretrain.data.views import VIEWS, ViewBatch
 from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.encoder.folders import CheckpointError
 from emoclr.pretrain.objectives import OBJECTIVES, make_loss

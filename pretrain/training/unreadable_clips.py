@@ -1,4 +1,4 @@
-"""What several ranks have to tell each other beside gradients: the clips that each of them lost."""
+"""Unreadable clips of several ranks, counted and named together."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ import torch.distributed as dist
 
 
 class UnreadableOnAllRanks(pl.Callback):
-    """Counts the clips that all ranks have lost as one number, and gives all of them every name.
+    """Counts the unreadable clips of all ranks as one number, and gives all of them every name.
 
-    A loader counts what its own rank loses; this adds up. One rank alone has nothing to add.
+    A loader counts those of its own rank; this adds up. One rank alone has nothing to add.
 
     Args:
         steps_per_epoch: batches of each rank.
@@ -32,15 +32,15 @@ class UnreadableOnAllRanks(pl.Callback):
         """
         if trainer.world_size == 1:
             return
-        lost = trainer.train_dataloader.lost_clips  # type: ignore[union-attr]
+        unreadable = trainer.train_dataloader.unreadable  # type: ignore[union-attr]
         epoch = batch_idx // self.steps_per_epoch
-        here = torch.tensor(lost.count(epoch), device=pl_module.device)
+        here = torch.tensor(unreadable.count(epoch), device=pl_module.device)
         total = int(trainer.strategy.reduce(here, reduce_op="sum"))
         if not total or self.told == (epoch, total):
             return
         self.told = epoch, total
         of_each: list[Any] = [None] * trainer.world_size
-        dist.all_gather_object(of_each, lost.reasons)
+        dist.all_gather_object(of_each, unreadable.reasons)
         for reasons in of_each:
-            lost.name(reasons)
-        lost.check(epoch, total, self.clips_per_epoch)
+            unreadable.name(reasons)
+        unreadable.check(epoch, total, self.clips_per_epoch)

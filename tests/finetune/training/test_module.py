@@ -16,7 +16,10 @@ from emoclr.finetune.model.emotion_model import EmotionModel
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.early_stopping import EarlyStopping
 from emoclr.finetune.training.module import FinetuneModule
-from emoclr.pretrain.data.batches import BatchOrder, ViewBatch, ViewDataset, ViewLoader
+from emoclr.pretrain.data.batch_order import BatchOrder
+from emoclr.pretrain.data.clip_readers import StoredClips
+from emoclr.pretrain.data.view_loader import ViewLoader
+from emoclr.pretrain.data.views import ViewBatch, ViewDataset
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 from emoclr.pretrain.training.trainer import fit, make_trainer
 
@@ -36,7 +39,7 @@ def make_module(
         torch.manual_seed(0)
         chosen = settings(**changes)
         model = EmotionModel(Encoder(encoder_settings(backbone)), 2)
-        dataset = ViewDataset(task.store, ViewMaker(chosen.augment, 8_000, 16_000, 0), views=1)
+        dataset = ViewDataset(StoredClips(task.store), ViewMaker(chosen.augment, 8_000, 16_000, 0), views=1)
         order = BatchOrder(task.store.speakers[task.train], 4, 1, 0, clips=task.train)
         loader = ViewLoader(dataset, order, steps, workers=0)
         targets = torch.from_numpy(task.targets)

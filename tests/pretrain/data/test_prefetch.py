@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from emoclr.pretrain.data.batches import ViewBatch
 from emoclr.pretrain.data.prefetch import on_device
+from emoclr.pretrain.data.views import ViewBatch
 
 
 def batches(n, clips=4):

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from emoclr.configs.errors import EmoclrError
-from emoclr.pretrain.data.batches import ViewBatch
+from emoclr.pretrain.data.views import ViewBatch
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 from emoclr.pretrain.objectives import OBJECTIVES, make_loss
 from emoclr.pretrain.report.run_state import _bad_steps

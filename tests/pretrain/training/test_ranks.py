@@ -15,8 +15,8 @@ import yaml
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from emoclr.pretrain.data.batches import ViewBatch
 from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
+from emoclr.pretrain.data.views import ViewBatch
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
 from emoclr.pretrain.encoder.folders import RUN
 from emoclr.pretrain.objectives import make_loss
@@ -164,26 +164,26 @@ def recordings(write_clips, tmp_path):
     return tmp_path / "recordings"
 
 
-# Of 24 clips two may be lost, and of the twelve that a rank sees by itself one.
-@pytest.mark.parametrize(("lost", "code"), [((7, 11), 0), ((7, 11, 13), 1)])
-def test_what_ranks_lose_is_counted_together_and_named_once(
-    command, start_two, at_step, tmp_path, recordings, lost, code
+# Of 24 clips two may be unreadable, and of the twelve that a rank sees by itself one.
+@pytest.mark.parametrize(("unreadable", "code"), [((7, 11), 0), ((7, 11, 13), 1)])
+def test_unreadable_clips_of_ranks_are_counted_together_and_named_once(
+    command, start_two, at_step, tmp_path, recordings, unreadable, code
 ):
     def lose():
-        for clip in lost:
+        for clip in unreadable:
             (recordings / f"{clip:02}.wav").unlink(missing_ok=True)
 
     words = [f"data={recordings}", f"cache={tmp_path / 'cache'}", "cache_gb=0", "max_lost=0.09", "negatives=any"]
     ranks = start_two(command(tmp_path / "run", *TWO, *words), [at_step(2, lose)] * 2)
     assert ended(ranks) == [code, code]
     told = ranks[0].told()
-    names = [f"{recordings / f'{clip:02}.wav'}" for clip in lost]
-    assert sum(told.count(f"lost: {name}: no such file") for name in names) == len(lost)
+    names = [f"{recordings / f'{clip:02}.wav'}" for clip in unreadable]
+    assert sum(told.count(f"unreadable: {name}: no such file") for name in names) == len(unreadable)
     assert ranks[1].told() == ""
     if code:
-        assert told.count("3 clips of epoch 1 are lost, more than the share of 0.09 that max_lost allows") == 1
+        assert told.count("3 clips of epoch 1 are unreadable, more than the share of 0.09 that max_lost allows") == 1
     listed = (tmp_path / "run" / SET_ASIDE).read_text()
-    assert sorted(listed.splitlines()) == [f"{name}: lost on the way: no such file" for name in names]
+    assert sorted(listed.splitlines()) == [f"{name}: unreadable in training: no such file" for name in names]
 
 
 class Step(nn.Module):

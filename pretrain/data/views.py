@@ -1,0 +1,79 @@
+"""The views of clips, made on CPU workers."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from emoclr.augment.views import ViewMaker
+from emoclr.augment.waveform import generators_restored
+from emoclr.corpus.audio.decoder import AudioError
+from emoclr.pretrain.data.clip_readers import ClipReader
+
+VIEWS = 2
+UNREADABLE = -1
+"""In the place of the number of a clip that cannot be read."""
+
+
+class ViewBatch(NamedTuple):
+    """V views of a batch of clips: waveforms (B, V, samples), masks (B, V, masks, 2), clips (B,)."""
+
+    waveforms: Tensor
+    masks: Tensor
+    clips: Tensor
+
+
+class ViewDataset(Dataset[ViewBatch]):
+    """The views of a clip, looked up by (epoch, clip): a `ViewBatch` without its first axis.
+
+    A DataLoader's own collation stacks them, and in a worker straight into the memory that it shares with training.
+    A clip that cannot be read gives views of silence under the number `UNREADABLE`, which `ViewLoader` replaces.
+
+    Args:
+        reader: reads clips.
+        maker: makes views of them.
+        views: of each clip.
+    """
+
+    def __init__(self, reader: ClipReader, maker: ViewMaker, views: int = VIEWS) -> None:
+        self.reader = reader
+        self.maker = maker
+        self.views = views
+
+    def __getitem__(self, key: tuple[int, Any]) -> ViewBatch:
+        epoch, clip = key
+        number = self.reader.number(clip)
+
+        def starts_of(samples: int) -> list[int]:
+            return [self.maker.crop_start(samples, epoch, number, view) for view in range(self.views)]
+
+        label = number
+        try:
+            crops = self.reader.crops(clip, starts_of, self.maker.crop_samples)
+        except AudioError:
+            crops = [np.zeros(self.maker.crop_samples, dtype=np.float32)] * self.views
+            label = UNREADABLE
+        views = [self.maker.make(crop, epoch, number, view) for view, crop in enumerate(crops)]
+        waveforms, masks = (torch.from_numpy(np.stack(parts)) for parts in zip(*views, strict=True))
+        return ViewBatch(waveforms, masks, torch.tensor(label))
+
+    def __getitems__(self, keys: list[tuple[int, Any]]) -> list[ViewBatch]:
+        """Returns the views of each clip of a batch; it is what a DataLoader asks for."""
+        with generators_restored():
+            return [self[key] for key in keys]
+
+
+def without_unreadable(batch: ViewBatch, *, same_size: bool) -> ViewBatch:
+    """Returns a batch without the clips that cannot be read.
+
+    Args:
+        batch: at least one of its clips can be read.
+        same_size: keep the size, since other ranks have batches of it: the next readable clip takes the place.
+    """
+    readable = (batch.clips != UNREADABLE).nonzero()[:, 0]
+    if same_size:
+        places = torch.arange(len(batch.clips))
+        readable = readable[torch.searchsorted(readable, places) % len(readable)]
+    return ViewBatch(*(part[readable] for part in batch))
