@@ -27,8 +27,8 @@ def broken_down(columns: Mapping[str, Sequence[str]]) -> tuple[dict[str, list[st
     return groups, too_many
 
 
-def says_the_label(values: Sequence[str], labels: Sequence[int]) -> bool:
-    """Returns whether a column tells of each clip's only label what the label tells itself, maybe in other words."""
+def repeats_label(values: Sequence[str], labels: Sequence[int]) -> bool:
+    """Returns whether a column repeats each clip's only label, maybe in other words."""
     pairs = set(zip(values, labels, strict=True))
     return len(pairs) > 1 and len({value for value, _ in pairs}) == len(pairs)
 

@@ -1,4 +1,4 @@
-"""From predictions to everything a report says of them: each number with its interval over speakers."""
+"""From predictions to the numbers of a report, each with its interval over speakers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -58,7 +58,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one model says of the clips of a `Truth`.
+    """The predictions of one model for the clips of a `Truth`.
 
     Attributes:
         name: the row's name; `ENSEMBLE` for the ensemble, `CHANCE` for what knows nothing of a clip.
@@ -90,7 +90,7 @@ class Row:
 
 @dataclass(frozen=True)
 class EmotionRow:
-    """One emotion, as the headline model hears it; `threshold` is None where none is used."""
+    """The metrics of one emotion, of the headline model; `threshold` is None where none is used."""
 
     name: str
     positives: int
@@ -187,14 +187,14 @@ def score_all(truth: Truth, models: Sequence[Prediction], baselines: Sequence[Pr
 
 
 def weighted_of(truth: Truth, model: Prediction) -> Weighted:
-    """Returns the metrics of what a model says as a function of weights of the clips."""
+    """Returns the metrics of a prediction as a function of weights of the clips."""
     return weighted_metrics(
         truth.targets, model.probabilities, model.thresholds, truth.single_label, truth.positive_share
     )
 
 
 def metrics_of(truth: Truth, model: Prediction) -> Metrics:
-    """Returns the metrics of what a model says, with intervals over speakers."""
+    """Returns the metrics of a prediction, with intervals over speakers."""
     return measure(weighted_of(truth, model), truth.speakers, truth.n_resamples, truth.seed)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from emoclr.corpus.labels.division import Division
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
-from emoclr.evaluate.groups import broken_down, says_the_label
+from emoclr.evaluate.groups import broken_down, repeats_label
 from emoclr.evaluate.report.report import Protocol
 from emoclr.evaluate.scores import Truth
 
@@ -19,7 +19,7 @@ def truth_of(table: LabelTable, division: Division, positive_share: float, n_res
     columns = {
         name: values
         for name, values in scored.groups.items()
-        if not (table.single_label and says_the_label(values, labels))
+        if not (table.single_label and repeats_label(values, labels))
     }
     return Truth(
         emotions=table.emotions,

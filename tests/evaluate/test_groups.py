@@ -65,7 +65,7 @@ def test_a_column_that_is_not_broken_down_is_noted(make_table: Callable[..., Lab
     assert "Not broken down by take: 47 values." in score_notes(table, division, 0.25)
 
 
-def test_a_column_that_says_the_label_again_is_not_broken_down(make_table: Callable[..., LabelTable]) -> None:
+def test_a_column_that_repeats_label_again_is_not_broken_down(make_table: Callable[..., LabelTable]) -> None:
     targets = np.tile([[1.0, 0.0], [0.0, 1.0]], (40, 1))
     speakers = [f"s{clip // 8}" for clip in range(80)]
     sexes = ["f" if clip < 40 else "m" for clip in range(80)]
