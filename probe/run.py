@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,24 +18,27 @@ from emoclr.corpus.labels.division import check_leaks, learnable, speaker_task
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.evaluate.report.report import Report
+from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.report.writers.write import write_report
 from emoclr.evaluate.scores import score_all
 from emoclr.evaluate.speaker_probe import SpeakerProbe, speaker_probe, voice_hits
-from emoclr.evaluate.studies.label_efficiency import efficiency_section
-from emoclr.evaluate.studies.robustness import robustness_section
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_encoder, package_versions
 from emoclr.pretrain.encoder.embedding import Embeddings
 from emoclr.pretrain.encoder.folders import backbone_folders
 from emoclr.probe.checks import check_probe
 from emoclr.probe.features.features import features_of, missing_features
-from emoclr.probe.fitting import fit_probes, models_to_compare, predictions_of
+from emoclr.probe.fitting import fit_probes, predictions_of
 from emoclr.probe.protocol import protocol_of, truth_of
 from emoclr.probe.settings import ProbeSettings
-from emoclr.probe.studies.cross_corpus import cross_corpus_section
-from emoclr.probe.studies.label_efficiency import fractions_text, probe_trials
-from emoclr.probe.studies.mistakes import mistakes_with_audio
-from emoclr.probe.studies.robustness import robustness_of_probes
+from emoclr.probe.studies.context import Context
+from emoclr.probe.studies.cross_corpus import cross_corpus
+from emoclr.probe.studies.label_efficiency import label_efficiency
+from emoclr.probe.studies.mistakes import mistakes
+from emoclr.probe.studies.robustness import robustness
 from emoclr.probe.summary import PRETRAINING, label_notes, score_notes, summary_of
+
+STUDIES: tuple[Callable[[Context], Section | None], ...] = (cross_corpus, label_efficiency, robustness, mistakes)
+"""The sections of a report, in order; a study that was not asked for gives none."""
 
 
 def probe(
@@ -91,25 +94,27 @@ def probe(
     fits = fit_probes(matrices, table, division, settings.positive_share)
     scored = [{name: matrix[test] for name, matrix in matrices.items()} for _, test in division.folds]
     models, baselines = predictions_of(features, fits, scored, table, division)
-    sections = []
-    if crossing:
-        sections.append(cross_corpus_section(crossing, table, division, settings.positive_share))
-    if settings.fractions:
-        trials, too_small = probe_trials(features, matrices, table, division, (models, baselines), settings)
-        sections.append(efficiency_section(truth, trials, too_small, fractions_text(table, settings)))
-    if settings.stress:
-        stressed = robustness_of_probes(features, fits, store, rows, table, division, settings.seed)
-        sections.append(robustness_section(truth, models_to_compare(models, baselines), stressed))
     say("scoring")
-    scores = score_all(truth, models, baselines)
-    clips = table.select(division.scored)
-    sections.append(
-        mistakes_with_audio(truth, scores.headline, clips, store, rows[division.scored], players=settings.players)
+    context = Context(
+        settings=settings,
+        table=table,
+        division=division,
+        store=store,
+        rows=rows,
+        features=features,
+        matrices=matrices,
+        fits=fits,
+        truth=truth,
+        models=models,
+        baselines=baselines,
+        scores=score_all(truth, models, baselines),
+        crossing=crossing,
     )
+    sections = [section for study in STUDIES if (section := study(context)) is not None]
     report = Report(
         title=f"Linear probe of {source.resolve().name} {_on(data, test)}",
         summary=f"{crossing.text + ' ' if crossing else ''}{summary_of(table, division, cards, settings)}",
-        scores=scores,
+        scores=context.scores,
         protocol=protocol_of(table, division, [settings.seed]),
         command=command,
         versions=package_versions() | {"scikit-learn": importlib.metadata.version("scikit-learn")},
@@ -128,7 +133,7 @@ def probe(
         settings=settings.model_dump(mode="json"),
         speaker_probe=_speaker_probe(whole_matrices, readable, settings),
         sections=sections,
-        clips=scored_clips(clips),
+        clips=scored_clips(table.select(division.scored)),
     )
     write_report(report, out)
     return report

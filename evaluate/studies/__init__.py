@@ -1,1 +1,1 @@
-"""Sections of a report that are computed from predictions alone: calibration, label efficiency, robustness."""
+"""Sections of a report made of predictions alone: calibration, label efficiency, robustness, mistakes."""

@@ -1,1 +1,1 @@
-"""Sections of a probe's report that need audio or another fit: label efficiency, robustness, cross-corpus, mistakes."""
+"""Studies of a probe: each gives a section of the report, or none where it was not asked for."""

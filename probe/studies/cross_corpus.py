@@ -4,6 +4,14 @@ from emoclr.corpus.labels.cross_corpus import CrossCorpus
 from emoclr.corpus.labels.division import Division
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.report.section import Section, Table
+from emoclr.probe.studies.context import Context
+
+
+def cross_corpus(context: Context) -> Section | None:
+    """Returns the emotions that both corpora share, where one was fitted to and another scored."""
+    if context.crossing is None:
+        return None
+    return cross_corpus_section(context.crossing, context.table, context.division, context.settings.positive_share)
 
 
 def cross_corpus_section(

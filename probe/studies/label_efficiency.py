@@ -8,14 +8,28 @@ from emoclr.configs.console import track
 from emoclr.corpus.labels.division import Division, inner_folds
 from emoclr.corpus.labels.label_subset import TooFewClips, label_subset
 from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import Prediction
-from emoclr.evaluate.studies.label_efficiency import Trial
+from emoclr.evaluate.studies.label_efficiency import Trial, efficiency_section
 from emoclr.pretrain.encoder.embedding import Embeddings
 from emoclr.probe.features.features import Features
 from emoclr.probe.fitting import Fits, fit_probe, models_to_compare, predictions_of
 from emoclr.probe.settings import ProbeSettings
+from emoclr.probe.studies.context import Context
 
 WHOLE = 1.0
+
+
+def label_efficiency(context: Context) -> Section | None:
+    """Returns the metrics of probes that are fitted to parts of the labels, where `fractions` asks for them."""
+    settings = context.settings
+    if not settings.fractions:
+        return None
+    whole = context.models, context.baselines
+    trials, too_small = probe_trials(
+        context.features, context.matrices, context.table, context.division, whole, settings
+    )
+    return efficiency_section(context.truth, trials, too_small, fractions_text(context.table, settings))
 
 
 def probe_trials(

@@ -15,8 +15,22 @@ from emoclr.evaluate.figures.spectrograms import CHANNELS, channel_ranges, chann
 from emoclr.evaluate.report.section import Example, Section
 from emoclr.evaluate.scores import Prediction, Truth
 from emoclr.evaluate.studies.mistakes import MAX_SHOWN_S, mistakes_section
+from emoclr.probe.studies.context import Context
 
 MP3_KBIT_S = 40
+
+
+def mistakes(context: Context) -> Section:
+    """Returns the clips that the headline model is most confidently wrong about."""
+    scored = context.division.scored
+    return mistakes_with_audio(
+        context.truth,
+        context.scores.headline,
+        context.table.select(scored),
+        context.store,
+        context.rows[scored],
+        players=context.settings.players,
+    )
 
 
 def mistakes_with_audio(

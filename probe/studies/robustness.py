@@ -10,9 +10,27 @@ from emoclr.corpus.decoded.waveforms import Waveforms
 from emoclr.corpus.labels.division import Division
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.linear_probe import Rows
-from emoclr.evaluate.studies.robustness import DegradedPredictions
+from emoclr.evaluate.report.section import Section
+from emoclr.evaluate.studies.robustness import DegradedPredictions, robustness_section
 from emoclr.probe.features.features import Features
-from emoclr.probe.fitting import Fits, predictions_of
+from emoclr.probe.fitting import Fits, models_to_compare, predictions_of
+from emoclr.probe.studies.context import Context
+
+
+def robustness(context: Context) -> Section | None:
+    """Returns how far the headline model and the baselines fall on degraded clips, where `stress` asks for it."""
+    if not context.settings.stress:
+        return None
+    degraded = robustness_of_probes(
+        context.features,
+        context.fits,
+        context.store,
+        context.rows,
+        context.table,
+        context.division,
+        context.settings.seed,
+    )
+    return robustness_section(context.truth, models_to_compare(context.models, context.baselines), degraded)
 
 
 def robustness_of_probes(
