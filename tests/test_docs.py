@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -107,6 +108,11 @@ def find_spec(name: str) -> Any:
         return importlib.util.find_spec(name)
     except ModuleNotFoundError:
         return None
+
+
+def test_the_version_is_the_latest_release_of_the_changelog() -> None:
+    first, *_ = re.findall(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == first
 
 
 def test_row_types_of_the_architecture_lie_where_it_says() -> None:
