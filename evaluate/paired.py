@@ -1,4 +1,4 @@
-"""Whether one model is better than another: differences on the same clips, with intervals over speakers."""
+"""Paired comparison of two models: differences of metrics on the same clips, with intervals over speakers."""
 
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.intervals import Metrics, measure
@@ -12,9 +12,9 @@ def paired_differences(truth: Truth, first: Prediction, second: Prediction) -> M
     out. An interval that does not hold 0 is a difference that would be found again in other speakers like these.
 
     Args:
-        truth: the clips that both answered.
-        first: answers and thresholds.
-        second: the same of the model compared with.
+        truth: the clips that both predict.
+        first: predictions of one model.
+        second: predictions of the model it is compared with.
     """
     sides = [weighted_of(truth, model) for model in (first, second)]
 

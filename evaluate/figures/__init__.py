@@ -1,1 +1,1 @@
-"""Figures of reports in the colours of the page, light and dark."""
+"""Figures of reports: their theme, what they draw, and how they become PNG files and SVG in pages."""

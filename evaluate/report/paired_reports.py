@@ -19,8 +19,8 @@ def differences(
     """Returns each metric of `second` minus that of `first` and on what it was measured; or why there is none.
 
     Args:
-        first: answers of the report compared with.
-        second: answers of the other.
+        first: predictions of the report compared with.
+        second: predictions of the other report.
         protocols: `protocol` of both reports' `report.json`.
     """
     if first.emotions != second.emotions:

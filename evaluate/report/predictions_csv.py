@@ -1,4 +1,4 @@
-"""What the headline model said of every scored clip, as a file beside the report that others can be compared with."""
+"""The headline model's predictions for every scored clip, as a CSV beside the report: paired comparisons read it."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ ClipName = tuple[str, str, str]
 
 
 class ScoredClips(NamedTuple):
-    """How the scored clips are called, (n,), and who speaks in them; `speakers` is None where that is not known."""
+    """Names of the scored clips, (n,), and their speakers; `speakers` is None where those are not known."""
 
     names: Sequence[ClipName]
     speakers: Sequence[str] | None
@@ -30,11 +30,11 @@ class ScoredClips(NamedTuple):
 
 @dataclass(frozen=True)
 class StoredPredictions:
-    """The rows of an `answers.csv`, `n` of them.
+    """Predictions as an `answers.csv` stores them, `n` rows.
 
     Attributes:
-        clips: what each row is about.
-        speakers: (n,) who speaks, or which recording it is.
+        clips: names, one a row.
+        speakers: (n,) speakers, or recordings where speakers are not known.
         emotions: names, `e` of them.
         targets: (n, e) shares.
         probabilities: (n, e).
@@ -54,8 +54,8 @@ def predictions_csv(clips: ScoredClips, truth: Truth, headline: Prediction) -> s
 
     Args:
         clips: the scored clips, rows as in `truth`.
-        truth: what is true of them.
-        headline: what the headline model says.
+        truth: their labels.
+        headline: the headline model's predictions.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

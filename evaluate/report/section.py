@@ -27,12 +27,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Example:
-    """A clip that is shown, and can be heard.
+    """A clip with its spectrogram and its sound.
 
     Attributes:
-        title: what it is called.
-        facts: terms and what is to be said of them.
-        duration_s: length of what is seen and heard.
+        title: its name.
+        facts: terms, such as "labelled", and their values.
+        duration_s: length of picture and sound.
         picture: PNG of its spectrogram, its channels below each other in equal rows; None where it cannot be read.
         channels: names of the rows.
         sound: mp3 of it; None where sound is left out.

@@ -1,4 +1,4 @@
-"""Do probabilities mean what they say: reliability diagrams, and the calibration error before and after."""
+"""Calibration: reliability diagrams and the expected calibration error, before and after, as a section of a report."""
 
 from functools import partial
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Label efficiency: what a model makes of a part of the labels, drawn several times, as a table and one figure."""
+"""Label efficiency: metrics of models trained with parts of the labels, drawn several times, as table and figure."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -29,14 +29,14 @@ DODGE = 0.03
 
 @dataclass(frozen=True)
 class Trial:
-    """What one model answers that was trained with a part of the labels.
+    """Predictions of one model that was trained with a part of the labels.
 
     Attributes:
         name: of its line, e.g. the encoder's.
         fraction: of the training clips that kept their labels.
         clips: how many these were, the mean over folds.
         seed: of the draw.
-        prediction: its answers for all clips of the truth; their name does not matter.
+        prediction: for all clips of the truth; its name does not matter.
         model: whether it is what is judged; the others are what it is compared with.
     """
 
@@ -55,8 +55,8 @@ def efficiency_section(truth: Truth, trials: Sequence[Trial], too_small: Mapping
     resamples of speakers for every draw), and the least and the greatest of the draws.
 
     Args:
-        truth: the clips that all trials answer.
-        trials: answers; of each name the same fractions.
+        truth: the scored clips, the same for all trials.
+        trials: of each name the same fractions.
         too_small: fractions that were asked for and could not be trained with, with the reason.
         text: what was trained and how parts were drawn, in a paragraph.
     """
