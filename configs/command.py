@@ -81,6 +81,10 @@ def with_flags(overrides: Sequence[str], flags: dict[str, str | None]) -> list[s
 
     Raises:
         ConfigError: a setting is given both ways, with different values.
+
+    Examples:
+        >>> with_flags(["epochs=5"], {"data": "recordings", "out": None})
+        ['epochs=5', 'data=recordings']
     """
     given = {key: value for key, _, value in (override.partition("=") for override in overrides)}
     for key, value in flags.items():
