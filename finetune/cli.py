@@ -64,9 +64,9 @@ def _finetune(arguments: argparse.Namespace) -> None:
         "stress": "true" if arguments.stress else None,
     }
     settings = load_settings(FinetuneSettings, arguments.config, with_flags(arguments.overrides, flags))
-    check_run(arguments.sources, arguments.data, arguments.out, settings, resume=arguments.resume, test=arguments.test)
     for warning in settings.augment.unsafe:
         say(f"warning: unsafe augmentation: {warning}")
+    check_run(arguments.sources, arguments.data, arguments.out, settings, resume=arguments.resume, test=arguments.test)
     say(f"reading {', '.join(map(str, [*arguments.sources, arguments.data]))}")
     from emoclr.evaluate.report.compare import print_results
     from emoclr.finetune.run import REPORT, finetune

@@ -60,22 +60,22 @@ def test_a_signal_lets_the_network_in_training_finish_and_a_second_one_does_not(
     trained: list[str] = []
 
     def train(job: Any) -> Member:
-        trained.append(job.start.name)
+        trained.append(job.initial.name)
         for _ in range(1 if len(trained) < 4 else 2):
             signal.raise_signal(number)
         trained.append("finished")
-        return member(job.start.name, 0.5)
+        return member(job.initial.name, 0.5)
 
     monkeypatch.setattr(members_module, "_member", train)
-    starts: Any = [SimpleNamespace(name=name) for name in "abc"]
+    initial_weights: Any = [SimpleNamespace(name=name) for name in "abc"]
     tasks: Any = [None]
     before = signal.getsignal(number)
     with pytest.raises(Interrupted, match=r"1 of 3 members are finished and saved; .*--resume"):
-        train_members(tmp_path, tasks, starts, settings())
+        train_members(tmp_path, tasks, initial_weights, settings())
     assert trained == ["a", "finished"]
     assert f"{number.name}: stopping after this network (again to stop at once)" in capsys.readouterr().err
     trained.append("again")
     trained.append("again")
     with pytest.raises(Interrupted, match="0 of 3 members are finished"):
-        train_members(tmp_path, tasks, starts, settings())
+        train_members(tmp_path, tasks, initial_weights, settings())
     assert trained[-1] == "a" and signal.getsignal(number) == before
