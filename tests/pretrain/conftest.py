@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -145,6 +146,43 @@ def start() -> Iterator[Callable[..., Child]]:
         child.process.kill()
         child.process.join()
         os.close(child.reading)
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], str]:
+    """Returns find() -> a port of this machine that nothing listens on."""
+
+    def find() -> str:
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            return str(free.getsockname()[1])
+
+    return find
+
+
+@contextlib.contextmanager
+def as_rank(
+    rank: int, port: str, then: contextlib.AbstractContextManager[Any] | None, more: dict[str, str]
+) -> Iterator[None]:
+    """The environment of one of two processes."""
+    given = {"RANK": str(rank), "LOCAL_RANK": str(rank), "NODE_RANK": "0", "WORLD_SIZE": "2"}
+    os.environ.update(given, MASTER_ADDR="localhost", MASTER_PORT=port, **more)
+    from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+    rank_zero_only.rank = rank
+    with then or contextlib.nullcontext():
+        yield
+
+
+@pytest.fixture(scope="module")
+def start_two(start: Callable[..., Child], free_port: Callable[[], str]) -> Callable[..., list[Child]]:
+    """Returns start_two(words, inside) -> the two ranks of a run, each within its own of two contexts."""
+
+    def begin(words: list[str], inside: Any = (None, None), **more: str) -> list[Child]:
+        port = free_port()
+        return [start(words, as_rank(rank, port, then, more)) for rank, then in enumerate(inside)]
+
+    return begin
 
 
 @pytest.fixture(scope="session")

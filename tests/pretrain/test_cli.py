@@ -1,44 +1,35 @@
+import contextlib
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from emoclr.pretrain.cli import main
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS
 
-# Waits within its second step until it is told to go on, so that the test need not race with it.
-CHILD = """
-import sys
-from emoclr.pretrain.training.module import ContrastiveModule
-step = ContrastiveModule.training_step
-def training_step(module, batch, batch_idx):
-    if module.global_step == 1:
-        print("in the second step", flush=True)
-        sys.stdin.read()
-    return step(module, batch, batch_idx)
-ContrastiveModule.training_step = training_step
-from emoclr.pretrain.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
 
+def test_ctrl_c_saves_says_how_to_go_on_and_the_run_ends_as_it_would_have(
+    command, run, start, at_step, finished, tmp_path
+):
+    in_second_step, go_on = multiprocessing.Event(), multiprocessing.Event()
 
-def test_ctrl_c_saves_says_how_to_go_on_and_the_run_ends_as_it_would_have(command, run, finished, tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, *command(tmp_path / "run", "workers=1")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    first = process.stdout.readline()
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the data processes, too
-    _, told = process.communicate()
-    assert first == "in the second step\n", told
-    assert process.returncode == 130, told
+    def wait():
+        in_second_step.set()
+        go_on.wait(300)
+
+    @contextlib.contextmanager
+    def group_of_its_own():
+        os.setsid()
+        with at_step(1, wait):
+            yield
+
+    child = start(command(tmp_path / "run", "workers=1"), group_of_its_own())
+    assert in_second_step.wait(300), child.told()
+    os.killpg(child.process.pid, signal.SIGINT)  # as a terminal does: to the data processes, too
+    go_on.set()
+    code, told = child.wait(), child.told()
+    assert code == 130, told
     assert "SIGINT: saving after this step (again to stop at once)" in told
     assert told.endswith("\ntest_resnet: saved at step 2 of 6; go on with the same command and --resume\n")
     assert "Traceback" not in told

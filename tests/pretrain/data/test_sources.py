@@ -1,6 +1,4 @@
 import signal
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -67,11 +65,9 @@ def test_a_run_from_tars_goes_on_as_if_it_had_never_stopped(run, at_step, tars, 
     assert weights_of(stopped.out) == weights_of(whole.out)
 
 
-def test_two_processes_train_from_tars_together(command, tars, tmp_path):
-    """Lightning starts the second process with the same command."""
-    told = command(tmp_path / "run", f"data={tars}", "devices=2")
-    ran = subprocess.run([sys.executable, "-m", "emoclr.pretrain", *told], capture_output=True, text=True, timeout=300)
-    assert ran.returncode == 0, ran.stderr
+def test_two_processes_train_from_tars_together(command, start_two, tars, tmp_path):
+    ranks = start_two(command(tmp_path / "run", f"data={tars}", "devices=2"))
+    assert [rank.wait() for rank in ranks] == [0, 0], ranks[0].told()
     # 24 clips are one batch of 8 on each of two ranks, and 8 that wait for the next of two epochs.
     assert load_encoder(tmp_path / "run/test_resnet")[1].step == 2
 

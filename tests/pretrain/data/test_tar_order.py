@@ -1,7 +1,6 @@
 import io
 import json
-import subprocess
-import sys
+import multiprocessing
 from collections import Counter
 from dataclasses import replace
 from itertools import groupby
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
+import torch.distributed as dist
 
 from emoclr.augment.settings import AugmentSettings
 from emoclr.augment.views import ViewMaker
@@ -197,33 +197,20 @@ def test_a_run_ends_where_too_many_clips_are_unreadable(folder, damaged):
         list(loader)
 
 
-SEE_TWO_EPOCHS = """
-import json, sys
-from pathlib import Path
-import torch
-import torch.distributed as dist
-from emoclr.augment.settings import AugmentSettings
-from emoclr.augment.views import ViewMaker
-from emoclr.corpus.tars.tar_corpus import open_tars
-from emoclr.pretrain.data.clip_readers import TarClips
-from emoclr.pretrain.data.tar_order import TarOrder
-from emoclr.pretrain.data.unreadable_clips import UnreadableClips
-from emoclr.pretrain.data.view_loader import ViewLoader
-from emoclr.pretrain.data.views import ViewDataset
-
-folder, rank = Path(sys.argv[1]), int(sys.argv[2])
-dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
-corpus = open_tars([f"{folder}/c-{{0..3}}.tar"], None, folder / "cache")
-order = TarOrder(corpus, 4, 2, 7, dist.get_rank(), dist.get_world_size(), 8)
-maker = ViewMaker(AugmentSettings(), 4_000, 16_000, seed=7)
-seen = []
-loader = ViewLoader(ViewDataset(TarClips(), maker), order, 2 * order.batches_per_epoch, 1, UnreadableClips(0.0))
-for batch in loader:
-    of_all = [torch.zeros_like(batch.clips) for _ in range(2)]
-    dist.all_gather(of_all, batch.clips)  # fails where the ranks are out of step
-    seen.append(torch.cat(of_all).tolist())
-(folder / f"seen-{rank}.json").write_text(json.dumps(seen))
-"""
+def see_two_epochs(folder, rank):
+    """Writes the clips of each batch that two ranks see together."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+    corpus = open_tars([f"{folder}/c-{{0..3}}.tar"], None, folder / "cache")
+    order = TarOrder(corpus, 4, 2, 7, dist.get_rank(), dist.get_world_size(), 8)
+    maker = ViewMaker(AugmentSettings(), 4_000, 16_000, seed=7)
+    seen = []
+    loader = ViewLoader(ViewDataset(TarClips(), maker), order, 2 * order.batches_per_epoch, 1, UnreadableClips(0.0))
+    for batch in loader:
+        of_all = [torch.zeros_like(batch.clips) for _ in range(2)]
+        dist.all_gather(of_all, batch.clips)  # fails where the ranks are out of step
+        seen.append(torch.cat(of_all).tolist())
+    (folder / f"seen-{rank}.json").write_text(json.dumps(seen))
 
 
 def test_two_processes_see_every_clip_once_an_epoch_where_they_fill_whole_global_batches(folder, tmp_path):
@@ -233,9 +220,13 @@ def test_two_processes_see_every_clip_once_an_epoch_where_they_fill_whole_global
     write_tar(tmp_path / "c-1.tar", [(f"{name}.wav", wav(np.full(8_000, 50, np.int16))) for name in ("a", "b")])
     clips = {sample.number for sample in opened(tmp_path).corpus.stretch(np.arange(4), 0, 24)}
     assert len(clips) == 24
-    command = [sys.executable, "-c", SEE_TWO_EPOCHS, str(tmp_path)]
-    processes = [subprocess.Popen([*command, str(rank)]) for rank in range(2)]
-    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    fork = multiprocessing.get_context("fork")
+    processes = [fork.Process(target=see_two_epochs, args=(tmp_path, rank)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(300)
+    assert [process.exitcode for process in processes] == [0, 0]
     first, second = (json.loads((tmp_path / f"seen-{rank}.json").read_text()) for rank in range(2))
     assert first == second and len(first) == 6
     for epoch in (first[:3], first[3:]):

@@ -4,7 +4,6 @@ import os
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -27,36 +26,7 @@ from emoclr.pretrain.training.module import ContrastiveModule
 TWO = ("devices=2", "batch_size=4", "epochs=2", "save_every_steps=2")
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        return str(free.getsockname()[1])
-
-
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0"}
-
-
-@contextlib.contextmanager
-def as_rank(rank, port, then, more):
-    """The environment of one of two processes."""
-    given = {"RANK": str(rank), "LOCAL_RANK": str(rank), "NODE_RANK": "0", "WORLD_SIZE": "2"}
-    os.environ.update(given, MASTER_ADDR="localhost", MASTER_PORT=port, **more)
-    from pytorch_lightning.utilities.rank_zero import rank_zero_only
-
-    rank_zero_only.rank = rank
-    with then or contextlib.nullcontext():
-        yield
-
-
-@pytest.fixture(scope="module")
-def start_two(start):
-    """Returns start_two(words, inside) -> the two ranks of a run, each within its own of two contexts."""
-
-    def begin(words, inside=(None, None), **more):
-        port = free_port()
-        return [start(words, as_rank(rank, port, then, more)) for rank, then in enumerate(inside)]
-
-    return begin
 
 
 def ended(ranks):
@@ -223,7 +193,7 @@ def gradients(encoder, objective, batch, ranks=1):
     ],
 )
 def test_two_ranks_learn_from_half_a_batch_each_what_one_learns_from_the_whole(
-    encoder, objective, dtype, apart, tmp_path, monkeypatch
+    encoder, objective, dtype, apart, tmp_path, monkeypatch, free_port
 ):
     if dtype == torch.float64:
         monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
