@@ -35,7 +35,7 @@ class CollapseAlarm(pl.Callback):
         self.first_step = first_step
         self.stop = stop
         self.rows = rows
-        self.told = False
+        self.warned = False
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -46,9 +46,9 @@ class CollapseAlarm(pl.Callback):
             EmoclrError: the projections have collapsed, and `stop` was asked for.
         """
         rows = [row for row in self.rows()[-RECORDS_BEFORE_ALARM:] if row["step"] > self.first_step]
-        if self.told or len(rows) < RECORDS_BEFORE_ALARM or not all(map(has_collapsed, rows)):
+        if self.warned or len(rows) < RECORDS_BEFORE_ALARM or not all(map(has_collapsed, rows)):
             return
-        self.told = True
+        self.warned = True
         latest = rows[-1]
         message = (
             f"{self.name}: the embeddings have collapsed by step {latest['step']:.0f}: their spread is "

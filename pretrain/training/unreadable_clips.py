@@ -20,7 +20,7 @@ class UnreadableOnAllRanks(pl.Callback):
     def __init__(self, steps_per_epoch: int, clips_per_epoch: int) -> None:
         self.steps_per_epoch = steps_per_epoch
         self.clips_per_epoch = clips_per_epoch
-        self.told = (-1, 0)
+        self.latest_total = (-1, 0)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -36,9 +36,9 @@ class UnreadableOnAllRanks(pl.Callback):
         epoch = batch_idx // self.steps_per_epoch
         here = torch.tensor(unreadable.count(epoch), device=pl_module.device)
         total = int(trainer.strategy.reduce(here, reduce_op="sum"))
-        if not total or self.told == (epoch, total):
+        if not total or self.latest_total == (epoch, total):
             return
-        self.told = epoch, total
+        self.latest_total = epoch, total
         of_each: list[Any] = [None] * trainer.world_size
         dist.all_gather_object(of_each, unreadable.reasons)
         for reasons in of_each:
