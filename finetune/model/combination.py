@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import LinearConstraint, minimize
 
 from emoclr.evaluate.metrics.arrays import Array
 
@@ -136,6 +135,8 @@ def fit_weights(targets: npt.ArrayLike, probabilities: Array) -> Array:
         targets: (n, e) shares in [0, 1], of clips that no member was fitted to.
         probabilities: (M, n, e), calibrated.
     """
+    from scipy.optimize import LinearConstraint, minimize
+
     target = np.asarray(targets, dtype=np.float64)
     clipped = np.clip(np.asarray(probabilities, dtype=np.float64), MIN_PROBABILITY, 1 - MIN_PROBABILITY)
     n_members, prior = len(clipped), PRIOR_CLIPS / max(1, len(target))
