@@ -16,9 +16,10 @@ install: .venv/.installed
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-# Two processes on two cores: with a thread for each core in both, most of the time goes into waiting.
+# Two processes on two cores: with a thread for each core in both, most of the time goes into waiting. Each begins with
+# half of the folders, so that few fixtures are made in both, and takes over from the other when it is done.
 test: install
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses=2
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
 
 fuzz: install
 	EMOCLR_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/corpus/audio/test_fuzz.py
