@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emoclr.configs.command import check_exists
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.prepare.registry import RECIPES, listing
@@ -35,6 +36,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
         return
     if arguments.folder is None or arguments.out is None:
         raise ConfigError(f"corpus prepare {arguments.name}: needs the corpus's folder and --out labels.csv")
+    check_exists(arguments.folder, what="folder")
     from emoclr.corpus.labels.labels_csv import read_labels, write_labels
 
     recipe = RECIPES[arguments.name]
