@@ -8,12 +8,13 @@ DEMO_FINETUNE ?= epochs=5 patience=2 batch_size=32 bootstrap_resamples=500
 
 .PHONY: install test fuzz lint demo benchmarks
 
+# uv leaves bytecode to the first import, which then takes twice as long; where none may be written, all of them do.
 install: .venv/.installed
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 # Two processes on two cores: with a thread for each core in both, most of the time goes into waiting. Each begins with
