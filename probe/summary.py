@@ -17,7 +17,7 @@ SYNTHETIC_COLUMN = "synthetic"
 
 FEW_SPEAKERS = 10
 PRETRAINING = (
-    "Pretraining learns without labels. Whether the scored clips were among those that it heard is not known here."
+    "Pretraining learns without labels. Whether the scored clips were among those it was trained on is not known here."
 )
 """Encoders name their corpus by a fingerprint alone."""
 

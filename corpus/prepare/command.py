@@ -22,12 +22,19 @@ def add_prepare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         epilog=listing(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", choices=list(RECIPES), help="the corpus, as listed below")
+    parser.add_argument(
+        "name", nargs="?", type=_recipe_name, metavar="NAME", choices=list(RECIPES), help="the corpus, as listed below"
+    )
     parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="where the corpus lies, in any layout")
     parser.add_argument("--labels", metavar="SET", help="one of the sets listed below; default the first")
     parser.add_argument("--out", type=Path, metavar="CSV", help="where the labels go")
     parser.set_defaults(work=_prepare, bare=True)
     return parser
+
+
+def _recipe_name(name: str) -> str:
+    """Returns the name of a recipe as files have it: corpora are written CREMA-D or RAVDESS."""
+    return name.lower().replace("-", "_").replace(" ", "_")
 
 
 def _prepare(arguments: argparse.Namespace) -> None:

@@ -58,14 +58,14 @@ def report_figures(scores: Scores) -> list[Figure]:
     )
     figures += curve_figures(scores)
     if truth.single_label:
-        title, caption = "What is taken for what", "Rows: labels. Columns: answers, as a share of the row."
+        title, caption = "What is taken for what", "Rows: labels. Columns: predictions, as a share of the row."
         matrices = [("", _confusion(scores))]
     else:
         title = "Which emotions come together"
-        caption = "Of the clips with the row's emotion, the share that also has the column's: labels, then answers."
+        caption = "Of the clips with the row's emotion, the share that also has the column's: labels, then predictions."
         matrices = [
             ("labels", _together(truth.targets >= truth.positive_share)),
-            ("answers", _together(scores.headline.probabilities >= scores.headline.thresholds)),
+            ("predictions", _together(scores.headline.probabilities >= scores.headline.thresholds)),
         ]
     side = WIDTH_IN * 0.86 if len(matrices) == 1 else 0.42 * len(truth.emotions) * len(matrices) + 2.4
     figures.append(

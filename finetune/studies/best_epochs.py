@@ -59,7 +59,7 @@ def training_section(networks: Mapping[str, Sequence[Member]]) -> Section:
     ]
     return Section(
         name="training",
-        title="What training kept",
+        title="Best epochs",
         text="The epoch whose weights each network kept, the one with the highest macro AUROC on validation speakers, "
         "and that AUROC. Epoch 0 is the head alone on the encoder as it was: no epoch of the whole network was better.",
         tables=[Table(head, rows)],

@@ -138,8 +138,10 @@ def only_backbone(run: Path) -> Path:
     """Returns the backbone's folder in a run folder that has one; the folder itself where it is a backbone's, or empty.
 
     Raises:
-        CheckpointError: the run has several backbones.
+        CheckpointError: the run is not there, or has several backbones.
     """
+    if not run.exists():
+        raise CheckpointError(f"{run}: no such folder")
     folders = [run] if (run / CARD).exists() else sorted(path.parent for path in run.glob(f"*/{CARD}"))
     if len(folders) > 1:
         names = ", ".join(folder.name for folder in folders)
@@ -222,6 +224,7 @@ def package_versions() -> dict[str, str]:
         "librosa",
         "audiomentations",
         "soundfile",
+        "av",
         "soxr",
         "numpy",
     )

@@ -38,7 +38,7 @@ def _contents(report: Report) -> list[tuple[str, str]]:
         ("figures", "Figures", True),
         ("emotions", "Emotions", True),
         ("groups", "Groups", report.scores.groups),
-        ("voices", "Who is speaking", report.speaker_probe),
+        ("voices", "Speaker probe", report.speaker_probe),
         *((section.name, section.title, True) for section in report.sections),
         ("set-aside", "Set aside", report.set_aside),
         ("made", "How it was made", True),

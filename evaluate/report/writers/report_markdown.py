@@ -38,7 +38,7 @@ def report_markdown(report: Report, figures: Sequence[Figure]) -> str:
         parts += [f"## By {column}", _group_table(scores.truth, column, groups, scores.gaps[column])]
     if report.speaker_probe:
         voices = [[name, markdown_cell(accuracy)] for name, accuracy in report.speaker_probe.rows]
-        parts += ["## Who is speaking", report.speaker_probe.protocol]
+        parts += ["## Speaker probe", report.speaker_probe.protocol]
         parts.append(markdown_table(["features", f"accuracy of {report.speaker_probe.speakers} voices"], voices))
     for section in report.sections:
         parts += _section_markdown(section)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.cli import main
 from emoclr.corpus.prepare.registry import RECIPES
 
 VOTES_HEADER = '"","A","D","F","H","N","S","fileName","numResponses"'
@@ -46,6 +47,11 @@ def test_votes_are_shares_of_those_who_heard_the_voice_alone(prepare, crema_d):
     np.testing.assert_allclose(by_name["1001_IEO_NEU_XX"], [0, 0, 0, 0.25, 0.75, 0])
     np.testing.assert_allclose(by_name["1001_ieo_hap_lo"], [0.125, 0.125, 0.125, 0.5, 0.125, 0])
     np.testing.assert_allclose(by_name["1005_TIE_SAD_X"], [0, 0, 0, 0, 0, 1])
+
+
+@pytest.mark.parametrize("name", ["CREMA-D", "crema-d", "Crema D", "crema_d"])
+def test_a_corpus_may_be_written_as_its_authors_do(crema_d, tmp_path, name):
+    assert main(["prepare", name, str(crema_d), "--out", str(tmp_path / "labels.csv")]) == 0
 
 
 def test_votes_say_what_is_left_out_and_what_is_missing(prepare, crema_d):

@@ -150,6 +150,11 @@ def test_damaged_weights_are_refused_by_name(folder, damage):
     assert refused(folder).startswith(f"{path}: is not the file that its card describes")
 
 
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match="my-rum: no such folder"):
+        load_encoder(tmp_path / "my-rum")
+
+
 @pytest.mark.parametrize("name", [WEIGHTS, CARD])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
