@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOLDERS = ["configs", "evaluate", "corpus", "augment", "pretrain", "probe", "finetune", "predict"]
 WITH_EXAMPLES = sorted(
     ".".join(("emoclr", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
