@@ -161,8 +161,11 @@ def entry_key(digest: bytes, start_s: float, end_s: float) -> bytes:
 
 
 def failure_key(key: bytes, name: bytes) -> bytes:
-    """Returns the key of a failure: the decoder goes by the ending of a name, too."""
-    return _digest(key.ljust(KEY_BYTES, b"\0"), os.path.splitext(name)[1].lower(), b"failed")  # noqa: PTH122 (pathlib takes no bytes)
+    """Returns the key of a failure: the decoder goes by the ending of a name, too.
+
+    What libsndfile alone could not read (0.1) is tried again.
+    """
+    return _digest(key.ljust(KEY_BYTES, b"\0"), os.path.splitext(name)[1].lower(), b"failed by FFmpeg, too")  # noqa: PTH122 (pathlib takes no bytes)
 
 
 def state_key(name: bytes, size: int, modified: int) -> bytes:
