@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from emoclr.corpus.audio.channels import Mix, choose_mix, measure_channels
 from emoclr.corpus.audio.containers import needs_ffmpeg
 from emoclr.corpus.audio.errors import AudioError as AudioError
-from emoclr.corpus.audio.errors import DecoderError
+from emoclr.corpus.audio.errors import DecoderError, reason_of
 from emoclr.corpus.audio.stream import AudioStream, Block
 
 SAMPLE_RATE = 16_000
@@ -238,7 +238,7 @@ def _first_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             head = file.read(4)
     except OSError as error:
-        raise AudioError(path, "no such file" if isinstance(error, FileNotFoundError) else _reason(error)) from error
+        raise AudioError(path, "no such file" if isinstance(error, FileNotFoundError) else reason_of(error)) from error
     if size == 0:
         raise AudioError(path, "empty file (0 bytes)")
     return head
@@ -276,7 +276,3 @@ def _resampled(blocks: Iterator[NDArray[np.float32]], rate: int) -> Iterator[NDA
         yield stream.resample_chunk(np.ascontiguousarray(block))
     if some:
         yield stream.resample_chunk(np.empty(0, dtype=np.float32), last=True)
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).rstrip(".")

@@ -25,3 +25,9 @@ class AudioError(EmoclrError):
 
 class DecoderError(Exception):
     """A decoder cannot open, or goes on no further; the message says why, without the file's name."""
+
+
+def reason_of(error: Exception) -> str:
+    """Returns what an error of the system, of libsndfile or of FFmpeg says, without the file's name."""
+    text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+    return str(text).rstrip(".")

@@ -15,7 +15,7 @@ import soxr
 from av.error import FFmpegError
 
 from emoclr.corpus.audio.containers import wav_partial
-from emoclr.corpus.audio.errors import DecoderError
+from emoclr.corpus.audio.errors import DecoderError, reason_of
 from emoclr.corpus.audio.stream import BLOCK_SAMPLES, Block, broken_off
 
 FORMATS = (
@@ -64,7 +64,9 @@ class FfmpegStream:
             self._close_file()
             # Recorders of phones write the index of an mp4 last.
             cut_off = head[4:8] == b"ftyp"
-            raise DecoderError("cut off before its index (moov) was written" if cut_off else _reason(error)) from error
+            raise DecoderError(
+                "cut off before its index (moov) was written" if cut_off else reason_of(error)
+            ) from error
         streams = self._container.streams.audio
         if not streams:
             self.close()
@@ -154,7 +156,7 @@ class FfmpegStream:
                 if "mp3" in self._names and bytes(packet)[:1] != b"\xff":  # a tag between joined files
                     continue
                 damaged += 1
-                self.partial = f"{damaged} damaged packet{'s' if damaged > 1 else ''}: {_reason(error)}"
+                self.partial = f"{damaged} damaged packet{'s' if damaged > 1 else ''}: {reason_of(error)}"
                 if damaged > _MAX_DAMAGED:
                     return
                 continue
@@ -182,7 +184,7 @@ class FfmpegStream:
             try:
                 packet = next(packets, None)
             except (FFmpegError, OSError) as error:
-                self.partial = f"breaks off: {_reason(error)}"
+                self.partial = f"breaks off: {reason_of(error)}"
                 return
             if packet is None:
                 return
@@ -237,8 +239,3 @@ def _counts_frames(head: bytes, duration_s: float | None, sample_rate: int) -> b
 def _stream_name(stream: Any) -> str:
     words = [f"stream {stream.index}", stream.language or "", stream.metadata.get("title", "")]
     return " ".join(word for word in words if word)
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error)
-    return str(text).rstrip(".")

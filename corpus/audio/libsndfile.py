@@ -9,7 +9,7 @@ from typing import IO
 import soundfile as sf
 
 from emoclr.corpus.audio.containers import ogg_partial, wav_frames, wav_partial
-from emoclr.corpus.audio.errors import DecoderError
+from emoclr.corpus.audio.errors import DecoderError, reason_of
 from emoclr.corpus.audio.stream import BLOCK_SAMPLES, Block, broken_off
 
 _FAILURES = (sf.SoundFileError, OSError, RuntimeError, TypeError, ValueError)
@@ -40,12 +40,7 @@ class SndfileStream:
             DecoderError: libsndfile does not read it.
         """
         self._source = source
-        # Bytes reach the decoder unchanged even where a name is not valid UTF-8; Windows takes text.
-        name = source if not isinstance(source, Path) else str(source) if os.name == "nt" else os.fsencode(source)
-        try:
-            self._file = _Unseekable(name)
-        except _FAILURES as error:
-            raise DecoderError(_reason(error)) from error
+        self._file = self._opened()
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.float_samples = self._file.subtype in ("FLOAT", "DOUBLE")
@@ -71,8 +66,8 @@ class SndfileStream:
                     yield from self._rest_by_ffmpeg(max(place, start))
                     return
                 if not place:
-                    raise DecoderError(_reason(error)) from error
-                problem = _reason(error)
+                    raise DecoderError(reason_of(error)) from error
+                problem = reason_of(error)
                 break
             if not len(block) or place == self._told:
                 break
@@ -87,6 +82,19 @@ class SndfileStream:
     def close(self) -> None:
         """See `AudioStream`."""
         self._file.close()
+
+    def _opened(self) -> "_Unseekable":
+        source = self._source
+        if isinstance(source, Path):
+            # Bytes reach the decoder unchanged even where a name is not valid UTF-8; Windows takes text.
+            name: str | bytes | IO[bytes] = str(source) if os.name == "nt" else os.fsencode(source)
+        else:
+            source.seek(0)
+            name = source
+        try:
+            return _Unseekable(name)
+        except _FAILURES as error:
+            raise DecoderError(reason_of(error)) from error
 
     def _rest_by_ffmpeg(self, place: int) -> Iterator[Block]:
         from emoclr.corpus.audio.ffmpeg import FfmpegStream
@@ -111,7 +119,7 @@ class SndfileStream:
             return int(self._file.seek(start))
         except _FAILURES:
             self.close()
-            self.__init__(self._source)  # type: ignore[misc]
+            self._file = self._opened()
             return 0
 
     def _undecoded(self, place: int, problem: str) -> str:
@@ -127,11 +135,3 @@ class SndfileStream:
         if problem and self._frames is None:
             return f"breaks off after {place / self.sample_rate:.2f} s: {problem}"
         return ""
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, sf.LibsndfileError):
-        text = str(error.error_string)
-    else:
-        text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return text.rstrip(".")

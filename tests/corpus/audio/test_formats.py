@@ -310,3 +310,40 @@ def test_a_playlist_opens_nothing(written, tmp_path):
         path.write_text(text)
         with pytest.raises(AudioError, match="cannot be read as audio"):
             read_waveform(path)
+
+
+@pytest.mark.parametrize(
+    ("container", "subtype", "rate", "block"),  # block: samples by which a codec of whole blocks may be too long
+    [
+        ("WAV", "PCM_24", 44_100, 0),
+        ("WAV", "MS_ADPCM", 16_000, 0),
+        ("WAV", "GSM610", 8_000, 0),
+        ("WAV", "G721_32", 8_000, 0),
+        ("WAV", "NMS_ADPCM_16", 8_000, 0),
+        ("RF64", "FLOAT", 16_000, 0),
+        ("W64", "PCM_24", 16_000, 0),
+        ("AU", "ULAW", 8_000, 0),
+        ("AIFF", "PCM_16", 16_000, 0),
+        ("AIFF", "GSM610", 8_000, 0),
+        ("AIFF", "DWVW_16", 16_000, 0),
+        ("CAF", "ALAC_16", 16_000, 0),
+        ("OGG", "VORBIS", 16_000, 0),
+        ("OGG", "OPUS", 48_000, 0),
+        ("WAV", "IMA_ADPCM", 16_000, 505),
+        ("W64", "IMA_ADPCM", 16_000, 505),
+        ("W64", "GSM610", 8_000, 320),
+        ("AIFF", "IMA_ADPCM", 16_000, 64),
+        ("AU", "G721_32", 16_000, 120),
+        ("AU", "G723_24", 16_000, 120),
+    ],
+)
+def test_what_libsndfile_reads_has_its_length(tmp_path, container, subtype, rate, block):
+    path = tmp_path / f"a.{container.lower()}"
+    signal = np.concatenate([clicks(rate), np.zeros(123, np.float32)])
+    sf.write(path, signal, rate, format=container, subtype=subtype)
+    waveform, recording = read(path)
+    excess = len(waveform) * rate / SAMPLE_RATE - len(signal)
+    rounding = rate / SAMPLE_RATE
+    assert -rounding <= excess <= block + rounding and recording.partial == ""
+    smeared_s = 0.0005 if subtype == "NMS_ADPCM_16" else 0.0  # of two bits a sample
+    assert all(abs(late) <= MILLISECOND + smeared_s for late in late_s(waveform))
