@@ -9,8 +9,10 @@ from pathlib import Path
 
 from emoclr.configs.console import console, is_first_process, say
 from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.configs.messages import readable
 
 DEBUG = "--debug"
+DEFECT = "This is a defect of emoclr, and not yours to mend: please report it with the lines above."
 
 
 def make_parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
@@ -122,37 +124,57 @@ def run_command(work: Callable[[argparse.Namespace], int | None], arguments: arg
 
     0 done, 1 the work failed, 2 bad arguments or config, 130 interrupted, 141 nobody reads on (`| head`). An
     `EmoclrError` is printed as its message alone, unless `--debug` asks for the traceback; by every rank that meets
-    one, since it may be the only one.
+    one, since it may be the only one. So is what the system refuses: permissions, names, disks, memory. All else is
+    a defect, and keeps its traceback.
     """
     let_waiting_threads_sleep()
     try:
         code = work(arguments) or 0
         print(end="", flush=True)
         return code
-    except EmoclrError as error:
-        if arguments.debug:
-            raise
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            _drop_output()
+            return 141
+        if isinstance(error, EmoclrError | OSError | MemoryError):
+            if arguments.debug:
+                raise
+            return _tell(error)
+        error.add_note(DEFECT)
+        raise
+
+
+def _tell(error: EmoclrError | OSError | MemoryError) -> int:
+    """Prints an error as one line and returns the exit code."""
+    if isinstance(error, EmoclrError):
         if is_first_process() or not error.told_by_the_first:
             # Being stopped when asked to is no error.
             console().print(f"{error}" if error.exit_code == 130 else f"error: {error}", markup=False)
         return error.exit_code
-    except KeyboardInterrupt:
-        say("interrupted")
-        return 130
-    except BrokenPipeError:
-        if not _nobody_reads():
-            raise
-        return 141
+    told = f"out of memory {error}".strip()
+    if isinstance(error, OSError):
+        place = readable(error.filename) if error.filename else ""
+        try:
+            print(end="", flush=True)
+        except OSError:
+            place = "standard output"
+            _drop_output()
+        told = f"{place}: {error.strerror}" if place and error.strerror else f"{error}"
+    console().print(f"error: {told} ({DEBUG} shows where)", markup=False)
+    return 1
 
 
 def _nobody_reads() -> bool:
-    """Returns whether the reader of standard output is gone; what is left for it is then dropped."""
-    output = sys.stdout.fileno()
+    """Returns whether the reader of standard output is gone."""
     watched = select.poll()
-    watched.register(output, select.POLLOUT)
-    if not any(event & (select.POLLERR | select.POLLHUP) for _, event in watched.poll(0)):
-        return False
-    # Python flushes once more when it ends, and would complain.
+    watched.register(sys.stdout.fileno(), select.POLLOUT)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in watched.poll(0))
+
+
+def _drop_output() -> None:
+    """Drops what is left for standard output: Python flushes once more when it ends, and would complain."""
     with Path(os.devnull).open("w") as nothing:
-        os.dup2(nothing.fileno(), output)
-    return True
+        os.dup2(nothing.fileno(), sys.stdout.fileno())

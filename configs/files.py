@@ -1,5 +1,6 @@
-"""Atomic writes, and YAML in and out of files."""
+"""Atomic writes, and YAML and JSON that people wrote."""
 
+import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from typing import Any
 import yaml
 
 from emoclr.configs.errors import ConfigError, EmoclrError
+
+_NESTED = "is nested too deeply"
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -69,7 +72,18 @@ def append_text(path: Path, text: str) -> None:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML that does not drop a key that comes twice."""
+    """YAML that does not drop a key that comes twice, and names the place of an impossible date or number."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Returns what a node holds.
+
+        Raises:
+            yaml.YAMLError: it is impossible, such as a 13th month or a number of thousands of digits.
+        """
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError) as error:
+            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Returns a mapping; a key that comes twice is an error with its place."""
@@ -101,9 +115,28 @@ def parse_yaml(text: str, *, as_text: bool = False) -> Any:
         as_text: numbers, dates and words such as `on` are left as they are written.
 
     Raises:
-        yaml.YAMLError: it is none.
+        yaml.YAMLError: it is none, or nested too deeply.
     """
-    return yaml.load(text, _TextLoader if as_text else _Loader)  # both are SafeLoaders
+    try:
+        return yaml.load(text, _TextLoader if as_text else _Loader)  # both are SafeLoaders
+    except RecursionError as error:
+        raise yaml.YAMLError(_NESTED) from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Returns what JSON holds.
+
+    Raises:
+        ValueError: it is none, or nested too deeply.
+
+    Examples:
+        >>> parse_json('{"speaker": "anna"}')
+        {'speaker': 'anna'}
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError(_NESTED) from error
 
 
 def read_yaml(path: Path, *, as_text: bool = False) -> dict[str, Any]:

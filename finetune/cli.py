@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _finetune(arguments: argparse.Namespace) -> None:
     from emoclr.configs.settings import load_settings
+    from emoclr.corpus.parallel.locks import lock_folder
     from emoclr.finetune.checks import check_run
     from emoclr.finetune.settings import FinetuneSettings
 
@@ -68,18 +69,19 @@ def _finetune(arguments: argparse.Namespace) -> None:
         say(f"warning: unsafe augmentation: {warning}")
     check_run(arguments.sources, arguments.data, arguments.out, settings, resume=arguments.resume, test=arguments.test)
     say(f"reading {', '.join(map(str, [*arguments.sources, arguments.data]))}")
-    from emoclr.evaluate.report.compare import print_results
-    from emoclr.finetune.run import REPORT, finetune
+    with lock_folder(arguments.out):
+        from emoclr.evaluate.report.compare import print_results
+        from emoclr.finetune.run import REPORT, finetune
 
-    report = finetune(
-        arguments.sources,
-        arguments.data,
-        arguments.out,
-        settings,
-        arguments.command,
-        resume=arguments.resume,
-        test=arguments.test,
-    )
+        report = finetune(
+            arguments.sources,
+            arguments.data,
+            arguments.out,
+            settings,
+            arguments.command,
+            resume=arguments.resume,
+            test=arguments.test,
+        )
     print_results(report)
     say(f"ensemble: {arguments.out / 'ensemble.yaml'}")
     say(f"report: {arguments.out / REPORT / 'report.html'}")

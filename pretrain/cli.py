@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _pretrain(arguments: argparse.Namespace) -> None:
     from emoclr.configs.errors import ConfigError, EmoclrError
     from emoclr.configs.settings import load_settings
+    from emoclr.corpus.parallel.locks import lock_folder
     from emoclr.pretrain.checks import check_run
     from emoclr.pretrain.settings import PretrainSettings
 
@@ -46,17 +47,18 @@ def _pretrain(arguments: argparse.Namespace) -> None:
     for warning in settings.augment.unsafe:
         say(f"warning: unsafe augmentation: {warning}")
     say(f"reading {', '.join(map(str, settings.data))}")
-    from emoclr.pretrain.run import pretrain
+    with lock_folder(settings.out):
+        from emoclr.pretrain.run import pretrain
 
-    try:
-        allowed = [key.strip() for key in arguments.allow_change.split(",") if key.strip()]
-        folders = pretrain(settings, resume=arguments.resume, allow_change=allowed)
-    except ConfigError:
-        raise
-    except EmoclrError:
+        try:
+            allowed = [key.strip() for key in arguments.allow_change.split(",") if key.strip()]
+            folders = pretrain(settings, resume=arguments.resume, allow_change=allowed)
+        except ConfigError:
+            raise
+        except EmoclrError:
+            _write_report(settings.out)
+            raise
         _write_report(settings.out)
-        raise
-    _write_report(settings.out)
     say(f"{len(folders)} encoder{'s' if len(folders) > 1 else ''} in {settings.out}; next:")
     say(f"  probe --from {settings.out} --data labels.csv --out reports/probe")
 

@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _probe(arguments: argparse.Namespace) -> None:
     from emoclr.configs.settings import load_settings
+    from emoclr.corpus.parallel.locks import lock_folder
     from emoclr.probe.checks import check_probe
     from emoclr.probe.settings import ProbeSettings
 
@@ -49,10 +50,11 @@ def _probe(arguments: argparse.Namespace) -> None:
     settings = load_settings(ProbeSettings, arguments.config, with_flags(arguments.overrides, flags))
     check_probe(arguments.source, arguments.data, settings, arguments.test)
     say(f"reading {arguments.source} and {arguments.data}")
-    from emoclr.evaluate.report.compare import print_results
-    from emoclr.probe.run import probe
+    with lock_folder(arguments.out):
+        from emoclr.evaluate.report.compare import print_results
+        from emoclr.probe.run import probe
 
-    report = probe(arguments.source, arguments.data, arguments.out, settings, arguments.command, arguments.test)
+        report = probe(arguments.source, arguments.data, arguments.out, settings, arguments.command, arguments.test)
     print_results(report)
     say(f"report: {arguments.out / 'report.html'}")
 

@@ -23,6 +23,7 @@ from emoclr.corpus.decoded.cache import (
     SAMPLES_SUFFIX,
     is_whole,
 )
+from emoclr.corpus.parallel.locks import lock_file
 
 SHARD_BYTES = 256 << 20
 SHARD_ENTRIES = 1 << 16
@@ -94,7 +95,7 @@ class ShardWriter:
         while True:
             path = self._folder / f"{secrets.token_hex(8)}{SAMPLES_SUFFIX}"
             file = path.open("xb")
-            if _lock(file, wait=False) and path.exists():
+            if lock_file(file) is not False and path.exists():
                 return file
             file.close()  # someone who tidies up was faster than our lock
 
@@ -133,9 +134,9 @@ def exclusive(folder: Path, name: str) -> Iterator[None]:
     """
     path = folder / f"{name}.lock"
     with path.open("ab") as file:
-        if not _lock(file, wait=False):
+        if lock_file(file) is False:
             say(f"another run is decoding these recordings into {folder}; waiting for it")
-            _lock(file, wait=True)
+            lock_file(file, wait=True)
         try:
             yield
         finally:
@@ -146,7 +147,7 @@ def remove_unfinished(folder: Path) -> None:
     """Removes shards that a killed run left unfinished, and damaged ones."""
     for path in [*folder.glob(f"*{SAMPLES_SUFFIX}"), *folder.glob(f"*{ENTRIES_SUFFIX}")]:
         with contextlib.suppress(OSError), path.open("rb") as file:
-            if is_whole(folder, path.stem) or (path.suffix == SAMPLES_SUFFIX and not _lock(file, wait=False)):
+            if is_whole(folder, path.stem) or (path.suffix == SAMPLES_SUFFIX and not lock_file(file)):
                 continue
             # Its writer may have finished it between the look and the lock.
             if is_whole(folder, path.stem) or (
@@ -155,16 +156,3 @@ def remove_unfinished(folder: Path) -> None:
                 continue
             for left in [path, path.with_suffix(ENTRIES_SUFFIX), *folder.glob(f".{path.stem}.*")]:
                 left.unlink(missing_ok=True)
-
-
-def _lock(file: IO[bytes], wait: bool) -> bool:
-    """Locks an open file until it is closed or its process ends; returns whether it could."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two may do the same work, and open files cannot be removed anyway
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    return True

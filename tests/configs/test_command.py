@@ -1,9 +1,12 @@
 import argparse
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from emoclr.configs.command import add_debug, make_parser, parse, parse_group, run_command, with_flags
+from emoclr.configs.command import DEFECT, add_debug, make_parser, parse, parse_group, run_command, with_flags
 from emoclr.configs.errors import ConfigError, EmoclrError
 
 
@@ -24,6 +27,15 @@ def command(result, debug=False):
         (EmoclrError("a.wav: is broken"), 1, "error: a.wav: is broken\n"),
         (ConfigError("epochs: not 0"), 2, "error: epochs: not 0\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
+        (
+            PermissionError(13, "Permission denied", "a\nb"),
+            1,
+            "error: a\\nb: Permission denied (--debug shows where)\n",
+        ),
+        (OSError(36, "File name too long", b"x"), 1, "error: x: File name too long (--debug shows where)\n"),
+        (OSError(28, "No space left"), 1, "error: [Errno 28] No space left (--debug shows where)\n"),
+        (TimeoutError("store: timed out"), 1, "error: store: timed out (--debug shows where)\n"),
+        (MemoryError("for 9 GiB"), 1, "error: out of memory for 9 GiB (--debug shows where)\n"),
     ],
 )
 def test_exit_codes_and_a_message_without_traceback(capsys, result, code, told):
@@ -40,14 +52,32 @@ def test_waiting_threads_give_up_their_core_unless_the_user_decided_otherwise(mo
     assert os.environ["OMP_WAIT_POLICY"] == after
 
 
-def test_debug_shows_the_error_itself():
-    with pytest.raises(ConfigError, match="epochs"):
-        command(ConfigError("epochs"), debug=True)
+@pytest.mark.parametrize("error", [ConfigError("epochs"), OSError(28, "No space left"), MemoryError()])
+def test_debug_shows_the_error_itself(error):
+    with pytest.raises(type(error)) as caught:
+        command(error, debug=True)
+    assert caught.value is error
 
 
 def test_a_defect_is_not_dressed_up_as_a_users_error():
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError) as caught:
         command(ZeroDivisionError())
+    assert caught.value.__notes__ == [DEFECT]
+
+
+INTO_A_FULL_DISK = """
+import argparse
+from emoclr.configs.command import run_command
+raise SystemExit(run_command(lambda arguments: print("a table"), argparse.Namespace(debug=False)))
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_standard_output_on_a_full_disk_is_told_once():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", INTO_A_FULL_DISK], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "error: standard output: No space left on device (--debug shows where)\n"
 
 
 class Met(EmoclrError):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emoclr.configs.errors import ConfigError, EmoclrError
-from emoclr.configs.files import read_yaml, write_atomically, write_text, write_yaml
+from emoclr.configs.files import parse_json, read_yaml, write_atomically, write_text, write_yaml
 
 
 def names_in(folder):
@@ -102,6 +102,12 @@ def test_an_empty_file_holds_no_keys(tmp_path):
         (b"- a\n- b\n", "holds a list, where keys with values are expected"),
         (b"name: \xff\n", "is not YAML"),
         (b"!!python/object/apply:os.system ['true']\n", "is not YAML: could not determine a constructor"),
+        (b"epochs: 3\nsince: 2026-13-45\n", "is not YAML: month must be in 1..12.*line 2, column 8"),
+        (b"at: 2026-01-01 25:00:00\n", "is not YAML: hour must be in 0..23.*line 1"),
+        (b"epochs: 3\nseed: " + b"9" * 5000, "is not YAML: Exceeds the limit .*line 2"),
+        (b"seed: !!int many\n", "is not YAML: invalid literal .*line 1"),
+        (b"a: " + b"[" * 5000, "is not YAML: is nested too deeply"),
+        (b"{a: " * 5000, "is not YAML: is nested too deeply"),
     ],
 )
 def test_what_is_no_mapping_in_yaml_is_told_with_file_and_line(tmp_path, content, told):
@@ -114,3 +120,9 @@ def test_what_is_no_mapping_in_yaml_is_told_with_file_and_line(tmp_path, content
 def test_a_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read: No such file"):
         read_yaml(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"a":' * 100_000, b"{", b"\xff"])
+def test_what_is_no_json_is_an_error_of_one_kind(content):
+    with pytest.raises(ValueError):
+        parse_json(content)

@@ -1,12 +1,15 @@
 """What holds for every command: one manner of help, and nothing heavy is imported before it is needed."""
 
 import importlib
+import os
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from emoclr.corpus.parallel.locks import LOCK, lock_folder
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 HEAVY = {
@@ -197,3 +200,23 @@ def test_a_command_says_what_it_reads_before_anything_heavy_is_imported(words, n
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 7, done.stderr
     assert done.stderr.startswith(f"reading {named}")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "pretrain --data recordings --out x",
+        "pretrain --data recordings --out x --resume",
+        "probe --from checkpoints/my-run --data labels.csv --out x",
+        "finetune --from checkpoints/my-run --data labels.csv --out x",
+        "finetune --from checkpoints/my-run --data labels.csv --out x --resume",
+    ],
+)
+def test_a_second_run_into_one_folder_is_refused(words, workspace, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(workspace)
+    command, *arguments = words.replace("--out x", f"--out {tmp_path / 'x'}").split()
+    with lock_folder(tmp_path / "x"):
+        assert importlib.import_module(f"emoclr.{command}.cli").main(arguments) == 2
+        assert [path.name for path in (tmp_path / "x").iterdir()] == [LOCK]
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith(f"error: {tmp_path / 'x'}: another run writes into it (process {os.getpid()} on ")
