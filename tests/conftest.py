@@ -12,7 +12,6 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import pytest
 import soundfile as sf
-from numpy.typing import NDArray
 
 import emoclr.corpus.audit.recordings
 import emoclr.corpus.decoded.decode_clip
@@ -20,7 +19,7 @@ import emoclr.corpus.decoded.fill_cache
 import emoclr.corpus.parallel.engines
 import emoclr.evaluate.report.writers.page
 import emoclr.evaluate.report.writers.write
-from emoclr.corpus.audio.decoder import read_waveform
+from emoclr.corpus.audio.decoder import Recording
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.figures.figure import Figure
 from emoclr.evaluate.figures.render import figure_png, figure_svg
@@ -203,11 +202,12 @@ def decodings(in_this_process: None, monkeypatch: pytest.MonkeyPatch) -> list[st
     """Counts what is decoded in this process."""
     paths: list[str] = []
 
-    def counted(path: Path, start_s: float, end_s: float | None) -> NDArray[np.float32]:
-        paths.append(path.name)
-        return read_waveform(path, start_s, end_s)
+    class Counted(Recording):
+        def __init__(self, path: Path, source: Path | bytes) -> None:
+            paths.append(path.name)
+            super().__init__(path, source)
 
-    monkeypatch.setattr(emoclr.corpus.decoded.decode_clip, "read_waveform", counted)
+    monkeypatch.setattr(emoclr.corpus.decoded.decode_clip, "Recording", Counted)
     return paths
 
 

@@ -114,6 +114,17 @@ class Recording:
             until = "the end" if end_s is None else f"{end_s} s"
             raise AudioError(self.path, f"no samples between {start_s} s and {until}" if start_s else "no samples")
 
+    def waveform(self, start_s: float = 0.0, end_s: float | None = None) -> NDArray[np.float32]:
+        """Returns what `blocks` yields in one piece."""
+        # A growing bytearray holds the result once; a list of blocks, concatenated at the end, would hold it twice.
+        collected = bytearray()
+        try:
+            for block in self.blocks(start_s, end_s):
+                collected += block.tobytes()
+        except MemoryError as error:
+            raise AudioError(self.path, "decoding it takes more memory than there is") from error
+        return np.frombuffer(collected, dtype=np.float32)
+
     def _take_stream(self) -> AudioStream:
         """Returns the stream that is open, or opens one; a stream is read through once."""
         stream, self._stream = self._stream or self._open_again(), None
@@ -195,24 +206,13 @@ def read_waveform(path: Path, start_s: float = 0.0, end_s: float | None = None) 
         ((8000,), (4000,))
     """
     with Recording(Path(path), Path(path)) as recording:
-        return _collected(recording, start_s, end_s)
+        return recording.waveform(start_s, end_s)
 
 
 def decode_waveform(content: bytes, path: Path) -> NDArray[np.float32]:
     """Returns a recording whose bytes are in memory, as `read_waveform` would; `path` names it in errors."""
     with Recording(path, content) as recording:
-        return _collected(recording, 0.0, None)
-
-
-def _collected(recording: Recording, start_s: float, end_s: float | None) -> NDArray[np.float32]:
-    # A growing bytearray holds the result once; a list of blocks, concatenated at the end, would hold it twice.
-    collected = bytearray()
-    try:
-        for block in recording.blocks(start_s, end_s):
-            collected += block.tobytes()
-    except MemoryError as error:
-        raise AudioError(recording.path, "decoding it takes more memory than there is") from error
-    return np.frombuffer(collected, dtype=np.float32)
+        return recording.waveform()
 
 
 def _open(path: Path, source: Path | bytes) -> AudioStream:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from emoclr.configs.console import track
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, inspect_audio, read_waveform
+from emoclr.corpus.audio.samples import SILENT_PEAK_DB
 from emoclr.corpus.audit.fingerprints import Words, fingerprint
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.parallel.processes import each_in_processes
@@ -20,9 +21,6 @@ FULL_SCALE = 0.999
 
 MIN_DB = -120.0
 """The level of digital silence, which has none."""
-
-SILENT_PEAK_DB = -60.0
-"""A clip without a louder sample is silent, dBFS."""
 
 _BANDWIDTH_DB = -60.0
 _FFT_SAMPLES = 1024

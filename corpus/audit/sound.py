@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from emoclr.configs.messages import count_of
+from emoclr.corpus.audio.samples import SILENT_PEAK_DB
 from emoclr.corpus.audit.findings import Finding, Weight, emotions_of
-from emoclr.corpus.audit.recordings import FULL_SCALE, MIN_DB, SILENT_PEAK_DB, Recording
+from emoclr.corpus.audit.recordings import FULL_SCALE, MIN_DB, Recording
 from emoclr.corpus.labels.clip_names import clip_name
 from emoclr.corpus.labels.label_table import LabelTable
 

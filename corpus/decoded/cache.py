@@ -1,7 +1,8 @@
 """Decoded audio that all runs share: 16 kHz mono int16 in shards, found by the content of the recordings.
 
 A shard is two files of one name: `.int16` holds samples, clip after clip, and `.npz` says what they are. The
-second appears when the first is complete; neither changes after that.
+second appears when the first is complete; neither changes after that. Shards of another `SHARD_VERSION` count as not
+there.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -32,10 +33,20 @@ LENGTH_ONLY = -1
 FAILED = -2
 """Likewise: it cannot be decoded."""
 
+SHARD_VERSION = 3
+"""3 is what is decoded to the true end of a file, with what there is to tell of it."""
+
 KEY_BYTES = 16
 KEY_DTYPE = np.dtype(f"S{KEY_BYTES}")
 
-ENTRY_DTYPE = np.dtype([("key", KEY_DTYPE), ("start", np.int64), ("samples", np.int64)])
+ENTRY_DTYPE = np.dtype(
+    [
+        ("key", KEY_DTYPE),
+        ("start", np.int64),
+        ("samples", np.int64),
+        *((told, np.int32) for told in ("peak", "partial", "notes")),
+    ]
+)
 """What a shard says of a clip; see `CacheEntries`."""
 
 FILE_DTYPE = np.dtype([("state", KEY_DTYPE), ("digest", KEY_DTYPE)])
@@ -44,6 +55,22 @@ FILE_DTYPE = np.dtype([("state", KEY_DTYPE), ("digest", KEY_DTYPE)])
 Keys = NDArray[np.bytes_]
 
 _GB = 1_000_000_000
+
+
+class ClipFacts(NamedTuple):
+    """What a shard says of a clip beside its samples.
+
+    Attributes:
+        samples: how many.
+        peak: the largest size of one.
+        partial: what of the file was not decoded, in words; empty where nothing.
+        notes: what was chosen or rescaled, likewise.
+    """
+
+    samples: int
+    peak: int
+    partial: str
+    notes: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +82,11 @@ class CacheEntries:
         keys: `(entries,)`, see `entry_key` and `failure_key`, in their `sorted_order`.
         shard: int32 `(entries,)`, positions in `shards`.
         starts: int64 `(entries,)`, the first sample, or `LENGTH_ONLY`, or `FAILED`.
-        samples: int64 `(entries,)`, how many; of a failure, its position in `reasons`.
-        reasons: why clips cannot be decoded.
+        samples: int64 `(entries,)`, how many; of a failure, the position in `texts` of the reason.
+        peaks: int32 `(entries,)`, the largest size of a sample.
+        partial: int32 `(entries,)`, the position in `texts` of what was not decoded, -1 where nothing.
+        notes: int32 `(entries,)`, likewise, of what was chosen or rescaled.
+        texts: what is said of clips.
     """
 
     shards: list[str]
@@ -64,7 +94,10 @@ class CacheEntries:
     shard: NDArray[np.int32]
     starts: NDArray[np.int64]
     samples: NDArray[np.int64]
-    reasons: list[str]
+    peaks: NDArray[np.int32]
+    partial: NDArray[np.int32]
+    notes: NDArray[np.int32]
+    texts: list[str]
 
     def find(self, keys: Keys) -> NDArray[np.int64]:
         """Returns the position of each key, -1 where there is no such entry."""
@@ -176,12 +209,14 @@ def state_key(name: bytes, size: int, modified: int) -> bytes:
 def read_entries(folder: Path) -> CacheEntries:
     """Returns what a cache holds; a shard that is damaged counts as not there."""
     shards: list[str] = []
-    reasons: list[str] = []
+    texts: list[str] = []
     parts = [np.zeros(0, ENTRY_DTYPE)]
-    for name, found, why in _shards(folder):
-        found["samples"][found["start"] == FAILED] += len(reasons)
+    for name, found, said in _shards(folder):
+        found["samples"][found["start"] == FAILED] += len(texts)
+        for column in ("partial", "notes"):
+            found[column][found[column] >= 0] += len(texts)
         parts.append(found)
-        reasons += why
+        texts += said
         shards.append(name)
     numbers = np.repeat(np.arange(len(parts), dtype=np.int32) - 1, [len(part) for part in parts])
     table = np.concatenate(parts)
@@ -192,7 +227,17 @@ def read_entries(folder: Path) -> CacheEntries:
     again = np.flatnonzero(keys[1:] == keys[:-1]) + 1
     if len(again):
         keys, order = np.delete(keys, again), np.delete(order, again)
-    return CacheEntries(shards, keys, numbers[order], table["start"][order], table["samples"][order], reasons)
+    return CacheEntries(
+        shards=shards,
+        keys=keys,
+        shard=numbers[order],
+        starts=table["start"][order],
+        samples=table["samples"][order],
+        peaks=table["peak"][order],
+        partial=table["partial"][order],
+        notes=table["notes"][order],
+        texts=texts,
+    )
 
 
 def read_digests(folder: Path) -> tuple[Keys, Keys]:
@@ -212,7 +257,7 @@ def is_whole(folder: Path, name: str) -> bool:
 
 
 def _shards(folder: Path) -> Iterator[tuple[str, NDArray[Any], list[str]]]:
-    """Yields the names of shards, their entries, and the reasons that these speak of."""
+    """Yields the names of shards, their entries, and the texts that these speak of."""
     for path in sorted(folder.glob(f"*{ENTRIES_SUFFIX}")):
         shard = _shard(folder, path.stem)
         if shard is not None:
@@ -222,9 +267,11 @@ def _shards(folder: Path) -> Iterator[tuple[str, NDArray[Any], list[str]]]:
 def _shard(folder: Path, name: str) -> tuple[NDArray[Any], list[str]] | None:
     try:
         with np.load(folder / f"{name}{ENTRIES_SUFFIX}", allow_pickle=False) as arrays:
-            entries, reasons = arrays["entries"], json.loads(arrays["reasons"].tobytes())
+            if arrays["version"] != SHARD_VERSION:
+                return None
+            entries, texts = arrays["entries"], json.loads(arrays["texts"].tobytes())
         held = int(entries["samples"][entries["start"] >= 0].sum())
-        return (entries, reasons) if (folder / f"{name}{SAMPLES_SUFFIX}").stat().st_size == 2 * held else None
+        return (entries, texts) if (folder / f"{name}{SAMPLES_SUFFIX}").stat().st_size == 2 * held else None
     except _DAMAGED:
         return None
 

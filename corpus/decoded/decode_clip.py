@@ -10,13 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emoclr.corpus.audio.decoder import AudioError, inspect_audio, read_waveform
+from emoclr.corpus.audio.decoder import AudioError, Recording, inspect_audio
 from emoclr.corpus.audio.file_digest import file_digest
 from emoclr.corpus.audio.samples import to_int16
 from emoclr.corpus.decoded.cache import (
     KEY_DTYPE,
     LENGTH_ONLY,
     CacheEntries,
+    ClipFacts,
     Keys,
     entry_key,
     failure_key,
@@ -56,14 +57,14 @@ class DecodedClip(NamedTuple):
         digest: of the recording's bytes; empty where they could not be read, or changed meanwhile.
         state: what the digest is remembered under.
         samples: where they were wanted, and are not in the cache.
-        length: how many.
+        facts: what is known of them, where they are not in the cache.
         reason: why the clip cannot be decoded.
     """
 
     digest: bytes
     state: bytes
     samples: NDArray[np.int16] | None
-    length: int
+    facts: ClipFacts | None
     reason: str
 
 
@@ -83,32 +84,34 @@ def decode_clip(snapshot: CacheSnapshot, task: DecodeTask) -> DecodedClip:
         known = task.digest if (size, modified) == (task.size, task.modified) else b""
         digest = known or _digest_of(task.path, size, modified)
     except OSError as error:
-        return DecodedClip(b"", b"", None, 0, _why_not(task.path, error))
+        return DecodedClip(b"", b"", None, None, _why_not(task.path, error))
     key = entry_key(digest, task.start_s, task.end_s)
     state = state_key(name, size, modified)
     if _is_known(snapshot, np.array([key, failure_key(key, name)], KEY_DTYPE), task.wanted):
-        return DecodedClip(digest, state, None, 0, "")
-    samples, reason = None, ""
+        return DecodedClip(digest, state, None, None, "")
+    samples, facts, reason = None, None, ""
     try:
-        samples = to_int16(read_waveform(task.path, task.start_s, None if np.isnan(task.end_s) else task.end_s))
+        with Recording(task.path, task.path) as recording:
+            samples = to_int16(recording.waveform(task.start_s, None if np.isnan(task.end_s) else task.end_s))
+            peak = int(np.abs(samples.astype(np.int32)).max())
+            facts = ClipFacts(len(samples), peak, recording.partial, "; ".join(recording.notes))
     except AudioError as error:
         reason = error.reason
     try:
         if _state(task.path) != (size, modified):
-            return DecodedClip(b"", b"", None, 0, CHANGED)
+            return DecodedClip(b"", b"", None, None, CHANGED)
     except OSError as error:
-        return DecodedClip(b"", b"", None, 0, _why_not(task.path, error))
-    length = 0 if samples is None else len(samples)
-    return DecodedClip(digest, state, samples if task.wanted else None, length, reason)
+        return DecodedClip(b"", b"", None, None, _why_not(task.path, error))
+    return DecodedClip(digest, state, samples if task.wanted else None, facts, reason)
 
 
 def lost_clip(task: DecodeTask, reason: str) -> DecodedClip:
     """Returns a clip over which processes died."""
     try:
         state = _state(task.path)
-        return DecodedClip(_digest_of(task.path, *state), state_key(os.fsencode(task.path), *state), None, 0, reason)
+        return DecodedClip(_digest_of(task.path, *state), state_key(os.fsencode(task.path), *state), None, None, reason)
     except OSError as error:
-        return DecodedClip(b"", b"", None, 0, _why_not(task.path, error))
+        return DecodedClip(b"", b"", None, None, _why_not(task.path, error))
 
 
 def why_unreachable(path: Path) -> str:
@@ -131,7 +134,8 @@ def decode_uncached(path: Path, start_s: float, end_s: float, digest: bytes) -> 
             raise AudioError(path, "changed since the corpus was opened")
     except OSError as error:
         raise AudioError(path, _why_not(path, error)) from error
-    return to_int16(read_waveform(path, start_s, None if np.isnan(end_s) else end_s))
+    with Recording(path, path) as recording:
+        return to_int16(recording.waveform(start_s, None if np.isnan(end_s) else end_s))
 
 
 @functools.lru_cache(maxsize=1)

@@ -58,7 +58,7 @@ class CachedClips:
     def reason(self, clip: int) -> str:
         """Returns why a clip cannot be decoded."""
         if self.positions[clip] >= 0:
-            return self.entries.reasons[int(self.entries.samples[self.positions[clip]])]
+            return self.entries.texts[int(self.entries.samples[self.positions[clip]])]
         return self.reasons.get(clip, "its samples were removed from the cache while it was opened")
 
 
@@ -179,12 +179,14 @@ def _fill(
             if clip.reason:
                 writer.add_failure(failure_key(key, clips.paths.name(row)), clip.reason)
                 continue
-            tasks.wanted = tasks.wanted and writer.bytes_written + 2 * clip.length <= room
-            if tasks.wanted and clip.samples is not None and key not in written:
+            if clip.facts is None or key in written:
+                continue
+            tasks.wanted = tasks.wanted and writer.bytes_written + 2 * clip.facts.samples <= room
+            if tasks.wanted and clip.samples is not None:
                 written.add(key)
-                writer.add(key, clip.samples)
-            elif clip.length and key not in written:
-                writer.add_length(key, clip.length)
+                writer.add(key, clip.samples, clip.facts)
+            else:
+                writer.add_length(key, clip.facts)
     return reasons
 
 

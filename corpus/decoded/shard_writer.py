@@ -21,6 +21,8 @@ from emoclr.corpus.decoded.cache import (
     FILE_DTYPE,
     LENGTH_ONLY,
     SAMPLES_SUFFIX,
+    SHARD_VERSION,
+    ClipFacts,
     is_whole,
 )
 from emoclr.corpus.parallel.locks import lock_file
@@ -52,33 +54,37 @@ class ShardWriter:
         else:
             self._finish()
 
-    def add(self, key: bytes, samples: NDArray[np.int16]) -> None:
+    def add(self, key: bytes, samples: NDArray[np.int16], facts: ClipFacts) -> None:
         """Adds a clip's samples."""
         if self._file is None:
             self._file = self._open()
-        self._put(key, self._end, len(samples))
+        self._put(key, self._end, facts)
         samples.tofile(self._file)
         self._end += len(samples)
         self.bytes_written += samples.nbytes
         self._finish_if_large()
 
-    def add_length(self, key: bytes, samples: int) -> None:
-        """Adds how many samples a clip has for which there is no room."""
-        self._put(key, LENGTH_ONLY, samples)
+    def add_length(self, key: bytes, facts: ClipFacts) -> None:
+        """Adds what is known of a clip for whose samples there is no room."""
+        self._put(key, LENGTH_ONLY, facts)
         self._finish_if_large()
 
     def add_failure(self, key: bytes, reason: str) -> None:
         """Adds why a clip cannot be decoded."""
-        self._put(key, FAILED, len(self._reasons))
-        self._reasons.append(reason)
+        self._entries.append((key, FAILED, self._text(reason), 0, -1, -1))
         self._finish_if_large()
 
     def add_state(self, state: bytes, digest: bytes) -> None:
         """Remembers the digest of a file in a state, see `state_key`."""
         self._files.append((state, digest))
 
-    def _put(self, key: bytes, start: int, samples: int) -> None:
-        self._entries.append((key, start, samples))
+    def _put(self, key: bytes, start: int, facts: ClipFacts) -> None:
+        said = (self._text(facts.partial), self._text(facts.notes))
+        self._entries.append((key, start, facts.samples, facts.peak, *said))
+
+    def _text(self, text: str) -> int:
+        """Returns the position of a text in the shard, -1 of the empty one."""
+        return self._texts.setdefault(text, len(self._texts)) if text else -1
 
     def _finish_if_large(self) -> None:
         if 2 * self._end >= SHARD_BYTES or len(self._entries) >= SHARD_ENTRIES:
@@ -87,9 +93,9 @@ class ShardWriter:
     def _begin(self) -> None:
         self._file = None
         self._end = 0
-        self._entries: list[tuple[bytes, int, int]] = []
+        self._entries: list[tuple[bytes, int, int, int, int, int]] = []
         self._files: list[tuple[bytes, bytes]] = []
-        self._reasons: list[str] = []
+        self._texts: dict[str, int] = {}
 
     def _open(self) -> IO[bytes]:
         while True:
@@ -108,7 +114,8 @@ class ShardWriter:
         arrays: dict[str, Any] = {
             "entries": np.array(self._entries, ENTRY_DTYPE),
             "files": np.array(self._files, FILE_DTYPE),
-            "reasons": np.frombuffer(json.dumps(self._reasons).encode(), np.uint8),
+            "texts": np.frombuffer(json.dumps(list(self._texts)).encode(), np.uint8),
+            "version": np.array(SHARD_VERSION),
         }
 
         def write(temporary: Path) -> None:

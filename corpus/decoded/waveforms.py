@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
+from emoclr.configs.messages import readable
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError
-from emoclr.corpus.audio.samples import INT16_FULL_SCALE
+from emoclr.corpus.audio.samples import INT16_FULL_SCALE, is_silent
 from emoclr.corpus.clips.clip_table import Clip, ClipTable
 from emoclr.corpus.clips.memory import release_memory
 from emoclr.corpus.decoded.cache import FAILED, LENGTH_ONLY, SAMPLES_SUFFIX, allowed_bytes, default_cache_dir, gigabytes
 from emoclr.corpus.decoded.decode_clip import decode_uncached
 from emoclr.corpus.decoded.fill_cache import CachedClips, fill_cache
+from emoclr.corpus.decoded.telling import indented, lines_about
 
-MAX_FAILURES_SHOWN = 5
 OPEN_SHARDS = 256
 """How many shards a process maps at a time: each takes one of the files that it may have open."""
 
@@ -78,6 +79,9 @@ class WaveformStore:
         source_rows: int64 `(clips,)`, each clip's position in the list asked for; failed clips are absent.
         failures: the clips that could not be decoded.
         uncached: how many clips are decoded each time they are read.
+        silent: bool `(clips,)`, whether a clip holds no sound, see `is_silent`.
+        partial: what of a recording was not decoded, by clip, where there is something.
+        notes: which channel or audio stream was chosen, and what was rescaled, by clip, likewise.
 
     Examples:
         >>> import tempfile
@@ -112,6 +116,9 @@ class WaveformStore:
         self._digests = cached.digests
         self.uncached = int((self._starts < 0).sum())
         self.fingerprint = _fingerprint(cached.digests, clips, rows)
+        self.silent: NDArray[np.bool_] = is_silent(entries.peaks[of_rows] / INT16_FULL_SCALE)
+        self.partial = _texts(entries.texts, entries.partial[of_rows])
+        self.notes = _texts(entries.texts, entries.notes[of_rows])
         self._forget_files()
 
     def __len__(self) -> int:
@@ -232,10 +239,10 @@ def open_waveforms(
         if not len(store):
             raise NoReadableClips(store.failures)
         say(f"{len(store.failures)} of {len(table)} clips set aside:")
-        for failure in store.failures[:MAX_FAILURES_SHOWN]:
-            say(f"  {failure.path}: {failure.reason}")
-        if len(store.failures) > MAX_FAILURES_SHOWN:
-            say(f"  ... and {len(store.failures) - MAX_FAILURES_SHOWN} more")
+        for line in indented([f"{readable(failure.path)}: {failure.reason}" for failure in store.failures]):
+            say(line)
+    for line in lines_about(store):
+        say(line)
     if store.uncached:
         say(
             f"warning: decoded, this corpus takes {gigabytes(2 * int(store.samples.sum()))}; the cache {folder} "
@@ -244,6 +251,11 @@ def open_waveforms(
             "EMOCLR_CACHE_GB), or make room with `corpus cache --clear`"
         )
     return store
+
+
+def _texts(texts: list[str], places: NDArray[np.int32]) -> dict[int, str]:
+    """Returns the text of each clip that has one; `places` are positions in `texts`, -1 for none."""
+    return {clip: texts[places[clip]] for clip in np.flatnonzero(places >= 0).tolist()}
 
 
 def _fingerprint(digests: NDArray[np.bytes_], clips: ClipTable, rows: NDArray[np.int64]) -> str:

@@ -10,7 +10,7 @@ import emoclr.corpus.decoded.decode_clip
 import emoclr.corpus.decoded.shard_writer
 import emoclr.corpus.decoded.waveforms
 from emoclr.configs.errors import EmoclrError
-from emoclr.corpus.audio.decoder import read_waveform
+from emoclr.corpus.audio.decoder import Recording, read_waveform
 from emoclr.corpus.clips.clip_table import Clip
 from emoclr.corpus.clips.sources import clips_from
 from emoclr.corpus.decoded.cache import read_entries, used_bytes
@@ -87,12 +87,12 @@ def test_what_cannot_be_decoded_is_remembered_by_content_and_ending(tmp_path, ca
 
 
 def test_a_file_that_changes_while_it_is_read_is_set_aside_this_time(tones, cache, monkeypatch):
-    def read_and_touch(path, *part):
+    def read_and_touch(path, source):
         os.utime(path, ns=(0, 99))
-        return read_waveform(path, *part)
+        return Recording(path, source)
 
     with monkeypatch.context() as patch:
-        patch.setattr(emoclr.corpus.decoded.decode_clip, "read_waveform", read_and_touch)
+        patch.setattr(emoclr.corpus.decoded.decode_clip, "Recording", read_and_touch)
         with pytest.raises(EmoclrError, match="changed while it was read"):
             open_waveforms(tones[:1], cache)
     assert len(open_waveforms(tones[:1], cache)) == 1
@@ -122,13 +122,13 @@ def test_a_file_that_changed_after_its_scan_is_decoded_as_it_is(write_tone, cach
 def test_a_run_that_is_stopped_keeps_what_it_decoded(tones, cache, monkeypatch, decodings):
     stopped_at = tones[3].path
 
-    def read_until(path, *part):
+    def read_until(path, source):
         if path == stopped_at:
             raise KeyboardInterrupt
-        return read_waveform(path, *part)
+        return Recording(path, source)
 
     with monkeypatch.context() as patch:
-        patch.setattr(emoclr.corpus.decoded.decode_clip, "read_waveform", read_until)
+        patch.setattr(emoclr.corpus.decoded.decode_clip, "Recording", read_until)
         with pytest.raises(KeyboardInterrupt):
             open_waveforms(tones, cache, workers=1)
     assert used_bytes(cache) == 3 * SECOND
@@ -156,13 +156,13 @@ from emoclr.corpus.cli import main
 from emoclr.corpus.clips.clip_table import Clip
 from emoclr.corpus.decoded.waveforms import open_waveforms
 emoclr.corpus.decoded.shard_writer.SHARD_BYTES = 64_000
-read = emoclr.corpus.decoded.decode_clip.read_waveform
-def read_until(path, *part):
+read = emoclr.corpus.decoded.decode_clip.Recording
+def read_until(path, source):
     if path.name == "5.flac":
         print("stuck", flush=True)
         time.sleep(600)
-    return read(path, *part)
-emoclr.corpus.decoded.decode_clip.read_waveform = read_until
+    return read(path, source)
+emoclr.corpus.decoded.decode_clip.Recording = read_until
 open_waveforms([Clip(Path(p)) for p in sys.argv[2:]], Path(sys.argv[1]), workers=1)
 """
 
@@ -204,11 +204,11 @@ import emoclr.corpus.decoded.decode_clip
 from emoclr.corpus.cli import main
 from emoclr.corpus.clips.clip_table import Clip
 from emoclr.corpus.decoded.waveforms import open_waveforms
-read = emoclr.corpus.decoded.decode_clip.read_waveform
-def told(path, *part):
+read = emoclr.corpus.decoded.decode_clip.Recording
+def told(path, source):
     print(path.name)
-    return read(path, *part)
-emoclr.corpus.decoded.decode_clip.read_waveform = told
+    return read(path, source)
+emoclr.corpus.decoded.decode_clip.Recording = told
 print(len(open_waveforms([Clip(Path(p)) for p in sys.argv[2:]], Path(sys.argv[1]), workers=1)))
 """
 

@@ -36,7 +36,7 @@ def forbid_decoding(monkeypatch):
         def refuse(*_):
             raise AssertionError("decoded again")
 
-        monkeypatch.setattr(emoclr.corpus.decoded.decode_clip, "read_waveform", refuse)
+        monkeypatch.setattr(emoclr.corpus.decoded.decode_clip, "Recording", refuse)
 
     return forbid
 
@@ -147,6 +147,37 @@ def test_what_cannot_be_decoded_is_listed_and_the_rest_goes_on(clips, cache, tmp
         assert store.failures[1].reason == "no such file"
         assert store.speaker_names == ["ann", "bob"]
         assert "2 of 4 clips set aside" in capsys.readouterr().err
+
+
+def test_what_was_not_decoded_plainly_is_told_and_remembered(clips, cache, write_tone, capsys):
+    cut = write_tone("cut.wav", hz=300)
+    cut.write_bytes(cut.read_bytes()[: 44 + 24_000])
+    mixed = [
+        clips[0],
+        Clip(cut),
+        Clip(write_tone("right.flac", hz=310, channels=(0.0, 0.5, 0.0))),
+        Clip(write_tone("left.flac", hz=320, channels=(0.0, 0.5, 0.0))),
+        Clip(write_tone("quiet.wav", level=0.000_9)),
+        Clip(write_tone("soft.wav", level=0.001_1)),
+    ]
+    for cache_gb in (None, None, 0):
+        store = open_waveforms(mixed, cache if cache_gb is None else cache / "none", cache_gb=cache_gb)
+        told = capsys.readouterr().err
+        assert list(store.partial) == [1] and "0.75 of 1.00 s" in store.partial[1]
+        assert list(store.notes) == [2, 3] and all("channel 2 of 3" in note for note in store.notes.values())
+        assert store.silent.tolist() == [False, False, False, False, True, False]
+        assert "1 of 6 clips in part only" in told and f"(such as {cut})" in told
+        assert "2 of 6 clips where a channel" in told and "2 × channel 2 of 3" in told and "right.flac" in told
+        assert "1 of 6 clips silent" in told and "quiet.wav" in told and "soft.wav" not in told
+
+
+def test_each_clip_is_told_what_is_its_own_whichever_shard_it_comes_from(cache, write_tone):
+    one = [Clip(write_tone("a.flac", channels=(0.0, 0.5)))]
+    other = [Clip(write_tone("b.flac", hz=300, channels=(0.5, 0.0))), Clip(write_tone("c.flac", hz=310))]
+    for some in (one, other):
+        open_waveforms(some, cache, workers=1)
+    notes = open_waveforms([*other, *one], cache).notes
+    assert list(notes) == [0, 2] and "channel 1" in notes[0] and "channel 2" in notes[2]
 
 
 def test_nothing_to_decode_is_an_error(cache, tmp_path):

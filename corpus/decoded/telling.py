@@ -1,0 +1,71 @@
+"""What the opening of a corpus says on the screen: what was set aside, what is heard in part, and what is silent."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emoclr.configs.messages import count_of, readable
+from emoclr.corpus.audio.samples import SILENT_PEAK_DB
+
+MAX_SHOWN = 5
+
+
+class Told(Protocol):
+    """What is known of clips; see `WaveformStore`."""
+
+    partial: dict[int, str]
+    notes: dict[int, str]
+    silent: NDArray[np.bool_]
+
+    def __len__(self) -> int: ...
+
+    def path(self, clip: int) -> Path:
+        """Returns the recording of a clip."""
+
+
+def lines_about(store: Told) -> Iterator[str]:
+    """Yields lines on what is not as one would think: of each kind how many clips, and examples.
+
+    >>> class Store:
+    ...     partial = {1: "breaks off: 2.00 of 3.00 s are there"}
+    ...     notes = {0: "channel 2 of 2: the others hold next to nothing"}
+    ...     silent = np.array([False, False, True])
+    ...     def __len__(self): return 3
+    ...     def path(self, clip): return Path(f"{clip}.wav")
+    >>> print("\\n".join(lines_about(Store())))
+    1 of 3 clips in part only:
+      1 × breaks off: 2.00 of 3.00 s are there (such as 1.wav)
+    1 of 3 clips where a channel or a stream was chosen, or samples were rescaled:
+      1 × channel 2 of 2: the others hold next to nothing (such as 0.wav)
+    1 of 3 clips silent, no sample above -60 dBFS: 2.wav
+    """
+    of_all = f"of {count_of(len(store), 'clip')}"
+    for texts, what in (
+        (store.partial, "in part only"),
+        (store.notes, "where a channel or a stream was chosen, or samples were rescaled"),
+    ):
+        if texts:
+            yield f"{len(texts):,} {of_all} {what}:"
+            examples = {text: clip for clip, text in reversed(texts.items())}
+            cases = [
+                f"{count:,} × {text} (such as {readable(store.path(examples[text]))})"
+                for text, count in Counter(texts.values()).most_common()
+            ]
+            yield from indented(cases)
+    clips = np.flatnonzero(store.silent)
+    if len(clips):
+        names = [readable(store.path(int(clip))) for clip in clips[:MAX_SHOWN]]
+        more = f" and {len(clips) - MAX_SHOWN:,} more" if len(clips) > MAX_SHOWN else ""
+        yield f"{len(clips):,} {of_all} silent, no sample above {SILENT_PEAK_DB:g} dBFS: {', '.join(names)}{more}"
+
+
+def indented(cases: Sequence[str]) -> Iterator[str]:
+    """Yields the first few cases as lines below another one, and how many more there are."""
+    for case in cases[:MAX_SHOWN]:
+        yield f"  {case}"
+    if len(cases) > MAX_SHOWN:
+        yield f"  ... and {len(cases) - MAX_SHOWN:,} more"
