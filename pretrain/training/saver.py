@@ -1,6 +1,7 @@
 """Saves of a training: every few steps, at the end, and when a signal asks to stop."""
 
 import contextlib
+import hashlib
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,10 @@ from emoclr.pretrain.encoder.folders import CheckpointError
 from emoclr.pretrain.resume.signals import StopSignals
 
 RESUME = "resume.ckpt"
+SEAL = b"sha256:"
+NO_COMMENT = b"\0\0"
+"""How a zip without a comment ends: the length of its comment."""
+
 DIVERGED = "start anew in another --out with a lower learning_rate or precision=fp32"
 """What to do about a training that has diverged."""
 
@@ -43,28 +48,51 @@ def writing_into(folder: Path) -> Iterator[None]:
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoint file, written atomically and read without running what it holds."""
+    """Lightning's checkpoint file, written atomically, sealed with its SHA-256 and read without running what it holds.
+
+    The file is a zip, and the seal its comment: `torch.load` reads it as any other.
+    """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Writes the checkpoint to a temporary file that then takes its place."""
         content = io.BytesIO()
         torch.save(checkpoint, content)
+        seal = SEAL + hashlib.sha256(content.getbuffer()).hexdigest().encode()
+        content.seek(-len(NO_COMMENT), io.SEEK_END)
+        content.write(len(seal).to_bytes(len(NO_COMMENT), "little") + seal)
         write_atomically(Path(path), lambda temporary: temporary.write_bytes(content.getbuffer()))
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
         """Returns the checkpoint.
 
         Raises:
-            CheckpointError: it is truncated, or no checkpoint of tensors and plain values.
+            CheckpointError: it is truncated or changed, or no checkpoint of tensors and plain values.
         """
         try:
-            loaded: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
+        try:
+            if not _is_whole(content):
+                raise ValueError("its SHA-256 differs")
+            loaded: dict[str, Any] = torch.load(io.BytesIO(content), map_location=map_location, weights_only=True)
         except Exception as error:  # torch's own words advise to unpickle it all the same
             raise CheckpointError(
                 f"{path}: is not the resume file that was saved here: it was truncated or changed, or holds more than "
-                "tensors and plain values; without it, --resume starts this backbone anew"
+                "tensors and plain values; put it back, or remove it: without it, --resume starts this backbone anew"
             ) from error
         return loaded
+
+
+def _is_whole(content: bytes) -> bool:
+    """Returns whether a resume file has the SHA-256 of its seal; one of an earlier version has no seal."""
+    end = -len(SEAL) - hashlib.sha256().digest_size * 2
+    seal, body = content[end:], memoryview(content)[: end - len(NO_COMMENT)]
+    if not seal.startswith(SEAL):
+        return content.endswith(NO_COMMENT)
+    digest = hashlib.sha256(body)
+    digest.update(NO_COMMENT)
+    return seal == SEAL + digest.hexdigest().encode()
 
 
 class Saver(pl.Callback):

@@ -15,6 +15,7 @@ from torch import nn
 
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.pretrain.encoder.devices import choose_device
+from emoclr.pretrain.encoder.folders import CheckpointError
 from emoclr.pretrain.encoder.precision import choose_precision
 from emoclr.pretrain.resume.signals import Handlers, current_handlers, restore_handlers
 from emoclr.pretrain.training.gradient_cache import BatchNorm
@@ -123,13 +124,18 @@ class KeptHandlers(pl.Callback):
 
     Args:
         handlers: of `current_handlers`.
+
+    Attributes:
+        started: whether training has begun, after all that a resume file holds is restored.
     """
 
     def __init__(self, handlers: Handlers) -> None:
         self.handlers = handlers
+        self.started = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Installs them once Lightning has installed its own."""
+        self.started = True
         restore_handlers(self.handlers)
 
 
@@ -144,20 +150,29 @@ def fit(
 
     Raises:
         KeyboardInterrupt: the training was told to stop at once.
+        CheckpointError: the resume file lacks something, or was changed.
         EmoclrError: another rank or a data process is gone, or there is not enough memory.
     """
     # It follows from the number of ranks, which only the Trainer knows.
     trainer.fit_loop.epoch_loop.max_steps = steps
     # Lightning leaves a process deaf to Ctrl-C after one, and to SIGTERM after any training.
     handlers = current_handlers()
+    kept = KeptHandlers(handlers)
     closing = [callback.closing for callback in callbacks if isinstance(callback, Progress)]
-    trainer.callbacks.extend([KeptHandlers(handlers), *callbacks, *closing])  # type: ignore[attr-defined]
+    trainer.callbacks.extend([kept, *callbacks, *closing])  # type: ignore[attr-defined]
     try:
         trainer.fit(module, ckpt_path=resume_file, weights_only=True)
     except SystemExit as exit:  # which is how it answers a KeyboardInterrupt
         raise KeyboardInterrupt from exit
     except ConnectionError as error:  # a data process was killed while it handed over a batch
         raise _data_process_ended(f"DataLoader worker: {error.strerror or error}") from error
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        if resume_file is None or kept.started:
+            raise
+        raise CheckpointError(
+            f"{resume_file}: lacks what a training goes on from ({type(error).__name__}: {error}); put its own file "
+            "back, or remove this one: without it, --resume starts this backbone anew"
+        ) from error
     except OSError:  # of TensorBoard, whose thread may tell only when the run ends
         with writing_into(Path(trainer.default_root_dir)):
             raise

@@ -1,4 +1,5 @@
 import csv
+import functools
 import multiprocessing
 import re
 import shutil
@@ -14,7 +15,7 @@ from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
 from emoclr.pretrain.encoder.folders import CARD, RUN
 from emoclr.pretrain.training.metrics_log import METRICS
 from emoclr.pretrain.training.module import ContrastiveModule
-from emoclr.pretrain.training.saver import RESUME
+from emoclr.pretrain.training.saver import RESUME, AtomicCheckpointIO
 
 
 def rows_of(folder):
@@ -232,6 +233,29 @@ def test_a_damaged_resume_file_is_named(stopped_copy, run, content):
     ran = run(stopped_copy, "--resume")
     assert ran.code == 1
     assert ran.told.splitlines()[-1].startswith(f"error: {path}: is not the resume file that was saved here")
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        ["state_dict"],
+        ["loops", "fit_loop", "epoch_loop.batch_progress", "total"],
+        ["optimizer_states"],
+        ["optimizer_states", 0, "state"],
+        ["lr_schedulers"],
+    ],
+    ids=lambda keys: ".".join(map(str, keys)),
+)
+def test_a_resume_file_that_lacks_something_is_named(stopped_copy, run, lacking):
+    path = stopped_copy / "test_resnet" / RESUME
+    checkpoint = AtomicCheckpointIO().load_checkpoint(path)
+    *above, last = lacking
+    del functools.reduce(lambda content, key: content[key], above, checkpoint)[last]
+    AtomicCheckpointIO().save_checkpoint(checkpoint, path)
+    ran = run(stopped_copy, "--resume")
+    assert ran.code == 1
+    told = ran.told.splitlines()[-1]
+    assert told.startswith(f"error: {path}: lacks what a training goes on from (") and "anew" in told
 
 
 def test_a_resume_file_of_another_backbone_is_named(finished, run, tmp_path):

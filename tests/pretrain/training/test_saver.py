@@ -48,6 +48,22 @@ def test_a_full_disk_leaves_the_old_resume_file_and_says_so(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [RESUME]
 
 
+def test_a_flipped_bit_anywhere_in_a_resume_file_is_told(tmp_path):
+    path = tmp_path / RESUME
+    AtomicCheckpointIO().save_checkpoint({"weights": torch.arange(200.0), "step": 3}, path)
+    whole = path.read_bytes()
+    assert torch.load(path, weights_only=True)["step"] == 3
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        with pytest.raises(CheckpointError, match=r"was truncated or changed.*put it back, or remove it"):
+            AtomicCheckpointIO().load_checkpoint(path)
+
+
+def test_a_resume_file_of_an_earlier_version_without_a_seal_is_read(tmp_path):
+    torch.save(CHECKPOINT, tmp_path / RESUME)
+    assert AtomicCheckpointIO().load_checkpoint(tmp_path / RESUME)["step"] == 3
+
+
 class Burglar:
     """Writes a file when it is unpickled."""
 
