@@ -6,6 +6,7 @@ import select
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from emoclr.configs.console import console, is_first_process, say
 from emoclr.configs.errors import ConfigError, EmoclrError
@@ -15,9 +16,17 @@ DEBUG = "--debug"
 DEFECT = "This is a defect of emoclr, and not yours to mend: please report it with the lines above."
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors show words of the command line as text of one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends with the usage and an error."""
+        super().error(readable(message))
+
+
 def make_parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
     """Returns a parser whose help ends with examples, and which knows `--debug`."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=command,
         description=description,
         epilog=f"examples:\n{examples}",
@@ -130,7 +139,7 @@ def run_command(work: Callable[[argparse.Namespace], int | None], arguments: arg
     let_waiting_threads_sleep()
     try:
         code = work(arguments) or 0
-        print(end="", flush=True)
+        sys.stdout.flush()
         return code
     except KeyboardInterrupt:
         say("interrupted")
@@ -152,7 +161,9 @@ def _tell(error: EmoclrError | OSError | MemoryError) -> int:
     if isinstance(error, EmoclrError):
         if is_first_process() or not error.told_by_the_first:
             # Being stopped when asked to is no error.
-            console().print(f"{error}" if error.exit_code == 130 else f"error: {error}", markup=False)
+            first, *more = map(readable, error.args)
+            for line in [first if error.exit_code == 130 else f"error: {first}", *more]:
+                console().print(line)
         return error.exit_code
     told = f"out of memory {error}".strip()
     if isinstance(error, OSError):

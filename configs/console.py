@@ -1,13 +1,18 @@
 """One console for talk, and progress on long work."""
 
+import functools
 import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from emoclr.configs.messages import readable
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+    from rich.text import Text
 
 T = TypeVar("T")
 
@@ -19,9 +24,37 @@ RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
 
 def console() -> "Console":
     """Returns a console on standard error: results go to standard output, talk does not."""
-    from rich.console import Console
+    return _screen()(stderr=True, highlight=False, emoji=False, markup=False, soft_wrap=True)
 
-    return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+def results() -> "Console":
+    """Returns a console on standard output, for tables; words in brackets are no markup."""
+    return _screen()(highlight=False, emoji=False, markup=False)
+
+
+@functools.cache
+def _screen() -> "type[Console]":
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class Screen(Console):
+        """A console that spells out what would steer a terminal, such as an escape sequence in the name of a file."""
+
+        def render_str(self, text: str, **options: Any) -> "Text":
+            """Returns text as rich measures it."""
+            return super().render_str(_plain(text), **options)
+
+        def render(self, renderable: "RenderableType", options: "ConsoleOptions | None" = None) -> "Iterator[Segment]":
+            """Yields the parts of what is shown."""
+            for part in super().render(renderable, options):
+                yield part if part.control else Segment(_plain(part.text), part.style)
+
+    return Screen
+
+
+def _plain(text: str) -> str:
+    """Returns text with its line ends, and all else that is no plain text spelled out."""
+    return "\n".join(map(readable, text.split("\n")))
 
 
 def is_first_process() -> bool:
@@ -30,9 +63,17 @@ def is_first_process() -> bool:
 
 
 def say(message: str) -> None:
-    """Prints one line of talk, as it is (no markup), on standard error; of several ranks only the first one talks."""
+    """Prints one line of talk, as it is (no markup), on standard error; of several ranks only the first one talks.
+
+    Line ends and what would steer a terminal are spelled out.
+    """
     if is_first_process():
-        console().print(message, markup=False)
+        console().print(readable(message))
+
+
+def show(line: str) -> None:
+    """Prints one line of results, as it is and however long, on standard output; see `say`."""
+    results().print(readable(line), soft_wrap=True)
 
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
@@ -48,9 +89,14 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
     if sys.stderr.isatty() and is_first_process():
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=console(), transient=True) as progress:
-            yield from progress.track(items, total=total, description=description)
+            yield from progress.track(items, total=total, description=readable(description))
         return
     of_all = f" of {total}" if total else ""
     started = told = time.monotonic()

@@ -6,7 +6,7 @@ class EmoclrError(Exception):
 
     `exit_code` is what the command returns to the shell: 1 where the work failed, 2 where the arguments or
     the config were wrong. `told_by_the_first` is true where all ranks of a run meet the error at once, so that one
-    of them tells it.
+    of them tells it. Every argument is a line of the message.
 
     Examples:
         >>> EmoclrError("labels.csv: no such file").exit_code
@@ -15,6 +15,9 @@ class EmoclrError(Exception):
 
     exit_code = 1
     told_by_the_first = False
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.args))
 
 
 class ConfigError(EmoclrError):

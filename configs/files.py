@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.configs.messages import one_line
 
 _NESTED = "is nested too deeply"
 
@@ -154,7 +155,7 @@ def read_yaml(path: Path, *, as_text: bool = False) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not YAML: {error}") from error
+        raise ConfigError(f"{path}: is not YAML: {one_line(error)}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):

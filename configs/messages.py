@@ -2,17 +2,38 @@
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Sequence
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line ends, what turns the direction of writing, and bytes that are no UTF-8 (surrogates)."""
 
 
 def readable(name: str | os.PathLike[str]) -> str:
-    r"""Returns the name of a file as text of one line: line ends and bytes that are no UTF-8 are spelled out.
+    r"""Returns text, such as the name of a file, on one line that a terminal shows as it is.
 
-    >>> readable("two\nlines.wav")
-    'two\\nlines.wav'
+    Control characters, line ends, characters that turn the direction of writing and bytes that are no UTF-8 are
+    spelled out.
+
+    >>> readable("two\nlines.wav"), readable("\x1b[31mred.wav")
+    ('two\\nlines.wav', '\\x1b[31mred.wav')
     """
-    text = os.fsencode(name).decode("utf-8", errors="backslashreplace")
-    return text.replace("\n", "\\n").replace("\r", "\\r")
+    return _UNPRINTABLE.sub(_spelled_out, os.fspath(name))
+
+
+def one_line(error: Exception) -> str:
+    r"""Returns the message of an error of a library on one line.
+
+    >>> one_line(ValueError("while scanning\n  in line 3"))
+    'while scanning in line 3'
+    """
+    return " ".join(str(error).split())
+
+
+def _spelled_out(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    byte = code - 0xDC00  # how Python keeps a byte that is no UTF-8
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else found[0].encode("unicode_escape").decode()
 
 
 def count_of(number: int, what: str) -> str:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import parse_yaml, read_yaml
-from emoclr.configs.messages import perhaps, suggestion
+from emoclr.configs.messages import one_line, perhaps, suggestion
 
 SHIPPED = Path(__file__).parent
 
@@ -112,7 +112,7 @@ def load_settings(model: type[S], name: str | None, overrides: list[str], *, par
         try:
             value = _read_value(_annotation_of(model, keys), text)
         except yaml.YAMLError as error:
-            raise ConfigError(f"{override!r}: the value is not YAML: {error}") from error
+            raise ConfigError(f"{override!r}: the value is not YAML: {one_line(error)}") from error
         _put(content, keys, value, override)
         sources[key] = "the command line"
     return validate(model, content, str(path or "defaults"), sources)
@@ -159,7 +159,7 @@ def validate(model: type[S], content: dict[str, Any], source: str, sources: dict
                 if problem["type"] == "literal_error":
                     given += perhaps(str(problem["input"]), re.findall(r"'([^']*)'", problem["ctx"]["expected"]))
                 lines.append(f"{where}: {key + ': ' if key else ''}{message}{given}")
-        raise ConfigError("\n".join(lines)) from error
+        raise ConfigError(*lines) from error
 
 
 def _read_config(model: type[BaseModel], path: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emoclr.configs.command import add_debug, check_exists, make_parser, parse_group, run_command, typed_words
-from emoclr.configs.console import say
+from emoclr.configs.console import say, show
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.prepare.command import add_prepare
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
@@ -185,7 +185,7 @@ def _cache(arguments: argparse.Namespace) -> None:
         return
     clips = int((read_entries(folder).starts >= 0).sum())
     used, allowed = gigabytes(used_bytes(folder)), gigabytes(allowed_bytes(folder, None))
-    print(f"{folder}: {clips:,} clips, {used} of the {allowed} that it may take")
+    show(f"{folder}: {clips:,} clips, {used} of the {allowed} that it may take")
 
 
 def _demo(arguments: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emoclr.configs.console import results
 from emoclr.configs.files import write_text
 from emoclr.configs.messages import count_of
 from emoclr.corpus.audit.findings import Weight
@@ -17,7 +18,7 @@ from emoclr.corpus.audit.shortcuts import CUES, TOGETHER, Shortcut
 from emoclr.evaluate.report.formatting import markdown_table
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console  # noqa: TID251
     from rich.table import Table
 
 WIDTH = 80
@@ -35,11 +36,9 @@ _CUES_EXPLAINED = (
 
 def print_audit(audit: Audit) -> None:
     """Prints the audit on standard output, within 80 columns."""
-    from rich.console import Console
-
-    screen = Console(highlight=False, emoji=False)
+    screen = results()
     screen.width = min(screen.width, WIDTH)
-    screen.print(overview(audit), markup=False)
+    screen.print(overview(audit))
     for weight, heading in HEADINGS.items():
         findings = [finding for finding in audit.findings if finding.weight is weight]
         if findings:
@@ -50,7 +49,7 @@ def print_audit(audit: Audit) -> None:
                 _print_item(screen, case, indent=6)
     if audit.shortcuts:
         screen.print("\nShortcuts", style="bold")
-        screen.print(_CUES_EXPLAINED, markup=False)
+        screen.print(_CUES_EXPLAINED)
         screen.print(_shortcut_table(audit.shortcuts))
     screen.print(f"\n{verdict(audit)}", style=_STYLES[Weight.LEAK] if audit.leaks else "bold green")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emoclr.configs.console import results
 from emoclr.configs.messages import count_of
 from emoclr.corpus.index.stats import FULL_SCALE_DB, Labels, Overview
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.columns import Columns
-    from rich.console import Console
+    from rich.console import Console  # noqa: TID251
     from rich.table import Table
 
 SHORT_S = 0.5
@@ -26,12 +27,9 @@ _SHOWN = 8
 
 def print_overview(overview: Overview, console: "Console | None" = None) -> None:
     """Prints the tables, on standard output where no console is given."""
-    from rich.console import Console
-    from rich.text import Text
-
-    console = console or Console(highlight=False, emoji=False)
+    console = console or results()
     for part in _parts(overview):
-        console.print(Text(part) if isinstance(part, str) else part)
+        console.print(part)
 
 
 def _parts(overview: Overview) -> "Iterator[str | Table | Columns]":

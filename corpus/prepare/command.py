@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emoclr.configs.command import check_exists
-from emoclr.configs.console import say
+from emoclr.configs.console import say, show
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.prepare.registry import RECIPES, listing
 
@@ -39,7 +39,8 @@ def _recipe_name(name: str) -> str:
 
 def _prepare(arguments: argparse.Namespace) -> None:
     if arguments.name is None:
-        print(listing())
+        for line in listing().splitlines():
+            show(line)
         return
     if arguments.folder is None or arguments.out is None:
         raise ConfigError(f"corpus prepare {arguments.name}: needs the corpus's folder and --out labels.csv")

@@ -4,8 +4,9 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from emoclr.configs.console import results, show
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.metrics.registry import METRICS, comparison_columns, headline_columns
@@ -14,6 +15,9 @@ from emoclr.evaluate.report.paired_reports import differences
 from emoclr.evaluate.report.predictions_csv import ANSWERS, read_predictions
 from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.scores import ENSEMBLE
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 REPORT_JSON = "report.json"
 OF_MEMBERS = ("untrained ", "head alone, ")
@@ -24,6 +28,7 @@ MIN_WIDTH = 110
 def print_results(report: Report) -> None:
     """Prints the headline table of a report on standard output."""
     from rich.table import Table
+    from rich.text import Text
 
     scores = report.scores
     names = headline_columns(scores.truth.single_label)
@@ -37,9 +42,10 @@ def print_results(report: Report) -> None:
         for place, name in enumerate(names):
             found = row.metrics[name]
             value = number(found.value)
-            shown = f"[bold]{value}[/bold]" if value == number(best.get(name)) and row in scores.models else value
+            is_best = value == number(best.get(name)) and row in scores.models
             # Two intervals fit on a line; the report has them all.
-            cells.append(f"{shown} [dim]{interval(found)}[/dim]" if place < 2 else shown)
+            told = f" {interval(found)}" if place < 2 else ""
+            cells.append(Text.assemble((value, "bold" if is_best else ""), (told, "dim")))
         table.add_row(row.name, *cells, end_section=row is scores.models[-1])
     _print(table)
 
@@ -54,6 +60,7 @@ def print_comparison(places: Sequence[Path]) -> None:
         EmoclrError: a place holds no report.
     """
     from rich.table import Table
+    from rich.text import Text
 
     folders = [_report_folder(place) for place in places]
     reports = [(folder, _read(folder)) for folder in folders]
@@ -67,7 +74,7 @@ def print_comparison(places: Sequence[Path]) -> None:
     for name in shown:
         table.add_column(METRICS[name].label, justify="right", no_wrap=True)
     for _, content in reports:
-        table.add_row(f"[bold]{content['title']}[/bold]")
+        table.add_row(Text(content["title"], "bold"))
         headline = next(iter(content["models"]))
         rows = {headline: content["metrics"]} | content["baselines"]
         for name, metrics in rows.items():
@@ -80,8 +87,7 @@ def print_comparison(places: Sequence[Path]) -> None:
     if len(reports) > 1:
         _print_differences(reports, shown)
     for folder, content in reports:
-        # Not through rich, which would break a long path over lines.
-        print(f"{content['title']}: {folder / 'report.html'}")
+        show(f"{content['title']}: {folder / 'report.html'}")
 
 
 def _print_differences(reports: Sequence[tuple[Path, dict[str, Any]]], shown: Sequence[str]) -> None:
@@ -115,16 +121,18 @@ def _print_differences(reports: Sequence[tuple[Path, dict[str, Any]]], shown: Se
     if table.row_count:
         _print(table)
     for reason in reasons:
-        print(reason)
-    print()
+        show(reason)
+    show("")
 
 
-def _difference(found: Measure | None) -> str:
+def _difference(found: Measure | None) -> "str | Text":
+    from rich.text import Text
+
     if found is None or math.isnan(found.value):
         return "–"
-    value = f"{found.value:+.3f}"
-    told = f"[bold]{value}[/bold]" if found.low > 0 or found.high < 0 else value
-    return f"{told}\n[dim]{found.low:+.3f} to {found.high:+.3f}[/dim]"
+    is_sure = found.low > 0 or found.high < 0
+    told = f"\n{found.low:+.3f} to {found.high:+.3f}"
+    return Text.assemble((f"{found.value:+.3f}", "bold" if is_sure else ""), (told, "dim"))
 
 
 def _report_folder(place: Path) -> Path:
@@ -152,19 +160,19 @@ def _read(folder: Path) -> dict[str, Any]:
     return content
 
 
-def _cell(found: dict[str, Any] | None) -> str:
+def _cell(found: dict[str, Any] | None) -> "str | Text":
+    from rich.text import Text
+
     if found is None or found["value"] is None:
         return "–"
     low, high = found["ci95"]
     if low is None or math.isnan(low):
         return number(found["value"])
-    return f"{number(found['value'])} [dim]{low:.2f}–{high:.2f}[/dim]"
+    return Text.assemble(number(found["value"]), (f" {low:.2f}–{high:.2f}", "dim"))
 
 
 def _print(table: object) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    if console.width < MIN_WIDTH and not console.is_terminal:
-        console = Console(highlight=False, width=MIN_WIDTH)
-    console.print(table)
+    screen = results()
+    if not screen.is_terminal:
+        screen.width = max(screen.width, MIN_WIDTH)
+    screen.print(table)

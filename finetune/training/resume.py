@@ -83,7 +83,7 @@ def finished_member(folder: Path) -> Member | None:
         if lacking := ANSWERED - answers.keys():
             raise CheckpointError(f"{folder / ANSWERS}: is of an earlier version, without {', '.join(sorted(lacking))}")
     except CheckpointError as error:
-        say(f"{error}\n{folder}: trained anew")
+        say(f"{error}; {folder} is trained anew")
         return None
     return Member(folder, card, **{name: answers[name].numpy() for name in ANSWERED})
 

@@ -210,7 +210,7 @@ def load_card(path: Path, model: type[C]) -> C:
     try:
         return validate(model, read_yaml(path), str(path))
     except ConfigError as error:
-        raise CheckpointError(str(error)) from error
+        raise CheckpointError(*error.args) from error
 
 
 def package_versions() -> dict[str, str]:

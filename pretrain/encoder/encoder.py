@@ -11,7 +11,7 @@ from emoclr.augment.masks import apply_masks
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
 from emoclr.configs.errors import ConfigError
-from emoclr.configs.messages import perhaps
+from emoclr.configs.messages import one_line, perhaps
 from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.padding import Padding
 
@@ -144,9 +144,9 @@ def make_backbone(name: str, *, pretrained: bool = False) -> nn.Module:
         backbone = timm.create_model(name, pretrained=pretrained, in_chans=3, num_classes=0, global_pool="")
     except Exception as error:
         if not pretrained or isinstance(error, TypeError | AssertionError):
-            raise ConfigError(f"backbone {name}: is no CNN that gives feature maps: {error}") from error
+            raise ConfigError(f"backbone {name}: is no CNN that gives feature maps: {one_line(error)}") from error
         raise ConfigError(
-            f"backbone {name}: its ImageNet weights cannot be had ({type(error).__name__}: {error}); "
+            f"backbone {name}: its ImageNet weights cannot be had ({type(error).__name__}: {one_line(error)}); "
             "`pretrained: false` starts without them"
         ) from error
     assert isinstance(backbone, nn.Module)
@@ -168,7 +168,7 @@ def feature_channels(backbone: nn.Module, name: str) -> int:
                 for width in (MIN_IMAGE_SIZE, 2 * MIN_IMAGE_SIZE)
             )
     except Exception as error:
-        raise ConfigError(f"{problem} of images of any size: {error}") from error
+        raise ConfigError(f"{problem} of images of any size: {one_line(error)}") from error
     backbone.train(training)
     # Where the third axis follows the width of the image, the channels come last.
     if not isinstance(square, Tensor) or square.dim() != 4 or square.shape[:3] != wide.shape[:3]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from emoclr.configs.console import results
 from emoclr.configs.files import write_text
 from emoclr.evaluate.figures.spectrograms import CHANNELS
 from emoclr.evaluate.report.writers.page import render_page
@@ -43,10 +44,9 @@ GLOSSARY = {
 def print_status(run: RunState) -> None:
     """Prints a run's backbones on standard output, and what is wrong with them."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    screen = Console(highlight=False, emoji=False)
+    screen = results()
     if not screen.is_terminal:
         screen.width = PLAIN_WIDTH
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -56,10 +56,10 @@ def print_status(run: RunState) -> None:
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(*row)
-    screen.print(summary(run), markup=False)
+    screen.print(summary(run))
     screen.print(table)
     for warning in warnings(run):
-        screen.print(f"warning: {warning}", style="bold yellow", markup=False)
+        screen.print(f"warning: {warning}", style="bold yellow")
 
 
 def write_report(run: RunState) -> Path:

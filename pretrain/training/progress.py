@@ -9,6 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from emoclr.configs.console import console, say
+from emoclr.configs.messages import readable
 from emoclr.pretrain.training.metrics_log import METRICS, RowLog
 from emoclr.pretrain.training.saver import writing_into
 
@@ -58,10 +59,15 @@ class Progress(pl.Callback):
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 
-            columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self.bar = Bar(*columns, TextColumn("{task.fields[told]}"), console=console())
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+            )
+            self.bar = Bar(*columns, TextColumn("{task.fields[told]}", markup=False), console=console())
             self.bar.start()
-            self.task = self.bar.add_task(self.name, total=trainer.max_steps, told="")
+            self.task = self.bar.add_task(readable(self.name), total=trainer.max_steps, told="")
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int

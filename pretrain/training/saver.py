@@ -42,7 +42,7 @@ def writing_into(folder: Path) -> Iterator[None]:
         if isinstance(error, OSError):  # TensorBoard's writer names no file
             told = f"{error.filename or folder}: cannot be written: {error.strerror or error}"
         raise EmoclrError(
-            f"{told}\nthe checkpoint saved before it is untouched: free some space or "
+            f"{told}; the checkpoint saved before it is untouched: free some space or "
             "mend the permissions, then go on with --resume"
         ) from error
 

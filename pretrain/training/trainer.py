@@ -180,7 +180,7 @@ def fit(
         told = str(error).split("\n")[0]
         if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in told:
             raise EmoclrError(
-                f"out of memory: {told}\na smaller batch_size takes less, or in pretraining chunk_size; the last "
+                f"out of memory: {told}; a smaller batch_size takes less, or in pretraining chunk_size; the last "
                 "checkpoint is kept"
             ) from error
         if "DataLoader worker" in told:
@@ -194,6 +194,6 @@ def fit(
 
 def _data_process_ended(reason: str) -> EmoclrError:
     return EmoclrError(
-        f"a data process has ended, which happens where memory runs out: {reason}\nfewer workers take less; the last "
+        f"a data process has ended, which happens where memory runs out: {reason}; fewer workers take less; the last "
         "checkpoint is kept, and --resume goes on from it"
     )

@@ -4,10 +4,13 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 import emoclr.configs.console
-from emoclr.configs.command import run_command
-from emoclr.configs.console import RANKS, say, track
+from emoclr.configs.command import make_parser, run_command
+from emoclr.configs.console import RANKS, results, say, show, track
 from emoclr.configs.errors import EmoclrError
 
 
@@ -15,6 +18,38 @@ from emoclr.configs.errors import EmoclrError
 def test_talk_goes_to_standard_error_as_it_is(capsys, message):
     say(message)
     assert capsys.readouterr() == ("", message + "\n")
+
+
+HOSTILE = "a\x1b[31m\x1b]0;t\x07\u202e[/b].wav"
+
+
+@pytest.mark.parametrize("width", [20, 200])
+def test_nothing_steers_the_terminal(monkeypatch, width):
+    shown = io.StringIO()
+    for stream in ("stderr", "stdout"):
+        monkeypatch.setattr(sys, stream, shown)
+    monkeypatch.setenv("COLUMNS", str(width))
+    table = Table(HOSTILE, "n")
+    table.add_row(HOSTILE, Text(HOSTILE))
+    results().print(table, Padding(Text(HOSTILE), 1), HOSTILE)
+    show(f"{HOSTILE}\nnext")
+    say(f"{HOSTILE}\nnext")
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown.getvalue())
+    assert shown.getvalue().endswith("a\\x1b[31m\\x1b]0;t\\x07\\u202e[/b].wav\\nnext\n" * 2)
+
+
+def test_an_error_is_a_line_for_each_problem_whatever_is_in_it(capsys):
+    def work(arguments):
+        raise EmoclrError("a\nerror: b\x1b[2J.wav: no such file", "c")
+
+    assert run_command(work, argparse.Namespace(debug=False)) == 1
+    assert capsys.readouterr().err == "error: a\\nerror: b\\x1b[2J.wav: no such file\nc\n"
+
+
+def test_words_of_the_command_line_are_shown_readable(capsys):
+    with pytest.raises(SystemExit):
+        make_parser("emoclr", "", "").parse_args(["\x1b[31mred"])
+    assert "\x1b" not in capsys.readouterr().err
 
 
 class Clock:
@@ -60,8 +95,8 @@ def test_a_terminal_gets_a_bar_and_the_same_items(monkeypatch):
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
-    assert list(track("abc", "decoding")) == ["a", "b", "c"]
-    assert "decoding" in terminal.getvalue() and "3/3" in terminal.getvalue()
+    assert list(track("abc", "decoding [/x]\x1b[2J")) == ["a", "b", "c"]
+    assert "decoding [/x]\\x1b[2J" in terminal.getvalue() and "3/3" in terminal.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,14 @@ from emoclr.configs.messages import count_of, perhaps, readable, some, suggestio
 def test_a_name_of_any_bytes_is_one_line_of_text():
     assert readable("a\r\nb.wav") == "a\\r\\nb.wav"
     assert readable(os.fsdecode(b"f\xff.wav")) == "f\\xff.wav"
+    assert readable("\x1b[31m\x9b\x07\u202e\u2028\ud800") == "\\x1b[31m\\x9b\\x07\\u202e\\u2028\\ud800"
+
+
+@pytest.mark.parametrize(
+    "name", ["grüezi.wav", "خوشی\u200cها.wav", "喜び 👩\u200d🎤.wav", "a\u00a0b.wav", "[/x] :smile:"]
+)
+def test_what_a_terminal_shows_stays_as_it_is(name):
+    assert readable(name) == name
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 clips"), (1, "1 clip"), (2_000, "2,000 clips")])

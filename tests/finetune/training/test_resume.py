@@ -129,7 +129,7 @@ def test_a_damaged_member_is_named_and_trained_anew(finetuned: Any, go_on: Run, 
     ran = go_on(act=damage)
     assert ran.code == 0, ran.told
     assert f"{ran.out / FIRST / name}: is not the file that its card describes" in ran.told
-    assert f"{ran.out / FIRST}: trained anew" in ran.told
+    assert f"{ran.out / FIRST} is trained anew" in ran.told
     assert made(ran.out) == made(finetuned.out)
 
 
