@@ -139,7 +139,7 @@ def run_command(work: Callable[[argparse.Namespace], int | None], arguments: arg
     let_waiting_threads_sleep()
     try:
         code = work(arguments) or 0
-        sys.stdout.flush()
+        print(end="", flush=True)  # noqa: T201
         return code
     except KeyboardInterrupt:
         say("interrupted")
@@ -167,14 +167,14 @@ def _tell(error: EmoclrError | OSError | MemoryError) -> int:
         return error.exit_code
     told = f"out of memory {error}".strip()
     if isinstance(error, OSError):
-        place = readable(error.filename) if error.filename else ""
+        place = readable(os.fsdecode(error.filename)) if error.filename else ""
         try:
-            print(end="", flush=True)
+            print(end="", flush=True)  # noqa: T201
         except OSError:
             place = "standard output"
             _drop_output()
         told = f"{place}: {error.strerror}" if place and error.strerror else f"{error}"
-    console().print(f"error: {told} ({DEBUG} shows where)", markup=False)
+    console().print(readable(f"error: {told} ({DEBUG} shows where)"))
     return 1
 
 
