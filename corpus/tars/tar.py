@@ -4,18 +4,21 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Generator, Iterable
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import IO, Any, Literal
 
 from pydantic import Field
 
-from emoclr.configs.errors import ConfigError, EmoclrError
-from emoclr.configs.files import write_atomically
+from emoclr.configs.errors import EmoclrError
+from emoclr.configs.files import parse_json, write_atomically
+from emoclr.configs.messages import readable
 from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.decoder import AUDIO_SUFFIXES
+from emoclr.corpus.tars.members import Member, open_url, read_members
 
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz")
 
@@ -68,7 +71,8 @@ class TarSample:
     @property
     def number(self) -> int:
         """A number from 0 to 2**63 - 1 that follows from the key: what the clip's random draws start from."""
-        return int.from_bytes(hashlib.blake2b(self.key.encode(), digest_size=8).digest(), "big") >> 1
+        key = self.key.encode(errors="surrogateescape")
+        return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") >> 1
 
 
 def is_tar(source: str | Path) -> bool:
@@ -105,48 +109,27 @@ def digest_of(file: IO[bytes]) -> str:
     return digest.hexdigest()
 
 
-def open_url(url: str) -> IO[bytes]:
-    """Opens a local file, or any URL for which fsspec has a file system.
-
-    Raises:
-        OSError: there is no such file, or it cannot be reached.
-        ConfigError: no installed package reads such URLs.
-    """
-    if "://" not in url:
-        return Path(url).open("rb")
-    import fsspec
-
-    try:
-        file: IO[bytes] = fsspec.open(url, "rb").open()
-    except (ImportError, ValueError) as error:
-        raise ConfigError(f"{url}: {error}") from error
-    return file
-
-
 def read_samples(url: str, first: int = 0) -> Generator[TarSample, None, None]:
     """Yields the samples of a tar from the `first` on, in their order; those without a recording say so.
 
+    Members that follow each other and have one key, in WebDataset's sense, are a sample. Where several recordings are
+    in it, each is a clip, with the JSON of its own name or else that of the key.
+
     Raises:
-        BrokenTar: it cannot be opened, or breaks off after the samples that were yielded.
+        BrokenTar: it cannot be opened, breaks off, or has damaged headers; what it holds beside that was yielded.
     """
-    from webdataset.tariterators import group_by_keys, tar_file_expander
+    from webdataset.tariterators import base_plus_ext
 
-    problems: list[Exception] = []
-
-    def stop(error: Exception) -> bool:
-        problems.append(error)
-        return False
-
-    try:
-        with open_url(url) as stream:
-            files = tar_file_expander([{"url": url, "stream": stream}], handler=stop)
-            for sample in islice(group_by_keys(files, handler=stop), first, None):
-                yield _sample(url, sample)
-    except OSError as error:
-        problems.append(error)
-    for problem in problems:
-        reason = problem.strerror if isinstance(problem, OSError) else str(problem.args[0] if problem.args else problem)
-        raise BrokenTar(url, (reason or type(problem).__name__).partition(" @ ")[0])
+    problems: list[str] = []
+    samples = (
+        sample
+        for key, members in groupby(read_members(url, problems), key=lambda member: base_plus_ext(member.name)[0])
+        if key is not None
+        for sample in _samples(url, key, list(members))
+    )
+    yield from islice(samples, first, None)
+    if problems:
+        raise BrokenTar(url, "; ".join(problems))
 
 
 def read_card(url: str) -> TarCard | None:
@@ -163,7 +146,7 @@ def read_card(url: str) -> TarCard | None:
         return None
     try:
         # Not pydantic's JSON: it refuses what Python writes for bytes that are no UTF-8, as earlier cards hold.
-        return TarCard.model_validate(json.loads(content))
+        return TarCard.model_validate(parse_json(content))
     except ValueError as error:
         raise EmoclrError(
             f"{place}: is not the card of a tar ({str(error).splitlines()[0]}); delete it, or write the tars anew"
@@ -176,16 +159,36 @@ def write_card(path: Path, card: TarCard) -> None:
     write_atomically(Path(card_name(str(path))), lambda temporary: temporary.write_bytes(content))
 
 
-def _sample(url: str, sample: dict[str, Any]) -> TarSample:
-    key = sample["__key__"]
-    about: Any = None
-    try:
-        about = json.loads(sample.get("json", b"{}"))
-    except ValueError:
-        return TarSample(key, f"{url}: {key}.json", problem="is not JSON")
-    speaker = about.get("speaker") if isinstance(about, dict) else None
-    members = [name for name in sample if not name.startswith("__")]
-    audio = next((name for name in members if f".{name.rpartition('.')[2]}" in AUDIO_SUFFIXES), None)
-    if audio is None:
-        return TarSample(key, f"{url}: {key}", problem=f"no recording in it, only {', '.join(members)}")
-    return TarSample(key, f"{url}: {key}.{audio}", sample[audio], None if speaker is None else str(speaker))
+def _samples(url: str, key: str, members: Sequence[Member]) -> Iterator[TarSample]:
+    """Yields the clips of one sample of WebDataset."""
+    abouts = {_stem(member.name): member for member in members if _ending(member.name) == ".json"}
+    recordings = [member for member in members if _ending(member.name) in AUDIO_SUFFIXES]
+    if not recordings:
+        held = ", ".join(member.name[len(key) + 1 :] for member in members)
+        problem = next((member.problem for member in members if member.problem), f"no recording in it, only {held}")
+        yield TarSample(key, f"{url}: {readable(key)}", problem=problem)
+    stems = Counter(_stem(member.name) for member in recordings)
+    for member in recordings:
+        stem = _stem(member.name)
+        own = key if len(recordings) == 1 else stem if stems[stem] == 1 else member.name
+        yield _sample(url, own, member, abouts.get(stem) or abouts.get(key))
+
+
+def _sample(url: str, key: str, recording: Member, about: Member | None) -> TarSample:
+    known: Any = None
+    if about is not None:
+        try:
+            known = parse_json(about.content)
+        except ValueError:
+            return TarSample(key, f"{url}: {readable(about.name)}", problem=about.problem or "is not JSON")
+    speaker = known.get("speaker") if isinstance(known, dict) else None
+    name = f"{url}: {readable(recording.name)}"
+    return TarSample(key, name, recording.content, None if speaker is None else str(speaker), recording.problem)
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _ending(name: str) -> str:
+    return f".{name.rpartition('.')[2].lower()}"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -14,14 +15,19 @@ from numpy.typing import NDArray
 
 from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError, EmoclrError
-from emoclr.configs.files import write_atomically
+from emoclr.configs.files import parse_json, write_atomically
+from emoclr.configs.messages import count_of
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, decode_waveform
-from emoclr.corpus.tars.tar import BrokenTar, TarCard, TarSample, is_tar, open_url, read_card, read_samples
+from emoclr.corpus.tars.members import open_url
+from emoclr.corpus.tars.tar import BrokenTar, TarCard, TarSample, is_tar, read_card, read_samples
 
 _AT_ONCE = 16
 """Cards and tars that are read at the same time: what they wait for is mostly the other end of a network."""
 
 _TAIL_BYTES = 1 << 16
+
+_COUNT_VERSION = 2
+"""Of what is remembered of tars; other rules of what is a clip get another number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +106,8 @@ def expand_tars(sources: Sequence[str | Path]) -> list[str]:
             raise ConfigError(
                 f"{source}: a brace is not closed; write such as corpus-{{000000..000127}}.tar"
             ) from error
-    for url in urls:
-        if urls.count(url) > 1:
+    for url, count in Counter(urls).items():
+        if count > 1:
             raise ConfigError(f"{url}: is named twice")
     return urls
 
@@ -142,8 +148,10 @@ def _in_threads(work: Callable[[str], TarCard | None], urls: Sequence[str], desc
 
 def _remembered(url: str, cache_dir: Path) -> TarCard | None:
     """Returns what an earlier run counted in this tar."""
-    place = _memory_of(url, cache_dir)
-    return TarCard.model_validate_json(place.read_bytes()) if place.is_file() else None
+    try:
+        return TarCard.model_validate(parse_json(_memory_of(url, cache_dir).read_bytes()))
+    except (OSError, ValueError):  # there is none, or a disk has damaged it
+        return None
 
 
 def _memory_of(url: str, cache_dir: Path) -> Path:
@@ -156,7 +164,7 @@ def _memory_of(url: str, cache_dir: Path) -> Path:
     except OSError as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         raise EmoclrError(f"{url}: {reason}") from error
-    identity = [url if "://" in url else str(Path(url).absolute()), size_bytes, tail.hex()]
+    identity = [_COUNT_VERSION, url if "://" in url else str(Path(url).absolute()), size_bytes, tail.hex()]
     name = hashlib.blake2b(json.dumps(identity).encode(), digest_size=16).hexdigest()
     return cache_dir / "tars" / f"{name}.json"
 
@@ -168,21 +176,24 @@ def _count(url: str, cache_dir: Path) -> TarCard:
     try:
         for sample in read_samples(url):
             clips += 1
-            digest.update(sample.key.encode() + b"\0" + sample.audio)
+            digest.update(sample.key.encode(errors="surrogateescape") + b"\0" + sample.audio)
             if sample.speaker is not None:
                 speakers.add(sample.speaker)
+            if sample.problem:
+                say(f"{sample.name}: {sample.problem}")
+                continue
             try:
                 samples += len(decode_waveform(sample.audio, Path(sample.name)))
             except AudioError as error:
                 say(f"{error}")
     except BrokenTar as error:
-        say(f"{error}; the {clips} clips before that are used")
+        say(f"{error}; {count_of(clips, 'clip')} beside that")
     card = TarCard(
         clips=clips,
         duration_s=round(samples / SAMPLE_RATE, 3),
         digest=digest.hexdigest(),
         speakers=sorted(speakers),
     )
-    content = card.model_dump_json().encode()
+    content = json.dumps(card.model_dump(mode="json")).encode()  # a speaker may hold half a surrogate pair
     write_atomically(_memory_of(url, cache_dir), lambda temporary: temporary.write_bytes(content))
     return card

@@ -15,7 +15,7 @@ from emoclr.corpus.audio.samples import to_int16
 from emoclr.corpus.index.scan import scan
 from emoclr.corpus.parallel.engines import LocalEngine
 from emoclr.corpus.tars.shards import SPEAKER_GROUP, write_shards
-from emoclr.corpus.tars.tar import read_card
+from emoclr.corpus.tars.tar import read_card, read_samples
 
 RATE = 16_000
 
@@ -61,6 +61,18 @@ def test_webdataset_reads_every_recording_with_all_that_is_known_of_it(recording
         samples_16, rate = sf.read(io.BytesIO(samples[key]["flac"]), dtype="int16")
         assert rate == RATE and entry["duration_s"] == pytest.approx(len(samples_16) / RATE, abs=1e-4)
         np.testing.assert_array_equal(samples_16, to_int16(read_waveform(source)))
+
+
+def test_recordings_that_differ_behind_the_first_dot_of_their_names_stay_apart(write_tone, tmp_path):
+    for number in (1, 2):
+        write_tone(f"in/take.{number}.wav", hz=300 * number)
+    (tar,) = shard(tmp_path / "in", tmp_path / "tars", form="original")
+    assert {json.loads(sample["json"])["source"]: sample["wav"] for sample in samples_of([tar]).values()} == {
+        path.name: path.read_bytes() for path in (tmp_path / "in").iterdir()
+    }
+    assert sorted(sample.audio for sample in read_samples(str(tar))) == sorted(
+        path.read_bytes() for path in (tmp_path / "in").iterdir()
+    )
 
 
 def test_a_card_says_what_its_tar_holds(recordings, tmp_path):

@@ -5,12 +5,12 @@ import tarfile
 import pytest
 
 from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.corpus.tars.members import MAX_MEMBER_BYTES, open_url
 from emoclr.corpus.tars.tar import (
     BrokenTar,
     TarCard,
     card_name,
     is_tar,
-    open_url,
     read_card,
     read_samples,
     write_card,
@@ -96,6 +96,121 @@ def test_what_is_no_tar_is_named(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(BrokenTar, match=r"a\.tar"):
         list(read_samples(str(path)))
+
+
+def archive(path, *members, compression="", **options):
+    """A tar of named contents, or of headers that are written as they are."""
+    with tarfile.open(path, f"w:{compression}", **options) as tar:
+        for member in members:
+            if isinstance(member, tarfile.TarInfo):
+                tar.addfile(member)
+            else:
+                name, content = member
+                header = tarfile.TarInfo(name)
+                header.size = len(content)
+                tar.addfile(header, io.BytesIO(content))
+    return path
+
+
+def read(path):
+    return [(sample.key, sample.audio, sample.speaker, sample.problem) for sample in read_samples(str(path))]
+
+
+def test_every_recording_is_a_clip_though_webdataset_gives_several_one_key(tmp_path):
+    path = archive(
+        tmp_path / "a.tar",
+        ("v1.0/take.1.wav", b"1"),
+        ("v1.0/take.2.wav", b"2"),
+        ("v1.0/take.2.json", b'{"speaker": "ben"}'),
+        ("v1.0/take.json", b'{"speaker": "anna"}'),
+        ("v1.0/take.txt", b"text"),
+        ("both.flac", b"3"),
+        ("both.WAV", b"4"),
+        ("only.near.wav", b"5"),
+        ("only.json", b'{"speaker": "cem"}'),
+        ("._only.near.wav", b"a Mac's notes"),
+    )
+    assert read(path) == [
+        ("v1.0/take.1", b"1", "anna", ""),
+        ("v1.0/take.2", b"2", "ben", ""),
+        ("both.flac", b"3", None, ""),
+        ("both.WAV", b"4", None, ""),
+        ("only", b"5", "cem", ""),
+    ]
+    assert len({sample.number for sample in read_samples(str(path))}) == 5
+
+
+def test_a_member_whose_name_is_no_utf8_is_read(tmp_path):
+    path = archive(tmp_path / "a.tar", ("caf\udce9.wav", b"1"), ("x.wav", b"2"))
+    first, second = read_samples(str(path))
+    assert (first.key, first.audio, second.key) == ("caf\udce9", b"1", "x")
+    assert first.name.endswith(r"a.tar: caf\xe9.wav") and 0 <= first.number != second.number
+
+
+def read_broken(path):
+    """The keys of a tar that is not whole, and what is told of it."""
+    keys = []
+    with pytest.raises(BrokenTar) as caught:
+        for sample in read_samples(str(path)):
+            keys.append(sample.key)
+    return "".join(keys), caught.value.reason
+
+
+@pytest.mark.parametrize(("member", "others"), enumerate(["bc", "ac", "ab"]))
+def test_a_damaged_header_costs_its_file_and_is_told(tmp_path, member, others):
+    path = archive(tmp_path / "a.tar", *((f"{name}.wav", name.encode() * 600) for name in "abc"))
+    content = bytearray(path.read_bytes())
+    content[member * 3 * 512 + 100] ^= 1
+    path.write_bytes(content)
+    assert read_broken(path) == (others, "1 damaged header, and as many files lost")
+
+
+def header(name, size=0, kind=tarfile.REGTYPE, **more):
+    made = tarfile.TarInfo(name)
+    made.type = kind
+    for key, value in {**more, "size": size}.items():
+        setattr(made, key, value)
+    return made
+
+
+def of_size(size):
+    """A header that claims a size, of a tar that goes on behind it."""
+    return header("huge.wav", size).tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize("size", [MAX_MEMBER_BYTES + 1, 10**15, 2**80, -512, -(2**70)])
+def test_an_absurd_size_costs_its_member(tmp_path, size):
+    path = archive(tmp_path / "a.tar", ("a.wav", b"1"), ("b.wav", b"2"))
+    content = path.read_bytes()
+    path.write_bytes(content[:1024] + of_size(size) + content[1024:])
+    problem = f"has {size:,} bytes by its header, and at most {MAX_MEMBER_BYTES:,} are read"
+    assert read(path) == [("a", b"1", None, ""), ("huge", b"", None, problem), ("b", b"2", None, "")]
+
+
+def test_a_link_is_told(tmp_path):
+    path = archive(tmp_path / "a.tar", ("a.wav", b"1"), header("b.wav", kind=tarfile.LNKTYPE, linkname="a.wav"))
+    assert read(path)[1] == ("b", b"", None, "is a link to a.wav; write the tar without links")
+
+
+@pytest.mark.parametrize("compression", ["", "gz"])
+def test_tars_that_were_joined_are_read_to_the_end(tmp_path, compression):
+    parts = [archive(tmp_path / name, (f"{name}.wav", b"1"), compression=compression) for name in "ab"]
+    joined = tmp_path / (f"c.tar.{compression}" if compression else "c.tar")
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert [key for key, *_ in read(joined)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("cut", [2 * 1024, 2 * 1024 + 100])
+def test_a_tar_that_is_cut_between_two_members_breaks_off(tmp_path, cut):
+    path = archive(tmp_path / "a.tar", *((f"{name}.wav", b"1") for name in "abc"))
+    path.write_bytes(path.read_bytes()[:cut])
+    assert read_broken(path) == ("ab", "unexpected end of data")
+
+
+@pytest.mark.parametrize("content", [b"{no JSON", b"[" * 100_000, b"\xff"])
+def test_a_json_that_is_none_costs_its_sample(tmp_path, content):
+    path = archive(tmp_path / "a.tar", ("a.json", content), ("a.wav", b"1"), ("b.wav", b"2"))
+    assert read(path) == [("a", b"", None, "is not JSON"), ("b", b"2", None, "")]
 
 
 def test_tars_are_read_from_whatever_fsspec_opens(tar):

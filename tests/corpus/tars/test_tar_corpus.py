@@ -65,10 +65,10 @@ def test_a_stretch_is_those_clips_of_the_tars_one_after_the_other(corpus, order,
 
 
 def test_only_the_tars_of_a_stretch_are_opened(corpus, monkeypatch):
-    import emoclr.corpus.tars.tar as tars
+    import emoclr.corpus.tars.members as members
 
     opened = []
-    monkeypatch.setattr(tars, "open_url", lambda url: opened.append(url[-9:]) or open(url, "rb"))  # noqa: PTH123, SIM115
+    monkeypatch.setattr(members, "open_url", lambda url: opened.append(url[-9:]) or open(url, "rb"))  # noqa: PTH123, SIM115
     assert [sample.key for sample in corpus.stretch(np.arange(4), 3, 5)] == ["3", "4"]
     assert opened == ["/c-01.tar"[-9:], "/c-02.tar"[-9:]]
 
@@ -125,6 +125,31 @@ def test_what_was_counted_once_is_remembered(foreign, tmp_path, capsys):
     assert open_tars([f"{foreign}/c-00.tar"], None, tmp_path).fingerprint == first.fingerprint
     assert remembered.stat().st_mtime_ns == written
     assert "read once" not in capsys.readouterr().err
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_is_counted(tmp_path, capsys):
+    about = json.dumps({"speaker": "\ud83d"}).encode()
+    write_tar(
+        tmp_path / "a.tar",
+        [("take.1.wav", b"x"), ("take.2.wav", b"y"), ("take.json", about), ("caf\udce9.wav", b"z"), ("b.json", b"")],
+    )
+    for _ in range(2):
+        corpus = open_tars([str(tmp_path / "a.tar")], None, tmp_path / "cache")
+        assert corpus.counts.tolist() == [4] and corpus.speaker_names == ["\ud83d"]
+        told = capsys.readouterr().err
+        if "read once" in told:
+            assert f"{tmp_path}/a.tar: b: no recording in it, only json\n" in told
+            assert all(f"a.tar: {name}.wav: " in told for name in ("take.1", "take.2", r"caf\xe9"))
+    assert "read once" not in told
+
+
+def test_what_is_remembered_of_a_tar_and_was_damaged_is_counted_again(tmp_path):
+    write_tar(tmp_path / "a.tar", [("1.wav", b"x")])
+    for content in (None, b"", b"{}", b"[" * 100_000):
+        assert open_tars([str(tmp_path / "a.tar")], None, tmp_path / "cache").counts.tolist() == [1]
+        if content is not None:
+            (remembered,) = (tmp_path / "cache" / "tars").iterdir()
+            remembered.write_bytes(content)
 
 
 def test_a_tar_that_changed_is_counted_again(tmp_path):
