@@ -12,7 +12,8 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError, EmoclrError
-from emoclr.corpus.parallel.processes import batches_by_size, each_in_processes, time_limit_s
+from emoclr.corpus.parallel.pool import batches_by_size, time_limit_s
+from emoclr.corpus.parallel.processes import each_in_processes
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

@@ -7,12 +7,13 @@ the processes of `multiprocessing` it never imports its parent's `__main__`, so 
 import contextlib
 import math
 import os
+import pickle
 import subprocess
 import sys
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import Pipe
@@ -22,9 +23,9 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.parallel.stream import Stream
 
 Task = TypeVar("Task")
-Result = TypeVar("Result")
 
 # Ctrl-C reaches all processes; the one that the user sees decides what becomes of the others.
 _BOOTSTRAP = """\
@@ -39,13 +40,27 @@ serve(connection)
 
 
 @dataclass(frozen=True)
+class Part:
+    """An item on its way from a worker to its parent."""
+
+    item: Any
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The result of a task, likewise."""
+
+    result: Any
+
+
+@dataclass(frozen=True)
 class Raised:
     """An exception on its way from a worker to its parent."""
 
     error: Exception
 
 
-class Worker(Generic[Task, Result]):
+class Worker(Generic[Task]):
     """A process at the end of a pipe that no other process uses, so that its death harms nobody's results.
 
     Attributes:
@@ -54,7 +69,7 @@ class Worker(Generic[Task, Result]):
         due: when (`time.monotonic`) its next answer is overdue; it may start as slowly as it must.
     """
 
-    def __init__(self, work: Callable[[Task], Result]) -> None:
+    def __init__(self, work: Callable[[Task], Any]) -> None:
         """Starts the process.
 
         Raises:
@@ -79,6 +94,15 @@ class Worker(Generic[Task, Result]):
         if self.started:
             self.due = time.monotonic() + limit_s
         self._send([tasks[number] for number in numbers])
+
+    def receive(self) -> tuple[int, Part | Ended | Raised | None]:
+        """Returns the next message, and its size in bytes; None says that the process is there.
+
+        Raises:
+            EOFError, OSError: it has died.
+        """
+        content = self.connection.recv_bytes()
+        return len(content), pickle.loads(content)
 
     def stop(self, patience_s: float = 0.0) -> int:
         """Ends the process, unless it ends by itself in time, and returns its exit code, negative for a signal's."""
@@ -107,7 +131,7 @@ def check_importable(work: Callable[..., Any]) -> None:
 
 
 def serve(connection: Connection) -> None:
-    """Answers batches of tasks, one result after the other, until the other side is gone."""
+    """Answers batches of tasks, one after the other, until the other side is gone."""
     with contextlib.suppress(EOFError, ConnectionError):
         try:
             work = connection.recv()
@@ -120,12 +144,19 @@ def serve(connection: Connection) -> None:
         connection.send(None)
         while True:
             for task in connection.recv():
-                connection.send(_answer(work, task))
+                for message in _answers(work, task):
+                    connection.send(message)
 
 
-def _answer(work: Callable[[Any], Any], task: Any) -> Any:
+def _answers(work: Callable[[Any], Any], task: Any) -> Iterator[Part | Ended | Raised]:
     try:
-        return work(task)
+        result = work(task)
+        if isinstance(result, Generator):
+            stream = Stream(result)
+            for item in stream:
+                yield Part(item)
+            result = stream.result
+        yield Ended(result)
     except Exception as error:
         error.add_note(traceback.format_exc())
-        return Raised(error)
+        yield Raised(error)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-import emoclr.corpus.parallel.processes
+import emoclr.corpus.parallel.pool
 from emoclr.corpus.audio.decoder import AudioError, inspect_audio, read_waveform
 from emoclr.corpus.parallel.processes import each_in_processes
 
@@ -217,7 +217,7 @@ def give_up(mutant: Mutant, reason: str) -> Verdict:
 def test_every_mutant_is_decoded_or_set_aside(tmp_path, monkeypatch):
     # The processes import this file.
     monkeypatch.syspath_prepend(Path(__file__).parents[3])
-    monkeypatch.setattr(emoclr.corpus.parallel.processes, "MIN_TIME_LIMIT_S", SECONDS_A_FILE)
+    monkeypatch.setattr(emoclr.corpus.parallel.pool, "MIN_TIME_LIMIT_S", SECONDS_A_FILE)
     forms = list(FORMS)
     mutants = [Mutant(tmp_path, forms[n % len(forms)], SEED + n) for n in range(MUTANTS)]
     verdicts = list(each_in_processes(decode, mutants, lambda mutant: mutant.path, give_up, workers=2))

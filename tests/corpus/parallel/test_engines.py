@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import emoclr.corpus.parallel.processes
+import emoclr.corpus.parallel.pool
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.corpus.index.scan import scan
 from emoclr.corpus.parallel.engines import LocalEngine, RayEngine, make_engine
@@ -29,7 +29,7 @@ def cluster(tmp_path_factory):
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     """Twelve files, which go out in batches of four."""
-    monkeypatch.setattr(emoclr.corpus.parallel.processes, "_BATCH_FILES", 4)
+    monkeypatch.setattr(emoclr.corpus.parallel.pool, "_BATCH_FILES", 4)
     paths = [tmp_path / f"{number:02}" for number in range(12)]
     for path in paths:
         path.touch()

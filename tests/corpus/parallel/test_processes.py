@@ -2,6 +2,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 
@@ -9,9 +11,10 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-import emoclr.corpus.parallel.processes
+import emoclr.corpus.parallel.pool
 from emoclr.configs.errors import EmoclrError
-from emoclr.corpus.parallel.processes import each_in_processes, time_limit_s
+from emoclr.corpus.parallel.pool import time_limit_s
+from emoclr.corpus.parallel.processes import each_in_processes, stream_in_processes
 
 MANY = 70
 
@@ -114,8 +117,8 @@ def test_a_file_that_is_not_at_fault_is_done_the_second_time(files):
 
 
 def test_a_file_that_hangs_is_given_up_after_its_time_and_few_results_wait_for_it(files, monkeypatch):
-    monkeypatch.setattr(emoclr.corpus.parallel.processes, "MIN_TIME_LIMIT_S", 2.0)
-    monkeypatch.setattr(emoclr.corpus.parallel.processes, "_BATCH_FILES", 2)
+    monkeypatch.setattr(emoclr.corpus.parallel.pool, "MIN_TIME_LIMIT_S", 2.0)
+    monkeypatch.setattr(emoclr.corpus.parallel.pool, "_BATCH_FILES", 2)
     paths = files({0: "hang"})
     results = each_in_processes(work_as_told, paths, Path, lose, workers=2)
     assert next(results) == "000 lost: its decoder did not finish in 2 s"
@@ -183,3 +186,85 @@ def test_a_script_without_a_guard_runs_once_however_it_is_started(way, tmp_path)
     )
     assert (ran.returncode, ran.stdout) == (0, "[4000]\n"), ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def stream_as_told(path: Path) -> Generator[bytes, None, str]:
+    """Yields as many items as the file says, each as large as it says, and does then what it says."""
+    told, count, size_bytes = path.read_text().split(",")
+    for number in range(int(count)):
+        if told == "fewer" and path.with_suffix(".again").exists() and number == 2:
+            return "short"
+        if told == "hang" and number == 2:
+            signal.pause()
+        yield bytes([number]) * int(size_bytes)
+        with path.with_suffix(".log").open("a") as log:
+            log.write(f"{number}\n")
+    if told in ("crash once", "fewer") and not path.with_suffix(".again").exists():
+        path.with_suffix(".again").touch()
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if told == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return f"{path.name} of {count}"
+
+
+@pytest.fixture
+def streams(tmp_path):
+    """Returns run(told) -> the streams of files that say so, in two processes."""
+
+    def run(told: list[str]):
+        paths = [tmp_path / f"{number:03}" for number in range(len(told))]
+        for path, line in zip(paths, told, strict=True):
+            path.write_text(line)
+        return stream_in_processes(stream_as_told, paths, Path, lose, workers=2)
+
+    return run
+
+
+def drained(streams) -> list[tuple[list[int], str]]:
+    return [([item[0] for item in stream], stream.result) for stream in streams]
+
+
+def test_a_stream_gives_its_items_in_order_and_then_its_result(streams):
+    assert drained(streams([f"go,{n},10" for n in range(40)])) == [
+        (list(range(n)), f"{n:03} of {n}") for n in range(40)
+    ]
+
+
+def test_what_nobody_takes_of_a_stream_is_passed_over(streams):
+    told = streams(["go,5,10"] * 40)
+    assert next(iter(next(told))) == bytes(10)
+    assert [stream.result for stream in told] == [f"{n:03} of 5" for n in range(1, 40)]
+
+
+def test_a_stream_whose_process_dies_once_goes_on_where_it_was(streams):
+    assert drained(streams(["crash once,4,10", "go,1,10"])) == [([0, 1, 2, 3], "000 of 4"), ([0], "001 of 1")]
+
+
+def test_a_stream_whose_process_dies_twice_or_comes_out_otherwise_ends_as_lost(streams):
+    results = drained(streams([f"{told},3,10" for told in ("crash", "go", "fewer", "go")]))
+    assert [items for items, _ in results] == [[0, 1, 2]] * 4
+    assert [result for _, result in results] == [
+        "000 lost: its decoder crashed: SIGSEGV",
+        "001 of 3",
+        "002 lost: decoding it anew gave something else",
+        "003 of 3",
+    ]
+
+
+def test_a_stream_that_stands_still_is_given_up(streams, monkeypatch):
+    monkeypatch.setattr(emoclr.corpus.parallel.pool, "MIN_TIME_LIMIT_S", 1.0)
+    assert drained(streams(["hang,4,10"])) == [([0, 1], "000 lost: its decoder did not finish in 1 s")]
+
+
+def test_processes_that_are_ahead_wait_and_are_not_late(streams, monkeypatch, tmp_path):
+    monkeypatch.setattr(emoclr.corpus.parallel.pool, "MAX_WAITING_BYTES", 1_000_000)
+    monkeypatch.setattr(emoclr.corpus.parallel.pool, "MIN_TIME_LIMIT_S", 0.5)
+    monkeypatch.setattr(emoclr.corpus.parallel.pool, "_BATCH_FILES", 1)
+    told = streams(["go,40,400000"] * 3)
+    first = next(told)
+    for _ in first:
+        time.sleep(0.03)
+    second = tmp_path / "001.log"
+    assert len(second.read_text().split()) < 10
+    assert first.result == "000 of 40"
+    assert [(len(list(stream)), stream.result) for stream in told] == [(40, "001 of 40"), (40, "002 of 40")]
