@@ -40,10 +40,11 @@ MAX_DURATION_S = 24 * 3600.0
 _MIN_SAMPLE_RATE = 1_000
 # 32-bit integers kept as floating point are loud, but sound; far beyond them resampling overflows.
 _MAX_SAMPLE = 2.0**31 + 1
-_SNDFILE_MAGIC = (b"RIFF", b"RF64", b"riff", b"FORM", b".snd", b"fLaC", b"caff", b"NIST", b"Crea", b"2BIT", b"PVF1")
-"""First bytes of what libsndfile is asked about first."""
+_SNDFILE_MAGIC = (b"RIFF", b"RF64", b"riff", b"FORM", b".snd", b"fLaC", b"caff", b"NIST", b"2BIT", b"PVF1")
+"""First bytes of what libsndfile is asked about first. Of a voc of several blocks it takes their headers for sound."""
 
-_PLAINER_REASONS = {"Invalid data found when processing input": "no audio that a decoder knows in it"}
+_NO_AUDIO = "no audio that a decoder knows in it"
+_PLAINER_REASONS = {"Invalid data found when processing input": _NO_AUDIO, "Invalid argument": _NO_AUDIO}
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,18 @@ from typing import IO, Any
 import av
 import numpy as np
 import soxr
+from av.codec.context import Flags2
 from av.error import FFmpegError
+from av.stream import Disposition
 
 from emoclr.corpus.audio.containers import wav_partial
 from emoclr.corpus.audio.errors import DecoderError, reason_of
 from emoclr.corpus.audio.stream import BLOCK_SAMPLES, Block, broken_off
 
 FORMATS = (
-    "aac,ac3,eac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,dtshd,flac,flv,g722,gsm,loas,matroska,webm,mov,mp4,m4a,"
-    "3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,nut,ogg,oma,qcp,rm,spdif,tak,truehd,tta,voc,w64,wav,wv,xwma"
+    "aac,ac3,adx,aea,aiff,amr,amrnb,amrwb,ape,asf,ast,au,avi,caf,dsf,dss,dts,dtshd,dv,eac3,flac,flv,g722,gsm,gxf,iff,loas,"
+    "matroska,webm,mmf,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nut,ogg,oma,qcp,rm,rso,shn,"
+    "smjpeg,sox,spdif,tak,truehd,tta,voc,w64,wav,wtv,wv,xwma"
 )
 """Containers that may be opened; playlists and everything that refers to other files are not among them."""
 
@@ -71,7 +74,7 @@ class FfmpegStream:
         if not streams:
             self.close()
             raise DecoderError("no audio in it")
-        chosen = next((one for one in streams if "default" in str(one.disposition).lower()), streams[0])
+        chosen = next((one for one in streams if one.disposition & Disposition.default), streams[0])
         if getattr(chosen, "codec_context", None) is None:
             self.close()
             raise DecoderError("no decoder for its codec")
@@ -85,12 +88,17 @@ class FfmpegStream:
         self._names = frozenset(self._container.format.name.split(","))
         own = chosen.duration * chosen.time_base if chosen.duration and chosen.time_base else None
         whole = self._container.duration / av.time_base if self._container.duration else None
+        if whole and "matroska" in self._names and chosen.start_time and chosen.time_base:  # its durations count from 0
+            whole -= float(chosen.start_time * chosen.time_base)
         self.duration_s = float(own) if own is not None else whole
         # All others guess a duration from the bit rate.
         self._counted = bool(self._names & (TIMED | {"flac"})) or (
             "mp3" in self._names and _counts_frames(head, self.duration_s, self.sample_rate)
         )
         self.float_samples = chosen.codec_context.name.startswith("pcm_f")
+        if "caf" in self._names and chosen.codec_context.name == "alac":
+            # The last packet of ALAC is short already; FFmpeg would cut as much off it again.
+            chosen.codec_context.flags2 |= Flags2.skip_manual
         self.partial = ""
 
     def blocks(self, start: int = 0) -> Iterator[Block]:
@@ -153,6 +161,8 @@ class FfmpegStream:
             try:
                 frames = packet.decode()
             except FFmpegError as error:
+                if not packet.size:  # it only changes the decoder's settings
+                    continue
                 if "mp3" in self._names and bytes(packet)[:1] != b"\xff":  # a tag between joined files
                     continue
                 damaged += 1
@@ -201,6 +211,8 @@ class _Converter:
         self.sample_rate, self.channels = sample_rate, channels
 
     def __call__(self, frame: Any) -> Block:
+        if frame.format.name.startswith("s64"):  # which PyAV has no arrays for
+            frame = av.AudioResampler(format="dbl").resample(frame)[0]
         samples = frame.to_ndarray()
         channels = len(frame.layout.channels)
         block = as_float(samples.T if frame.format.is_planar else samples.reshape(-1, channels))
