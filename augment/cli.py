@@ -7,7 +7,6 @@ from pathlib import Path
 from emoclr.configs.command import (
     add_debug,
     add_settings,
-    check_exists,
     make_parser,
     parse_group,
     run_command,
@@ -37,10 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _preview(arguments: argparse.Namespace) -> None:
     from emoclr.augment.settings import load_view_settings
     from emoclr.configs.errors import ConfigError
+    from emoclr.corpus.audio.file_kinds import check_recording
 
     if not 1 <= arguments.views <= 12:
         raise ConfigError(f"--views {arguments.views}: between 1 and 12 can be drawn")
-    check_exists(arguments.file, what="file")
+    check_recording(arguments.file)
     settings = load_view_settings(arguments.config, arguments.overrides)
     say(f"reading {arguments.file}")
     from emoclr.augment.preview import draw_preview

@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -53,6 +54,23 @@ def some(names: Sequence[str], shown: int = 5) -> str:
     """
     more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
     return ", ".join(names[:shown]) + more
+
+
+def by_reason(cases: Sequence[tuple[str, str]], shown: int = 5) -> list[str]:
+    """Returns a line for each of a few names with its reason; of more, a line for each reason, the most frequent first.
+
+    >>> by_reason([("a.wav", "empty"), ("b.wav", "damaged")])
+    ['  a.wav: empty', '  b.wav: damaged']
+    >>> by_reason([("a.wav", "empty"), ("b.wav", "damaged"), ("c.wav", "empty")], shown=2)
+    ['  2 × empty (such as a.wav)', '  1 × damaged (such as b.wav)']
+    """
+    if len(cases) <= shown:
+        return [f"  {name}: {reason}" for name, reason in cases]
+    examples = {reason: name for name, reason in reversed(cases)}
+    counts = Counter(reason for _, reason in cases).most_common()
+    lines = [f"  {count:,} × {reason} (such as {examples[reason]})" for reason, count in counts[:shown]]
+    rest = counts[shown:]
+    return [*lines, f"  {sum(count for _, count in rest):,} for {len(rest):,} other reasons"] if rest else lines
 
 
 def perhaps(name: str, known: Iterable[str], shown: int = 1) -> str:

@@ -4,9 +4,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from emoclr.configs.command import add_debug, check_exists, make_parser, parse_group, run_command, typed_words
+from emoclr.configs.command import add_debug, make_parser, parse_group, run_command, typed_words
 from emoclr.configs.console import say, show
 from emoclr.configs.errors import ConfigError
+from emoclr.corpus.audio.file_kinds import check_recordings, check_sources, check_table
 from emoclr.corpus.prepare.command import add_prepare
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
@@ -119,19 +120,21 @@ def _positive(text: str) -> int:
     return number
 
 
-def _scan(arguments: argparse.Namespace) -> None:
-    check_exists(*arguments.folders)
+def _scan(arguments: argparse.Namespace) -> int:
+    check_recordings(*arguments.folders)
     from emoclr.corpus.index.scan import scan
     from emoclr.corpus.parallel.engines import make_engine
 
     engine = make_engine(arguments.engine, arguments.ray_address)
-    for line in scan(arguments.folders, arguments.out, engine):
+    found = scan(arguments.folders, arguments.out, engine)
+    for line in found.lines:
         say(line)
     say(f"wrote {arguments.out}")
+    return 0 if found.readable else 1
 
 
-def _stats(arguments: argparse.Namespace) -> None:
-    check_exists(arguments.source, arguments.index, what="file")
+def _stats(arguments: argparse.Namespace) -> int:
+    check_table(arguments.source, arguments.index)
     from emoclr.corpus.index.stats import overview_of
     from emoclr.corpus.index.stats_tables import print_overview
 
@@ -142,10 +145,11 @@ def _stats(arguments: argparse.Namespace) -> None:
 
         draw_overview(overview, arguments.out)
         say(f"wrote {arguments.out}")
+    return 0 if len(overview.durations_s) else 1
 
 
 def _shard(arguments: argparse.Namespace) -> None:
-    check_exists(*arguments.sources)
+    check_sources(*arguments.sources)
     from emoclr.corpus.parallel.engines import make_engine
     from emoclr.corpus.tars.shards import write_shards
 
@@ -154,7 +158,7 @@ def _shard(arguments: argparse.Namespace) -> None:
 
 
 def _audit(arguments: argparse.Namespace) -> int:
-    check_exists(arguments.labels, what="file")
+    check_table(arguments.labels)
     from emoclr.corpus.audit import audit
     from emoclr.corpus.audit.report import print_audit, write_audit
     from emoclr.corpus.index.index_file import is_index

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from emoclr.configs.command import check_exists
 from emoclr.configs.errors import ConfigError
+from emoclr.corpus.audio.file_kinds import check_sources, check_table
 from emoclr.finetune.model.folders import CARD, ENSEMBLE_CARD
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.pretrain.encoder.folders import RUN, backbone_folders
@@ -16,15 +16,15 @@ def check_run(
     """Checks the arguments of a run.
 
     Raises:
-        ConfigError: nothing to start from or to compare with, recordings or labels that are not there, or another run
-            in the way.
+        ConfigError: nothing to start from or to compare with, recordings or labels that are not there or are something
+            else, or another run in the way.
         CheckpointError: a source holds no encoder.
     """
     run_to_resume(out, resume)
     members = find_sources(sources, settings.backbones)
     _check_comparisons(list(members), bool(sources) or settings.pretrained, settings)
-    check_exists(data, test, what="file")
-    check_exists(*settings.unlabeled)
+    check_table(data, test)
+    check_sources(*settings.unlabeled)
 
 
 def run_to_resume(out: Path, resume: bool) -> Path | None:

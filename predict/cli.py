@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from emoclr.configs.command import check_exists, make_parser, parse, run_command, typed_words
+from emoclr.configs.command import make_parser, parse, run_command, typed_words
 from emoclr.configs.console import say
 
 EXAMPLES = """  predict --from checkpoints/my-emotions recording.mp3 --out predictions.csv
@@ -27,10 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _predict(arguments: argparse.Namespace) -> int:
     from emoclr.configs.messages import count_of
+    from emoclr.corpus.audio.file_kinds import check_recordings
     from emoclr.finetune.model.folders import find_card
 
     find_card(arguments.source)
-    check_exists(*arguments.recordings)
+    check_recordings(*arguments.recordings)
     say(f"reading {arguments.source}")
     from emoclr.finetune.model.checkpoint import load_ensemble
     from emoclr.predict.run import predict

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.clips.clip_table import Clip
 from emoclr.corpus.decoded.waveforms import Failure, NoReadableClips, Waveforms, open_waveforms
@@ -76,7 +75,7 @@ def predict(
         device: "cpu" or "cuda".
 
     Raises:
-        ConfigError: a source does not exist, or there are no recordings.
+        ConfigError: a source does not exist, is an archive or a table, or there are no recordings.
 
     Examples:
         >>> import soundfile
@@ -91,8 +90,6 @@ def predict(
         [(0.0, 1.0), (0.5, 1.5)]
     """
     paths = find_audio(sources)
-    if not paths:
-        raise ConfigError(f"no recordings in {', '.join(map(str, sources))}")
     # Recordings that are read once need no place in the cache of corpora.
     with tempfile.TemporaryDirectory(prefix="emoclr-") as cache:
         try:

@@ -5,6 +5,7 @@ from pathlib import Path
 from emoclr.configs.command import check_exists
 from emoclr.configs.console import is_first_process
 from emoclr.configs.errors import ConfigError
+from emoclr.corpus.audio.file_kinds import check_sources, check_table
 from emoclr.corpus.tars.tar import is_tar
 from emoclr.pretrain.encoder.folders import RUN
 from emoclr.pretrain.settings import PretrainSettings
@@ -17,8 +18,8 @@ def check_run(settings: PretrainSettings, *, resume: bool) -> None:
         ConfigError: recordings, labels or first weights are not there, or another run is in the way.
     """
     for place in settings.data:
-        check_exists(_folder_of_tars(place) if is_tar(place) else place)
-    check_exists(settings.monitor, settings.supervised)
+        check_sources(_folder_of_tars(place) if is_tar(place) else place)
+    check_table(settings.monitor, settings.supervised)
     if not resume:  # past its start, a run needs no first weights any more
         check_exists(settings.start_from)
         if is_first_process():  # the others start after the first, which has left its card by then

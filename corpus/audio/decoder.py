@@ -25,15 +25,6 @@ from emoclr.corpus.audio.stream import AudioStream, Block
 SAMPLE_RATE = 16_000
 """Hz, of every waveform in the project."""
 
-AUDIO_SUFFIXES = frozenset(
-    {".wav", ".wave", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aiff", ".aif"}
-    | {".aifc", ".au", ".snd", ".caf", ".sph", ".nist", ".voc", ".avr", ".sf", ".ircam", ".paf", ".pvf", ".svx", ".wve"}
-    | {".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".amr", ".awb", ".aac", ".ac3", ".eac3", ".wma", ".asf"}
-    | {".wmv", ".mka", ".mkv", ".webm", ".weba", ".wv", ".ape", ".tta", ".tak", ".mpc", ".dts", ".avi", ".flv"}
-    | {".mts", ".m2ts", ".mpg", ".mpeg", ".vob", ".ogv", ".ogx", ".spx"}
-)
-"""Lower-case endings of audio, and of video whose sound is read."""
-
 MAX_DURATION_S = 24 * 3600.0
 """What is read at once at most: a compressed file of a few MB may hold days of silence, which no memory can."""
 

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
-from emoclr.configs.messages import count_of, readable
+from emoclr.configs.messages import by_reason, count_of, readable
 from emoclr.corpus.audio.file_digest import DIGEST_BYTES
 from emoclr.corpus.clips.clip_table import ClipTable
 from emoclr.corpus.clips.memory import release_memory
 from emoclr.corpus.clips.path_array import PathArray
 from emoclr.corpus.clips.plain_csv import read_plain_clips
-from emoclr.corpus.index.audio_files import AudioWalk, list_audio
+from emoclr.corpus.index.audio_files import list_audio
 from emoclr.corpus.index.index_file import index_batches, is_index
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 from emoclr.corpus.labels.labels_csv import read_clips
@@ -58,6 +58,8 @@ def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None) -> 
     for source in map(Path, sources):
         prefix = f"{source.parent.name}/{source.stem}/" if len(sources) > 1 else ""
         tables.append(_clips_of_source(source, splits, prefix))
+        if splits and not len(tables[-1]):
+            say(f"{source}: no recordings in the splits {', '.join(splits)}")
     if not sum(map(len, tables)):
         kept = f" in the splits {', '.join(splits)}" if splits else ""
         raise ConfigError(f"no recordings{kept} in {', '.join(map(str, sources)) or 'no sources'}")
@@ -75,9 +77,7 @@ def set_aside_by(sources: Sequence[Path]) -> list[tuple[str, str]]:
     for source in map(Path, sources):
         if source.is_file() and is_index(source):
             for batch in index_batches(source, ["path", "status", "reason"]):
-                aside = batch.filter(_matches(batch["status"], "^set aside$"))
-                names, reasons = aside["path"].to_pylist(), aside["reason"].to_pylist()
-                found += [(readable(os.fsdecode(name)), reason) for name, reason in zip(names, reasons, strict=True)]
+                found += _cases(batch.filter(_matches(batch["status"], "^set aside$")))
     return found
 
 
@@ -99,7 +99,7 @@ def clips_of(table: LabelTable, prefix: str = "") -> ClipTable:
 
 def _clips_of_source(source: Path, splits: Sequence[str] | None, prefix: str) -> ClipTable:
     if source.suffix.lower() not in (".csv", ".parquet") or source.is_dir():
-        return _clips_of_files(list_audio([source], AudioWalk()))
+        return _clips_of_files(list_audio([source]))
     if not source.exists():
         raise ConfigError(f"{source}: no such file or folder")
     if is_index(source):
@@ -122,13 +122,12 @@ def _clips_of_index(source: Path) -> ClipTable:
     import pyarrow.compute as pc
 
     sizes, modified, digests = [], [], []
-    listed = 0
+    aside: list[tuple[str, str]] = []
 
     def names() -> Iterator["pa.Array"]:
-        nonlocal listed
-        for batch in index_batches(source, ["path", *_STATE, "fingerprint", "status"]):
-            listed += len(batch)
+        for batch in index_batches(source, ["path", *_STATE, "fingerprint", "status", "reason"]):
             ok = _matches(batch["status"], "^(ok|partial)$")
+            aside.extend(_cases(batch.filter(pc.invert(ok))))
             readable = batch if pc.all(ok, min_count=0).as_py() else batch.filter(ok)
             sizes.append(_numbers(readable["size"]))
             modified.append(_numbers(readable["modified"]))
@@ -137,11 +136,18 @@ def _clips_of_index(source: Path) -> ClipTable:
             release_memory()
 
     paths = PathArray.from_arrow(names())
-    if len(paths) < listed:
-        say(f"{listed - len(paths):,} of {count_of(listed, 'recording')} in {source} set aside by the index")
+    if aside:
+        say(f"{len(aside):,} of {count_of(len(paths) + len(aside), 'recording')} in {source} set aside by the index:")
+        for line in by_reason(aside):
+            say(line)
     if not len(paths):
         return ClipTable.of([])
     return ClipTable.whole(paths, np.concatenate(sizes), np.concatenate(modified), np.concatenate(digests))
+
+
+def _cases(aside: "pa.RecordBatch") -> list[tuple[str, str]]:
+    names, reasons = aside["path"].to_pylist(), aside["reason"].to_pylist()
+    return [(readable(os.fsdecode(name)), reason) for name, reason in zip(names, reasons, strict=True)]
 
 
 def _matches(column: "pa.Array", pattern: str) -> "pa.Array":

@@ -105,8 +105,6 @@ def open_recordings(recordings: Recordings, sample_rate: int | None = None) -> I
         yield waveforms_of(recordings, sample_rate)  # type: ignore[arg-type]
         return
     paths = [path for source in sources for path in find_audio([source])]
-    if not paths:
-        raise ConfigError(f"no recordings in {', '.join(map(str, sources))}")
     with tempfile.TemporaryDirectory(prefix="emoclr-") as cache:
         store = open_waveforms([Clip(path) for path in paths], Path(cache))
         if store.failures:

@@ -10,48 +10,83 @@ import numpy as np
 
 from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError
-from emoclr.configs.messages import readable
-from emoclr.corpus.audio.decoder import AUDIO_SUFFIXES
+from emoclr.configs.messages import readable, some
+from emoclr.corpus.audio.file_kinds import AUDIO_SUFFIXES, check_recordings, is_archive
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _NAMES_AT_ONCE = 1 << 14
+_MACOS_PREFIX = "._"
 
 
 class AudioWalk:
-    """A walk through folders; hidden ones are skipped, links followed, and each is entered once.
+    """A walk through folders that takes recordings by their endings, and counts what it passes by.
 
-    So a link to a folder above it does no harm.
+    Hidden files and folders are passed by, links followed, and each folder is entered once, so that a link to a folder
+    above it does no harm.
 
-    Attributes:
-        others: how many files were passed by, for each ending.
+    Examples:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("a.wav", "notes.txt", "songs.zip"):
+        ...     (folder / name).touch()
+        >>> walk = AudioWalk()
+        >>> len(list(walk.through([folder]))), walk.passed_by()
+        (1, ['passed by, since they do not end as recordings do: 1 .txt, 1 .zip (unpack it)'])
     """
 
     def __init__(self) -> None:
-        self.others: Counter[str] = Counter()
+        self._empty: list[str] = []
+        self._endings: Counter[str] = Counter()
+        self._others: Counter[str] = Counter()
+        self._examples: dict[str, str] = {}
         self._entered: set[tuple[int, int]] = set()
 
     def through(self, folders: Sequence[Path]) -> Iterator[str]:
         """Yields the recordings below some folders; a file is taken as it is, whatever its ending.
 
         Raises:
-            ConfigError: one of `folders` does not exist.
+            ConfigError: one of `folders` does not exist, or is an archive or a table.
         """
         for folder in map(Path, folders):
-            if folder.is_dir():
-                yield from self._below(str(folder))
-            elif folder.exists():
+            check_recordings(folder)
+            if not folder.is_dir():
                 yield str(folder)
-            else:
-                raise ConfigError(f"{folder}: no such file or folder")
+                continue
+            any_found = _identity(folder) in self._entered
+            for name in self._below(str(folder)):
+                any_found = True
+                yield name
+            if not any_found:
+                self._empty.append(readable(folder))
 
-    def skipped_summary(self) -> list[str]:
-        """Returns a line that says what was no recording by its ending; none where there was nothing."""
-        if not self.others:
-            return []
-        endings = [f"{count:,} {readable(ending)}" for ending, count in self.others.most_common()]
-        return [f"passed by, since they do not end as recordings do: {', '.join(endings)}"]
+    def passed_by(self) -> list[str]:
+        """Returns a line for each reason why something was passed by, with how much it was and an example."""
+        endings = [
+            f"{count:,} {readable(ending)}{' (unpack it)' if is_archive(f'name{ending}') else ''}"
+            for ending, count in self._endings.most_common()
+        ]
+        lines = [f"passed by, since they do not end as recordings do: {', '.join(endings)}"] if endings else []
+        for reason, count in self._others.items():
+            lines.append(f"passed by, since {reason}: {count:,} (such as {readable(self._examples[reason])})")
+        return lines
+
+    def tell(self, folders: Sequence[Path], found: int) -> None:
+        """Says what was passed by.
+
+        Raises:
+            ConfigError: no recording was found; the message says what is there instead.
+        """
+        lines = self.passed_by()
+        if not found:
+            named = "a file that is given by its own name is read whatever its ending"
+            there = "; ".join([*lines, named] if self._endings else lines) or "nothing is there"
+            raise ConfigError(f"no recordings in {some(list(map(readable, folders)))}: {there}")
+        if self._empty:
+            say(f"no recordings in {some(self._empty)}")
+        for line in lines:
+            say(line)
 
     def _below(self, folder: str) -> Iterator[str]:
         waiting = [folder]
@@ -60,37 +95,49 @@ class AudioWalk:
             for child in self._children(waiting.pop()):
                 ending = os.path.splitext(child.name)[1].lower()  # noqa: PTH122 (a third of the time)
                 if child.name.startswith("."):
-                    continue
-                if _is_folder(child):
+                    self._pass_by_hidden(child, ending)
+                elif _is_folder(child):
                     folders.append(child.path)
                 elif ending in AUDIO_SUFFIXES:
                     yield child.path
+                elif child.is_symlink() and not Path(child.path).exists():
+                    self._pass_by(child.path, "they are links that lead nowhere")
                 else:
-                    self.others[ending or "(no ending)"] += 1
+                    self._endings[ending or "(no ending)"] += 1
             waiting += folders[::-1]
 
     def _children(self, folder: str) -> list["os.DirEntry[str]"]:
         """Returns what lies in a folder, sorted; nothing where it was entered before."""
         try:
-            status = Path(folder).stat()
-            if (status.st_dev, status.st_ino) in self._entered:
+            identity = _identity(Path(folder))
+            if identity in self._entered:
                 return []
-            self._entered.add((status.st_dev, status.st_ino))
+            self._entered.add(identity)
             with os.scandir(folder) as entries:
                 return sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            say(f"{folder}: skipped, {error.strerror or error}")
+            self._pass_by(folder, f"they cannot be entered ({error.strerror or error})")
             return []
+
+    def _pass_by_hidden(self, child: "os.DirEntry[str]", ending: str) -> None:
+        """Counts what is hidden and a recording, or a folder that holds one."""
+        if child.name.startswith(_MACOS_PREFIX):
+            self._pass_by(child.path, "macOS keeps notes on other files there")
+        elif _holds_recordings(child.path) if _is_folder(child) else ending in AUDIO_SUFFIXES:
+            self._pass_by(child.path, "they are hidden")
+
+    def _pass_by(self, name: str, reason: str) -> None:
+        self._others[reason] += 1
+        self._examples.setdefault(reason, name)
 
 
 def find_audio(folders: Sequence[Path]) -> list[Path]:
     """Returns the recordings below some folders, sorted; a file is taken as it is, whatever its ending.
 
-    Goes by the ending of the name. Hidden files and folders are skipped; links are followed, each folder is
-    entered once, so that a link to a folder above it does no harm.
+    Goes by the ending of the name, and says what it passes by.
 
     Raises:
-        ConfigError: one of `folders` does not exist.
+        ConfigError: one of `folders` does not exist, is an archive or a table, or there are no recordings.
 
     Examples:
         >>> import tempfile
@@ -100,19 +147,25 @@ def find_audio(folders: Sequence[Path]) -> list[Path]:
         >>> [path.name for path in find_audio([folder])]
         ['a.flac', 'b.wav']
     """
-    return sorted({Path(name) for name in AudioWalk().through(folders)})
+    walk = AudioWalk()
+    found = sorted({Path(name) for name in walk.through(folders)})
+    walk.tell(folders, len(found))
+    return found
 
 
-def list_audio(folders: Sequence[Path], walk: AudioWalk) -> "pa.Table":
+def list_audio(folders: Sequence[Path]) -> "pa.Table":
     """Returns `path` (absolute), `size` and `modified` of the recordings below some folders, as in the index.
 
-    Sorted by path. The latter two are null where the file system does not tell.
+    Sorted by path. The latter two are null where the file system does not tell. Says what it passes by.
 
     Raises:
-        ConfigError: one of `folders` does not exist.
+        ConfigError: one of `folders` does not exist, is an archive or a table, or there are no recordings.
     """
+    walk = AudioWalk()
     absolute = [Path(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100 (pathlib would follow links)
-    return list_files(track(walk.through(absolute), "looking"))
+    found = list_files(track(walk.through(absolute), "looking"))
+    walk.tell(folders, len(found))
+    return found
 
 
 def list_files(names: Iterable[str]) -> "pa.Table":
@@ -144,6 +197,16 @@ def _as_arrow(names: Iterable[str]) -> "pa.ChunkedArray":
             chunks.append(pa.array(waiting, pa.large_binary()))
             waiting.clear()
     return pa.chunked_array([*chunks, pa.array(waiting, pa.large_binary())])
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _holds_recordings(folder: str) -> bool:
+    names = (name for _, _, names in os.walk(folder) for name in names)
+    return any(Path(name).suffix.lower() in AUDIO_SUFFIXES for name in names if not name.startswith(_MACOS_PREFIX))
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

@@ -1,15 +1,16 @@
 """What is known of the recordings in some folders, as an index: only what is new or changed is read."""
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import count_of, readable
-from emoclr.corpus.index.audio_files import AudioWalk, list_audio
+from emoclr.corpus.index.audio_files import list_audio
 from emoclr.corpus.index.index_file import IndexRow, is_index, read_index_table, table_of, write_index
 from emoclr.corpus.index.measure_recording import lost_recording, measure_recording
 from emoclr.corpus.index.scan_journal import ScanJournal
@@ -32,8 +33,15 @@ class Changes:
     as_before: int
 
 
-def scan(folders: Sequence[Path], out: Path, engine: Engine | None = None) -> list[str]:
-    """Writes the index of the recordings below some folders, and returns lines that sum it up.
+class Scan(NamedTuple):
+    """What a scan found: lines that sum it up, and how many recordings can be read."""
+
+    lines: list[str]
+    readable: int
+
+
+def scan(folders: Sequence[Path], out: Path, engine: Engine | None = None) -> Scan:
+    """Writes the index of the recordings below some folders, and returns what it found.
 
     Only what is new, or of another size or time of change than the index says, is read. What has been read is kept
     beside the index while the scan lasts, so that one which is killed goes on where it was.
@@ -44,15 +52,15 @@ def scan(folders: Sequence[Path], out: Path, engine: Engine | None = None) -> li
         engine: where the recordings are read; None for this machine.
 
     Raises:
-        ConfigError: a folder does not exist, or `out` has another ending, or is something else than an index.
+        ConfigError: a folder does not exist, there are no recordings, or `out` has another ending, or is something else
+            than an index.
         EmoclrError: `out` cannot be written.
     """
     import pyarrow as pa
 
     out = Path(out)
     before = _index_before(out)
-    walk = AudioWalk()
-    files = list_audio(folders, walk)
+    files = list_audio(folders)
     with ScanJournal(out) as journal:
         read_before = journal.read()
         if len(read_before):
@@ -65,7 +73,7 @@ def scan(folders: Sequence[Path], out: Path, engine: Engine | None = None) -> li
         lines.append(
             f"{changes.new:,} new, {changes.changed:,} changed, {changes.gone:,} gone, {changes.as_before:,} as before"
         )
-    return lines + walk.skipped_summary()
+    return Scan(lines, len(_readable(table)))
 
 
 def read_recordings(
@@ -121,15 +129,15 @@ def summary_of(table: "pa.Table") -> list[str]:
     """Returns lines that say how much is readable, and how many files were set aside for which reason."""
     import pyarrow.compute as pc
 
-    good = pc.not_equal(table["status"], "set aside")
-    aside = table.filter(pc.invert(good))
+    aside = table.filter(pc.equal(table["status"], "set aside"))
     hours = (pc.sum(table["duration_s"]).as_py() or 0.0) / 3600
     lines = [f"{count_of(len(table) - len(aside), 'recording')}, {hours:,.2f} h; {len(aside):,} set aside"]
-    if not len(table):
-        lines.append("  no file ends as recordings do, such as .wav; one that is named is read whatever its ending")
     for reason, count in reasons_of(aside):
-        example = readable(os.fsdecode(aside["path"][pc.index(aside["reason"], reason).as_py()].as_py()))
-        lines.append(f"  {count:,} × {reason} (such as {example})")
+        lines.append(f"  {count:,} × {reason} (such as {_name(aside, pc.index(aside['reason'], reason).as_py())})")
+    silent = table.filter(pc.equal(table["peak_db"], -math.inf))
+    if len(silent):
+        hold = "holds" if len(silent) == 1 else "hold"
+        lines.append(f"{count_of(len(silent), 'recording')} {hold} no sound (such as {_name(silent, 0)})")
     partial = table.filter(pc.equal(table["status"], "partial"))
     if len(partial):
         lines.append(f"{count_of(len(partial), 'recording')} in part only:")
@@ -144,6 +152,16 @@ def reasons_of(aside: "pa.Table") -> list[tuple[str, int]]:
     """Returns why recordings were set aside, and how many, the most frequent first."""
     counts = aside["reason"].value_counts().to_pylist()
     return sorted(((found["values"], found["counts"]) for found in counts), key=lambda found: -found[1])
+
+
+def _readable(table: "pa.Table") -> "pa.Table":
+    import pyarrow.compute as pc
+
+    return table.filter(pc.not_equal(table["status"], "set aside"))
+
+
+def _name(table: "pa.Table", row: int) -> str:
+    return readable(os.fsdecode(table["path"][row].as_py()))
 
 
 class _Names(Sequence[bytes]):

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import write_text
-from emoclr.configs.messages import count_of, readable
-from emoclr.corpus.audio.decoder import AUDIO_SUFFIXES, SAMPLE_RATE, AudioError, decode_waveform, read_waveform
+from emoclr.configs.messages import by_reason, count_of, readable
+from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, decode_waveform, read_waveform
+from emoclr.corpus.audio.file_kinds import AUDIO_SUFFIXES
 from emoclr.corpus.audio.samples import to_int16
 from emoclr.corpus.clips.sources import set_aside_by
 from emoclr.corpus.clips.speaker_groups import shuffled_groups
@@ -107,7 +108,7 @@ def write_shards(sources: Sequence[Path], out: Path, engine: Engine, form: Form,
 
     Raises:
         ConfigError: a source does not exist, or the pattern has no place for the number.
-        EmoclrError: a tar cannot be written.
+        EmoclrError: a tar cannot be written, or no recording can be read.
     """
     names = TarNames.from_pattern(out)
     plans = list(_plans(find_source_clips(sources), names, form, shard_mb))
@@ -261,11 +262,14 @@ def _report(plans: Sequence[_TarPlan], names: TarNames, before: Sequence[tuple[s
         place = names.folder / f"{names.prefix}set-aside.txt"
         write_text(place, "".join(f"{name}: {reason}\n" for name, reason in set_aside))
         total = len(before) + sum(len(plan.pieces) for plan in plans)
-        first = ": ".join(set_aside[0])
-        say(f"{len(set_aside):,} of {count_of(total, 'recording')} set aside, named in {place}; the first: {first}")
+        say(f"{len(set_aside):,} of {count_of(total, 'recording')} set aside, named in {place}:")
+        for line in by_reason(set_aside):
+            say(line)
     for left in names.numbered_from(len(plans)):
         say(f"warning: {left} is of an earlier, longer run and not of this corpus; delete it")
     clips, hours = sum(card.clips for card in cards), sum(card.duration_s for card in cards) / 3600
+    if not clips:
+        raise EmoclrError(f"the tars in {names.folder} hold no clip: no recording can be read")
     size_mb = sum(card.size_bytes for card in cards) / 1e6
     whole = f"{count_of(clips, 'clip')}, {hours:.2f} h, {size_mb:,.0f} MB in {count_of(len(cards), 'tar')}"
     say(f"{whole}; train on {'it' if len(cards) == 1 else 'them'} with")

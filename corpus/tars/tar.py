@@ -17,7 +17,7 @@ from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import parse_json, write_atomically
 from emoclr.configs.messages import readable
 from emoclr.configs.settings import Settings
-from emoclr.corpus.audio.decoder import AUDIO_SUFFIXES
+from emoclr.corpus.audio.file_kinds import AUDIO_SUFFIXES
 from emoclr.corpus.tars.members import Member, open_url, read_members
 
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz")

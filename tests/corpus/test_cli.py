@@ -40,8 +40,9 @@ def test_prepare_writes_labels_and_counts_the_splits(tmp_path, capsys):
 
 
 def test_work_that_fails_is_one_and_a_line_without_traceback(tmp_path, capsys):
+    (tmp_path / "voice.wav").touch()
     assert main(["prepare", "crema_d", str(tmp_path), "--out", str(tmp_path / "labels.csv")]) == 1
-    assert capsys.readouterr().err.startswith(f"error: {tmp_path}: none of 0 recordings")
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path}: none of 1 recording")
     assert not (tmp_path / "labels.csv").exists()
 
 
@@ -74,8 +75,9 @@ def test_a_command_line_that_does_not_parse_is_two(arguments):
 
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_debug_shows_the_error_itself(place, tmp_path):
+    (tmp_path / "voice.wav").touch()
     command = ["prepare", "crema_d", str(tmp_path), "--out", str(tmp_path / "labels.csv")]
-    with pytest.raises(Exception, match="none of 0 recordings"):
+    with pytest.raises(Exception, match="none of 1 recording"):
         main(["--debug", *command] if place == "before" else [*command, "--debug"])
 
 

@@ -45,7 +45,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_the_run_ends_as_it_would_have(
         ("epochs=0", "the command line: epochs: "),
         ("batch_size=10", "batch_size 10 is no multiple of speakers_per_batch 4"),
         ("data=nowhere", "nowhere: no such file or folder"),
-        ("monitor=nowhere.csv", "nowhere.csv: no such file or folder"),
+        ("monitor=nowhere.csv", "nowhere.csv: no such file"),
         ("augment.transforms=[{name: Gain, min_gain: 3}]", "Gain: unknown key 'min_gain' (perhaps 'min_gain_db'?)"),
         ("splits=test,dev", "splits"),
     ],
