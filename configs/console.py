@@ -49,6 +49,10 @@ def _screen() -> "type[Console]":
             for part in super().render(renderable, options):
                 yield part if part.control else Segment(_plain(part.text), part.style)
 
+        def on_broken_pipe(self) -> None:
+            """Leaves it to the command that nobody reads on: rich would end it here with 1."""
+            raise  # noqa: PLE0704 (rich calls this where it has caught the error)
+
     return Screen
 
 
