@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
-from emoclr.configs.messages import readable
+from emoclr.configs.messages import by_reason, count_of, readable
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError
 from emoclr.corpus.audio.samples import INT16_FULL_SCALE, is_silent
 from emoclr.corpus.clips.clip_table import Clip, ClipTable
@@ -20,7 +20,7 @@ from emoclr.corpus.clips.memory import release_memory
 from emoclr.corpus.decoded.cache import FAILED, LENGTH_ONLY, SAMPLES_SUFFIX, allowed_bytes, default_cache_dir, gigabytes
 from emoclr.corpus.decoded.decode_clip import decode_uncached
 from emoclr.corpus.decoded.fill_cache import CachedClips, fill_cache
-from emoclr.corpus.decoded.telling import indented, lines_about
+from emoclr.corpus.decoded.telling import lines_about
 
 OPEN_SHARDS = 256
 """How many shards a process maps at a time: each takes one of the files that it may have open."""
@@ -43,8 +43,8 @@ class NoReadableClips(EmoclrError):
     """No clip of a corpus can be decoded; `failures` says of each why."""
 
     def __init__(self, failures: Sequence[Failure]) -> None:
-        first = failures[0]
-        super().__init__(f"none of {len(failures)} clips can be read; the first: {first.path}: {first.reason}")
+        cases = [(readable(failure.path), failure.reason) for failure in failures]
+        super().__init__(f"none of {count_of(len(failures), 'clip')} can be read:", *by_reason(cases))
         self.failures = failures
 
 
@@ -239,7 +239,7 @@ def open_waveforms(
         if not len(store):
             raise NoReadableClips(store.failures)
         say(f"{len(store.failures)} of {len(table)} clips set aside:")
-        for line in indented([f"{readable(failure.path)}: {failure.reason}" for failure in store.failures]):
+        for line in by_reason([(readable(failure.path), failure.reason) for failure in store.failures]):
             say(line)
     for line in lines_about(store):
         say(line)

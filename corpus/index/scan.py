@@ -1,6 +1,5 @@
 """What is known of the recordings in some folders, as an index: only what is new or changed is read."""
 
-import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import count_of, readable
+from emoclr.corpus.audio.samples import SILENT_PEAK_DB
 from emoclr.corpus.index.audio_files import list_audio
 from emoclr.corpus.index.index_file import IndexRow, is_index, read_index_table, table_of, write_index
 from emoclr.corpus.index.measure_recording import lost_recording, measure_recording
@@ -134,10 +134,12 @@ def summary_of(table: "pa.Table") -> list[str]:
     lines = [f"{count_of(len(table) - len(aside), 'recording')}, {hours:,.2f} h; {len(aside):,} set aside"]
     for reason, count in reasons_of(aside):
         lines.append(f"  {count:,} × {reason} (such as {_name(aside, pc.index(aside['reason'], reason).as_py())})")
-    silent = table.filter(pc.equal(table["peak_db"], -math.inf))
+    silent = table.filter(pc.less_equal(table["peak_db"], SILENT_PEAK_DB))
     if len(silent):
-        hold = "holds" if len(silent) == 1 else "hold"
-        lines.append(f"{count_of(len(silent), 'recording')} {hold} no sound (such as {_name(silent, 0)})")
+        lines.append(
+            f"{count_of(len(silent), 'recording')} silent, no sample above {SILENT_PEAK_DB:g} dBFS "
+            f"(such as {_name(silent, 0)})"
+        )
     partial = table.filter(pc.equal(table["status"], "partial"))
     if len(partial):
         lines.append(f"{count_of(len(partial), 'recording')} in part only:")

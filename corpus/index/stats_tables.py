@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from emoclr.configs.console import results
 from emoclr.configs.messages import count_of
+from emoclr.corpus.audio.samples import SILENT_PEAK_DB
 from emoclr.corpus.index.stats import FULL_SCALE_DB, Labels, Overview
 
 if TYPE_CHECKING:
@@ -58,11 +59,8 @@ def _sound(overview: Overview) -> "Iterator[str | Table | Columns]":
     yield ""
     levels = {"RMS, dBFS": overview.rms_db, "Peak, dBFS": peak_db}
     yield _quantiles({name: values[np.isfinite(values)] for name, values in levels.items()}, "{:.1f}")
-    full, silent = (peak_db >= FULL_SCALE_DB).sum(), np.isneginf(peak_db).sum()
-    yield (
-        f"peaks at full scale, perhaps clipped: {_part(full, len(peak_db))}; "
-        f"digital silence: {_part(silent, len(peak_db))}"
-    )
+    full, silent = (peak_db >= FULL_SCALE_DB).sum(), (peak_db <= SILENT_PEAK_DB).sum()
+    yield (f"peaks at full scale, perhaps clipped: {_part(full, len(peak_db))}; silent: {_part(silent, len(peak_db))}")
     yield ""
     rates = Counter({f"{rate:,} Hz": count for rate, count in overview.rates.items()})
     channels = Counter({str(number): count for number, count in overview.channels.items()})

@@ -67,7 +67,7 @@ def test_a_corpus_without_a_readable_file_is_one(run, tmp_path):
     (tmp_path / "audio" / "text.wav").write_text("no recording")
     ran = run(tmp_path / "run", f"data={tmp_path / 'audio'}")
     assert ran.code == 1
-    assert f"none of 1 clips can be read; the first: {tmp_path / 'audio' / 'text.wav'}" in ran.told
+    assert f"none of 1 clip can be read:\n  {tmp_path / 'audio' / 'text.wav'}: " in ran.told
 
 
 def test_options_may_stand_among_overrides(command, tmp_path, capsys):

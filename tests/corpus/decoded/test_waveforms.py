@@ -183,7 +183,7 @@ def test_each_clip_is_told_what_is_its_own_whichever_shard_it_comes_from(cache, 
 def test_nothing_to_decode_is_an_error(cache, tmp_path):
     with pytest.raises(EmoclrError, match="no clips"):
         open_waveforms([], cache)
-    with pytest.raises(EmoclrError, match=r"none of 1 clips can be read.*gone\.wav: no such file"):
+    with pytest.raises(EmoclrError, match=r"none of 1 clip can be read:\n.*gone\.wav: no such file"):
         open_waveforms([Clip(tmp_path / "gone.wav")], cache)
 
 

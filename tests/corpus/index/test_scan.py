@@ -107,9 +107,9 @@ def test_what_cannot_be_read_is_a_row_with_its_reason(tmp_path, write_tone):
 
 def test_recordings_without_sound_are_counted(tmp_path, write_tone):
     write_tone("audio/a.wav")
-    silent = [write_tone(f"audio/{name}.mp3", level=0.0) for name in "bc"]
+    silent = [write_tone(f"audio/{name}.mp3", level=level) for name, level in (("b", 0.0), ("c", 0.0007))]
     lines, readable = scan([tmp_path / "audio"], tmp_path / "index.parquet")
-    assert f"2 recordings hold no sound (such as {silent[0]})" in lines and readable == 3
+    assert f"2 recordings silent, no sample above -60 dBFS (such as {silent[0]})" in lines and readable == 3
 
 
 @pytest.mark.parametrize(

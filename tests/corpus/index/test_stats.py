@@ -74,7 +74,7 @@ def test_the_tables_fit_80_columns_and_say_what_stands_out(index):
         "3 clips, 1.00 h",
         "3 recordings can be read, 3 set aside",
         "under 0.5 s: 1 (33.3%); over 22 s: 1 (33.3%)",
-        "peaks at full scale, perhaps clipped: 1 (33.3%); digital silence: 1 (33.3%)",
+        "peaks at full scale, perhaps clipped: 1 (33.3%); silent: 1 (33.3%)",
         "44,100 Hz",
         "empty file (0 bytes)",
     ):
