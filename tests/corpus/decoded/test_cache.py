@@ -6,14 +6,15 @@ import sys
 import numpy as np
 import pytest
 
+import emoclr.corpus.decoded.cache
 import emoclr.corpus.decoded.decode_clip
 import emoclr.corpus.decoded.shard_writer
 import emoclr.corpus.decoded.waveforms
 from emoclr.configs.errors import EmoclrError
-from emoclr.corpus.audio.decoder import Recording, read_waveform
+from emoclr.corpus.audio.decoder import AudioError, Recording, read_waveform
 from emoclr.corpus.clips.clip_table import Clip
 from emoclr.corpus.clips.sources import clips_from
-from emoclr.corpus.decoded.cache import read_entries, used_bytes
+from emoclr.corpus.decoded.cache import SHARD_VERSION, read_entries, used_bytes
 from emoclr.corpus.decoded.shard_writer import ShardWriter, remove_unfinished
 from emoclr.corpus.decoded.waveforms import open_waveforms
 from emoclr.corpus.index.index_file import table_of, write_index
@@ -84,6 +85,24 @@ def test_what_cannot_be_decoded_is_remembered_by_content_and_ending(tmp_path, ca
     assert decodings == ["0.flac", "a.wav", "c.mp3"]
     reasons = [failure.reason for failure in stores[-1].failures]
     assert all("cannot be read as audio" in reason for reason in reasons)
+
+
+def test_what_an_earlier_version_could_not_read_is_tried_again(tones, cache, monkeypatch):
+    def read_all_but_one(path, *source):
+        if path.name == "5.flac":
+            raise AudioError(path, "no decoder for it")
+        return Recording(path, *source)
+
+    with monkeypatch.context() as patch:
+        for module in (emoclr.corpus.decoded.cache, emoclr.corpus.decoded.shard_writer):
+            patch.setattr(module, "SHARD_VERSION", SHARD_VERSION - 1)
+        patch.setattr(emoclr.corpus.decoded.decode_clip, "Recording", read_all_but_one)
+        assert [failure.reason for failure in open_waveforms(tones, cache).failures] == ["no decoder for it"]
+        patch.setattr(emoclr.corpus.decoded.decode_clip, "Recording", Recording)
+        assert len(open_waveforms(tones, cache)) == 5
+    store = open_waveforms(tones, cache)
+    assert len(store) == 6 and not store.failures
+    assert used_bytes(cache) == 6 * SECOND
 
 
 def test_a_file_that_changes_while_it_is_read_is_set_aside_this_time(tones, cache, monkeypatch):
@@ -200,6 +219,7 @@ def test_what_a_running_process_writes_is_left_alone(tones, cache, filling):
 SECOND_RUN = """
 import sys
 from pathlib import Path
+import emoclr.corpus.decoded.cache
 import emoclr.corpus.decoded.decode_clip
 from emoclr.corpus.cli import main
 from emoclr.corpus.clips.clip_table import Clip
