@@ -40,7 +40,7 @@ from emoclr.finetune.training.members import train_from_scratch, train_members, 
 from emoclr.finetune.training.resume import RunCard, begin_run, labels_digest, previous_run
 from emoclr.pretrain.encoder.checkpoint import git_commit, package_versions
 from emoclr.probe.protocol import protocol_of, truth_of
-from emoclr.probe.summary import label_notes
+from emoclr.probe.summary import few_speakers, label_notes
 
 REPORT = "report"
 
@@ -114,7 +114,11 @@ def prepare(
     other_labels = read_labels(test) if test else None
     for initial in track(initial_weights, "trying encoders"):
         initial.check(settings)
-    labeled = open_labeled_clips(data, settings)
+    labeled = open_labeled_clips(data, settings, other_labels)
+    for note in few_speakers(labeled.table, labeled.division, validated=True):
+        say(f"note: {note}")
+    if labeled.crossing is not None:
+        other_labels = None  # they are the test clips
     other = open_other(other_labels, labeled, settings) if other_labels is not None else None
     pool = pool_for(labeled.tasks, labeled.readable, settings, other) if settings.unlabeled else None
     if settings.fractions:

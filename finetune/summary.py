@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from emoclr.configs.messages import count_of
 from emoclr.corpus.labels.division import Division, train_validation_test
 from emoclr.corpus.labels.label_table import LabelTable
-from emoclr.corpus.labels.splits import speaker_codes
+from emoclr.corpus.labels.splits import speaker_codes, unit_of
 from emoclr.finetune.model.combination import COMBINATIONS
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.best_epochs import heads_alone
@@ -22,7 +23,10 @@ def summary_of(context: Context) -> str:
     """Returns the protocol of a run in one paragraph."""
     labeled, settings, members = context.labeled, context.settings, context.members
     undone = heads_alone(members) if settings.freeze == "none" else ()
-    return protocol_text(labeled.table, labeled.division, settings, list(members), undone, context.features.names)
+    across = f"{labeled.crossing.text} " if labeled.crossing else ""
+    return across + protocol_text(
+        labeled.table, labeled.division, settings, list(members), undone, context.features.names
+    )
 
 
 def notes_of(context: Context) -> list[str]:
@@ -33,7 +37,7 @@ def notes_of(context: Context) -> list[str]:
     return [
         *label_notes(table, settings.positive_share),
         *settings.augment.unsafe,
-        *score_notes(table, context.labeled.division, settings.positive_share),
+        *score_notes(table, context.labeled.division, settings.positive_share, validated=True),
         *([PRETRAINING] if any(initial.audio_pretrained for initial in initial_weights) else []),
         *comparison_notes(pretrained, settings),
     ]
@@ -57,25 +61,8 @@ def protocol_text(
         undone: those of them whose best epoch is 0, as `heads_alone` names them.
         features: names of the features of the linear baselines.
     """
-    codes = speaker_codes(table)
-    unit = "speakers" if table.speakers is not None else "recordings"
-
-    def counted(rows: NDArray[np.int64]) -> str:
-        n_units = len(np.unique(codes[rows]))
-        return f"{len(rows):,} clips of {_count(n_units, unit)}"
-
-    if len(division.folds) > 1:
-        every = counted(division.scored)
-        validation_rows = [train_validation_test(table, division, fold)[1] for fold in range(len(division.folds))]
-        sizes = [len(np.unique(codes[rows])) for rows in validation_rows]
-        held = f"{min(sizes)} to {max(sizes)} {unit}" if min(sizes) < max(sizes) else _count(sizes[0], unit)
-        split = (
-            f"Trained and scored in {len(division.folds)} folds of {every}, which no {unit[:-1]} crosses; "
-            f"{held} of those that a fold does not score are kept for its validation."
-        )
-    else:
-        train, validation, test = map(counted, train_validation_test(table, division, 0))
-        split = f"Trained on {train}, validated on {validation}, scored on {test}; no {unit[:-1]} is in two of these."
+    unit = f"{unit_of(table)}s"
+    split = split_text(table, division)
     frozen = settings.freeze == "backbone"
     whole = "" if frozen else ", then the whole network with lower rates for earlier layers"
     chosen = f"The regularisation of the head,{'' if frozen else ' the moment to stop,'} temperatures"
@@ -93,8 +80,31 @@ def protocol_text(
     )
 
 
-def _count(number: int, unit: str) -> str:
-    return f"{number:,} {unit if number > 1 else unit[:-1]}"
+def split_text(table: LabelTable, division: Division) -> str:
+    """Returns what is trained on, validated on and scored, and what of these is apart."""
+    codes, unit = speaker_codes(table), unit_of(table)
+    parts = [train_validation_test(table, division, fold) for fold in range(len(division.folds))]
+    # Of one speaker to train on, recordings validate.
+    alone = any(np.intersect1d(codes[train], codes[validation]).size for train, validation, _ in parts)
+
+    def counted(rows: NDArray[np.int64]) -> str:
+        return f"{count_of(len(rows), 'clip')} of {count_of(len(np.unique(codes[rows])), unit)}"
+
+    if len(parts) == 1:
+        train, validation, test = map(counted, parts[0])
+        apart = (
+            "the speaker trained on is not scored, nor any recording twice"
+            if alone
+            else f"no {unit} is in two of these"
+        )
+        return f"Trained on {train}, validated on {validation}, scored on {test}; {apart}."
+    sizes = [len(np.unique(codes[validation])) for _, validation, _ in parts]
+    least, most = min(sizes), max(sizes)
+    held = f"{least} to {count_of(most, unit)}" if least < most else count_of(most, unit)
+    held += " of those that a fold does not score are kept for its validation"
+    if alone:
+        held = "a fold that trains on one speaker is validated on other recordings of the same"
+    return f"Trained and scored in {len(parts)} folds of {counted(division.scored)}, which no {unit} crosses; {held}."
 
 
 def _seeds(settings: FinetuneSettings) -> str:

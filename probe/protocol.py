@@ -36,7 +36,7 @@ def truth_of(table: LabelTable, division: Division, positive_share: float, n_res
 def protocol_of(table: LabelTable, division: Division, seeds: Sequence[int]) -> Protocol:
     """Returns the protocol; that speakers are apart is checked, not assumed."""
     codes = speaker_codes(table)
-    apart = all(not np.intersect1d(codes[train], codes[test]).size for train, test in division.folds)
+    voices = None if table.speakers is None else np.array(table.speakers)
     return Protocol(
         clips=len(division.scored),
         speakers=len(np.unique(codes[division.scored])),
@@ -44,5 +44,7 @@ def protocol_of(table: LabelTable, division: Division, seeds: Sequence[int]) -> 
         train_speakers=len(np.unique(codes[division.fitted])),
         folds=len(division.folds),
         seeds=seeds,
-        speaker_disjoint=apart if table.speakers is not None else None,
+        speaker_disjoint=None
+        if voices is None
+        else all(not np.intersect1d(voices[train], voices[test]).size for train, test in division.folds),
     )

@@ -35,7 +35,7 @@ from emoclr.probe.studies.cross_corpus import cross_corpus
 from emoclr.probe.studies.label_efficiency import label_efficiency
 from emoclr.probe.studies.mistakes import mistakes
 from emoclr.probe.studies.robustness import robustness
-from emoclr.probe.summary import PRETRAINING, label_notes, score_notes, summary_of
+from emoclr.probe.summary import PRETRAINING, few_speakers, label_notes, score_notes, summary_of
 
 STUDIES: tuple[Callable[[Context], Section | None], ...] = (cross_corpus, label_efficiency, robustness, mistakes)
 """The sections of a report, in order; a study that was not asked for gives none."""
@@ -84,6 +84,8 @@ def probe(
         readable, np.arange(len(readable)), settings.folds, settings.positive_share, settings.seed
     )
     check_leaks(table, division, store.digests[rows])
+    for note in few_speakers(table, division):
+        say(f"note: {note}")
     if settings.threads:
         torch.set_num_threads(settings.threads)
     features = features_of(dict(zip(names, encoders, strict=True)), settings)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from emoclr.corpus.labels.division import Division
+from emoclr.configs.messages import count_of, readable, some
+from emoclr.corpus.labels.division import Division, train_validation_test
 from emoclr.corpus.labels.label_table import LabelTable
-from emoclr.corpus.labels.splits import speaker_codes
+from emoclr.corpus.labels.splits import keeps_recordings_apart, speaker_codes, unit_of
 from emoclr.evaluate.groups import broken_down
 from emoclr.pretrain.encoder.checkpoint import EncoderCard
 from emoclr.probe.features.egemaps import EGEMAPS, NOTE, egemaps_installed
@@ -44,17 +45,22 @@ def label_notes(table: LabelTable, positive_share: float) -> list[str]:
     return notes
 
 
-def score_notes(table: LabelTable, division: Division, positive_share: float) -> list[str]:
-    """Returns what a reader of a report has to know of the clips that were scored."""
+def score_notes(table: LabelTable, division: Division, positive_share: float, *, validated: bool = False) -> list[str]:
+    """Returns what a reader of a report has to know of the clips that were fitted to and scored; see `few_speakers`."""
     notes = []
     if table.speakers is None:
         notes.append(
             "Speakers are not known: recordings are kept apart instead, so voices may be in both the clips fitted to "
             "and the clips scored, and intervals are over recordings. Such numbers tend to be too high."
         )
+    notes += few_speakers(table, division, validated=validated)
     scored = len(np.unique(speaker_codes(table)[division.scored]))
-    if scored < FEW_SPEAKERS:
-        notes.append(f"Only {scored} speakers were scored: intervals over so few are rough.")
+    if scored < 2:
+        notes.append(
+            f"Only one {unit_of(table)} was scored: there are no intervals, which would be over {unit_of(table)}s."
+        )
+    elif scored < FEW_SPEAKERS:
+        notes.append(f"Only {scored} {unit_of(table)}s were scored: intervals over so few are rough.")
     absent = [
         emotion
         for column, emotion in enumerate(table.emotions)
@@ -67,13 +73,53 @@ def score_notes(table: LabelTable, division: Division, positive_share: float) ->
     return notes
 
 
+def few_speakers(table: LabelTable, division: Division, *, validated: bool = False) -> list[str]:
+    """Returns what it means that there is one speaker only, or that a fold is fitted to one only.
+
+    Args:
+        table: labels of the clips.
+        division: of its rows.
+        validated: whether validation clips are taken out of those to fit, as `train_validation_test` does.
+    """
+    if table.speakers is None:
+        return []
+    if keeps_recordings_apart(table):
+        return [
+            f"All clips are of one speaker ({readable(table.speakers[0])}): recordings are kept apart instead. The "
+            "numbers are those of this voice and tell nothing about others; intervals are over its recordings."
+        ]
+    voices = np.array(table.speakers)
+    alone, elsewhere = set(), []
+    for fold, (train, _) in enumerate(division.folds):
+        choosing = train
+        if validated:
+            train, choosing, _ = train_validation_test(table, division, fold)
+        if len(fitted := set(voices[train].tolist())) == 1:
+            alone |= fitted
+            elsewhere.append(not fitted & set(voices[choosing].tolist()))
+    if not alone:
+        return []
+    which = f"In {len(elsewhere)} of {len(division.folds)} folds the" if len(division.folds) > 1 else "The"
+    chosen = "" if all(elsewhere) else ", and what is chosen was chosen on other recordings of the same voice"
+    names = some([readable(name) for name in sorted(alone)])
+    return [
+        f"{which} clips fitted to are of one speaker ({names}){chosen}. What a model of several "
+        "voices could do is not shown."
+    ]
+
+
+def units_of_choice(table: LabelTable, division: Division) -> str:
+    """Returns what the folds inside the clips fitted to keep apart: speakers, or recordings of the only one."""
+    units = {f"{unit_of(table.select(train))}s" for train, _ in division.folds}
+    return " or ".join(sorted(units, reverse=True))
+
+
 def summary_of(table: LabelTable, division: Division, cards: Sequence[EncoderCard], settings: ProbeSettings) -> str:
     """Returns the protocol in one paragraph."""
-    codes = speaker_codes(table)
-    unit = "speakers" if table.speakers is not None else "recordings"
+    codes, unit = speaker_codes(table), unit_of(table)
 
     def counted(rows: "np.typing.NDArray[np.int64]") -> str:
-        return f"{len(rows):,} clips of {len(np.unique(codes[rows])):,} {unit}"
+        return f"{count_of(len(rows), 'clip')} of {count_of(len(np.unique(codes[rows])), unit)}"
 
     model = "a logistic regression" if table.single_label else "a ridge regression"
     encoders = f"each of {len(cards)} frozen encoders" if len(cards) > 1 else "a frozen encoder"
@@ -82,13 +128,14 @@ def summary_of(table: LabelTable, division: Division, cards: Sequence[EncoderCar
         split = f"fitted to {counted(train)} and scored on {counted(test)}, none of them the same"
     else:
         whole = counted(division.scored)
-        split = f"fitted and scored in {len(division.folds)} folds of {whole}, which no {unit[:-1]} crosses"
+        split = f"fitted and scored in {len(division.folds)} folds of {whole}, which no {unit} crosses"
     windows = sorted({settings.window_s or card.crop_s for card in cards})
     length = " or ".join(f"{window:g} s" for window in windows)
     egemaps = f", {EGEMAPS} ({NOTE})" if settings.egemaps and egemaps_installed() else ""
     return (
         f"{model.capitalize()} on the embeddings of {encoders}, {split}. Regularisation and thresholds were chosen "
-        f"inside the {unit} fitted to, in folds of them; the seed of all that is drawn is {settings.seed}. "
+        f"inside the clips fitted to, in folds of {units_of_choice(table, division)}; "
+        f"the seed of all that is drawn is {settings.seed}. "
         f"A clip's embedding is the mean over windows of {length} that cover all of it. "
         "The baselines are the same probe on the same clips: untrained encoders of the same architecture, the mean and "
         f"standard deviation of 128 log-mel bands{egemaps}, and chance."

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from emoclr.configs.messages import count_of
 from emoclr.corpus.audit.findings import Finding, Weight
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable
-from emoclr.corpus.labels.splits import speaker_codes
+from emoclr.corpus.labels.splits import speaker_codes, unit_of
 
 USUAL_FOLDS = 5
 """How many folds reports make where nothing else is asked for."""
@@ -66,7 +66,7 @@ def speakers_unknown(table: LabelTable) -> Finding | None:
 def rare_emotions(table: LabelTable, positive: NDArray[np.bool_]) -> Finding | None:
     """Returns the emotions with too few clips, or of too few speakers, for each fold to have one."""
     speakers = speaker_codes(table)
-    what = "recording" if table.speakers is None else "speaker"
+    what = unit_of(table)
     cases = []
     for emotion, held in zip(table.emotions, positive.T, strict=True):
         clips, holders = int(held.sum()), len(np.unique(speakers[held]))

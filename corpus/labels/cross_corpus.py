@@ -110,7 +110,8 @@ def _to_fit(table: LabelTable) -> tuple[Rows, str]:
         return np.arange(len(table)), "all its clips"
     if not len(table.rows_of(TRAIN)):
         raise LabelsError(table.source, "its split column leaves no train clips to fit to")
-    return np.setdiff1d(np.arange(len(table)), table.rows_of(TEST)), "all but its test rows"
+    apart = ", validation rows apart" if len(table.rows_of(VALIDATION)) else ""
+    return np.setdiff1d(np.arange(len(table)), table.rows_of(TEST)), f"its train rows{apart}"
 
 
 def _to_score(table: LabelTable) -> tuple[Rows, str]:

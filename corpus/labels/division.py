@@ -6,9 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from emoclr.configs.errors import EmoclrError
+from emoclr.configs.messages import count_of
+from emoclr.corpus.labels.csv_table import LabelsError
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 from emoclr.corpus.labels.leaks import check_duplicates
-from emoclr.corpus.labels.splits import speaker_codes, speaker_folds, split_rows
+from emoclr.corpus.labels.splits import n_units, speaker_folds, split_rows, unit_of
 from emoclr.evaluate.linear_probe import Fold, Rows, untrainable_emotions
 from emoclr.evaluate.speaker_probe import VoiceTask, voice_task
 
@@ -101,24 +103,41 @@ def divide(table: LabelTable, n_folds: int | None, seed: int) -> Division:
                 raise EmoclrError(
                     f"{table.source}: its split column leaves no readable {name} clips; "
                     "folds=5 divides all clips by speaker instead"
+                    f"{', and --test CSV scores those of another table' if name == 'test' else ''}"
                 )
         folds = [(train, test)]
     else:
-        speakers = len(np.unique(speaker_codes(table)))
-        folds = speaker_folds(table, n_folds or max(2, min(DEFAULT_FOLDS, speakers)), seed)
+        folds = speaker_folds(table, n_folds or _n_folds(table, DEFAULT_FOLDS), seed)
     return Division(folds, [inner_folds(table, train, seed) for train, _ in folds], given)
 
 
 def inner_folds(table: LabelTable, rows: Rows, seed: int) -> list[Fold]:
-    """Returns folds of some clips, as positions among `rows`, that choose what is chosen inside the clips fitted to."""
-    speakers = len(np.unique(speaker_codes(table)[rows]))
-    return speaker_folds(table.select(rows), max(2, min(INNER_FOLDS, speakers)), seed)
+    """Returns folds of some clips, as positions among `rows`, that choose what is chosen inside the clips fitted to.
+
+    Where these are of one speaker, they are folds of recordings.
+
+    Raises:
+        LabelsError: all of the clips are parts of one recording.
+    """
+    fitted = table.select(rows)
+    if n_units(fitted) < 2:
+        raise LabelsError(
+            table.source,
+            f"its {count_of(len(rows), 'clip')} to fit to are all of one {unit_of(fitted)}, {fitted.paths[0].name}; "
+            "regularisation and thresholds are chosen on recordings that are not fitted to, which takes two",
+        )
+    return speaker_folds(fitted, _n_folds(fitted, INNER_FOLDS), seed)
+
+
+def _n_folds(table: LabelTable, wanted: int) -> int:
+    return max(2, min(wanted, n_units(table)))
 
 
 def train_validation_test(table: LabelTable, division: Division, fold: int) -> tuple[Rows, Rows, Rows]:
     """Returns train, validation and test rows of a fold, speakers apart.
 
-    Validation is the labels' own where the split is theirs and names some; otherwise speakers taken out of train.
+    Validation is the labels' own where the split is theirs and names some; otherwise speakers taken out of train, or
+    recordings where train is of one speaker.
     """
     train, test = division.folds[fold]
     if division.given:

@@ -3,10 +3,10 @@
 import numpy as np
 
 from emoclr.corpus.labels.label_table import LabelTable
-from emoclr.corpus.labels.splits import Rows, speaker_codes
+from emoclr.corpus.labels.splits import Rows, speaker_codes, unit_of
 
-MIN_SPEAKERS = 2
-"""Regularisation, thresholds and early stopping need speakers that a model was not fitted to."""
+MIN_UNITS = 2
+"""Regularisation, thresholds and early stopping need speakers (or recordings) that a model was not fitted to."""
 
 
 class TooFewClips(ValueError):
@@ -28,7 +28,8 @@ def label_subset(table: LabelTable, rows: Rows, fraction: float, seed: int, posi
         positive_share: the share from which an emotion is there.
 
     Raises:
-        TooFewClips: an emotion has no positive or no negative clip in it, or all are of one speaker.
+        TooFewClips: an emotion has no positive or no negative clip in it, or all are of one speaker (of one recording,
+            where all of `rows` are of one speaker).
     """
     size = max(1, round(fraction * len(rows)))
     subset = np.sort(rows[_order(table, rows, seed, positive_share)[:size]])
@@ -37,9 +38,9 @@ def label_subset(table: LabelTable, rows: Rows, fraction: float, seed: int, posi
         if lacking.any():
             emotion = table.emotions[int(lacking.argmax())]
             raise TooFewClips(f"of {size:,} clips, none is {which} {emotion}")
-    unit = "speaker" if table.speakers is not None else "recording"
-    if len(np.unique(speaker_codes(table)[subset])) < MIN_SPEAKERS:
-        raise TooFewClips(f"all of {size:,} clips are of one {unit}, and choosing anything takes {MIN_SPEAKERS}")
+    whole = table.select(rows)
+    if len(np.unique(speaker_codes(whole)[np.isin(rows, subset)])) < MIN_UNITS:
+        raise TooFewClips(f"all of {size:,} clips are of one {unit_of(whole)}, and choosing anything takes {MIN_UNITS}")
     return subset
 
 
@@ -51,7 +52,7 @@ def _order(table: LabelTable, rows: Rows, seed: int, positive_share: float) -> R
     rarity = np.where(positive, counts, len(rows) + 1)
     stratum = np.where(positive.any(1), rarity.argmin(1), positive.shape[1])  # (clips,)
     shuffled = generator.permutation(len(rows))
-    turn = _turns(stratum[shuffled], speaker_codes(table)[rows][shuffled])
+    turn = _turns(stratum[shuffled], speaker_codes(table.select(rows))[shuffled])
     by_turn = shuffled[np.lexsort((turn, stratum[shuffled]))]
     ordered = stratum[by_turn]
     first = np.searchsorted(ordered, ordered)

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from emoclr.configs.messages import count_of
 from emoclr.corpus.labels.csv_table import LabelsError
 from emoclr.corpus.labels.label_table import LabelTable
 
@@ -19,8 +20,8 @@ def speaker_folds(table: LabelTable, n_folds: int, seed: int = 0) -> list[tuple[
     """Returns (train rows, test rows) of each fold; every row is tested once, each speaker in one fold only.
 
     Balanced over all emotions at once and over the number of clips, as far as whole speakers allow: they are
-    dealt to the folds, then moved and exchanged while that lessens `_imbalance`. Where speakers are not known, the
-    parts of one recording stay together.
+    dealt to the folds, then moved and exchanged while that lessens `_imbalance`. Where speakers are not known, or
+    there is only one, the parts of one recording stay together.
 
     Nothing maintained does this: scikit-learn's `StratifiedGroupKFold` takes one class a clip, and the multilabel
     stratifiers (`iterative-stratification`, `scikit-multilearn`) know no groups.
@@ -41,8 +42,10 @@ def speaker_folds(table: LabelTable, n_folds: int, seed: int = 0) -> list[tuple[
     groups = speaker_codes(table)
     known = int(groups.max()) + 1 if len(table) else 0
     if n_folds < 2 or known < n_folds:
-        what = "recordings" if table.speakers is None else "speakers"
-        raise LabelsError(table.source, f"has {known} {what}, which do not make {n_folds} folds (2 or more)")
+        has = count_of(known, unit_of(table))
+        alone = " of one speaker" if table.speakers is not None and keeps_recordings_apart(table) else ""
+        advice = f"; folds={known} would do" if known > 1 else ""
+        raise LabelsError(table.source, f"has {has}{alone}, too few for {n_folds} folds{advice}")
     contents = _contents(table, groups, known)
     rng = np.random.default_rng(seed)
     fold_of = _deal(contents, n_folds, rng)
@@ -55,10 +58,11 @@ def split_rows(table: LabelTable, seed: int = 0) -> tuple[Rows, Rows, Rows]:
     """Returns the rows of train, validation and test.
 
     From the split column, where any of the three may be empty; without one, about 60, 20 and 20 % of the
-    clips, by speaker, drawn from `seed`.
+    clips, by speaker, drawn from `seed`. Of two speakers one is for training and the other for test, and there are no
+    validation rows; of one speaker recordings are dealt.
 
     Raises:
-        LabelsError: there is no split column, and fewer than three speakers.
+        LabelsError: there is no split column, and there are fewer than three recordings of a single speaker.
 
     Examples:
         >>> import tempfile
@@ -73,14 +77,35 @@ def split_rows(table: LabelTable, seed: int = 0) -> tuple[Rows, Rows, Rows]:
     """
     if table.splits is not None:
         return table.rows_of("train"), table.rows_of("validation"), table.rows_of("test")
-    known = len(set(speaker_codes(table).tolist()))
+    known = n_units(table)
+    if known == 2 and not keeps_recordings_apart(table):
+        (train, test), _ = speaker_folds(table, 2, seed)
+        return train, np.arange(0), test
     folds = [test for _, test in speaker_folds(table, max(3, min(5, known)), seed)]
     return np.sort(np.concatenate(folds[2:])), folds[1], folds[0]
 
 
+def keeps_recordings_apart(table: LabelTable) -> bool:
+    """Returns whether recordings are kept apart instead of speakers: these are not known, or there is only one."""
+    return table.speakers is None or len(set(table.speakers)) < 2
+
+
+def unit_of(table: LabelTable) -> str:
+    """Returns what is kept apart and resampled, in the singular: "speaker" or "recording"."""
+    return "recording" if keeps_recordings_apart(table) else "speaker"
+
+
+def n_units(table: LabelTable) -> int:
+    """Returns how many speakers there are, or recordings where these are kept apart instead."""
+    return len(np.unique(speaker_codes(table)))
+
+
 def speaker_codes(table: LabelTable) -> Rows:
-    """Returns each row's speaker as a number, int64 `(clips,)`; its recording where there are no speakers."""
-    names = table.speakers if table.speakers is not None else [str(path) for path in table.paths]
+    """Returns each row's speaker as a number, int64 `(clips,)`; its recording where these are kept apart instead.
+
+    Of rows of one speaker, selected from a table of several, these are recordings.
+    """
+    names = [str(path) for path in table.paths] if keeps_recordings_apart(table) else table.speakers
     return np.unique(np.array(names, dtype=np.str_), return_inverse=True)[1].astype(np.int64).reshape(-1)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.cache_settings import opener
 from emoclr.corpus.decoded.waveforms import WaveformStore
+from emoclr.corpus.labels.cross_corpus import CrossCorpus, cross
 from emoclr.corpus.labels.division import Division, check_leaks, learnable, speaker_task, train_validation_test
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
@@ -58,6 +59,7 @@ class LabeledClips:
         left_out: emotions that cannot be learned, each with the reason.
         voices: the task of the speaker probe, None where speakers are not known.
         tasks: of each fold.
+        crossing: what both corpora share, where the test clips are those of another; else None.
     """
 
     store: WaveformStore
@@ -68,15 +70,25 @@ class LabeledClips:
     left_out: dict[str, str]
     voices: VoiceTask | None
     tasks: Sequence[Task]
+    crossing: CrossCorpus | None = None
 
 
-def open_labeled_clips(data: Path, settings: FinetuneSettings) -> LabeledClips:
+def open_labeled_clips(data: Path, settings: FinetuneSettings, other: LabelTable | None = None) -> LabeledClips:
     """Returns the recordings of a labels.csv, divided as its split or the settings say.
+
+    Args:
+        data: the labels.csv.
+        settings: of the run.
+        other: labels of another corpus; its clips are the test clips where the split of `data` names none.
 
     Raises:
         EmoclrError: no usable labels, or no readable clips.
     """
     whole = read_labels(data, settings.emotions)
+    crossing = None
+    if other is not None and settings.folds is None and whole.splits is not None and not len(whole.rows_of("test")):
+        crossing = cross(whole, other)
+        whole = crossing.table
     store = opener(settings)(clips_of(whole))
     readable = whole.select(store.source_rows)
     if settings.folds is None and readable.splits is None:
@@ -92,11 +104,12 @@ def open_labeled_clips(data: Path, settings: FinetuneSettings) -> LabeledClips:
     for fold in range(len(division.folds)):
         train, validation, test = (rows[part] for part in train_validation_test(table, division, fold))
         tasks.append(Task(store, table.emotions, targets, train, validation, test, table.single_label, voices))
-    return LabeledClips(store, readable, table, rows, division, left_out, voices, tasks)
+    left_out = (crossing.left_out if crossing else {}) | left_out
+    return LabeledClips(store, readable, table, rows, division, left_out, voices, tasks, crossing)
 
 
 def with_split(table: LabelTable, seed: int) -> LabelTable:
-    """Returns a table with a split of its own: about 60, 20 and 20 % of the clips, by speaker."""
+    """Returns a table with a split of its own, see `split_rows`."""
     splits = np.empty(len(table), dtype=object)
     for name, rows in zip(SPLITS, split_rows(table, seed), strict=True):
         splits[rows] = name

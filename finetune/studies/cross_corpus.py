@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from emoclr.corpus.labels.splits import speaker_codes
+from emoclr.configs.messages import count_of
+from emoclr.corpus.labels.splits import speaker_codes, unit_of
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.intervals import Measure, Metrics, bootstrap_intervals
 from emoclr.evaluate.metrics.registry import METRICS
@@ -19,15 +20,20 @@ from emoclr.finetune.ensemble.member_probabilities import member_probabilities
 from emoclr.finetune.model.combination import combine
 from emoclr.finetune.studies.context import Context
 from emoclr.pretrain.encoder.devices import choose_device
+from emoclr.probe.studies.cross_corpus import cross_corpus_section
 
 
 def cross_corpus(context: Context) -> Section | None:
     """Returns the scores of the ensemble on another corpus, beside those on the test clips of its own.
 
+    Where the test clips are those of the other corpus, only what both share.
+
     Thresholds, temperatures and weights stay as validation speakers of the first corpus set them. All members are
     combined as `predict` does it, those of all folds included.
     """
-    other, settings, own = context.other, context.settings, context.scores
+    other, settings, own, labeled = context.other, context.settings, context.scores, context.labeled
+    if labeled.crossing is not None:
+        return cross_corpus_section(labeled.crossing, labeled.table, labeled.division, settings.positive_share)
     if other is None:
         return None
     table = other.table
@@ -110,7 +116,7 @@ def _section(other: OtherCorpus, scores: Scores, own: Scores, difference: Metric
     here, there = other.crossing.sources
     metrics, own_metrics = scores.models[0].metrics, own.models[0].metrics
     speakers = len(set(scores.truth.speakers))
-    unit = "speakers" if other.table.speakers is not None else "recordings"
+    unit = unit_of(other.table)
     only = "".join(f" {', '.join(names)}: {why}." for why, names in by_reason(other.crossing.left_out).items())
     headline = Table(
         ["", f"on {here}", f"on {there}", "difference"],
@@ -135,9 +141,10 @@ def _section(other: OtherCorpus, scores: Scores, own: Scores, difference: Metric
     return Section(
         "across",
         f"Across corpora: from {here} to {there}",
-        f"{other.crossing.text} {len(scores.truth):,} clips of {speakers:,} {unit} were scored; nothing was chosen on "
-        f"them: thresholds and temperatures are those of the validation speakers of {here}. Beside them, the clips of "
-        f"{here} that this report scores, by the same emotions; intervals of differences are over the speakers of both."
+        f"{other.crossing.text} {len(scores.truth):,} clips of {count_of(speakers, unit)} were scored; nothing "
+        f"was chosen on them: thresholds and temperatures are those of the validation speakers of {here}. "
+        f"Beside them, the clips of {here} that this report scores, by the same emotions; intervals of "
+        "differences are over the speakers of both."
         " Calibration errors are not set against each other: on fewer clips they are larger, whatever the model."
         + (f" Left out:{only}" if only else ""),
         [headline, rows, emotions],

@@ -10,9 +10,8 @@ from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.cache_settings import opener
-from emoclr.corpus.labels.division import INNER_FOLDS, Division, train_validation_test
+from emoclr.corpus.labels.division import Division, inner_folds, train_validation_test
 from emoclr.corpus.labels.label_subset import TooFewClips, label_subset
-from emoclr.corpus.labels.splits import speaker_folds
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import CHANCE, Prediction, concatenate_folds
 from emoclr.evaluate.studies.label_efficiency import Trial, efficiency_section
@@ -151,11 +150,7 @@ def _linear_trials(
     """Yields linear models that are fitted to all labels of a part: they choose in folds of them."""
     table = labeled.table
     fitted = [np.sort(np.concatenate(both)) for both in zip(part.train, part.validation, strict=True)]
-    inner = []
-    for rows in fitted:
-        few = table.select(rows)
-        speakers = len(set(few.speakers if few.speakers is not None else map(str, few.paths)))
-        inner.append(speaker_folds(few, max(2, min(INNER_FOLDS, speakers)), settings.seed))
+    inner = [inner_folds(table, rows, settings.seed) for rows in fitted]
     tests = [test for _, test in labeled.division.folds]
     division = Division(list(zip(fitted, tests, strict=True)), inner, labeled.division.given)
     for prediction in linear_rows(features, labeled, division, settings):

@@ -16,7 +16,7 @@ from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
 from emoclr.corpus.labels.division import inner_folds, speaker_task, without_emotions
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
-from emoclr.corpus.labels.splits import Rows, speaker_codes, speaker_folds
+from emoclr.corpus.labels.splits import Rows, n_units, speaker_folds
 from emoclr.evaluate.linear_probe import LinearProbe, untrainable_emotions
 from emoclr.evaluate.metrics.ranking import macro_auroc
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
@@ -42,7 +42,7 @@ class ProbedClips:
         table: their labels.
         store: their audio, clip i that of row i.
         fit_rows: rows that probes are fitted to.
-        score_rows: rows of other speakers that they are scored on.
+        score_rows: rows of other speakers (of one speaker: other recordings) that they are scored on.
         positive_share: the share from which an emotion is there.
     """
 
@@ -64,7 +64,7 @@ def open_probed_clips(
     """Returns the clips of a labels.csv that an encoder is tried on.
 
     Fitted to are rows of its training split and scored those of its validation split; without either, its clips are
-    divided by speaker. Test rows are never looked at.
+    divided by speaker; where there is only one, by recording. Test rows are never looked at.
 
     Args:
         source: the labels.csv.
@@ -103,7 +103,7 @@ def _sides(table: LabelTable, seed: int) -> tuple[Rows, Rows]:
             return train, validation
         known = np.sort(np.concatenate([train, validation]))
     part = table.select(known)
-    fit, score = speaker_folds(part, FOLDS_WITHOUT_SPLIT, seed)[0]
+    fit, score = speaker_folds(part, max(2, min(FOLDS_WITHOUT_SPLIT, n_units(part))), seed)[0]
     return known[fit], known[score]
 
 
@@ -241,7 +241,7 @@ def _linear_auroc(features: NDArray[np.floating], monitored: ProbedClips, seed: 
     fit, score, share = monitored.fit_rows, monitored.score_rows, monitored.positive_share
     single_label = monitored.table.single_label
     table = without_emotions(monitored.table, sorted(untrainable_emotions(monitored.table.targets[fit], share)))
-    if not table.emotions or len(np.unique(speaker_codes(table)[fit])) < 2:
+    if not table.emotions or n_units(table.select(fit)) < 2:
         return float("nan")
     if single_label:
         score = score[table.targets[score].any(axis=1)]

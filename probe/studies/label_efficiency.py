@@ -8,6 +8,7 @@ from emoclr.configs.console import track
 from emoclr.corpus.labels.division import Division, inner_folds
 from emoclr.corpus.labels.label_subset import TooFewClips, label_subset
 from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.splits import unit_of
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import Prediction
 from emoclr.evaluate.studies.label_efficiency import Trial, efficiency_section
@@ -95,7 +96,7 @@ def part_of(table: LabelTable, division: Division, fraction: float, seed: int, p
 
 def fractions_text(table: LabelTable, settings: ProbeSettings) -> str:
     """Returns how parts are drawn, for readers of the report."""
-    unit = "speakers" if table.speakers is not None else "recordings"
+    unit = f"{unit_of(table)}s"
     return (
         "The same probes, fitted to parts of the training clips and scored on the same clips. Each part is drawn "
         f"{settings.fraction_seeds} times, the smaller within the larger; parts keep the shares of emotions; {unit} "

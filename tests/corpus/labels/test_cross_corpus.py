@@ -61,7 +61,7 @@ def test_the_second_is_scored_on_its_test_rows_and_the_first_fitted_to_all_other
     assert table.targets.tolist() == [[0.5, 0], [0, 1], pytest.approx([0.1, 0.9])]
     assert crossing.left_out == {"awe": "only a.csv has it"}
     assert crossing.text == (
-        "Across corpora: fitted to a.csv (all but its test rows) and scored on b.csv (its test rows), "
+        "Across corpora: fitted to a.csv (its train rows, validation rows apart) and scored on b.csv (its test rows), "
         "by the emotions that both have: angry (anger), sad (sadness)."
     )
 

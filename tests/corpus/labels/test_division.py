@@ -1,6 +1,8 @@
 """No speaker is on both sides, and no head is reported that could not be trained."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ import pytest
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.labels.division import divide, learnable, train_validation_test
 from emoclr.corpus.labels.label_table import LabelTable
-from emoclr.probe.summary import label_notes, score_notes
+from emoclr.corpus.labels.splits import Rows
+from emoclr.probe.protocol import protocol_of, truth_of
+from emoclr.probe.summary import few_speakers, label_notes, score_notes
 
 MakeTable = Callable[..., LabelTable]
 
@@ -33,6 +37,59 @@ def test_folds_keep_speakers_apart_and_score_every_clip_once(make_table: MakeTab
         for inside, outside in inner:
             assert not set(names[train[inside]]) & set(names[train[outside]])
         assert sorted(np.concatenate([outside for _, outside in inner])) == list(range(len(train)))
+
+
+def voices_of(table: LabelTable, rows: Rows) -> set[str]:
+    return {(table.speakers or [])[row] for row in rows}
+
+
+@pytest.mark.parametrize("n_speakers", [2, 3, 4])
+def test_few_speakers_are_each_scored_by_others_and_choices_are_made_inside_the_others(
+    make_table: MakeTable, n_speakers: int
+) -> None:
+    table = make_table(one_hot(12 * n_speakers), speakers_of(12 * n_speakers, each=12))
+    division = divide(table, None, seed=0)
+    assert sorted(division.scored) == list(range(len(table))) and len(division.folds) == n_speakers
+    for (train, test), inner in zip(division.folds, division.inner, strict=True):
+        assert len(voices_of(table, test)) == 1 and len(voices_of(table, train)) == n_speakers - 1
+        assert not voices_of(table, train) & voices_of(table, test)
+        assert sorted(np.concatenate([outside for _, outside in inner])) == list(range(len(train)))
+        for inside, outside in inner:
+            assert set(inside) | set(outside) == set(range(len(train))) and not set(inside) & set(outside)
+            shared = voices_of(table, train[inside]) & voices_of(table, train[outside])
+            assert bool(shared) is (n_speakers == 2)
+    notes = few_speakers(table, division)
+    assert ["2 of 2 folds" in note for note in notes] == [True] * (n_speakers == 2)
+
+
+def test_one_speaker_is_scored_by_other_recordings_and_the_note_says_what_that_means(make_table: MakeTable) -> None:
+    table = make_table(one_hot(30), ["anna"] * 30)
+    table = replace(table, paths=[Path(f"{clip // 3}.wav") for clip in range(30)])
+    division = divide(table, None, seed=0)
+    recordings = np.arange(30) // 3
+    assert sorted(division.scored) == list(range(30)) and len(division.folds) == 5
+    for (train, test), inner in zip(division.folds, division.inner, strict=True):
+        assert not set(recordings[train]) & set(recordings[test])
+        for inside, outside in inner:
+            assert not set(recordings[train[inside]]) & set(recordings[train[outside]])
+    (note,) = few_speakers(table, division)
+    assert "anna" in note and "nothing about others" in note
+    assert protocol_of(table, division, [0]).speaker_disjoint is False
+    assert len(set(truth_of(table, division, 0.25, 20, 0).speakers)) == 10
+
+
+def test_validation_of_one_training_speaker_is_other_recordings_and_never_a_scored_voice(make_table: MakeTable) -> None:
+    table = make_table(one_hot(36), speakers_of(36, each=18), ["train"] * 18 + ["test"] * 18)
+    train, validation, test = train_validation_test(table, divide(table, None, seed=0), 0)
+    assert len(validation) == 6 and set(test) == set(range(18, 36))
+    assert set(train) | set(validation) == set(range(18)) and not set(train) & set(validation)
+
+
+def test_clips_that_are_all_of_one_recording_leave_nothing_to_choose_by(make_table: MakeTable) -> None:
+    table = make_table(one_hot(12), speakers_of(12, each=6), ["train"] * 6 + ["test"] * 6)
+    table = replace(table, paths=[Path("one.wav")] * 6 + table.paths[6:])
+    with pytest.raises(EmoclrError, match="6 clips to fit to are all of one recording, one"):
+        divide(table, None, seed=0)
 
 
 def test_a_given_split_is_kept_to_and_validation_takes_no_part(make_table: MakeTable) -> None:

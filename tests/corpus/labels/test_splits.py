@@ -1,14 +1,16 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
+from emoclr.configs.messages import count_of
 from emoclr.corpus.labels.csv_table import LabelsError
 from emoclr.corpus.labels.label_table import LabelTable
-from emoclr.corpus.labels.splits import speaker_folds, split_rows
+from emoclr.corpus.labels.splits import speaker_folds, split_rows, unit_of
 
 
 def table_of(speakers, strongest, speakers_known=True, splits=None) -> LabelTable:
@@ -58,7 +60,7 @@ def worst_deviation(table, test_parts):
 def test_no_speaker_is_on_both_sides_of_a_fold_and_every_clip_is_tested_once(table, n_folds, seed):
     voices = np.array([path.stem for path in table.paths])
     if len(set(voices)) < n_folds:
-        with pytest.raises(LabelsError, match=f"do not make {n_folds} folds"):
+        with pytest.raises(LabelsError, match=f"has {count_of(len(set(voices)), unit_of(table))}.*{n_folds} folds"):
             speaker_folds(table, n_folds, seed)
         return
     folds = speaker_folds(table, n_folds, seed)
@@ -136,6 +138,35 @@ def test_without_a_split_column_speakers_are_dealt_60_20_20():
     assert not (voices[0] & voices[1] or voices[0] & voices[2] or voices[1] & voices[2])
 
 
-def test_two_speakers_cannot_be_split_in_three():
-    with pytest.raises(LabelsError, match="2 speakers"):
-        split_rows(table_of([0, 0, 1, 1], [0, 1, 2, 0]))
+def test_of_two_speakers_one_trains_and_the_other_tests():
+    train, validation, test = split_rows(table_of([0, 0, 1, 1], [0, 1, 2, 0]))
+    assert sorted([train.tolist(), test.tolist()]) == [[0, 1], [2, 3]] and not len(validation)
+
+
+def parts_of_one_speaker(recordings):
+    """Clips of one speaker, entry i a part of that recording."""
+    table = table_of(recordings, np.arange(len(recordings)) % 3)
+    return replace(table, speakers=["anna"] * len(recordings))
+
+
+def test_of_one_speaker_recordings_are_dealt_and_their_parts_stay_together():
+    recordings = np.random.default_rng(0).permutation(np.repeat(np.arange(20), 5))
+    for seed in range(5):
+        parts = split_rows(parts_of_one_speaker(recordings), seed)
+        assert sorted(np.concatenate(parts)) == list(range(100))
+        assert [len(part) for part in parts] == pytest.approx([60, 20, 20], abs=5)
+        held = [set(recordings[part]) for part in parts]
+        assert sum(map(len, held)) == len(set.union(*held)) == 20
+
+
+def test_recordings_of_one_speaker_are_held_out_once_each_as_by_scikit_learn():
+    recordings = np.repeat(np.arange(10), 4)
+    ours = speaker_folds(parts_of_one_speaker(recordings), 5)
+    theirs = GroupKFold(5).split(recordings, groups=recordings)
+    assert [len(test) for _, test in ours] == [len(test) for _, test in theirs]
+    assert sorted(len(set(recordings[test])) for _, test in ours) == [2] * 5
+
+
+def test_parts_of_one_recording_of_one_speaker_make_no_folds():
+    with pytest.raises(LabelsError, match="1 recording of one speaker, too few for 2 folds"):
+        speaker_folds(parts_of_one_speaker([0, 0, 0]), 2)
