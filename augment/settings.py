@@ -10,6 +10,11 @@ from emoclr.configs.settings import Settings, load_settings
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.audio.padding import Padding
 
+WindowSeconds = Annotated[float, Field(ge=0.05, le=120)]
+"""Length of what an encoder looks at at once."""
+HopSeconds = Annotated[float, Field(ge=0.01, le=120)]
+"""Distance between windows."""
+
 
 class SpectrogramSettings(Settings):
     """One STFT and what is drawn from it.
@@ -20,10 +25,10 @@ class SpectrogramSettings(Settings):
     """
 
     sample_rate: int = Field(16_000, ge=4_000, le=96_000, description="Hz; recordings are decoded to 16,000")
-    n_fft: int = Field(1024, ge=64, multiple_of=2, description="samples in a frame")
+    n_fft: int = Field(1024, ge=64, le=16_384, multiple_of=2, description="samples in a frame")
     hop_length: int = Field(320, ge=1, description="samples between frames; 320 is 20 ms at 16 kHz")
     bands: int = Field(128, ge=12, le=512, description="rows of each channel, and mel bands")
-    log_offset: float = Field(1e-4, gt=0, description="added to a power before its logarithm")
+    log_offset: float = Field(1e-4, ge=1e-20, le=1, description="added to a power before its logarithm")
 
     @model_validator(mode="after")
     def _hop_within_frame(self) -> "SpectrogramSettings":
@@ -152,7 +157,7 @@ class AugmentSettings(Settings):
 class ViewSettings(Settings):
     """Everything that says what a view looks like; the settings of pretraining extend it."""
 
-    crop_s: float = Field(5.0, gt=0, description="length of a view, s")
+    crop_s: WindowSeconds = Field(5.0, description="length of a view, s")
     spectrogram: CorpusSpectrogram = Field(SpectrogramSettings(), description="see [the spectrogram](#spectrogram)")
     augment: AugmentSettings = Field(AugmentSettings(), description="see [augmentation](#augmentation)")
 

@@ -12,6 +12,8 @@ import yaml
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.messages import one_line
 
+MAX_YAML_BYTES = 4 << 20
+MAX_YAML_VALUES = 100_000
 _NESTED = "is nested too deeply"
 
 
@@ -73,7 +75,28 @@ def append_text(path: Path, text: str) -> None:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML that does not drop a key that comes twice, and names the place of an impossible date or number."""
+    """YAML of a bounded size that does not drop a key that comes twice, and names the place of what is impossible."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.values = 0
+        self.values_in: dict[int, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Returns a node; what an alias stands for counts each time.
+
+        Raises:
+            yaml.YAMLError: there are too many values, as where aliases stand for lists of aliases.
+        """
+        is_alias, mark, before = self.check_event(yaml.AliasEvent), self.peek_event().start_mark, self.values  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
+        if is_alias and id(node) not in self.values_in:
+            raise yaml.MarkedYAMLError(problem="an alias stands for what it is a part of", problem_mark=mark)
+        self.values += self.values_in[id(node)] if is_alias else 1
+        self.values_in[id(node)] = self.values - before
+        if self.values > MAX_YAML_VALUES:
+            raise yaml.MarkedYAMLError(problem=f"holds more than {MAX_YAML_VALUES:,} values", problem_mark=mark)
+        return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """Returns what a node holds.
@@ -124,6 +147,13 @@ def parse_yaml(text: str, *, as_text: bool = False) -> Any:
         raise yaml.YAMLError(_NESTED) from error
 
 
+def yaml_problem(error: Exception) -> str:
+    """Returns what is wrong with YAML on one line, with its place."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark:
+        return f"{error.problem} (line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1})"
+    return one_line(error)
+
+
 def parse_json(text: str | bytes) -> Any:
     """Returns what JSON holds.
 
@@ -150,12 +180,19 @@ def read_yaml(path: Path, *, as_text: bool = False) -> dict[str, Any]:
     Raises:
         ConfigError: the file cannot be read, is not YAML (with line and column), is not a mapping, or has a key twice.
     """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path}: is no file")
     try:
-        content = parse_yaml(Path(path).read_text(encoding="utf-8"), as_text=as_text)
+        with path.open("rb") as file:
+            written = file.read(MAX_YAML_BYTES + 1)
+        if len(written) > MAX_YAML_BYTES:
+            raise ConfigError(f"{path}: has more than {MAX_YAML_BYTES:,} bytes, too many for a config or a card")
+        content = parse_yaml(written.decode(), as_text=as_text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not YAML: {one_line(error)}") from error
+        raise ConfigError(f"{path}: is not YAML: {yaml_problem(error)}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):

@@ -1,6 +1,5 @@
 """From a YAML file and `key=value` overrides to validated settings."""
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -12,8 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from emoclr.configs.errors import ConfigError
-from emoclr.configs.files import parse_yaml, read_yaml
-from emoclr.configs.messages import one_line, perhaps, suggestion
+from emoclr.configs.files import parse_yaml, read_yaml, yaml_problem
+from emoclr.configs.messages import perhaps, suggestion
 
 SHIPPED = Path(__file__).parent
 
@@ -33,7 +32,7 @@ class Settings(BaseModel):
         Training(epochs=3)
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     elsewhere: ClassVar[dict[str, str]] = {}
     """What other commands call keys of these settings."""
@@ -43,11 +42,8 @@ class Settings(BaseModel):
     def _number(cls, value: Any, info: ValidationInfo) -> Any:
         field = cls.model_fields.get(info.field_name or "")
         kinds = set(_kinds(field.annotation)) if field else set()
-        if kinds & {int, float} and isinstance(value, bool | float):
-            if isinstance(value, bool) and bool not in kinds:
-                raise ValueError("input should be a valid number")
-            if not math.isfinite(value):
-                raise ValueError("input should be a finite number")
+        if kinds & {int, float} and isinstance(value, bool) and bool not in kinds:
+            raise ValueError("input should be a valid number")
         return value
 
     @field_validator("*", mode="before")
@@ -112,7 +108,7 @@ def load_settings(model: type[S], name: str | None, overrides: list[str], *, par
         try:
             value = _read_value(_annotation_of(model, keys), text)
         except yaml.YAMLError as error:
-            raise ConfigError(f"{override!r}: the value is not YAML: {one_line(error)}") from error
+            raise ConfigError(f"{override!r}: the value is not YAML: {yaml_problem(error)}") from error
         _put(content, keys, value, override)
         sources[key] = "the command line"
     return validate(model, content, str(path or "defaults"), sources)

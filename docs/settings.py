@@ -35,6 +35,7 @@ MODELS: dict[str, type[BaseModel]] = {
 }
 APART = {"spectrogram", "augment"}
 """Settings with a table of their own, which those of `pretrain` and `finetune` name in one row."""
+UNIONS = (types.UnionType, typing.Union)
 SIGNS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 PLAIN = {int: "whole number", float: "number", bool: "`true`, `false`", str: "text", Path: "path", type(None): "`null`"}
 
@@ -65,9 +66,11 @@ def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, F
 
 def type_of(field: FieldInfo) -> str:
     """Returns what a value may be, with its bounds."""
+    members = typing.get_args(field.annotation) if typing.get_origin(field.annotation) in UNIONS else ()
+    annotated = [info for member in members for info in getattr(member, "__metadata__", ())]
     bounds = [
         f"{sign} {getattr(limit, name):g}"
-        for limit in field.metadata
+        for limit in [*field.metadata, *(limit for info in annotated for limit in getattr(info, "metadata", ()))]
         for name, sign in SIGNS.items()
         if hasattr(limit, name)
     ]
@@ -80,7 +83,7 @@ def _type(annotation: object) -> str:
         return _type(inside[0])
     if origin is typing.Literal:
         return ", ".join(f"`{value}`" for value in inside)
-    if origin in (types.UnionType, typing.Union):
+    if origin in UNIONS:
         return ", or ".join(dict.fromkeys(_type(each) for each in inside))
     if origin is not None:
         return f"list of {_type(inside[0])}"

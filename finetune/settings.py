@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from emoclr.augment.settings import AugmentSettings, CorpusSpectrogram, SpectrogramSettings
+from emoclr.augment.settings import AugmentSettings, CorpusSpectrogram, HopSeconds, SpectrogramSettings, WindowSeconds
 from emoclr.configs.settings import Settings
 from emoclr.evaluate.pooling import Pooling
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
@@ -120,10 +120,9 @@ class FinetuneSettings(Settings):
     spectrogram: CorpusSpectrogram = Field(
         SpectrogramSettings(), description="without `--from`: see [the spectrogram](pretraining.md#spectrogram)"
     )
-    crop_s: float | None = Field(None, gt=0, description="length of a window, s; `null`: as in pretraining, or 5")
-    hop_s: float | None = Field(
+    crop_s: WindowSeconds | None = Field(None, description="length of a window, s; `null`: as in pretraining, or 5")
+    hop_s: HopSeconds | None = Field(
         None,
-        gt=0,
         description="distance between the starts of windows in evaluation, s, at most; `null`: half a window",
     )
     windows: Pooling = Field("mean", description="pooling of the windows of a recording")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from emoclr.augment.settings import HopSeconds, WindowSeconds
 from emoclr.configs.settings import Settings
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 from emoclr.evaluate.settings import PositiveShare
@@ -41,11 +42,11 @@ class ProbeSettings(Settings):
         ge=2,
         description="speaker-grouped folds of cross-validation; `null`: the split column where there is one, else 5",
     )
-    window_s: float | None = Field(
-        None, gt=0, description="length of a window, s; `null`: that of the views in pretraining"
+    window_s: WindowSeconds | None = Field(
+        None, description="length of a window, s; `null`: that of the views in pretraining"
     )
-    hop_s: float | None = Field(
-        None, gt=0, description="distance between the starts of windows, s, at most; `null`: half a window"
+    hop_s: HopSeconds | None = Field(
+        None, description="distance between the starts of windows, s, at most; `null`: half a window"
     )
     batch_size: int = Field(64, ge=1, description="windows embedded at once")
     positive_share: PositiveShare = Field(

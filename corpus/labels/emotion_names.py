@@ -1,6 +1,8 @@
 """One name for one emotion, whatever a corpus calls it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from emoclr.configs.messages import readable
 
 SYNONYMS = {
     "amusement": ("amused",),
@@ -24,6 +26,20 @@ SYNONYMS = {
 }
 """Common name to the words that corpora use instead of it; what is listed nowhere keeps its own name."""
 
+RESERVED_COLUMNS = ("path", "speaker", "split", "start_s", "end_s")
+"""Columns of a labels.csv with a meaning of their own."""
+INDEX_COLUMNS = (
+    *("size", "modified", "fingerprint", "duration_s", "sample_rate", "channels", "rms_db", "peak_db"),
+    *("status", "reason"),
+)
+"""Columns of `corpus scan`'s index: neither emotions nor groups, though some hold numbers from 0 to 1."""
+NAMED = "emotions"
+"""Column of `predict`'s table."""
+MAX_EMOTIONS = 1000
+MAX_NAME_LENGTH = 100
+FORMULA_SIGNS = "=+-@"
+"""What a spreadsheet takes for the beginning of a formula."""
+
 _COMMON = {word: name for name, words in SYNONYMS.items() for word in (name, *words)}
 
 
@@ -35,3 +51,37 @@ def common_name(word: str) -> str:
 def common_names(words: Iterable[str]) -> list[str]:
     """Returns the common name of each word."""
     return [common_name(word) for word in words]
+
+
+def check_emotion_names(names: Sequence[str]) -> None:
+    """Checks names of emotions, which become columns of tables.
+
+    Raises:
+        ValueError: there are too many, or one stands there twice, means another column, or is no name.
+
+    Examples:
+        >>> check_emotion_names(["joy", "joy"])
+        Traceback (most recent call last):
+            ...
+        ValueError: emotion 'joy' stands there twice
+    """
+    if len(names) > MAX_EMOTIONS:
+        raise ValueError(f"{len(names):,} emotions, where {MAX_EMOTIONS:,} are the most")
+    for place, name in enumerate(names):
+        if problem := _problem(name) or ("stands there twice" if name in names[:place] else None):
+            raise ValueError(f"emotion '{readable(name[:MAX_NAME_LENGTH])}' {problem}")
+
+
+def _problem(name: str) -> str | None:
+    """Returns why a name is none of an emotion, None where it is."""
+    if not name.strip():
+        return "has no name"
+    if name in (*RESERVED_COLUMNS, *INDEX_COLUMNS, NAMED):
+        return "has the name of a column with another meaning"
+    if len(name) > MAX_NAME_LENGTH:
+        return f"has a name of more than {MAX_NAME_LENGTH} characters"
+    if name != name.strip() or readable(name) != name:
+        return "has line ends, control characters, or blanks around its name"
+    if name[0] in FORMULA_SIGNS:
+        return f"begins with {name[0]}, which a spreadsheet takes for a formula"
+    return "has a ; in its name, which stands between emotions" if ";" in name else None

@@ -7,17 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emoclr.corpus.labels.csv_table import LabelsError
+from emoclr.corpus.labels.emotion_names import check_emotion_names
 
 SPLITS = ("train", "validation", "test")
-
-RESERVED_COLUMNS = ("path", "speaker", "split", "start_s", "end_s")
-"""Columns with a meaning of their own."""
-
-INDEX_COLUMNS = (
-    *("size", "modified", "fingerprint", "duration_s", "sample_rate", "channels", "rms_db", "peak_db"),
-    *("status", "reason"),
-)
-"""Columns of `corpus scan`'s index: neither emotions nor groups, though some hold numbers from 0 to 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +49,12 @@ class LabelTable:
     start_s: NDArray[np.float64]
     end_s: NDArray[np.float64]
     groups: dict[str, list[str]]
+
+    def __post_init__(self) -> None:
+        try:
+            check_emotion_names(self.emotions)
+        except ValueError as error:
+            raise LabelsError(self.source, str(error)) from error
 
     def __len__(self) -> int:
         return len(self.paths)

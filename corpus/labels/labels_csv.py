@@ -12,7 +12,8 @@ from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import write_atomically
 from emoclr.corpus.labels.clip_names import portable_path
 from emoclr.corpus.labels.csv_table import LabelsError, TextTable, read_table, require_columns
-from emoclr.corpus.labels.label_table import INDEX_COLUMNS, RESERVED_COLUMNS, SPLITS, LabelTable
+from emoclr.corpus.labels.emotion_names import INDEX_COLUMNS, RESERVED_COLUMNS
+from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,27 +2,42 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, model_validator
 
+from emoclr.augment.settings import HopSeconds, WindowSeconds
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import write_yaml
 from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.padding import Padding
+from emoclr.corpus.labels.emotion_names import check_emotion_names
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.pooling import Pooling
 from emoclr.finetune.model.combination import COMBINATIONS, EnsembleMethod
 from emoclr.finetune.model.emotion_model import EmotionModel, Ensemble
 from emoclr.finetune.model.folders import CARD, ENSEMBLE_CARD, find_card
-from emoclr.pretrain.encoder.checkpoint import load_card, load_into, package_versions, save_tensors
+from emoclr.pretrain.encoder.checkpoint import Metrics, load_card, package_versions
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 from emoclr.pretrain.encoder.folders import CheckpointError
+from emoclr.pretrain.encoder.tensors import load_module, save_tensors
 
 WEIGHTS = "model.safetensors"
 WEIGHTS_SUM_WITHIN = 1e-3
 """Of one: cards hold six digits of each."""
+
+
+MAX_MEMBERS = 1000
+
+
+def _of_a_table(emotions: list[str]) -> list[str]:
+    check_emotion_names(emotions)
+    return emotions
+
+
+Emotions = Annotated[list[str], Field(min_length=1), AfterValidator(_of_a_table)]
+Threshold = Annotated[float, Field(ge=0, le=1)]
 
 
 class ModelCard(Settings):
@@ -39,19 +54,19 @@ class ModelCard(Settings):
 
     format: int = Field(1, ge=1, le=1)
     encoder: EncoderSettings
-    emotions: list[str] = Field(min_length=1)
+    emotions: Emotions
     single_label: bool = Field(False, description="whether every training clip carried exactly one emotion")
-    thresholds: list[float]
+    thresholds: list[Threshold]
     temperatures: list[PositiveFloat]
-    window_s: float = Field(gt=0, description="length of a window, s")
-    hop_s: float = Field(gt=0, description="s between windows, at most")
+    window_s: WindowSeconds = Field(description="length of a window, s")
+    hop_s: HopSeconds = Field(description="s between windows, at most")
     short: Padding = Field("zero", description="how a recording shorter than a window fills it")
     windows: Pooling = Field("mean", description="pooling of the windows of a recording")
     weights_sha256: str
     corpus_fingerprint: str
     started_from: str = Field(description="the corpus fingerprint of the pretraining, ImageNet, or scratch")
     answers_sha256: str = Field("", description="SHA-256 of the file of predictions that --resume reads")
-    metrics: dict[str, float] = {}
+    metrics: Metrics = {}
     versions: dict[str, str] = {}
 
     @model_validator(mode="after")
@@ -73,18 +88,18 @@ class EnsembleCard(Settings):
     """
 
     format: int = Field(1, ge=1, le=1)
-    members: list[str] = Field(min_length=1)
+    members: list[str] = Field(min_length=1, max_length=MAX_MEMBERS)
     how: EnsembleMethod = "mean"
     weights: list[NonNegativeFloat] | None = Field(None, description="of the members, where they are fitted")
-    emotions: list[str] = Field(min_length=1)
+    emotions: Emotions
     single_label: bool = Field(False, description="whether every training clip carried exactly one emotion")
-    thresholds: list[float]
-    window_s: float = Field(gt=0)
-    hop_s: float = Field(gt=0)
+    thresholds: list[Threshold]
+    window_s: WindowSeconds
+    hop_s: HopSeconds
     short: Padding = Field("zero", description="how a recording shorter than a window fills it")
     windows: Pooling = Field("mean", description="pooling of the windows of a recording")
     notes: list[str] = []
-    metrics: dict[str, float] = {}
+    metrics: Metrics = {}
     versions: dict[str, str] = {}
 
     @model_validator(mode="after")
@@ -94,6 +109,8 @@ class EnsembleCard(Settings):
         for member in self.members:
             if Path(member).is_absolute() or ".." in Path(member).parts:
                 raise ValueError(f"members: {member} lies outside the ensemble's folder")
+        if len({Path(member) for member in self.members}) < len(self.members):
+            raise ValueError("members: one of them stands there twice")
         if COMBINATIONS[self.how].fits_weights != (self.weights is not None):
             needed = ", ".join(name for name, combination in COMBINATIONS.items() if combination.fits_weights)
             raise ValueError(f"weights: there where, and only where, how is {needed}")
@@ -131,12 +148,14 @@ def load_model(folder: Path) -> tuple[EmotionModel, ModelCard]:
         ['joy', 'fear']
     """
     card = load_card(folder / CARD, ModelCard)
+
+    def make() -> EmotionModel:
+        return EmotionModel(Encoder(card.encoder), len(card.emotions))
+
     try:
-        encoder = Encoder(card.encoder)
+        model = load_module(make, card.encoder.backbone, "encoder.backbone.", folder / WEIGHTS, card.weights_sha256)
     except ConfigError as error:
         raise CheckpointError(f"{folder / CARD}: {error}") from error
-    model = EmotionModel(encoder, len(card.emotions))
-    load_into(model, folder / WEIGHTS, card.weights_sha256)
     return model.eval(), card
 
 
@@ -160,7 +179,10 @@ def load_ensemble(run: str | Path) -> tuple[Ensemble, EnsembleCard]:
     run = Path(run)
     if find_card(run).name == ENSEMBLE_CARD:
         card = load_card(run / ENSEMBLE_CARD, EnsembleCard)
-        members = [load_model(run / member) for member in card.members]
+        for name in card.members:
+            if not (run / name).resolve().is_relative_to(run.resolve()):
+                raise CheckpointError(f"{run / ENSEMBLE_CARD}: members: {name} is a link out of the ensemble's folder")
+        members = [load_model(run / name) for name in card.members]
     else:
         members = [load_model(run)]
         only = members[0][1]

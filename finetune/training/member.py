@@ -20,10 +20,10 @@ from emoclr.finetune.training.batch_norm_statistics import estimate_statistics
 from emoclr.finetune.training.calibration import calibrated_predictions, without_shift
 from emoclr.finetune.training.head import fit_head, positive_weights
 from emoclr.finetune.training.network import Embed, train_network, view_maker
-from emoclr.pretrain.encoder.checkpoint import save_tensors
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.pretrain.encoder.embedding import Embeddings, embed_clips
 from emoclr.pretrain.encoder.encoder import Encoder
+from emoclr.pretrain.encoder.tensors import save_tensors
 
 ANSWERS = "answers.safetensors"
 

@@ -16,8 +16,9 @@ from emoclr.finetune.model.checkpoint import load_model
 from emoclr.finetune.model.folders import CARD
 from emoclr.finetune.settings import FREE_TO_CHANGE, FinetuneSettings
 from emoclr.finetune.training.member import ANSWERS, Member
-from emoclr.pretrain.encoder.checkpoint import load_card, load_tensors, package_versions
+from emoclr.pretrain.encoder.checkpoint import load_card, package_versions
 from emoclr.pretrain.encoder.folders import RUN, CheckpointError
+from emoclr.pretrain.encoder.tensors import load_tensors
 from emoclr.pretrain.resume.comparison import Resumption, changed_values, differences
 from emoclr.pretrain.resume.history import Change, extended_history
 

@@ -4,24 +4,27 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-import safetensors
-import safetensors.torch
 import torch
 from pydantic import Field
-from torch import Tensor, nn
 
+from emoclr.augment.settings import WindowSeconds
 from emoclr.configs.errors import ConfigError, EmoclrError
-from emoclr.configs.files import read_yaml, write_atomically, write_yaml
+from emoclr.configs.files import read_yaml, write_yaml
 from emoclr.configs.settings import Settings, validate
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 from emoclr.pretrain.encoder.folders import CARD, CheckpointError
+from emoclr.pretrain.encoder.tensors import load_module, save_tensors
 
 WEIGHTS = "encoder.safetensors"
 NEXT = "encoder.safetensors.next"
 """Weights whose card is being written; there only where a save was killed."""
+
+Metrics = dict[str, Annotated[float, Field(allow_inf_nan=True)]]
+"""Of a card, by name; what is not defined is NaN."""
 
 C = TypeVar("C", bound=Settings)
 
@@ -38,12 +41,12 @@ class EncoderCard(Settings):
 
     format: int = Field(1, ge=1, le=1)
     encoder: EncoderSettings
-    crop_s: float = Field(gt=0, description="length of the views it was trained on, in s")
+    crop_s: WindowSeconds = Field(description="length of the views it was trained on, in s")
     weights_sha256: str
     corpus_fingerprint: str
     step: int = Field(ge=0)
     steps: int = Field(ge=0)
-    metrics: dict[str, float] = {}
+    metrics: Metrics = {}
     versions: dict[str, str] = {}
 
     @property
@@ -124,13 +127,13 @@ def load_encoder(folder: str | Path) -> tuple[Encoder, EncoderCard]:
     """
     folder = only_backbone(Path(folder))
     card = load_card(folder / CARD, EncoderCard)
-    try:
-        encoder = Encoder(card.encoder)
-    except ConfigError as error:
-        raise CheckpointError(f"{folder / CARD}: {error}") from error
     waiting = folder / NEXT
     weights = waiting if waiting.is_file() and _card_is_of(folder, waiting) else folder / WEIGHTS
-    load_into(encoder, weights, card.weights_sha256)
+    try:
+        make = partial(Encoder, card.encoder)
+        encoder = load_module(make, card.encoder.backbone, "backbone.", weights, card.weights_sha256)
+    except ConfigError as error:
+        raise CheckpointError(f"{folder / CARD}: {error}") from error
     return encoder.eval(), card
 
 
@@ -154,51 +157,6 @@ def untrained_encoder(card: EncoderCard, seed: int) -> Encoder:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Encoder(card.encoder).eval()
-
-
-def save_tensors(path: Path, tensors: dict[str, Tensor]) -> str:
-    """Writes tensors as safetensors, atomically, and returns the SHA-256 of the file."""
-    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    content = safetensors.torch.save(stored)
-    write_atomically(path, lambda temporary: temporary.write_bytes(content))
-    return hashlib.sha256(content).hexdigest()
-
-
-def load_into(module: nn.Module, path: Path, sha256: str) -> None:
-    """Fills a module with the weights of a safetensors file whose SHA-256 is known.
-
-    Raises:
-        CheckpointError: the file is missing, is not the one the card describes, or holds other tensors.
-    """
-    tensors = load_tensors(path, sha256)
-    stored, own = ({(name, tensor.shape) for name, tensor in state.items()} for state in (tensors, module.state_dict()))
-    if wrong := {name for name, _ in stored ^ own}:
-        raise CheckpointError(
-            f"{path}: its tensors do not fit the architecture of its card: {len(wrong)} are missing, of another size "
-            f"or too many, such as {min(wrong)}"
-        )
-    module.load_state_dict(tensors)
-
-
-def load_tensors(path: Path, sha256: str) -> dict[str, Tensor]:
-    """Returns the tensors of a safetensors file whose SHA-256 is known.
-
-    Raises:
-        CheckpointError: the file is missing, or is not the one that its card describes.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise CheckpointError(
-            f"{path}: is not the file that its card describes ({len(content)} bytes, SHA-256 differs): it was "
-            "truncated, exchanged or changed; copy it again, or save it anew with `--resume`"
-        )
-    try:
-        return dict(safetensors.torch.load(content))
-    except safetensors.SafetensorError as error:
-        raise CheckpointError(f"{path}: is not a safetensors file: {error}") from error
 
 
 def load_card(path: Path, model: type[C]) -> C:

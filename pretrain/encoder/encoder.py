@@ -4,11 +4,11 @@ import math
 
 import timm
 import torch
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 
 from emoclr.augment.masks import apply_masks
-from emoclr.augment.settings import SpectrogramSettings
+from emoclr.augment.settings import CorpusSpectrogram, SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import one_line, perhaps
@@ -23,7 +23,7 @@ class Normalisation(Settings):
     """Mean and standard deviation of each channel over the pretraining corpus."""
 
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (1.0, 1.0, 1.0)
 
 
 class EncoderSettings(Settings):
@@ -35,10 +35,10 @@ class EncoderSettings(Settings):
     """
 
     backbone: str
-    spectrogram: SpectrogramSettings = SpectrogramSettings()
+    spectrogram: CorpusSpectrogram = SpectrogramSettings()
     normalisation: Normalisation = Normalisation()
     short: Padding = Field("zero", description="how what is shorter than a window fills it")
-    time_masks: int = Field(0, ge=0, description="how many of the masks given to `forward` are time masks")
+    time_masks: int = Field(0, ge=0, le=16, description="how many of the masks given to `forward` are time masks")
 
 
 class Encoder(nn.Module):

@@ -11,6 +11,7 @@ from emoclr.configs.console import results
 from emoclr.configs.files import write_text
 from emoclr.evaluate.figures.spectrograms import CHANNELS
 from emoclr.evaluate.report.writers.page import render_page
+from emoclr.pretrain.encoder.folders import CheckpointError
 from emoclr.pretrain.report.figures import curve_figures, emotion_colours, map_figures, view_pictures
 from emoclr.pretrain.report.run_state import RunState
 from emoclr.pretrain.resume.history import Change
@@ -172,6 +173,14 @@ def _legend(points: Any) -> list[tuple[str, str]]:
 
 
 def _views(path: Path) -> list[list[list[bytes]]]:
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    return view_pictures(load_file(path)["views"].astype("float32")) if path.is_file() else []
+    if not path.is_file():
+        return []
+    try:
+        return view_pictures(load_file(path)["views"].astype("float32"))
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: holds no views of clips; without the file there is a report without them"
+        ) from error

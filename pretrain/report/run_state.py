@@ -6,7 +6,7 @@ from pathlib import Path
 
 from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_card
-from emoclr.pretrain.encoder.folders import CARD, RUN, check_run_folder
+from emoclr.pretrain.encoder.folders import CARD, RUN, CheckpointError, check_run_folder
 from emoclr.pretrain.resume.run_card import RunCard
 from emoclr.pretrain.training.collapse import RECORDS_BEFORE_ALARM, has_collapsed
 from emoclr.pretrain.training.metrics_log import METRICS, read_rows
@@ -126,7 +126,9 @@ def _bad_steps(folder: Path) -> list[str]:
 def _read_map(path: Path) -> list[MapPoint]:
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as lines:
-        return [
-            MapPoint(float(row["x"]), float(row["y"]), row["emotion"], row["speaker"]) for row in csv.DictReader(lines)
-        ]
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+        return [MapPoint(float(row["x"]), float(row["y"]), row["emotion"], row["speaker"]) for row in rows]
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise CheckpointError(f"{path}: holds no map; without the file there is a report without it") from error

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from emoclr.augment.settings import TransformSettings
 from emoclr.configs.errors import ConfigError
@@ -41,6 +41,13 @@ class RunCard(Settings):
     versions: dict[str, str] = Field({}, description="the run began with; `history` has later ones")
     commit: str | None = None
     history: list[Change] = Field([], description="how it went on otherwise than before, the latest last")
+
+    @model_validator(mode="after")
+    def _backbones_lie_in_the_run(self) -> "RunCard":
+        for name in [*self.settings.backbones, *self.steps]:
+            if Path(name).name != name:
+                raise ValueError(f"backbones: {name} is no name of a folder in the run's")
+        return self
 
 
 def placed(settings: PretrainSettings) -> PretrainSettings:

@@ -10,8 +10,8 @@ from torch import Tensor
 from emoclr.augment.background import batch_backgrounds
 from emoclr.augment.masks import apply_masks
 from emoclr.pretrain.data.views import ViewBatch
-from emoclr.pretrain.encoder.checkpoint import save_tensors
 from emoclr.pretrain.encoder.encoder import Encoder
+from emoclr.pretrain.encoder.tensors import save_tensors
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.saver import writing_into
 

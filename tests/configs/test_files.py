@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emoclr.configs import files
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import parse_json, read_yaml, write_atomically, write_text, write_yaml
 
@@ -115,6 +116,40 @@ def test_what_is_no_mapping_in_yaml_is_told_with_file_and_line(tmp_path, content
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=rf"(?s)wrong\.yaml: {told}"):
         read_yaml(path)
+
+
+def test_aliases_are_read_and_their_values_count_each_time(tmp_path, monkeypatch):
+    path = tmp_path / "card.yaml"
+    path.write_text("a: &a [1, 2]\nb: [*a, *a, *a]\n")
+    assert read_yaml(path) == {"a": [1, 2], "b": [[1, 2]] * 3}
+    # The mapping, two keys, [1, 2] with its two values, and a list of three times that.
+    monkeypatch.setattr(files, "MAX_YAML_VALUES", 1 + 2 + 3 + 1 + 9)
+    read_yaml(path)
+    monkeypatch.setattr(files, "MAX_YAML_VALUES", 1 + 2 + 3 + 1 + 8)
+    with pytest.raises(ConfigError, match=r"card\.yaml: is not YAML: holds more than 15 values"):
+        read_yaml(path)
+
+
+def test_an_alias_of_what_it_is_a_part_of_is_refused(tmp_path):
+    (tmp_path / "card.yaml").write_text("a: &a [1, *a]\n")
+    with pytest.raises(ConfigError, match=r"a part of \(line 1, column 11\)"):
+        read_yaml(tmp_path / "card.yaml")
+
+
+def test_a_large_file_is_refused_before_it_is_parsed(tmp_path, monkeypatch):
+    path = tmp_path / "card.yaml"
+    path.write_text("a: 1\n")
+    monkeypatch.setattr(files, "MAX_YAML_BYTES", 5)
+    assert read_yaml(path) == {"a": 1}
+    path.write_text("a: [[\n")
+    with pytest.raises(ConfigError, match=r"card\.yaml: has more than 5 bytes"):
+        read_yaml(path)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "card.yaml")
+    with pytest.raises(ConfigError, match=r"card\.yaml: is no file"):
+        read_yaml(tmp_path / "card.yaml")
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):

@@ -171,8 +171,25 @@ def test_a_missing_file_of_a_member_is_named(run: Path, name: str) -> None:
         ({"temperatures": [1.0, 0.0]}, "temperatures"),
         ({"temperatures": [1.0, float("nan")]}, "temperatures"),
         ({"window_s": 0}, "window_s"),
+        ({"temperatures": [1.0, float("inf")]}, "temperatures"),
+        ({"thresholds": [0.5, float("nan")]}, "thresholds"),
+        ({"thresholds": [0.5, 1.5]}, "thresholds"),
+        ({"thresholds": [-0.1, 0.5]}, "thresholds"),
         ({"hop_s": 0.75}, "hop_s"),
+        ({"window_s": 1e9, "hop_s": 1}, "window_s: input should be less than or equal to 120"),
+        ({"hop_s": 1e-9}, "hop_s: input should be greater than or equal to 0.01"),
         ({"encoder": {"backbone": "resnet_of_dreams"}}, "resnet_of_dreams"),
+        *(
+            ({"emotions": ["joy", name]}, f"emotions: emotion '{shown}' ")
+            for name, shown in [
+                *(
+                    (name, name)
+                    for name in ("joy", "path", "start_s", "speaker", "emotions", "", " ", "=1+1", "@a", "a;b")
+                ),
+                ("a\nb", "a\\nb"),
+                ("a\x1b[2Jb", "a\\x1b[2Jb"),
+            ]
+        ),
     ],
 )
 def test_a_models_card_that_cannot_be_is_refused(run: Path, changes: dict[str, object], why: str) -> None:
@@ -186,6 +203,28 @@ def test_a_card_that_is_none_is_refused(run: Path, text: str) -> None:
         path.write_text(text)
     told(run / ENSEMBLE_CARD, load_ensemble, run)
     told(run / "a" / CARD, load_model, run / "a")
+
+
+def test_metrics_may_be_undefined(run: Path) -> None:
+    change(run / "a" / CARD, metrics={"auroc": float("nan")})
+    assert np.isnan(load_model(run / "a")[1].metrics["auroc"])
+
+
+def test_a_member_that_is_a_link_out_of_the_folder_is_refused(
+    run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = shutil.move(run / "b", tmp_path_factory.mktemp("outside") / "b")
+    (run / "b").symlink_to(outside)
+    assert "members: b is a link out of" in told(run / ENSEMBLE_CARD, load_ensemble, run)
+
+
+def test_members_and_weights_are_bounded(run: Path) -> None:
+    change(run / ENSEMBLE_CARD, members=["a", "./a"])
+    assert "stands there twice" in told(run / ENSEMBLE_CARD, load_ensemble, run)
+    change(run / ENSEMBLE_CARD, members=[f"m{number}" for number in range(1001)])
+    assert "1000" in told(run / ENSEMBLE_CARD, load_ensemble, run)
+    change(run / ENSEMBLE_CARD, members=["a", "b"], how="weighted", weights=[float("nan"), 0.5])
+    assert "weights" in told(run / ENSEMBLE_CARD, load_ensemble, run)
 
 
 @pytest.mark.parametrize("member", ["../a", "a/../../b", "/tmp/a"])

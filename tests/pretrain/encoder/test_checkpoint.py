@@ -1,5 +1,6 @@
 import hashlib
 import pickle
+import re
 import shutil
 from pathlib import Path
 
@@ -17,13 +18,12 @@ from emoclr.pretrain.encoder.checkpoint import (
     WEIGHTS,
     EncoderCard,
     load_encoder,
-    load_into,
     package_versions,
     save_encoder,
-    save_tensors,
     untrained_encoder,
 )
 from emoclr.pretrain.encoder.folders import CARD, CheckpointError, backbone_folders
+from emoclr.pretrain.encoder.tensors import load_tensors, save_tensors
 
 
 @pytest.fixture
@@ -196,7 +196,11 @@ def test_a_card_that_is_none_is_refused_by_name(folder, text, told):
         ({"format": 2}, "format: "),
         ({"step": -1}, "step: "),
         ({"encoder": {"backbone": "resnet10"}}, "timm has no such model"),
-        ({"encoder": {"backbone": "test_vit"}}, "is no CNN"),
+        ({"crop_s": 1e9}, "crop_s: input should be less than or equal to 120"),
+        ({"encoder": {"backbone": "test_resnet", "spectrogram": {"n_fft": 2**30}}}, "n_fft"),
+        ({"encoder": {"backbone": "test_resnet", "spectrogram": {"sample_rate": 44_100}}}, "sample_rate"),
+        ({"encoder": {"backbone": "test_resnet", "normalisation": {"std": [1, 0, 1]}}}, "normalisation.std"),
+        ({"encoder": {"backbone": "test_resnet", "normalisation": {"mean": [0, float("nan"), 0]}}}, "finite"),
         ({"encoder": {"backbone": "test_resnet", "spectrogram": {"bands": 4096}}}, "bands"),
     ],
 )
@@ -206,26 +210,42 @@ def test_a_tampered_card_is_refused_by_name(folder, changes, told):
     assert message.startswith(f"{folder / CARD}: ") and told in message
 
 
-def test_weights_of_another_architecture_are_refused_by_name(folder):
-    change_card(folder, encoder={"backbone": "test_efficientnet"})
+@pytest.mark.parametrize("backbone", ["test_efficientnet", "test_vit", "resnetv2_152x4_bit"])
+def test_weights_of_another_architecture_are_refused_before_a_network_is_made(folder, monkeypatch, backbone):
+    monkeypatch.setattr(checkpoint, "Encoder", lambda settings: pytest.fail("made"))
+    change_card(folder, encoder={"backbone": backbone})
     assert refused(folder).startswith(f"{folder / WEIGHTS}: its tensors do not fit the architecture of its card")
+
+
+def test_a_file_larger_than_its_network_is_refused_unread(folder):
+    with (folder / WEIGHTS).open("r+b") as file:
+        file.truncate(1 << 40)
+    assert re.match(rf"{folder / WEIGHTS}: has 1,099,511,627,776 bytes, where .* at most", refused(folder))
+
+
+def test_weights_are_floating_point(encoder, folder):
+    tensors = encoder.state_dict()
+    name = next(iter(tensors))
+    digest = save_tensors(folder / WEIGHTS, tensors | {name: tensors[name].int()})
+    change_card(folder, weights_sha256=digest)
+    assert f"{WEIGHTS}: {name} holds torch.int32, where torch.float32 is expected" in refused(folder)
+    digest = save_tensors(folder / WEIGHTS, tensors | {name: tensors[name].half()})
+    change_card(folder, weights_sha256=digest)
+    load_encoder(folder)
 
 
 @settings(deadline=None, max_examples=60)
 @given(data=st.data())
 def test_no_change_of_a_weights_file_goes_unnoticed(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("tensors") / "weights.safetensors"
-    module = nn.Linear(3, 2)
-    digest = save_tensors(path, module.state_dict())
+    digest = save_tensors(path, nn.Linear(3, 2).state_dict())
     content = bytearray(path.read_bytes())
     place = data.draw(st.integers(0, len(content) - 1))
     content[place] ^= data.draw(st.integers(1, 255))
     cut = data.draw(st.booleans())
     path.write_bytes(content[:place] if cut else content)
-    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     with pytest.raises(CheckpointError, match=r"weights\.safetensors"):
-        load_into(module, path, digest)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+        load_tensors(path, digest)
 
 
 def test_an_untrained_twin_has_the_same_build_and_random_weights_of_its_seed(encoder, folder):

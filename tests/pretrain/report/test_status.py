@@ -4,6 +4,7 @@ import shutil
 from datetime import UTC, datetime
 
 import pytest
+import yaml
 
 from emoclr.evaluate.figures.render import figure_svg
 from emoclr.pretrain.cli import main
@@ -98,3 +99,18 @@ def test_a_folder_without_a_run_is_one_no_folder_two_and_status_takes_no_setting
     with pytest.raises(SystemExit) as ended:
         status(tmp_path, "epochs=3")
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("name", ["views.safetensors", "test_resnet/embedding-map.csv"])
+def test_what_is_no_part_of_a_run_is_told_with_its_file(finished, status, tmp_path, name):
+    out = shutil.copytree(finished.out, tmp_path / "run")
+    (out / name).write_text("x,y\n1,a\n")
+    ran = status(out)
+    assert ran.code == 1 and f"error: {out / name}: holds no " in ran.told
+
+
+def test_backbones_of_a_card_lie_in_its_run(finished, status, tmp_path):
+    out = shutil.copytree(finished.out, tmp_path / "run")
+    card = yaml.safe_load((out / RUN).read_text())
+    (out / RUN).write_text(yaml.safe_dump(card | {"steps": {"../elsewhere": 6}}))
+    assert "backbones: ../elsewhere is no name" in status(out).told

@@ -1,0 +1,94 @@
+"""Weights in safetensors: written with their SHA-256, and loaded only into the network that they are of."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from emoclr.configs.files import write_atomically
+from emoclr.pretrain.encoder.encoder import make_backbone
+from emoclr.pretrain.encoder.folders import CheckpointError
+
+SPARE_BYTES = 16 << 20
+"""What a file holds beside the weights of a backbone, at most: its header, and a head."""
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor]) -> str:
+    """Writes tensors as safetensors, atomically, and returns the SHA-256 of the file."""
+    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    content = safetensors.torch.save(stored)
+    write_atomically(path, lambda temporary: temporary.write_bytes(content))
+    return hashlib.sha256(content).hexdigest()
+
+
+def load_module(make: Callable[[], M], backbone: str, prefix: str, path: Path, sha256: str) -> M:
+    """Returns a module with the weights of a safetensors file whose SHA-256 is known.
+
+    It is made only after the file has turned out to hold a backbone of that name: a card alone takes no memory.
+
+    Args:
+        make: returns the module.
+        backbone: timm's name of the backbone in it.
+        prefix: of the names of the backbone's tensors.
+        path: of the file.
+        sha256: of the file, in hex.
+
+    Raises:
+        ConfigError: timm has no such backbone.
+        CheckpointError: the file is missing, is not the one the card describes, or holds other tensors.
+    """
+    with torch.device("meta"):  # shapes without memory
+        expected = {f"{prefix}{name}": tensor for name, tensor in make_backbone(backbone).state_dict().items()}
+    size = sum(tensor.numel() * tensor.element_size() for tensor in expected.values())
+    tensors = load_tensors(path, sha256, max_bytes=2 * size + SPARE_BYTES)
+    _check_fit(path, {name: tensor for name, tensor in tensors.items() if name.startswith(prefix)}, expected)
+    module = make()
+    _check_fit(path, tensors, module.state_dict())
+    module.load_state_dict(tensors)
+    return module
+
+
+def load_tensors(path: Path, sha256: str, max_bytes: int | None = None) -> dict[str, Tensor]:
+    """Returns the tensors of a safetensors file whose SHA-256 is known.
+
+    Raises:
+        CheckpointError: the file is missing, is not the one that its card describes, or has more than `max_bytes`.
+    """
+    try:
+        size = path.stat().st_size
+        if max_bytes is not None and size > max_bytes:
+            raise CheckpointError(
+                f"{path}: has {size:,} bytes, where the network of its card takes {max_bytes:,} at most"
+            )
+        content = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise CheckpointError(
+            f"{path}: is not the file that its card describes ({len(content)} bytes, SHA-256 differs): it was "
+            "truncated, exchanged or changed; copy it again, or save it anew with `--resume`"
+        )
+    try:
+        return dict(safetensors.torch.load(content))
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"{path}: is not a safetensors file: {error}") from error
+
+
+def _check_fit(path: Path, stored: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
+    """Raises CheckpointError where names, sizes or kinds of numbers differ from those of a network."""
+    described = ({(name, tensor.shape) for name, tensor in tensors.items()} for tensors in (stored, own))
+    if wrong := {name for name, _ in set.symmetric_difference(*described)}:
+        raise CheckpointError(
+            f"{path}: its tensors do not fit the architecture of its card: {len(wrong)} are missing, of another size "
+            f"or too many, such as {min(wrong)}"
+        )
+    for name, tensor in stored.items():
+        if tensor.is_floating_point() != own[name].is_floating_point() or tensor.is_complex():
+            raise CheckpointError(f"{path}: {name} holds {tensor.dtype}, where {own[name].dtype} is expected")
