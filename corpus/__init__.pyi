@@ -9,10 +9,10 @@ from .clips.sources import clips_of as clips_of
 from .decoded.waveforms import WaveformStore as WaveformStore
 from .decoded.waveforms import open_waveforms as open_waveforms
 from .index.audio_files import find_audio as find_audio
-from .labels.csv_table import LabelsError as LabelsError
 from .labels.label_table import LabelTable as LabelTable
 from .labels.labels_csv import read_clips as read_clips
 from .labels.labels_csv import read_labels as read_labels
 from .labels.labels_csv import write_labels as write_labels
 from .labels.splits import speaker_folds as speaker_folds
 from .labels.splits import split_rows as split_rows
+from .labels.tables.text_table import LabelsError as LabelsError

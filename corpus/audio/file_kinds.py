@@ -16,7 +16,7 @@ AUDIO_SUFFIXES = frozenset(
 """Lower-case endings of audio, and of video whose sound is read."""
 
 ARCHIVE_SUFFIXES = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".tbz2", ".xz", ".txz", ".zst", ".7z", ".rar"})
-TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".xlsx", ".xls", ".ods", ".parquet", ".jsonl"})
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xls", ".ods", ".parquet", ".jsonl"})
 
 
 def is_table(name: str | Path) -> bool:
@@ -47,7 +47,7 @@ def check_table(*places: str | Path | None) -> None:
     for place in (Path(place) for place in places if place is not None):
         needed = "where a table with a row for each recording is needed, such as labels.csv"
         if place.is_dir():
-            tables = sorted(str(path) for path in place.iterdir() if is_table(path.name))
+            tables = sorted(str(path) for path in place.iterdir() if is_table(path.name) and path.suffix != ".txt")
             raise ConfigError(f"{readable(place)}: is a folder, {needed}{suggestion(*tables[:2])}")
         if place.suffix.lower() in AUDIO_SUFFIXES:
             raise ConfigError(f"{readable(place)}: is a recording, {needed}")

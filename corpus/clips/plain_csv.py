@@ -12,6 +12,7 @@ from emoclr.corpus.clips.clip_table import ClipTable
 from emoclr.corpus.clips.memory import release_memory
 from emoclr.corpus.clips.path_array import PathArray
 from emoclr.corpus.labels.label_table import SPLITS
+from emoclr.corpus.labels.tables.column_names import EXACT, Given, plain_columns, unit_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +27,9 @@ class _Block(NamedTuple):
     splits: NDArray[np.int64]
 
 
-def read_plain_clips(source: Path, splits: Sequence[str] | None, prefix: str) -> ClipTable | None:
+def read_plain_clips(
+    source: Path, splits: Sequence[str] | None, prefix: str, columns: Given | None = None
+) -> ClipTable | None:
     """Returns the clips of a CSV as `read_clips` finds them; None where that has to look closer.
 
     That is where anything might be wrong: a cell is missing, has blanks around it, or is not what its column asks
@@ -36,6 +39,7 @@ def read_plain_clips(source: Path, splits: Sequence[str] | None, prefix: str) ->
         source: the CSV.
         splits: keeps only these rows where there is a `split` column; None keeps all.
         prefix: goes before the names of speakers.
+        columns: columns by their meaning, where their names do not tell it.
     """
     import pyarrow as pa
 
@@ -44,7 +48,7 @@ def read_plain_clips(source: Path, splits: Sequence[str] | None, prefix: str) ->
     folder = source.absolute().parent
 
     def paths() -> Iterator["pa.Array"]:
-        for batch in _batches(source):
+        for batch in _batches(source, columns):
             blocks.append(_block(batch, names))
             yield _absolute(batch.filter(pa.array(_kept(blocks[-1].splits, splits)))["path"], folder)
             release_memory()
@@ -63,11 +67,11 @@ def read_plain_clips(source: Path, splits: Sequence[str] | None, prefix: str) ->
     return clips.with_speakers(speakers[keep], [prefix + name for name in names])
 
 
-def _batches(source: Path) -> Iterator["pa.RecordBatch"]:
-    """Yields the columns that matter, those there are.
+def _batches(source: Path, given: Given | None) -> Iterator["pa.RecordBatch"]:
+    """Yields the columns that matter, those there are, by the names of labels.csv.
 
     Raises:
-        KeyError: there is no `path`, a column comes twice, or rows are marked as unreadable.
+        KeyError: there are no paths, a column comes twice or may mean several things, or rows are marked as unreadable.
     """
     import pyarrow as pa
     from pyarrow import csv
@@ -77,12 +81,20 @@ def _batches(source: Path) -> Iterator["pa.RecordBatch"]:
     parsing = csv.ParseOptions(newlines_in_values=True)
     with csv.open_csv(source, parse_options=parsing) as reader:
         found = reader.schema.names
-    if "path" not in found or len(set(found)) < len(found) or {"status", "reason"} <= set(found):
+    columns = plain_columns(found, given)
+    if columns is None or len(set(found)) < len(found) or {"status", "reason"} <= set(found):
         raise KeyError(source)
-    columns = [name for name in found if name in types]
-    converting = csv.ConvertOptions(column_types=types, include_columns=columns, null_values=[""])
+    meant = {name: EXACT[role] for role, name in columns.items() if EXACT[role] in types}
+    if any(unit_of(name) != 1 for role, name in columns.items() if role in ("start", "end")):
+        raise KeyError(source)
+    converting = csv.ConvertOptions(
+        column_types={name: types[exact] for name, exact in meant.items()},
+        include_columns=list(meant),
+        null_values=[""],
+    )
     with csv.open_csv(source, parse_options=parsing, convert_options=converting) as reader:
-        yield from reader
+        for batch in reader:
+            yield batch.rename_columns(list(meant.values()))
 
 
 def _block(batch: "pa.RecordBatch", names: dict[str, int]) -> _Block:
@@ -95,6 +107,7 @@ def _block(batch: "pa.RecordBatch", names: dict[str, int]) -> _Block:
 
     if pc.any(pc.match_substring_regex(batch["path"], r"^\s|\s$|^$")).as_py():
         raise ValueError("path")
+    batch["path"].cast("large_string")  # an error where it is no UTF-8
     start_s, end_s = _seconds(batch, "start_s", 0.0), _seconds(batch, "end_s", np.nan)
     if (end_s <= start_s).any():
         raise ValueError("end_s")

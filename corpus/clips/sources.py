@@ -1,4 +1,4 @@
-"""Which clips a corpus has: from folders of audio, audio files, indexes and CSVs with a `path` column."""
+"""Which clips a corpus has: from folders of audio, audio files, indexes and tables."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import by_reason, count_of, readable
 from emoclr.corpus.audio.file_digest import DIGEST_BYTES
+from emoclr.corpus.audio.file_kinds import is_table
 from emoclr.corpus.clips.clip_table import ClipTable
 from emoclr.corpus.clips.memory import release_memory
 from emoclr.corpus.clips.path_array import PathArray
@@ -20,6 +21,7 @@ from emoclr.corpus.index.audio_files import list_audio
 from emoclr.corpus.index.index_file import index_batches, is_index
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 from emoclr.corpus.labels.labels_csv import read_clips
+from emoclr.corpus.labels.tables.column_names import Given
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,20 +29,21 @@ if TYPE_CHECKING:
 _STATE = ("size", "modified")
 
 
-def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None) -> ClipTable:
-    """Returns the clips of folders of audio, audio files, indexes of `corpus scan`, and CSVs with a `path` column.
+def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None, columns: Given | None = None) -> ClipTable:
+    """Returns the clips of folders of audio, audio files, indexes of `corpus scan`, and tables of clips.
 
-    With several sources, speakers of a CSV are named after it too: "1" of one corpus is not "1" of another. A
+    With several sources, speakers of a table are named after it too: "1" of one corpus is not "1" of another. A
     clip that two sources name comes once, with its speaker where one of them knows it. An index is believed: what
     it sets aside is left out, which is said; of a file that changed since, the cache may still hold what it says.
 
     Args:
-        sources: folders, files, indexes and CSVs.
-        splits: keeps only these rows of a CSV that has a `split` column; None keeps all.
+        sources: folders, files, indexes and tables.
+        splits: keeps only these rows of a table with splits; None keeps all.
+        columns: columns of the tables by their meaning, where their names do not tell it.
 
     Raises:
         ConfigError: a source does not exist, a split is no split, or nothing is left.
-        LabelsError: a CSV is not as it should be.
+        LabelsError: a table is not as it should be.
         EmoclrError: an index cannot be read.
 
     Examples:
@@ -57,7 +60,7 @@ def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None) -> 
     tables = []
     for source in map(Path, sources):
         prefix = f"{source.parent.name}/{source.stem}/" if len(sources) > 1 else ""
-        tables.append(_clips_of_source(source, splits, prefix))
+        tables.append(_clips_of_source(source, splits, prefix, columns))
         if splits and not len(tables[-1]):
             say(f"{source}: no recordings in the splits {', '.join(splits)}")
     if not sum(map(len, tables)):
@@ -97,16 +100,16 @@ def clips_of(table: LabelTable, prefix: str = "") -> ClipTable:
     return ClipTable.parts(PathArray.of(table.paths), table.start_s, table.end_s, speakers)
 
 
-def _clips_of_source(source: Path, splits: Sequence[str] | None, prefix: str) -> ClipTable:
-    if source.suffix.lower() not in (".csv", ".parquet") or source.is_dir():
+def _clips_of_source(source: Path, splits: Sequence[str] | None, prefix: str, columns: Given | None) -> ClipTable:
+    if not is_table(source) or source.is_dir():
         return _clips_of_files(list_audio([source]))
     if not source.exists():
         raise ConfigError(f"{source}: no such file or folder")
     if is_index(source):
         return _clips_of_index(source)
-    plain = read_plain_clips(source, splits, prefix)
+    plain = read_plain_clips(source, splits, prefix, columns)
     if plain is None:
-        table = read_clips(source)  # slower, and says what is wrong, and where
+        table = read_clips(source, columns)  # slower, and says what is wrong, and where
         if splits is not None and table.splits is not None:
             table = table.select([split in splits for split in table.splits])
         plain = clips_of(table, prefix)

@@ -48,10 +48,10 @@ class IndexRow(NamedTuple):
 
 
 def is_index(path: Path) -> bool:
-    """Returns whether a file is an index, by its ending (`.parquet`) or by the header of its CSV."""
+    """Returns whether a file is an index, by its columns; a damaged `.parquet` is taken for one."""
     path = Path(path)
     if path.suffix.lower() == ".parquet":
-        return path.is_file()
+        return path.is_file() and _has_index_columns(path)
     try:
         return _csv_header(path) == _CSV_HEADER
     except OSError:
@@ -173,6 +173,16 @@ def _csv_batches(path: Path, schema: "pa.Schema") -> Iterator["pa.RecordBatch"]:
 def _csv_header(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.readline(_MAX_HEADER_BYTES).rstrip(b"\r\n")
+
+
+def _has_index_columns(path: Path) -> bool:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return set(IndexRow._fields) <= set(pq.read_schema(path).names)
+    except (OSError, pa.ArrowException):
+        return True
 
 
 def _require(schema: "pa.Schema", names: Sequence[str]) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from emoclr.corpus.labels.csv_table import LabelsError
 from emoclr.corpus.labels.emotion_names import common_name
 from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.tables.text_table import LabelsError
 from emoclr.evaluate.linear_probe import Rows
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"

@@ -7,10 +7,10 @@ import numpy.typing as npt
 
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.messages import count_of
-from emoclr.corpus.labels.csv_table import LabelsError
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 from emoclr.corpus.labels.leaks import check_duplicates
 from emoclr.corpus.labels.splits import n_units, speaker_folds, split_rows, unit_of
+from emoclr.corpus.labels.tables.text_table import LabelsError
 from emoclr.evaluate.linear_probe import Fold, Rows, untrainable_emotions
 from emoclr.evaluate.speaker_probe import VoiceTask, voice_task
 

@@ -1,31 +1,46 @@
 """Clips with their emotions, speakers, splits and groups, as columns."""
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from emoclr.corpus.labels.csv_table import LabelsError
 from emoclr.corpus.labels.emotion_names import check_emotion_names
+from emoclr.corpus.labels.tables.cells import SPLITS as SPLITS
+from emoclr.corpus.labels.tables.text_table import LabelsError
 
-SPLITS = ("train", "validation", "test")
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file was understood.
+
+    Attributes:
+        columns: of each meaning (`path`, `speaker`, `split`, `fold`, `start`, `end`) the column's name in the file.
+        remarks: what was assumed, a sentence each.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class LabelTable:
-    """The rows of a labels.csv; entry i of every field belongs to clip i.
+    """The clips of a table; entry i of every field belongs to clip i.
 
     Attributes:
-        source: the CSV.
+        source: the file.
         paths: absolute paths of the recordings; whether they exist shows at decoding.
-        emotions: names, in the order of the CSV's columns (or as asked for).
+        emotions: names, in the order of the columns (or as asked for).
         targets: float32 `(clips, emotions)` in [0, 1], the share of listeners where several were asked.
-        speakers: who speaks, None where the CSV has no such column.
-        splits: train, validation or test, None where the CSV has no such column.
+        speakers: who speaks, None where there is no such column.
+        splits: train, validation or test, None where there is no such column.
         start_s: float64 `(clips,)`, where the clip begins in its recording, in seconds.
         end_s: float64 `(clips,)`, where it ends; NaN is the end of the recording.
         groups: every other column, to break reports down by; an empty cell reads "unknown".
+        folds: the fold in which each clip is scored, None where there is no such column.
+        reading: how the file was understood.
 
     Examples:
         >>> import tempfile
@@ -49,6 +64,8 @@ class LabelTable:
     start_s: NDArray[np.float64]
     end_s: NDArray[np.float64]
     groups: dict[str, list[str]]
+    folds: list[str] | None = None
+    reading: Reading = Reading()
 
     def __post_init__(self) -> None:
         try:
@@ -63,21 +80,21 @@ class LabelTable:
         """Returns the table of some rows, given as positions or as a mask `(clips,)` of booleans."""
         chosen = np.arange(len(self))[np.asarray(rows, dtype=None if np.size(rows) else np.int64)]
         changes: dict[str, object] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for column in fields(self):
+            value = getattr(self, column.name)
             if isinstance(value, np.ndarray):
-                changes[field.name] = value[chosen]
-            elif isinstance(value, list) and field.name != "emotions":
-                changes[field.name] = [value[row] for row in chosen]
+                changes[column.name] = value[chosen]
+            elif isinstance(value, list) and column.name != "emotions":
+                changes[column.name] = [value[row] for row in chosen]
             elif isinstance(value, dict):
-                changes[field.name] = {name: [cells[row] for row in chosen] for name, cells in value.items()}
+                changes[column.name] = {name: [cells[row] for row in chosen] for name, cells in value.items()}
         return replace(self, **changes)  # type: ignore[arg-type]
 
     def rows_of(self, split: str) -> NDArray[np.int64]:
         """Returns the positions of one split's rows.
 
         Raises:
-            LabelsError: the CSV has no split column.
+            LabelsError: there is no split column.
         """
         if self.splits is None:
             raise LabelsError(self.source, f"has no column 'split', so it has no {split} rows")

@@ -1,33 +1,47 @@
-"""Reading and writing labels.csv: one row a clip, one column an emotion, speakers, splits and groups."""
+"""Reading tables of clips, and writing labels.csv: one row a clip, one column an emotion, speakers, splits, groups."""
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import write_atomically
 from emoclr.corpus.labels.clip_names import portable_path
-from emoclr.corpus.labels.csv_table import LabelsError, TextTable, read_table, require_columns
-from emoclr.corpus.labels.emotion_names import INDEX_COLUMNS, RESERVED_COLUMNS
-from emoclr.corpus.labels.label_table import SPLITS, LabelTable
+from emoclr.corpus.labels.emotion_names import INDEX_COLUMNS
+from emoclr.corpus.labels.label_table import SPLITS, LabelTable, Reading
+from emoclr.corpus.labels.tables.cells import share, split_words
+from emoclr.corpus.labels.tables.clip_times import clip_times, time_columns
+from emoclr.corpus.labels.tables.column_names import Given, Role, find_columns, tokens
+from emoclr.corpus.labels.tables.emotion_columns import names_column, share_columns, spread_names
+from emoclr.corpus.labels.tables.table_file import read_table
+from emoclr.corpus.labels.tables.text_table import LabelsError, TextTable, require_columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Roles = dict[Role, str]
 
-def read_labels(path: str | Path, emotions: Sequence[str] | None = None, refuse_leaks: bool = True) -> LabelTable:
-    """Returns a labels.csv, checked.
 
-    A column is an emotion where at least half of its values are numbers from 0 to 1; then all have to be.
+def read_labels(
+    path: str | Path,
+    emotions: Sequence[str] | None = None,
+    refuse_leaks: bool = True,
+    columns: Given | None = None,
+) -> LabelTable:
+    """Returns a table of labels, checked.
+
+    Columns are found by their usual names (docs/data.md). Emotions are the columns of which at least half of the values
+    are numbers from 0 to 1, and then all have to be; or the names in one column, such as `emotion`.
 
     Args:
-        path: the CSV; relative paths in it count from its folder.
-        emotions: the emotion columns, where they are not to be found by their values.
+        path: the table, such as labels.csv; relative paths in it count from its folder.
+        emotions: the emotions, where they are not to be found by their values.
         refuse_leaks: whether a speaker in two splits is an error; an audit counts them instead.
+        columns: columns by their meaning (`path`, `speaker`, `split`, `fold`, `start`, `end`, `emotion`), where the
+            names do not tell it; None for a meaning that no column has.
 
     Raises:
         LabelsError: something is missing, wrong, or one speaker is in two splits; with row and column.
@@ -42,35 +56,50 @@ def read_labels(path: str | Path, emotions: Sequence[str] | None = None, refuse_
         (3, ['joy', 'fear'], False)
     """
     table = read_table(Path(path))
-    require_columns(table, ["path"])
-    others = _other_columns(table)
-    if emotions is None:
-        names = _emotion_columns(table)
-        if not names:
-            raise LabelsError(table.path, "has no emotion column: one with a number from 0 to 1 in every row")
+    roles = find_columns(table, columns)
+    shares = share_columns(table, _other_columns(table, roles))
+    if emotions is not None and all(name in table.columns for name in emotions):
+        column = None
     else:
+        column = names_column(table, _other_columns(table, roles), shares, columns)
+    if column is not None:
+        clip = [roles[role] for role in ("path", "start", "end") if role in roles]
+        table, shares = spread_names(table, column, clip, roles)
+    if emotions is not None:
         names = list(emotions)
         require_columns(table, names, ", which was asked for as an emotion")
         for name in names:
-            if name not in others:
+            if name not in _other_columns(table, roles):
                 raise LabelsError(table.path, "has another meaning and cannot be an emotion", column=name)
-    return _label_table(table, names, others, speakers_needed=True, refuse_leaks=refuse_leaks)
+    else:
+        names = shares
+        if not names:
+            known = ", ".join(table.columns)
+            raise LabelsError(
+                table.path,
+                "has no emotion column: one with a number from 0 to 1 in every row, or one called emotion with their "
+                f"names; its columns are: {known}; name them, as by emotions=[...] or --columns emotion=NAME",
+            )
+    return _label_table(table, roles, names, speakers_needed=True, refuse_leaks=refuse_leaks)
 
 
-def has_emotions(path: Path) -> bool:
-    """Returns whether a CSV has an emotion column, as `read_labels` finds them.
+def has_emotions(path: Path, columns: Given | None = None) -> bool:
+    """Returns whether a table has emotions, as `read_labels` finds them.
 
     Raises:
-        LabelsError: it is no CSV.
+        LabelsError: it is no table.
     """
-    return bool(_emotion_columns(read_table(Path(path))))
+    table = read_table(Path(path))
+    others = _other_columns(table, find_columns(table, columns))
+    shares = share_columns(table, others)
+    return bool(shares) or names_column(table, others, shares, columns) is not None
 
 
-def read_clips(path: Path) -> LabelTable:
-    """Returns the clips of a CSV whose labels do not matter: only `path` is needed, there are no emotions.
+def read_clips(path: Path, columns: Given | None = None) -> LabelTable:
+    """Returns the clips of a table whose labels do not matter: only paths are needed, there are no emotions.
 
-    `speaker` may be empty where unknown; `split`, `start_s` and `end_s` are checked as in `read_labels`. Rows
-    that the index of a scan marks as unreadable are left out.
+    Speakers may be empty where unknown; splits and times are checked as in `read_labels`. Rows that the index of a scan
+    marks as unreadable are left out.
 
     Raises:
         LabelsError: as `read_labels`.
@@ -85,8 +114,7 @@ def read_clips(path: Path) -> LabelTable:
         (3, [])
     """
     table = read_table(Path(path))
-    require_columns(table, ["path"])
-    clips = _label_table(table, [], [], speakers_needed=False)
+    clips = replace(_label_table(table, find_columns(table, columns), [], speakers_needed=False), groups={})
     if "status" in table.columns and "reason" in table.columns:
         return clips.select([status != "set aside" for status in table.columns["status"]])
     return clips
@@ -123,38 +151,42 @@ def write_labels(path: Path, table: "pd.DataFrame") -> None:
 
 
 def _label_table(
-    table: TextTable, emotions: list[str], others: list[str], speakers_needed: bool, refuse_leaks: bool = True
+    table: TextTable, roles: Roles, emotions: list[str], speakers_needed: bool, refuse_leaks: bool = True
 ) -> LabelTable:
-    columns, size = table.columns, len(table.lines)
     folder = table.path.absolute().parent
-    paths = [folder / name for name in _filled(table, "path")]
+    paths = [folder / name for name in _filled(table, roles["path"])]
     targets = np.array([_shares(table, name) for name in emotions], dtype=np.float32)
     speakers = None
-    if "speaker" in columns:
-        speakers = _filled(table, "speaker") if speakers_needed else columns["speaker"]
-    splits = _splits(table) if "split" in columns else None
-    if refuse_leaks and speakers is not None and splits is not None:
-        _refuse_leaks(table, speakers, splits)
-    start_s, end_s = _bounds(table)
+    if "speaker" in roles:
+        speakers = _filled(table, roles["speaker"]) if speakers_needed else table.columns[roles["speaker"]]
+    splits = _splits(table, roles)
+    if splits is None:
+        roles = {role: name for role, name in roles.items() if role != "split"}
+    elif refuse_leaks and speakers is not None:
+        _refuse_leaks(table, roles["split"], speakers, splits)
+    start_s, end_s = clip_times(table, roles)
     return LabelTable(
         source=table.path,
         paths=paths,
         emotions=emotions,
-        targets=targets.T.reshape(size, len(emotions)),
+        targets=targets.T.reshape(len(paths), len(emotions)),
         speakers=speakers,
         splits=splits,
         start_s=start_s,
         end_s=end_s,
-        groups={name: [cell or "unknown" for cell in columns[name]] for name in others if name not in emotions},
+        groups={
+            name: [cell or "unknown" for cell in table.columns[name]]
+            for name in _other_columns(table, roles)
+            if name not in emotions
+        },
+        folds=_filled(table, roles["fold"]) if "fold" in roles else None,
+        reading=Reading({str(role): name for role, name in roles.items()} | time_columns(table, roles), table.remarks),
     )
 
 
-def _other_columns(table: TextTable) -> list[str]:
-    return [name for name in table.columns if name not in RESERVED_COLUMNS + INDEX_COLUMNS]
-
-
-def _emotion_columns(table: TextTable) -> list[str]:
-    return [name for name in _other_columns(table) if _holds_shares(table.columns[name])]
+def _other_columns(table: TextTable, roles: Roles) -> list[str]:
+    taken = {*roles.values(), *time_columns(table, roles).values(), *INDEX_COLUMNS}
+    return [name for name in table.columns if name not in taken]
 
 
 def _filled(table: TextTable, column: str) -> list[str]:
@@ -167,21 +199,33 @@ def _filled(table: TextTable, column: str) -> list[str]:
 def _shares(table: TextTable, column: str) -> list[float]:
     shares = []
     for row, cell in enumerate(_filled(table, column)):
-        share = _number(cell)
-        if share is None or not 0 <= share <= 1:
-            raise table.error(row, column, f"{cell!r} is not a number from 0 to 1")
-        shares.append(share)
+        value = share(cell)
+        if value is None:
+            raise table.error(
+                row,
+                column,
+                f"{cell!r} is not a number from 0 to 1; if this is no emotion, name those that are: emotions=[...]",
+            )
+        shares.append(value)
     return shares
 
 
-def _splits(table: TextTable) -> list[str]:
-    for row, cell in enumerate(_filled(table, "split")):
-        if cell not in SPLITS:
-            raise table.error(row, "split", f"{cell!r} is none of {', '.join(SPLITS)}")
-    return table.columns["split"]
+def _splits(table: TextTable, roles: Roles) -> list[str] | None:
+    """Returns the split of each row; None without a column, or where one called otherwise holds no word for a split."""
+    column = roles.get("split")
+    if column is None:
+        return None
+    cells = table.columns[column]
+    meant = split_words(cells)
+    if not meant and "split" not in tokens(column):
+        return None
+    for row, cell in enumerate(_filled(table, column)):
+        if cell not in meant:
+            raise table.error(row, column, f"{cell!r} is none of {', '.join(SPLITS)}")
+    return [meant[cell] for cell in cells]
 
 
-def _refuse_leaks(table: TextTable, speakers: list[str], splits: list[str]) -> None:
+def _refuse_leaks(table: TextTable, column: str, speakers: list[str], splits: list[str]) -> None:
     first: dict[str, int] = {}
     for row, (speaker, split) in enumerate(zip(speakers, splits, strict=True)):
         if not speaker:
@@ -190,37 +234,7 @@ def _refuse_leaks(table: TextTable, speakers: list[str], splits: list[str]) -> N
         if splits[before] != split:
             raise table.error(
                 row,
-                "split",
+                column,
                 f"speaker '{speaker}' is in {split} here, in {splits[before]} in row {table.lines[before]}: "
                 "a leak, since a speaker may be in one split only",
             )
-
-
-def _bounds(table: TextTable) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    size = len(table.lines)
-    bounds = {"start_s": np.zeros(size), "end_s": np.full(size, np.nan)}
-    for column, values in bounds.items():
-        for row, cell in enumerate(table.columns.get(column, [])):
-            if cell:  # an empty start is 0, an empty end is the end of the recording
-                seconds = _number(cell)
-                if seconds is None or seconds < 0:
-                    raise table.error(row, column, f"{cell!r} is not a time in seconds, 0 or more")
-                values[row] = seconds
-    for wrong in np.flatnonzero(bounds["end_s"] <= bounds["start_s"]):
-        start, end = bounds["start_s"][wrong], bounds["end_s"][wrong]
-        raise table.error(int(wrong), "end_s", f"the clip ends at {end:g} s, not after its start at {start:g} s")
-    return bounds["start_s"], bounds["end_s"]
-
-
-def _holds_shares(cells: list[str]) -> bool:
-    numbers = [_number(cell) for cell in cells]
-    return 2 * sum(number is not None and 0 <= number <= 1 for number in numbers) >= len(cells)
-
-
-def _number(cell: str) -> float | None:
-    """Returns a finite number, None for anything else ("nan" and "inf" too)."""
-    try:
-        number = float(cell)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.corpus.labels.clip_names import clip_name
-from emoclr.corpus.labels.csv_table import LabelsError
 from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.tables.text_table import LabelsError
 
 Rows = NDArray[np.int64]
 

@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from emoclr.configs.errors import ConfigError
+from emoclr.corpus.audio.file_kinds import is_table
 from emoclr.corpus.clips.sources import clips_from
+from emoclr.corpus.index.index_file import is_index
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import has_emotions, read_clips, read_labels
 
@@ -51,7 +53,7 @@ def find_source_clips(sources: Sequence[Path]) -> list[SourceClip]:
 
 
 def _clips_of_source(source: Path, prefix: str) -> Iterator[SourceClip]:
-    if source.suffix.lower() != ".csv" or not source.is_file():
+    if not is_table(source) or source.is_dir() or is_index(source):
         for clip in clips_from([source]):
             yield SourceClip(clip.path.absolute(), "", clip.start_s, clip.end_s, clip.speaker, None, None)
         return

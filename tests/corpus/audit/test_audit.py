@@ -13,8 +13,8 @@ from emoclr.corpus.audit.report import audit_json, audit_markdown
 from emoclr.corpus.audit.shortcuts import find_shortcuts
 from emoclr.corpus.cli import main
 from emoclr.corpus.demo.demo_corpus import make_demo_corpus
-from emoclr.corpus.labels.csv_table import LabelsError
 from emoclr.corpus.labels.labels_csv import read_labels
+from emoclr.corpus.labels.tables.text_table import LabelsError
 
 RATE = 16_000
 NOTHING = np.zeros(0, dtype=np.float32)

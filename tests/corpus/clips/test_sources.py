@@ -9,8 +9,8 @@ from emoclr.corpus.clips.path_array import PathArray
 from emoclr.corpus.clips.plain_csv import read_plain_clips
 from emoclr.corpus.clips.sources import clips_from, clips_of, set_aside_by
 from emoclr.corpus.index.index_file import IndexRow, table_of, write_index
-from emoclr.corpus.labels.csv_table import LabelsError
 from emoclr.corpus.labels.labels_csv import read_clips
+from emoclr.corpus.labels.tables.text_table import LabelsError
 
 
 def test_sources_may_be_folders_files_and_tables(tmp_path, write_tone, write_csv):
@@ -166,13 +166,13 @@ def test_the_quick_reader_of_a_csv_gives_what_the_careful_one_does(write_csv, li
         ["path,start_s", "a.wav,-1"],
         ["path,start_s,end_s", "a.wav,2,1"],
         ["path,end_s", "a.wav,inf"],
-        ["path,split", "a.wav,dev"],
+        ["path,split", "a.wav,trian"],
         ["path,split", "a.wav,"],
         ["path,split,speaker", "a.wav,train,1", "b.wav,test,1"],
         ["path,speaker", "a.wav,1", " ,2"],
         ["path,speaker", "a.wav,1,3"],
         ["path,path", "a.wav,b.wav"],
-        ["file", "a.wav"],
+        ["file,audio", "a.wav,b.wav"],
         ["path,start_s", "a.wav,soon"],
     ],
 )

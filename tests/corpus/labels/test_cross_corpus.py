@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from emoclr.corpus.labels.cross_corpus import cross, shared_emotions, source_names
-from emoclr.corpus.labels.csv_table import LabelsError
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
+from emoclr.corpus.labels.tables.text_table import LabelsError
 
 
 @pytest.mark.parametrize(

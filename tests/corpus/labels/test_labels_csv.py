@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from emoclr.configs.errors import ConfigError
-from emoclr.corpus.labels.csv_table import LabelsError
 from emoclr.corpus.labels.labels_csv import read_clips, read_labels, write_labels
+from emoclr.corpus.labels.tables.text_table import LabelsError
 
 HEADER = "path,joy,anger,speaker,split,start_s,end_s,sex"
 
@@ -71,9 +71,7 @@ def test_a_byte_order_mark_blank_lines_and_quotes_do_no_harm(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "row", "column", "problem"),
     [
-        (["Path,joy", "a.wav,1"], None, None, r"no column 'path' \(perhaps 'Path'\?\)"),
-        (["file,joy", "a.wav,1"], None, None, "no column 'path'"),
-        (["path;joy", "a.wav;1"], 1, None, "separated by ';'"),
+        (["Pfad,joy", "a.wav,1"], None, None, "no column 'path'.* Pfad, joy.*--columns path="),
         (["path,joy,joy", "a.wav,1,1"], 1, "joy", "two columns"),
         (["path,,joy", "a.wav,1,1"], 1, None, "column 2 of the header has no name"),
         (["path,joy"], None, None, "no rows"),
@@ -86,7 +84,7 @@ def test_a_byte_order_mark_blank_lines_and_quotes_do_no_harm(tmp_path):
         (["path,joy", "a.wav,1", "b.wav,nan"], 3, "joy", "'nan' is not a number from 0 to 1"),
         (["path,joy", '"a\nb.wav",1', "c.wav,yes"], 4, "joy", "'yes' is not a number from 0 to 1"),
         (["path,joy,speaker", "a.wav,1,", "b.wav,1,ann"], 2, "speaker", "missing"),
-        (["path,joy,split", "a.wav,1,dev"], 2, "split", "'dev' is none of train, validation, test"),
+        (["path,joy,split", "a.wav,1,trian"], 2, "split", "'trian' is none of train, validation, test"),
         (["path,joy,split", "a.wav,1,"], 2, "split", "missing"),
         (["path,joy,start_s", "a.wav,1,-1"], 2, "start_s", "'-1' is not a time"),
         (["path,joy,end_s", "a.wav,1,soon"], 2, "end_s", "'soon' is not a time"),
@@ -112,9 +110,9 @@ def test_a_mistake_is_named_with_row_and_column(write_csv, lines, row, column, p
 def test_a_file_that_is_missing_or_no_text_is_an_error(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.csv: no such file"):
         read_labels(tmp_path / "none.csv")
-    (tmp_path / "latin.csv").write_bytes("path,joy,place\na.wav,1,Köln\n".encode("latin-1"))
-    with pytest.raises(LabelsError, match="row 2, column 'place': is not UTF-8"):
-        read_labels(tmp_path / "latin.csv")
+    (tmp_path / "odd.csv").write_bytes(b"path,joy,place\na.wav,1,\x81\n")
+    with pytest.raises(LabelsError, match=r"row 2: .*neither UTF-8 nor Windows-1252"):
+        read_labels(tmp_path / "odd.csv")
 
 
 def test_emotions_can_be_named(write_csv):

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emoclr.corpus.labels.csv_table import LabelsError
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.leaks import check_duplicates
+from emoclr.corpus.labels.tables.text_table import LabelsError
 
 PARTS = {"train": np.array([0, 1, 2]), "test": np.array([3, 4])}
 

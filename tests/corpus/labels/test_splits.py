@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from emoclr.configs.messages import count_of
-from emoclr.corpus.labels.csv_table import LabelsError
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import speaker_folds, split_rows, unit_of
+from emoclr.corpus.labels.tables.text_table import LabelsError
 
 
 def table_of(speakers, strongest, speakers_known=True, splits=None) -> LabelTable:
