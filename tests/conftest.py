@@ -16,11 +16,13 @@ import soundfile as sf
 import emoclr.corpus.audit.recordings
 import emoclr.corpus.decoded.decode_clip
 import emoclr.corpus.decoded.fill_cache
+import emoclr.corpus.decoded.uncached
 import emoclr.corpus.parallel.engines
 import emoclr.evaluate.report.writers.page
 import emoclr.evaluate.report.writers.write
 from emoclr.corpus.audio.decoder import Recording
 from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.parallel.processes import stream_in_processes
 from emoclr.evaluate.figures.figure import Figure
 from emoclr.evaluate.figures.render import figure_png, figure_svg
 from emoclr.evaluate.metrics.intervals import Measure
@@ -193,8 +195,13 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     ) -> Iterator[R]:
         return map(work, tasks)
 
-    for module in (emoclr.corpus.audit.recordings, emoclr.corpus.parallel.engines, emoclr.corpus.decoded.fill_cache):
+    for module in (emoclr.corpus.audit.recordings, emoclr.corpus.parallel.engines):
         monkeypatch.setattr(module, "each_in_processes", each)
+    monkeypatch.setattr(
+        emoclr.corpus.decoded.fill_cache,
+        "stream_in_processes",
+        lambda *arguments: stream_in_processes(*arguments[:4], workers=1),
+    )
 
 
 @pytest.fixture
@@ -207,7 +214,8 @@ def decodings(in_this_process: None, monkeypatch: pytest.MonkeyPatch) -> list[st
             paths.append(path.name)
             super().__init__(path, source)
 
-    monkeypatch.setattr(emoclr.corpus.decoded.decode_clip, "Recording", Counted)
+    for module in (emoclr.corpus.decoded.decode_clip, emoclr.corpus.decoded.uncached):
+        monkeypatch.setattr(module, "Recording", Counted)
     return paths
 
 

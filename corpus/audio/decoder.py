@@ -55,6 +55,7 @@ class Recording:
         info: what its header claims.
         partial: once `blocks` has ended, what of the file was not decoded, in words; empty where nothing.
         notes: what was chosen or rescaled: channels, streams, integer scales.
+        mix: how channels became one, once `blocks` has begun.
     """
 
     def __init__(self, path: Path, source: Path | bytes) -> None:
@@ -69,6 +70,7 @@ class Recording:
         self.info = AudioInfo(self._stream.duration_s, self._stream.sample_rate, self._stream.channels)
         self.partial = ""
         self.notes: list[str] = []
+        self.mix = Mix()
 
     def __enter__(self) -> "Recording":
         return self
@@ -82,8 +84,15 @@ class Recording:
             self._stream.close()
             self._stream = None
 
-    def blocks(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[NDArray[np.float32]]:
+    def blocks(
+        self, start_s: float = 0.0, end_s: float | None = None, mix: Mix | None = None
+    ) -> Iterator[NDArray[np.float32]]:
         """Yields float32 `(samples,)` in [-1, 1] from `start_s` to `end_s`; an `end_s` past the end means the end.
+
+        Args:
+            start_s: s.
+            end_s: s; None for the end.
+            mix: how channels become one; None chooses by what the part holds, for which it is read once before.
 
         Raises:
             AudioError: nothing can be decoded, or what is decoded is no sound.
@@ -92,7 +101,7 @@ class Recording:
             raise AudioError(self.path, f"its sample rate is {self.info.sample_rate} Hz, too low to hold sound")
         some = False
         try:
-            mix = self._choose_mix(start_s, end_s)
+            self.mix = mix = mix or self._choose_mix(start_s, end_s)
             with contextlib.closing(self._take_stream()) as stream:
                 mono = (mix(block) for block in self._part(stream, start_s, end_s))
                 for block in _resampled(mono, stream.sample_rate):

@@ -40,12 +40,10 @@ KEY_BYTES = 16
 KEY_DTYPE = np.dtype(f"S{KEY_BYTES}")
 
 ENTRY_DTYPE = np.dtype(
-    [
-        ("key", KEY_DTYPE),
-        ("start", np.int64),
-        ("samples", np.int64),
-        *((told, np.int32) for told in ("peak", "partial", "notes")),
-    ]
+    {
+        "names": ["key", "start", "samples", "peak", "partial", "notes", "channel", "scale"],
+        "formats": [KEY_DTYPE, np.int64, np.int64, np.int32, np.int32, np.int32, np.int32, np.float64],
+    }
 )
 """What a shard says of a clip; see `CacheEntries`."""
 
@@ -65,12 +63,16 @@ class ClipFacts(NamedTuple):
         peak: the largest size of one.
         partial: what of the file was not decoded, in words; empty where nothing.
         notes: what was chosen or rescaled, likewise.
+        channel: which one it is, from 0 on; -1 for the mean.
+        scale: what its samples were multiplied by.
     """
 
     samples: int
     peak: int
     partial: str
     notes: str
+    channel: int
+    scale: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +88,8 @@ class CacheEntries:
         peaks: int32 `(entries,)`, the largest size of a sample.
         partial: int32 `(entries,)`, the position in `texts` of what was not decoded, -1 where nothing.
         notes: int32 `(entries,)`, likewise, of what was chosen or rescaled.
+        channels: int32 `(entries,)`, which channel a clip is, from 0 on; -1 for the mean.
+        scales: float64 `(entries,)`, what its samples were multiplied by.
         texts: what is said of clips.
     """
 
@@ -97,6 +101,8 @@ class CacheEntries:
     peaks: NDArray[np.int32]
     partial: NDArray[np.int32]
     notes: NDArray[np.int32]
+    channels: NDArray[np.int32]
+    scales: NDArray[np.float64]
     texts: list[str]
 
     def find(self, keys: Keys) -> NDArray[np.int64]:
@@ -236,6 +242,8 @@ def read_entries(folder: Path) -> CacheEntries:
         peaks=table["peak"][order],
         partial=table["partial"][order],
         notes=table["notes"][order],
+        channels=table["channel"][order],
+        scales=table["scale"][order],
         texts=texts,
     )
 
@@ -244,7 +252,7 @@ def read_digests(folder: Path) -> tuple[Keys, Keys]:
     """Returns the state keys of all files that were ever decoded, in order, and the digests of their bytes."""
     parts = [np.zeros(0, FILE_DTYPE)]
     for path in sorted(folder.glob(f"*{ENTRIES_SUFFIX}")):
-        with contextlib.suppress(*_DAMAGED), np.load(path, allow_pickle=False) as arrays:
+        with contextlib.suppress(*DAMAGED), np.load(path, allow_pickle=False) as arrays:
             parts.append(arrays["files"])
     table = np.concatenate(parts)
     order = sorted_order(np.ascontiguousarray(table["state"]))
@@ -272,11 +280,11 @@ def _shard(folder: Path, name: str) -> tuple[NDArray[Any], list[str]] | None:
             entries, texts = arrays["entries"], json.loads(arrays["texts"].tobytes())
         held = int(entries["samples"][entries["start"] >= 0].sum())
         return (entries, texts) if (folder / f"{name}{SAMPLES_SUFFIX}").stat().st_size == 2 * held else None
-    except _DAMAGED:
+    except DAMAGED:
         return None
 
 
-_DAMAGED = (OSError, ValueError, KeyError, EOFError, BadZipFile)
+DAMAGED: tuple[type[Exception], ...] = (OSError, ValueError, KeyError, EOFError, BadZipFile)
 
 
 def _digest(*parts: bytes) -> bytes:

@@ -3,6 +3,7 @@
 import functools
 import os
 import stat
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,8 @@ from emoclr.corpus.decoded.cache import (
     read_entries,
     state_key,
 )
+
+_BLOCK_SAMPLES = 1 << 18
 
 CHANGED = "changed while it was read"
 
@@ -56,14 +59,12 @@ class DecodedClip(NamedTuple):
     Attributes:
         digest: of the recording's bytes; empty where they could not be read, or changed meanwhile.
         state: what the digest is remembered under.
-        samples: where they were wanted, and are not in the cache.
-        facts: what is known of them, where they are not in the cache.
+        facts: what is known of its samples, where the cache did not hold them.
         reason: why the clip cannot be decoded.
     """
 
     digest: bytes
     state: bytes
-    samples: NDArray[np.int16] | None
     facts: ClipFacts | None
     reason: str
 
@@ -76,42 +77,64 @@ class CacheSnapshot:
     token: str
 
 
-def decode_clip(snapshot: CacheSnapshot, task: DecodeTask) -> DecodedClip:
-    """Returns a clip's samples, or only its digest where the cache holds such content already."""
+def decode_clip(snapshot: CacheSnapshot, task: DecodeTask) -> Generator[NDArray[np.int16], None, DecodedClip]:
+    """Yields a clip's samples block by block, unless the cache holds them or has no room, and returns what it is."""
     name = os.fsencode(task.path)
     try:
         size, modified = _state(task.path)
         known = task.digest if (size, modified) == (task.size, task.modified) else b""
         digest = known or _digest_of(task.path, size, modified)
     except OSError as error:
-        return DecodedClip(b"", b"", None, None, _why_not(task.path, error))
+        return DecodedClip(b"", b"", None, _why_not(task.path, error))
     key = entry_key(digest, task.start_s, task.end_s)
     state = state_key(name, size, modified)
     if _is_known(snapshot, np.array([key, failure_key(key, name)], KEY_DTYPE), task.wanted):
-        return DecodedClip(digest, state, None, None, "")
-    samples, facts, reason = None, None, ""
+        return DecodedClip(digest, state, None, "")
+    facts, reason, count, peak = None, "", 0, 0
     try:
         with Recording(task.path, task.path) as recording:
-            samples = to_int16(recording.waveform(task.start_s, None if np.isnan(task.end_s) else task.end_s))
-            peak = int(np.abs(samples.astype(np.int32)).max())
-            facts = ClipFacts(len(samples), peak, recording.partial, "; ".join(recording.notes))
+            blocks = recording.blocks(task.start_s, None if np.isnan(task.end_s) else task.end_s)
+            for samples in map(to_int16, larger_blocks(blocks)):
+                count += len(samples)
+                peak = max(peak, int(samples.max()), -int(samples.min()))
+                if task.wanted:
+                    yield samples
+            notes = "; ".join(recording.notes)
+            channel = -1 if recording.mix.channel is None else recording.mix.channel
+            facts = ClipFacts(count, peak, recording.partial, notes, channel, recording.mix.scale)
     except AudioError as error:
         reason = error.reason
     try:
         if _state(task.path) != (size, modified):
-            return DecodedClip(b"", b"", None, None, CHANGED)
+            return DecodedClip(b"", b"", None, CHANGED)
     except OSError as error:
-        return DecodedClip(b"", b"", None, None, _why_not(task.path, error))
-    return DecodedClip(digest, state, samples if task.wanted else None, facts, reason)
+        return DecodedClip(b"", b"", None, _why_not(task.path, error))
+    return DecodedClip(digest, state, facts, reason)
+
+
+def larger_blocks(blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+    """Yields what blocks hold in blocks of a megabyte or more, of which a short recording has one.
+
+    >>> [len(block) for block in larger_blocks(iter([np.zeros(100_000, np.float32)] * 5))]
+    [300000, 200000]
+    """
+    held: list[NDArray[np.float32]] = []
+    for block in blocks:
+        held.append(block)
+        if sum(map(len, held)) >= _BLOCK_SAMPLES:
+            yield np.concatenate(held)
+            held.clear()
+    if any(map(len, held)):
+        yield np.concatenate(held)
 
 
 def lost_clip(task: DecodeTask, reason: str) -> DecodedClip:
     """Returns a clip over which processes died."""
     try:
         state = _state(task.path)
-        return DecodedClip(_digest_of(task.path, *state), state_key(os.fsencode(task.path), *state), None, None, reason)
+        return DecodedClip(_digest_of(task.path, *state), state_key(os.fsencode(task.path), *state), None, reason)
     except OSError as error:
-        return DecodedClip(b"", b"", None, None, _why_not(task.path, error))
+        return DecodedClip(b"", b"", None, _why_not(task.path, error))
 
 
 def why_unreachable(path: Path) -> str:
@@ -123,26 +146,24 @@ def why_unreachable(path: Path) -> str:
     return ""
 
 
-def decode_uncached(path: Path, start_s: float, end_s: float, digest: bytes) -> NDArray[np.int16]:
-    """Returns the samples of a clip that the cache does not hold.
+def check_unchanged(path: Path, digest: bytes) -> None:
+    """Checks that a recording is what it was.
 
     Raises:
-        AudioError: the recording is gone, or no longer what it was.
+        AudioError: it is gone, or no longer what it was.
     """
     try:
         if _digest_of(path, *_state(path)) != digest:
             raise AudioError(path, "changed since the corpus was opened")
     except OSError as error:
         raise AudioError(path, _why_not(path, error)) from error
-    with Recording(path, path) as recording:
-        return to_int16(recording.waveform(start_s, None if np.isnan(end_s) else end_s))
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=1024)
 def _digest_of(path: Path, size: int, modified: int) -> bytes:
     """Returns the digest of a file in a state, without zeros at its end: numpy keeps none.
 
-    The latest is remembered, since the parts of a recording come one after the other.
+    The latest are remembered, since a recording may have many parts, each of which is read many times.
     """
     return bytes.fromhex(file_digest(path)).rstrip(b"\0")
 

@@ -3,7 +3,7 @@
 import functools
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -29,14 +29,16 @@ from emoclr.corpus.decoded.cache import (
 )
 from emoclr.corpus.decoded.decode_clip import (
     CacheSnapshot,
-    DecodedClip,
     DecodeTask,
     decode_clip,
     lost_clip,
     why_unreachable,
 )
 from emoclr.corpus.decoded.shard_writer import ShardWriter, exclusive, remove_unfinished
-from emoclr.corpus.parallel.processes import each_in_processes
+from emoclr.corpus.parallel.processes import stream_in_processes
+
+_MAX_FILLS = 3
+"""How often a cache is filled that others clear meanwhile."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,17 +82,22 @@ def fill_cache(folder: Path, clips: ClipTable, workers: int | None, cache_gb: fl
     positions = _find(entries, clips, digests)
     if not len(_to_decode(folder, entries, clips, positions, cache_gb)):
         return CachedClips(entries, positions, digests, {})
-    folder.mkdir(parents=True, exist_ok=True)
-    with exclusive(folder, clips.paths.digest()):
-        # Whoever was here before may have done it.
-        entries, digests = read_entries(folder), _known_digests(folder, clips)
+    reasons: dict[int, str] = {}
+    for _ in range(_MAX_FILLS):
+        folder.mkdir(parents=True, exist_ok=True)
+        with exclusive(folder, clips.paths.digest()):
+            # Whoever was here before may have done it.
+            entries, digests = read_entries(folder), _known_digests(folder, clips)
+            positions = _find(entries, clips, digests)
+            rows = _to_decode(folder, entries, clips, positions, cache_gb)
+            del entries
+            digests = digests.copy()
+            reasons = _fill(folder, clips, rows, digests, workers, cache_gb) if len(rows) else {}
+        entries = read_entries(folder)
         positions = _find(entries, clips, digests)
-        rows = _to_decode(folder, entries, clips, positions, cache_gb)
-        del entries
-        digests = digests.copy()
-        reasons = _fill(folder, clips, rows, digests, workers, cache_gb) if len(rows) else {}
-    entries = read_entries(folder)
-    return CachedClips(entries, _find(entries, clips, digests), digests, reasons)
+        if not (positions[digests != b""] < 0).any():
+            break
+    return CachedClips(entries, positions, digests, reasons)
 
 
 def _known_digests(folder: Path, clips: ClipTable) -> Keys:
@@ -164,29 +171,34 @@ def _fill(
         return reasons
     remove_unfinished(folder)
     room = allowed_bytes(folder, cache_gb) - used_bytes(folder)
-    tasks = _DecodeTasks(clips, rows)
+    tasks = _DecodeTasks(clips, rows, wanted=room > 0)
     written: set[bytes] = set()
     work = functools.partial(decode_clip, CacheSnapshot(folder, secrets.token_hex(8)))
-    decoded: Iterator[DecodedClip] = each_in_processes(work, tasks, lambda task: task.path, lost_clip, workers)
+    decoded = stream_in_processes(work, tasks, lambda task: task.path, lost_clip, workers)
     with ShardWriter(folder) as writer:
-        for row, clip in zip(rows.tolist(), track(decoded, "decoding", total=len(rows)), strict=True):
+        for row, stream in zip(rows.tolist(), track(decoded, "decoding", total=len(rows)), strict=True):
+            for samples in stream:
+                tasks.wanted = tasks.wanted and writer.bytes_written + samples.nbytes <= room
+                if tasks.wanted:
+                    writer.append(samples)
+                else:
+                    writer.drop()
+            clip = stream.result
             digests[row] = clip.digest
-            if not clip.digest:
-                reasons[row] = clip.reason
-                continue
-            writer.add_state(clip.state, clip.digest)
             key = entry_key(clip.digest, clips.start_s[row], clips.end_s[row])
-            if clip.reason:
-                writer.add_failure(failure_key(key, clips.paths.name(row)), clip.reason)
-                continue
-            if clip.facts is None or key in written:
-                continue
-            tasks.wanted = tasks.wanted and writer.bytes_written + 2 * clip.facts.samples <= room
-            if tasks.wanted and clip.samples is not None:
-                written.add(key)
-                writer.add(key, clip.samples, clip.facts)
+            if clip.digest:
+                writer.add_state(clip.state, clip.digest)
             else:
+                reasons[row] = clip.reason
+            if clip.facts is not None and key not in written and writer.in_progress == clip.facts.samples:
+                written.add(key)
+                writer.keep(key, clip.facts)
+                continue
+            writer.drop()
+            if clip.facts is not None and key not in written:
                 writer.add_length(key, clip.facts)
+            elif clip.digest and clip.reason:
+                writer.add_failure(failure_key(key, clips.paths.name(row)), clip.reason)
     return reasons
 
 
@@ -199,9 +211,8 @@ def _unreachable(clips: ClipTable, rows: NDArray[np.int64]) -> dict[int, str]:
 class _DecodeTasks(Sequence[DecodeTask]):
     """The work on some clips, each made when its turn comes; `wanted` says whether there still is room."""
 
-    def __init__(self, clips: ClipTable, rows: NDArray[np.int64]) -> None:
-        self._clips, self._rows = clips, rows
-        self.wanted = True
+    def __init__(self, clips: ClipTable, rows: NDArray[np.int64], wanted: bool) -> None:
+        self._clips, self._rows, self.wanted = clips, rows, wanted
 
     def __len__(self) -> int:
         return len(self._rows)

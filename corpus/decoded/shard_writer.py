@@ -25,6 +25,7 @@ from emoclr.corpus.decoded.cache import (
     ClipFacts,
     is_whole,
 )
+from emoclr.corpus.decoded.checksums import checksums_of
 from emoclr.corpus.parallel.locks import lock_file
 
 SHARD_BYTES = 256 << 20
@@ -36,11 +37,16 @@ class ShardWriter:
 
     A kill costs the shard in progress. Its file stays locked as long as its writer lives, so that
     `remove_unfinished` knows what it may take away.
+
+    Attributes:
+        bytes_written: of samples, to all shards.
+        in_progress: samples of the clip in progress.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.bytes_written = 0
+        self.in_progress = 0
         self._file: IO[bytes] | None = None
         self._end = 0
         self._begin()
@@ -54,15 +60,28 @@ class ShardWriter:
         else:
             self._finish()
 
-    def add(self, key: bytes, samples: NDArray[np.int16], facts: ClipFacts) -> None:
-        """Adds a clip's samples."""
+    def append(self, samples: NDArray[np.int16]) -> None:
+        """Adds samples to the clip in progress, which `keep` completes and `drop` takes back."""
         if self._file is None:
             self._file = self._open()
-        self._put(key, self._end, facts)
-        samples.tofile(self._file)
-        self._end += len(samples)
+        self._file.write(samples.data)
+        self.in_progress += len(samples)
         self.bytes_written += samples.nbytes
+
+    def keep(self, key: bytes, facts: ClipFacts) -> None:
+        """Completes the clip in progress."""
+        self._put(key, self._end, facts)
+        self._end += self.in_progress
+        self.in_progress = 0
         self._finish_if_large()
+
+    def drop(self) -> None:
+        """Takes back what was added of the clip in progress."""
+        if self.in_progress and self._file is not None:
+            self._file.seek(2 * self._end)
+            self._file.truncate()
+        self.bytes_written -= 2 * self.in_progress
+        self.in_progress = 0
 
     def add_length(self, key: bytes, facts: ClipFacts) -> None:
         """Adds what is known of a clip for whose samples there is no room."""
@@ -71,7 +90,7 @@ class ShardWriter:
 
     def add_failure(self, key: bytes, reason: str) -> None:
         """Adds why a clip cannot be decoded."""
-        self._entries.append((key, FAILED, self._text(reason), 0, -1, -1))
+        self._entries.append((key, FAILED, self._text(reason), 0, -1, -1, -1, 1.0))
         self._finish_if_large()
 
     def add_state(self, state: bytes, digest: bytes) -> None:
@@ -80,7 +99,7 @@ class ShardWriter:
 
     def _put(self, key: bytes, start: int, facts: ClipFacts) -> None:
         said = (self._text(facts.partial), self._text(facts.notes))
-        self._entries.append((key, start, facts.samples, facts.peak, *said))
+        self._entries.append((key, start, facts.samples, facts.peak, *said, facts.channel, facts.scale))
 
     def _text(self, text: str) -> int:
         """Returns the position of a text in the shard, -1 of the empty one."""
@@ -92,13 +111,14 @@ class ShardWriter:
 
     def _begin(self) -> None:
         self._file = None
-        self._end = 0
-        self._entries: list[tuple[bytes, int, int, int, int, int]] = []
+        self._end = self.in_progress = 0
+        self._entries: list[tuple[bytes | int | float, ...]] = []
         self._files: list[tuple[bytes, bytes]] = []
         self._texts: dict[str, int] = {}
 
     def _open(self) -> IO[bytes]:
         while True:
+            self._folder.mkdir(parents=True, exist_ok=True)  # where someone removed it
             path = self._folder / f"{secrets.token_hex(8)}{SAMPLES_SUFFIX}"
             file = path.open("xb")
             if lock_file(file) is not False and path.exists():
@@ -106,14 +126,23 @@ class ShardWriter:
             file.close()  # someone who tidies up was faster than our lock
 
     def _finish(self) -> None:
+        self.drop()
         if not self._entries and not self._files:
+            self._abandon()
             return
         file = self._file = self._file or self._open()
         file.flush()
         os.fsync(file.fileno())
+        try:
+            checksums = checksums_of(Path(file.name))
+        except FileNotFoundError:  # the cache was cleared meanwhile
+            self._abandon()
+            self._begin()
+            return
         arrays: dict[str, Any] = {
             "entries": np.array(self._entries, ENTRY_DTYPE),
             "files": np.array(self._files, FILE_DTYPE),
+            "checksums": checksums,
             "texts": np.frombuffer(json.dumps(list(self._texts)).encode(), np.uint8),
             "version": np.array(SHARD_VERSION),
         }

@@ -13,17 +13,20 @@ from numpy.typing import NDArray
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.messages import by_reason, count_of, readable
-from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError
+from emoclr.corpus.audio.channels import Mix
+from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.audio.samples import INT16_FULL_SCALE, is_silent
 from emoclr.corpus.clips.clip_table import Clip, ClipTable
 from emoclr.corpus.clips.memory import release_memory
-from emoclr.corpus.decoded.cache import FAILED, LENGTH_ONLY, SAMPLES_SUFFIX, allowed_bytes, default_cache_dir, gigabytes
-from emoclr.corpus.decoded.decode_clip import decode_uncached
+from emoclr.corpus.decoded.cache import FAILED, LENGTH_ONLY, allowed_bytes, default_cache_dir, gigabytes
+from emoclr.corpus.decoded.decode_clip import check_unchanged
 from emoclr.corpus.decoded.fill_cache import CachedClips, fill_cache
+from emoclr.corpus.decoded.shard_reader import DamagedShard, ShardReader, remove_shard
 from emoclr.corpus.decoded.telling import lines_about
+from emoclr.corpus.decoded.uncached import UncachedClip
 
 OPEN_SHARDS = 256
-"""How many shards a process maps at a time: each takes one of the files that it may have open."""
+"""How many shards a process has open at a time: each takes one of the files that it may have open."""
 
 _FORMAT_VERSION = 2
 """Goes into every fingerprint; another way to decode gets another number."""
@@ -119,13 +122,14 @@ class WaveformStore:
         self.silent: NDArray[np.bool_] = is_silent(entries.peaks[of_rows] / INT16_FULL_SCALE)
         self.partial = _texts(entries.texts, entries.partial[of_rows])
         self.notes = _texts(entries.texts, entries.notes[of_rows])
+        self._channels, self._scales = entries.channels[of_rows], entries.scales[of_rows]
         self._forget_files()
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_maps", "_latest")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_shards_open", "_latest")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -156,8 +160,8 @@ class WaveformStore:
         first = max(0, start_sample)
         last = max(first, min(int(self.samples[clip]), start_sample + n_samples))
         start = int(self._starts[clip])
-        shard = self._map(int(self._shard[clip])) if start >= 0 else None
-        found = self._decoded(clip)[first:last] if shard is None else shard[start + first : start + last]
+        cached = self._cached(int(self._shard[clip]), start + first, start + last) if start >= 0 else None
+        found = self._decoded(clip).crop(first, last) if cached is None else cached
         return found.astype(np.float32) / np.float32(INT16_FULL_SCALE)
 
     def path(self, clip: int) -> Path:
@@ -165,33 +169,38 @@ class WaveformStore:
         return self._paths[int(self.source_rows[clip])]
 
     def _forget_files(self) -> None:
-        self._maps: OrderedDict[int, NDArray[np.int16]] = OrderedDict()
-        self._latest: tuple[int, NDArray[np.int16]] | None = None
+        self._shards_open: OrderedDict[int, ShardReader] = OrderedDict()
+        self._latest: tuple[int, UncachedClip] | None = None
 
-    def _map(self, number: int) -> NDArray[np.int16] | None:
-        """Returns the samples of a shard, None where it was removed."""
-        if number not in self._maps:
-            try:
-                path = self._folder / f"{self._shards[number]}{SAMPLES_SUFFIX}"
-                self._maps[number] = np.memmap(path, dtype=np.int16, mode="r")
-            except FileNotFoundError:
-                return None
-            if len(self._maps) > OPEN_SHARDS:
-                self._maps.popitem(last=False)
-        self._maps.move_to_end(number)
-        return self._maps[number]
+    def _cached(self, number: int, start: int, end: int) -> NDArray[np.int16] | None:
+        """Returns samples of a shard, None where it was removed or is damaged."""
+        name = self._shards[number]
+        try:
+            if number not in self._shards_open:
+                self._shards_open[number] = ShardReader(self._folder, name)
+                if len(self._shards_open) > OPEN_SHARDS:
+                    self._shards_open.popitem(last=False)
+            self._shards_open.move_to_end(number)
+            return self._shards_open[number].read(start, end)
+        except FileNotFoundError:
+            return None
+        except DamagedShard:
+            say(f"warning: {self._folder / name}: damaged; removed from the cache, its clips are decoded anew")
+            self._shards_open.pop(number, None)
+            remove_shard(self._folder, name)
+            return None
 
-    def _decoded(self, clip: int) -> NDArray[np.int16]:
-        """Returns a clip decoded anew, or as just decoded for another of its views."""
+    def _decoded(self, clip: int) -> UncachedClip:
+        """Returns a clip to be decoded, or that of another of its views."""
         if self._latest is None or self._latest[0] != clip:
             row = int(self.source_rows[clip])
-            path = self._paths[row]
-            samples = decode_uncached(
-                path, float(self._start_s[row]), float(self._end_s[row]), bytes(self._digests[row])
+            path, channel = self._paths[row], int(self._channels[clip])
+            check_unchanged(path, bytes(self._digests[row]))
+            mix = Mix(None if channel < 0 else channel, float(self._scales[clip]))
+            uncached = UncachedClip(
+                path, float(self._start_s[row]), float(self._end_s[row]), int(self.samples[clip]), mix
             )
-            if len(samples) != self.samples[clip]:
-                raise AudioError(path, f"decodes to {len(samples)} samples, where it had {self.samples[clip]}")
-            self._latest = clip, samples
+            self._latest = clip, uncached
         return self._latest[1]
 
 

@@ -49,7 +49,7 @@ def test_more_shards_than_may_be_open_can_be_read(tones, cache, monkeypatch):
     monkeypatch.setattr(emoclr.corpus.decoded.waveforms, "OPEN_SHARDS", 2)
     store = open_waveforms(tones, cache)
     first = [store.waveform(clip) for clip in range(6)]
-    assert len(store._maps) == 2
+    assert len(store._shards_open) == 2
     for clip in (3, 0, 5, 0, 1):
         np.testing.assert_array_equal(store.waveform(clip), first[clip])
 
@@ -160,7 +160,7 @@ def test_a_full_disk_leaves_nothing_half_done(tones, cache, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ShardWriter, "add", full)
+        patch.setattr(ShardWriter, "append", full)
         with pytest.raises(EmoclrError, match=r"cannot be written: No space left"):
             open_waveforms(tones, cache)
     assert read_entries(cache).shards == [] and used_bytes(cache) == 0
