@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from emoclr.configs.console import console, is_first_process, say
 from emoclr.configs.errors import ConfigError, EmoclrError
-from emoclr.configs.messages import readable
+from emoclr.configs.messages import readable, why_refused
 
 DEBUG = "--debug"
 DEFECT = "This is a defect of emoclr, and not yours to mend: please report it with the lines above."
@@ -173,7 +173,7 @@ def _tell(error: EmoclrError | OSError | MemoryError) -> int:
         except OSError:
             place = "standard output"
             _drop_output()
-        told = f"{place}: {error.strerror}" if place and error.strerror else f"{error}"
+        told = f"{place}: {why_refused(error)}" if place else why_refused(error)
     console().print(readable(f"error: {told} ({DEBUG} shows where)"))
     return 1
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from emoclr.configs.errors import ConfigError, EmoclrError
-from emoclr.configs.messages import one_line
+from emoclr.configs.messages import one_line, why_refused
 
 MAX_YAML_BYTES = 4 << 20
 MAX_YAML_VALUES = 100_000
@@ -43,7 +43,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         temporary.replace(path)
         _sync(path.parent)
     except OSError as error:
-        raise EmoclrError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise EmoclrError(f"{path}: cannot be written: {why_refused(error)}") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -71,7 +71,7 @@ def append_text(path: Path, text: str) -> None:
         with path.open("a", encoding="utf-8", newline="") as file:
             file.write(text)
     except OSError as error:
-        raise EmoclrError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise EmoclrError(f"{path}: cannot be written: {why_refused(error)}") from error
 
 
 class _Loader(yaml.SafeLoader):

@@ -37,6 +37,17 @@ def _spelled_out(found: re.Match[str]) -> str:
     return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else found[0].encode("unicode_escape").decode()
 
 
+def why_refused(error: OSError) -> str:
+    """Returns what the system says of a file or folder, without its number and name.
+
+    >>> why_refused(OSError(28, "No space left on device"))
+    'No space left on device'
+    """
+    if isinstance(error, FileExistsError):  # of a folder that was to be made
+        return "a file is where a folder should be"
+    return error.strerror or str(error)
+
+
 def count_of(number: int, what: str) -> str:
     """Returns a number with its noun.
 

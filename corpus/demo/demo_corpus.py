@@ -241,26 +241,27 @@ def _write(path: Path, waveform: NDArray[np.float64], clip: _Clip) -> None:
         # libsndfile would stamp the time of day into such a file (its PEAK chunk).
         wavfile.write(path, clip.sample_rate, waveform.astype(np.float32))
     else:
-        sf.write(path, waveform, clip.sample_rate, format=clip.container, subtype=clip.coding)
+        path.write_bytes(_encoded(waveform, clip.sample_rate, clip.container, clip.coding))
 
 
 def _broken_files(speaker: _Speaker) -> dict[str, bytes]:
     """Returns names and contents of the files that cannot be decoded; the first is listed in labels.csv, too."""
+    noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE)
+    flac, wav, mp3 = (_encoded(noise, SAMPLE_RATE, container) for container in ("FLAC", "WAV", "MP3"))
     return {
-        f"labeled/{speaker.name}_broken.flac": _encoded("FLAC")[:100],
+        f"labeled/{speaker.name}_broken.flac": flac[:100],
         "unlabeled/broken_empty.wav": b"",
         "unlabeled/broken_text.wav": b"This is a letter, not a recording.\n",
-        "unlabeled/broken_header_only.wav": _encoded("WAV")[:44],
-        "unlabeled/broken_truncated.flac": _encoded("FLAC")[:60],
-        "unlabeled/broken_truncated.mp3": _encoded("MP3")[:60],
+        "unlabeled/broken_header_only.wav": wav[:44],
+        "unlabeled/broken_truncated.flac": flac[:60],
+        "unlabeled/broken_truncated.mp3": mp3[:60],
     }
 
 
-def _encoded(container: str) -> bytes:
-    """Returns a second of faint noise in a container."""
+def _encoded(waveform: NDArray[np.float64], sample_rate: int, container: str, coding: str | None = None) -> bytes:
+    """Returns a file in memory: of a disk that is full, libsndfile says something else."""
     buffer = io.BytesIO()
-    noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE)
-    sf.write(buffer, noise, SAMPLE_RATE, format=container)
+    sf.write(buffer, waveform, sample_rate, format=container, subtype=coding)
     return buffer.getvalue()
 
 

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from emoclr.configs.errors import EmoclrError
+from emoclr.configs.messages import why_refused
 from emoclr.corpus.index.index_file import IndexRow, table_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class ScanJournal:
         self.path = index_path.with_name(f".{index_path.name}.partial")
         try:
             index_path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("ab")
+            self._file = self.path.open("ab", buffering=0)
             if self._file.tell():
                 self._file.write(b"\n")  # ends a line that was torn
         except OSError as error:
@@ -52,7 +53,6 @@ class ScanJournal:
         """
         try:
             self._file.write(json.dumps([os.fsdecode(row.path), *row[1:]]).encode("ascii") + b"\n")
-            self._file.flush()
         except OSError as error:
             raise self._error(error) from error
 
@@ -73,7 +73,7 @@ class ScanJournal:
         return pa.concat_tables(tables[::-1])
 
     def _error(self, error: OSError) -> EmoclrError:
-        return EmoclrError(f"{self.path}: cannot be written: {error.strerror or error}")
+        return EmoclrError(f"{self.path}: cannot be written: {why_refused(error)}")
 
 
 def _row_of(line: bytes) -> IndexRow | None:

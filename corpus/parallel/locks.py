@@ -10,6 +10,7 @@ from typing import IO
 
 from emoclr.configs.console import is_first_process, say
 from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.configs.messages import why_refused
 
 LOCK = ".lock"
 """In a folder as long as a run writes into it."""
@@ -70,7 +71,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = _lock_at(path)
     except OSError as error:
-        raise EmoclrError(f"{folder}: cannot be written to: {error.strerror or error}") from error
+        raise EmoclrError(f"{folder}: cannot be written to: {why_refused(error)}") from error
     _held.add(file)
     try:
         yield
@@ -87,7 +88,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
 def _lock_at(path: Path) -> IO[bytes]:
     """Returns an open file at `path` that is locked, and says by whom."""
     while True:
-        file = path.open("a+b")
+        file = path.open("a+b", buffering=0)
         if lock_file(file) is False:
             file.seek(0)
             holder = file.read(200).decode(errors="replace").strip() or "it has just begun"
@@ -103,7 +104,6 @@ def _lock_at(path: Path) -> IO[bytes]:
     with contextlib.suppress(OSError):  # where the disk is full, nobody is told who
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
-        file.flush()
     return file
 
 

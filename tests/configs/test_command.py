@@ -33,7 +33,7 @@ def command(result, debug=False):
             "error: a\\nb: Permission denied (--debug shows where)\n",
         ),
         (OSError(36, "File name too long", b"x"), 1, "error: x: File name too long (--debug shows where)\n"),
-        (OSError(28, "No space left"), 1, "error: [Errno 28] No space left (--debug shows where)\n"),
+        (OSError(28, "No space left"), 1, "error: No space left (--debug shows where)\n"),
         (TimeoutError("store: timed out"), 1, "error: store: timed out (--debug shows where)\n"),
         (MemoryError("for 9 GiB"), 1, "error: out of memory for 9 GiB (--debug shows where)\n"),
     ],
