@@ -13,73 +13,112 @@ _OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 
 
 class OggPage(NamedTuple):
-    """A page: serial number of its logical stream, flags (1 continued, 2 first, 4 last), and whether it is whole."""
+    """A page: where it begins, flags (1 continued, 2 first, 4 last), granule position, and whether it is whole.
 
-    serial: int
+    Attributes:
+        place: of its first byte.
+        flags: see above.
+        granule: in samples for sound; -1 where no packet ends in it.
+        whole: whether all of it is there.
+        sizes: of its segments.
+        content: of these, as much as there is.
+    """
+
+    place: int
     flags: int
+    granule: int
     whole: bool
-    first_bytes: bytes
+    sizes: bytes
+    content: bytes
 
 
-def ogg_pages(file: IO[bytes], size: int) -> Iterator[OggPage]:
-    """Yields the pages of an Ogg file (RFC 3533) until something else comes."""
+def ogg_pages(file: IO[bytes], size: int, contents: bool = False) -> Iterator[OggPage]:
+    """Yields the pages of an Ogg file (RFC 3533) until something else comes, with their contents if wanted."""
     place = 0
     while place + 27 <= size:
         file.seek(place)
         head = file.read(27 + 255)
         if head[:4] != b"OggS":
             return
-        segments = head[26]
-        length = 27 + segments + sum(head[27 : 27 + segments])
-        first = head[27 + segments : 27 + segments + 32]
-        yield OggPage(struct.unpack_from("<I", head, 14)[0], head[5], place + length <= size, first)
-        place += length
+        sizes = head[27 : 27 + head[26]]
+        first = place + 27 + len(sizes)
+        content = b""
+        if contents:
+            file.seek(first)
+            content = file.read(sum(sizes))
+        granule = struct.unpack_from("<q", head, 6)[0]
+        yield OggPage(place, head[5], granule, first + sum(sizes) <= size, sizes, content)
+        place = first + sum(sizes)
 
 
 def needs_ffmpeg(source: Path | IO[bytes]) -> bool:
-    """Returns whether an Ogg file is anything but one stream of Vorbis, or of Opus whose header names its input rate.
+    """Returns whether an Ogg file, no chain of them, is anything but Vorbis, or Opus that libsndfile reads as it is.
 
-    libsndfile takes Opus with an open input rate (0, allowed by RFC 7845) for 8 kHz, and of a chain of streams decodes
-    the first alone. FFmpeg does not cut the last Vorbis packet of a recording that fits into one page.
+    libsndfile takes Opus with an open input rate (0, allowed by RFC 7845) for 8 kHz, and does not
+    cut the pre-skip of Opus that was cut out of something longer. FFmpeg does not cut the last Vorbis packet of a
+    recording that fits into one page.
     """
-    with _opened(source) as (file, size):
-        pages = ogg_pages(file, size)
-        first = next(pages, None)
-        if first is None or not first.first_bytes.startswith((b"OpusHead", b"\x01vorbis")):
+    with opened(source) as (file, size):
+        pages = ogg_pages(file, size, contents=True)
+        head, second = next(pages, None), next(pages, None)
+        if head is None or second is None or second.flags & 2:
             return True
-        opus = first.first_bytes.startswith(b"OpusHead") and len(first.first_bytes) >= 16
-        if opus and struct.unpack_from("<I", first.first_bytes, 12)[0] not in _OPUS_RATES:
+        if not head.content.startswith(b"OpusHead"):
+            return not head.content.startswith(b"\x01vorbis")
+        if len(head.content) < 16 or struct.unpack_from("<I", head.content, 12)[0] not in _OPUS_RATES:
             return True
-        return any(page.flags & 2 for page in pages)
+        first = next((page for page in pages if page.granule > 0), None)
+        return first is not None and first.granule > sum(map(_opus_samples, _packets(first)))
+
+
+def _packets(page: OggPage) -> Iterator[bytes]:
+    """Yields the packets that end in a page."""
+    first = end = 0
+    for size in page.sizes:
+        end += size
+        if size < 255:
+            yield page.content[first:end]
+            first = end
+
+
+def _opus_samples(packet: bytes) -> int:
+    """Returns how long an Opus packet is, at 48 kHz (RFC 6716, 3.1)."""
+    if not packet:
+        return 0
+    kind = packet[0] >> 3
+    if kind < 12:
+        frame = (480, 960, 1920, 2880)[kind % 4]
+    else:
+        frame = (480, 960)[kind % 2] if kind < 16 else (120, 240, 480, 960)[kind % 4]
+    count = (1, 2, 2, packet[1] & 63 if len(packet) > 1 else 0)[packet[0] & 3]
+    return frame * count
 
 
 def ogg_partial(source: Path | IO[bytes]) -> str:
     """Returns what of an Ogg file no decoder reads, in words; empty where nothing."""
-    with _opened(source) as (file, size):
+    with opened(source) as (file, size):
         whole = all(page.whole for page in ogg_pages(file, size))
     return "" if whole else "breaks off in the middle of a page"
 
 
 def wav_partial(source: Path | IO[bytes]) -> str:
-    """Returns what of a wav no decoder reads, in words: samples that are not there, or another file behind it."""
-    with _opened(source) as (file, size):
+    """Returns what of a wav is not there, in words; empty where nothing is missing."""
+    with opened(source) as (file, size):
         bytes_per_s = 0
-        for name, place, length in _chunks(file, size):
+        for name, place, length in wav_chunks(file, size):
             if name == b"fmt ":
                 file.seek(place + 8)
                 bytes_per_s = struct.unpack("<I", file.read(4))[0]
             if name == b"data" and length not in _UNKNOWN_SIZES and length > size - place and bytes_per_s:
                 return f"breaks off: {(size - place) / bytes_per_s:.2f} of {length / bytes_per_s:.2f} s are there"
-            if name == b"RIFF":
-                return f"another wav stands behind it, of which nothing is decoded ({size - place + 8:,} bytes)"
     return ""
 
 
 def wav_frames(source: Path | IO[bytes]) -> int | None:
     """Returns how many frames a wav of a compressing codec has by its `fact` chunk, None where it has none."""
-    with _opened(source) as (file, size):
+    with opened(source) as (file, size):
         compressed = False
-        for name, place, length in _chunks(file, size):
+        for name, place, length in wav_chunks(file, size):
             file.seek(place)
             if name == b"fmt ":
                 compressed = struct.unpack("<H", file.read(2))[0] not in (1, 3, 6, 7, 0xFFFE)
@@ -90,7 +129,7 @@ def wav_frames(source: Path | IO[bytes]) -> int | None:
     return None
 
 
-def _chunks(file: IO[bytes], size: int) -> Iterator[tuple[bytes, int, int]]:
+def wav_chunks(file: IO[bytes], size: int) -> Iterator[tuple[bytes, int, int]]:
     """Yields name, place of the content and length of the chunks of a wav; none where it is something else."""
     file.seek(0)
     head = file.read(12)
@@ -103,8 +142,11 @@ def _chunks(file: IO[bytes], size: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 @contextlib.contextmanager
-def _opened(source: Path | IO[bytes]) -> Iterator[tuple[IO[bytes], int]]:
-    """Opens a path, or lends bytes in memory and puts their position back."""
+def opened(source: Path | bytes | IO[bytes]) -> Iterator[tuple[IO[bytes], int]]:
+    """Opens a path or bytes, or lends an open file and puts its position back; yields its size, too."""
+    if isinstance(source, bytes):
+        yield io.BytesIO(source), len(source)
+        return
     if isinstance(source, Path):
         with source.open("rb") as file:
             yield file, source.stat().st_size

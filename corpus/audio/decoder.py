@@ -20,6 +20,7 @@ from emoclr.corpus.audio.channels import Mix, choose_mix, measure_channels
 from emoclr.corpus.audio.containers import needs_ffmpeg
 from emoclr.corpus.audio.errors import AudioError as AudioError
 from emoclr.corpus.audio.errors import DecoderError, reason_of
+from emoclr.corpus.audio.joined import JoinedStream, Section, joined_recordings
 from emoclr.corpus.audio.stream import AudioStream, Block
 
 SAMPLE_RATE = 16_000
@@ -246,11 +247,22 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _open_by(source: Path | bytes, head: bytes) -> AudioStream:
+    """Returns the stream of a file, or that of several recordings that were joined to one."""
+    parts = joined_recordings(source)
+    if len(parts) == 1:
+        return _open_one(lambda: io.BytesIO(source) if isinstance(source, bytes) else source, head)
+
+    def opener(first: int, end: int) -> Callable[[], AudioStream]:
+        if isinstance(source, bytes):
+            return lambda: _open_one(lambda: io.BytesIO(source[first:end]), head)
+        return lambda: _open_one(lambda: io.BufferedReader(Section(source, first, end)), head)
+
+    return JoinedStream([opener(first, end) for first, end in parts])
+
+
+def _open_one(fresh: Callable[[], Path | IO[bytes]], head: bytes) -> AudioStream:
     """Returns the stream of the first library that opens a file; where both refuse, FFmpeg's reason counts."""
     from emoclr.corpus.audio.libsndfile import SndfileStream
-
-    def fresh() -> Path | IO[bytes]:
-        return io.BytesIO(source) if isinstance(source, bytes) else source
 
     if head in _SNDFILE_MAGIC or (head == b"OggS" and not needs_ffmpeg(fresh())):
         with contextlib.suppress(DecoderError):

@@ -23,19 +23,6 @@ def test_an_mp3_of_variable_rate_without_its_first_frame_is_read_to_its_end(tmp_
     assert len(read_waveform(path)) == 3 * SAMPLE_RATE
 
 
-def test_all_of_joined_files_and_of_a_chain_of_streams_is_read(written, read, tmp_path):
-    for name in ("a.mp3", "slow.mp3", "a.opus"):
-        content = written(name).read_bytes()
-        joined = tmp_path / name
-        joined.write_bytes(content + content)
-        waveform, recording = read(joined)
-        assert len(waveform) / SAMPLE_RATE == pytest.approx(2 * SECONDS, abs=0.09) and recording.partial == ""
-    joined = tmp_path / "joined.wav"
-    joined.write_bytes(written("mulaw.wav").read_bytes() * 2)
-    waveform, recording = read(joined)
-    assert len(waveform) == SECONDS * SAMPLE_RATE and "another wav" in recording.partial
-
-
 @pytest.mark.parametrize("tail", [b"TAG" + bytes(125), bytes(5_000)], ids=["ID3v1", "zeros"])
 def test_what_stands_behind_the_last_frame_of_a_flac_costs_nothing(written, read, tmp_path, tail):
     path = tmp_path / "tail.flac"
