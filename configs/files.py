@@ -1,9 +1,10 @@
-"""Atomic writes, and YAML and JSON that people wrote."""
+"""Atomic writes, YAML and JSON that people wrote, and lines of CSV that a spreadsheet may open."""
 
 import json
 import os
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,12 @@ from emoclr.configs.messages import one_line, why_refused
 
 MAX_YAML_BYTES = 4 << 20
 MAX_YAML_VALUES = 100_000
+
+FORMULA_SIGNS = "=+-@\t\r\n＝＋－＠"
+"""With what a cell begins that a spreadsheet takes for a formula (OWASP, CSV Injection)."""
+_FORMULA = re.compile(f"'*[{re.escape(FORMULA_SIGNS)}]")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+_QUOTED = re.compile(r'[",;\t\r\n]')
 _NESTED = "is nested too deeply"
 
 
@@ -203,6 +210,44 @@ def read_yaml(path: Path, *, as_text: bool = False) -> dict[str, Any]:
 def write_yaml(path: Path, content: dict[str, Any]) -> None:
     """Writes a mapping as YAML, atomically, in the order of its keys."""
     write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110))
+
+
+def csv_line(cells: Iterable[object]) -> str:
+    r"""Returns a line of CSV; cells are in quotes where they hold what separates cells, of a German spreadsheet too.
+
+    >>> csv_line(["a;b.wav", 0.5, "joy"])
+    '"a;b.wav",0.5,joy\n'
+    """
+    texts = map(str, cells)
+    return ",".join('"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text for text in texts) + "\n"
+
+
+def text_cell(text: str) -> str:
+    """Returns a word as a cell that no spreadsheet takes for a formula: an apostrophe marks what looks like one.
+
+    >>> text_cell("=1+1"), text_cell("-1"), text_cell("anna")
+    ("'=1+1", '-1', 'anna')
+    """
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def cell_text(cell: str) -> str:
+    """Returns the word of a cell that `text_cell` made.
+
+    >>> cell_text("'=1+1"), cell_text("-1"), cell_text("'quoted'")
+    ('=1+1', '-1', "'quoted'")
+    """
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def path_cell(path: str | Path) -> str:
+    """Returns a path as a cell that no spreadsheet takes for a formula; `./=a.wav` is the same file as `=a.wav`.
+
+    >>> path_cell("=a.wav"), path_cell("b.wav")
+    ('./=a.wav', 'b.wav')
+    """
+    name = str(path)
+    return f"./{name}" if _FORMULA.match(name) else name
 
 
 def _sync(path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from emoclr.configs.files import write_text
+from emoclr.configs.files import path_cell, text_cell, write_text
 from emoclr.corpus.decoded.waveforms import Failure
 from emoclr.predict.run import PredictionRow, Predictions
 
@@ -51,7 +51,7 @@ def _csv(predictions: Predictions) -> str:
     for row in predictions.rows:
         probabilities = [f"{value:.4f}" for value in row.probabilities]
         times = [f"{row.start_s:.3f}", f"{row.end_s:.3f}"]
-        writer.writerow([row.path, *times, *probabilities, ";".join(row.emotions)])
+        writer.writerow([path_cell(row.path), *times, *probabilities, ";".join(row.emotions)])
     return text.getvalue()
 
 
@@ -69,5 +69,5 @@ def _errors(failures: Sequence[Failure]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "reason"])
-    writer.writerows([failure.path, failure.reason] for failure in failures)
+    writer.writerows([path_cell(failure.path), text_cell(failure.reason)] for failure in failures)
     return text.getvalue()

@@ -1,12 +1,13 @@
 """The index that a scan leaves: one row a recording, in Arrow columns, stored as Parquet or CSV."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from emoclr.configs.errors import ConfigError, EmoclrError
-from emoclr.configs.files import write_atomically
+from emoclr.configs.files import FORMULA_SIGNS, write_atomically
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,6 +16,10 @@ _ROWS_AT_ONCE = 1 << 16
 _MAX_HEADER_BYTES = 1 << 16
 _EXACT_NAME = "path_bytes"
 """Parquet's column for the names that are no UTF-8, which a column of text cannot hold; null for all others."""
+
+
+_FORMULA = f"^'*(?:{'|'.join(map(re.escape, FORMULA_SIGNS))})"
+"""At the beginning of a name; of bytes, of which a sign may take several."""
 
 
 class IndexRow(NamedTuple):
@@ -240,7 +245,7 @@ def _csv_cells(column: "pa.Array") -> "pa.Array":
     cells = pc.fill_null(column, b"")
     quoted = pc.replace_substring(cells, b'"', b'""')
     quoted = pc.binary_join_element_wise(_binary(b'"'), quoted, _binary(b'"'), _binary(b""))
-    return pc.if_else(pc.match_substring_regex(cells, '[",\r\n]'), quoted, cells)
+    return pc.if_else(pc.match_substring_regex(cells, '[",;\t\r\n]'), quoted, cells)
 
 
 def _with_folder(batch: "pa.RecordBatch", folder: bytes) -> "pa.RecordBatch":
@@ -249,7 +254,8 @@ def _with_folder(batch: "pa.RecordBatch", folder: bytes) -> "pa.RecordBatch":
     if "path" not in batch.schema.names:
         return batch
     names = batch.column("path")
-    joined = pc.binary_join_element_wise(_binary(folder.rstrip(b"/")), names, _binary(b"/"))
+    plain = pc.replace_substring_regex(names, r"^\./", "")
+    joined = pc.binary_join_element_wise(_binary(folder.rstrip(b"/")), plain, _binary(b"/"))
     return batch.set_column(
         batch.schema.names.index("path"),
         batch.schema.field("path"),
@@ -263,6 +269,9 @@ def _without_folder(batch: "pa.RecordBatch", folder: bytes) -> "pa.RecordBatch":
     below = folder.rstrip(b"/") + b"/"
     names = batch.column("path")
     short = pc.replace_substring(names, below, b"", max_replacements=1)
+    # As `path_cell` does it.
+    marked = pc.binary_join_element_wise(_binary(b"./"), short, _binary(b""))
+    short = pc.if_else(pc.match_substring_regex(short, _FORMULA), marked, short)
     return batch.set_column(0, batch.schema.field("path"), pc.if_else(pc.starts_with(names, below), short, names))
 
 

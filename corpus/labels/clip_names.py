@@ -4,15 +4,19 @@ from pathlib import Path
 
 import numpy as np
 
+from emoclr.configs.files import path_cell
 from emoclr.configs.messages import readable
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.report.predictions_csv import ClipName, ScoredClips
 
 
 def portable_path(recording: Path, csv_path: Path) -> str:
-    """Returns how a CSV names a recording: relative where it lies below the CSV's folder, else absolute."""
+    """Returns how a CSV names a recording: relative where it lies below the CSV's folder, else absolute.
+
+    No spreadsheet takes it for a formula; see `path_cell`.
+    """
     absolute, folder = Path(recording).absolute(), Path(csv_path).absolute().parent
-    return (absolute.relative_to(folder) if absolute.is_relative_to(folder) else absolute).as_posix()
+    return path_cell(absolute.relative_to(folder) if absolute.is_relative_to(folder) else absolute)
 
 
 def clip_name(table: LabelTable, row: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from emoclr.configs.files import FORMULA_SIGNS
 from emoclr.configs.messages import readable
 
 SYNONYMS = {
@@ -37,8 +38,6 @@ NAMED = "emotions"
 """Column of `predict`'s table."""
 MAX_EMOTIONS = 1000
 MAX_NAME_LENGTH = 100
-FORMULA_SIGNS = "=+-@"
-"""What a spreadsheet takes for the beginning of a formula."""
 
 _COMMON = {word: name for name, words in SYNONYMS.items() for word in (name, *words)}
 

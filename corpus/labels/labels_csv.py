@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emoclr.configs.errors import EmoclrError
-from emoclr.configs.files import write_atomically
+from emoclr.configs.files import text_cell, write_atomically
 from emoclr.corpus.labels.clip_names import portable_path
 from emoclr.corpus.labels.emotion_names import INDEX_COLUMNS
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable, Reading
@@ -126,7 +126,8 @@ def write_labels(path: Path, table: "pd.DataFrame") -> None:
     Args:
         path: the CSV.
         table: its columns; `path` is written relative to the CSV's folder where the recording lies below it,
-            and absolute elsewhere.
+            and absolute elsewhere. A word that a spreadsheet would take for a formula gets an apostrophe, which
+            `read_labels` takes away again.
 
     Raises:
         EmoclrError: the file cannot be written.
@@ -141,7 +142,10 @@ def write_labels(path: Path, table: "pd.DataFrame") -> None:
     """
     if "path" not in table.columns:
         raise EmoclrError(f"{path}: a table without a column 'path' is no labels.csv")
-    portable = table.assign(path=[portable_path(Path(cell), Path(path)) for cell in table["path"]])
+    words = table.columns.difference(table.select_dtypes("number").columns)
+    marked = {name: [text_cell(cell) if isinstance(cell, str) else cell for cell in table[name]] for name in words}
+    marked["path"] = [portable_path(Path(cell), Path(path)) for cell in table["path"]]
+    portable = table.assign(**marked)
     write_atomically(
         path,
         lambda temporary: portable.to_csv(

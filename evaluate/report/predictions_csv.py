@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emoclr.configs.errors import EmoclrError
+from emoclr.configs.files import cell_text, csv_line, text_cell
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.scores import Prediction, Truth
 
@@ -57,16 +58,14 @@ def predictions_csv(clips: ScoredClips, truth: Truth, headline: Prediction) -> s
         truth: their labels.
         headline: the headline model's predictions.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     kinds = (LABEL, PROBABILITY, THRESHOLD)
-    writer.writerow([*CLIP_COLUMNS, *(f"{kind}{emotion}" for kind in kinds for emotion in truth.emotions)])
+    lines = [csv_line([*CLIP_COLUMNS, *(f"{kind}{emotion}" for kind in kinds for emotion in truth.emotions)])]
     thresholds = np.broadcast_to(headline.thresholds, truth.targets.shape)
     numbers = np.concatenate([truth.targets, headline.probabilities, thresholds], axis=1)
     speakers = clips.speakers or truth.speakers
     for row, speaker in enumerate(speakers):
-        writer.writerow([*clips.names[row], speaker, *(f"{value:.6g}" for value in numbers[row])])
-    return text.getvalue()
+        lines.append(csv_line([*clips.names[row], text_cell(speaker), *(f"{value:.6g}" for value in numbers[row])]))
+    return "".join(lines)
 
 
 def read_predictions(path: Path) -> StoredPredictions | None:
@@ -76,10 +75,10 @@ def read_predictions(path: Path) -> StoredPredictions | None:
         EmoclrError: it cannot be read, or is something else.
     """
     try:
-        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+        lines = list(csv.reader(io.StringIO(path.read_bytes().decode(errors="surrogateescape"), newline="")))
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, csv.Error) as error:
         raise EmoclrError(f"{path}: cannot be read: {error}") from error
     head = lines[0] if lines else []
     emotions = [name.removeprefix(LABEL) for name in head if name.startswith(LABEL)]
@@ -99,7 +98,7 @@ def read_predictions(path: Path) -> StoredPredictions | None:
     rows = lines[1:]
     return StoredPredictions(
         clips=[(line[0], line[1], line[2]) for line in rows],
-        speakers=[line[3] for line in rows],
+        speakers=[cell_text(line[3]) for line in rows],
         emotions=emotions,
         targets=targets,
         probabilities=probabilities,

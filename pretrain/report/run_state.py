@@ -4,6 +4,7 @@ import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emoclr.configs.files import cell_text
 from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_card
 from emoclr.pretrain.encoder.folders import CARD, RUN, CheckpointError, check_run_folder
@@ -129,6 +130,6 @@ def _read_map(path: Path) -> list[MapPoint]:
     try:
         with path.open(encoding="utf-8", newline="") as lines:
             rows = list(csv.DictReader(lines))
-        return [MapPoint(float(row["x"]), float(row["y"]), row["emotion"], row["speaker"]) for row in rows]
+        return [MapPoint(float(row["x"]), float(row["y"]), row["emotion"], cell_text(row["speaker"])) for row in rows]
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise CheckpointError(f"{path}: holds no map; without the file there is a report without it") from error

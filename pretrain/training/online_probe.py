@@ -258,7 +258,7 @@ def write_map(path: Path, features: NDArray[np.floating], monitored: ProbedClips
     from sklearn.manifold import TSNE
     from sklearn.preprocessing import StandardScaler
 
-    from emoclr.configs.files import write_atomically
+    from emoclr.configs.files import text_cell, write_atomically
 
     scored = monitored.table.select(monitored.score_rows)
     perplexity = min(PERPLEXITY, (len(features) - 1) / 3)
@@ -268,7 +268,7 @@ def write_map(path: Path, features: NDArray[np.floating], monitored: ProbedClips
         "x": places[:, 0],
         "y": places[:, 1],
         "emotion": [scored.emotions[place] for place in scored.targets.argmax(axis=1)],
-        "speaker": scored.speakers or [""] * len(scored),
+        "speaker": [text_cell(speaker) for speaker in scored.speakers or [""] * len(scored)],
     }
     table = pd.DataFrame(columns)
     write_atomically(path, lambda temporary: table.to_csv(temporary, index=False, float_format="%.4g"))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from emoclr.configs.files import cell_text
 from emoclr.corpus.labels.tables.text_table import LabelsError
 
 SEPARATORS = (",", ";", "\t")
@@ -25,9 +26,10 @@ Rows = list[tuple[int, list[str]]]
 
 
 def delimited_rows(path: Path, content: bytes) -> tuple[Rows, list[str]]:
-    """Returns line and cells of each row, without the blanks around them, and what was assumed of the file.
+    """Returns line and cells of each row, without blanks around them, and what was assumed of the file.
 
-    The separator is the one that divides the first rows alike. Where it is no comma, `0,5` is 0.5.
+    The separator is the one that divides the first rows alike. Where it is no comma, `0,5` is 0.5. Marks of
+    `text_cell` are taken away.
 
     Bytes that are no UTF-8 stay as they are in names of files that are there. With others the file is Windows-1252.
 
@@ -69,7 +71,7 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         for raw in reader:
-            cells = [cell.strip() for cell in raw]
+            cells = [cell_text(cell.strip()) for cell in raw]
             if separator != ",":
                 cells = [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells]
             yield line, cells
