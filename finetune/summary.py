@@ -35,6 +35,8 @@ def notes_of(context: Context) -> list[str]:
     initial_weights = context.inputs.initial_weights
     pretrained = any(initial.source(settings) != SCRATCH for initial in initial_weights)
     return [
+        *context.labeled.notes,
+        *(context.other.notes if context.other else ()),
         *label_notes(table, settings.positive_share),
         *settings.augment.unsafe,
         *score_notes(table, context.labeled.division, settings.positive_share, validated=True),

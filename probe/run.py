@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from emoclr.configs.console import say, track
-from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.cache_settings import opener
+from emoclr.corpus.decoded.labeled import open_labeled
 from emoclr.corpus.labels.clip_names import scored_clips
 from emoclr.corpus.labels.cross_corpus import cross, source_names
 from emoclr.corpus.labels.division import check_leaks, learnable, speaker_task
@@ -78,8 +78,8 @@ def probe(
     whole = read_labels(data, settings.emotions)
     crossing = cross(whole, read_labels(test)) if test else None
     whole = crossing.table if crossing else whole
-    store = opener(settings)(clips_of(whole))
-    readable = whole.select(store.source_rows)
+    opened = open_labeled(whole, opener(settings))
+    store, readable = opened.store, opened.table
     table, rows, division, left_out = learnable(
         readable, np.arange(len(readable)), settings.folds, settings.positive_share, settings.seed
     )
@@ -124,6 +124,7 @@ def probe(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         duration_s=time.monotonic() - began,
         notes=[
+            *opened.notes,
             *label_notes(table, settings.positive_share),
             *score_notes(table, division, settings.positive_share),
             PRETRAINING,

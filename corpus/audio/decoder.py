@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from emoclr.corpus.audio.channels import Mix, choose_mix, measure_channels
 from emoclr.corpus.audio.containers import needs_ffmpeg
+from emoclr.corpus.audio.errors import NOTHING_BETWEEN, DecoderError, reason_of
 from emoclr.corpus.audio.errors import AudioError as AudioError
-from emoclr.corpus.audio.errors import DecoderError, reason_of
 from emoclr.corpus.audio.joined import JoinedStream, Section, joined_recordings
 from emoclr.corpus.audio.stream import AudioStream, Block
 
@@ -114,7 +114,7 @@ class Recording:
             raise AudioError(self.path, f"damaged: {error}") from error
         if not some:
             until = "the end" if end_s is None else f"{end_s} s"
-            raise AudioError(self.path, f"no samples between {start_s} s and {until}" if start_s else "no samples")
+            raise AudioError(self.path, f"{NOTHING_BETWEEN} {start_s} s and {until}" if start_s else "no samples")
 
     def waveform(self, start_s: float = 0.0, end_s: float | None = None) -> NDArray[np.float32]:
         """Returns what `blocks` yields in one piece."""

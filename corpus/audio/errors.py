@@ -4,6 +4,9 @@ from pathlib import Path
 
 from emoclr.configs.errors import EmoclrError
 
+NOTHING_BETWEEN = "no samples between"
+"""How the reason begins where a recording ends before a part of it begins."""
+
 
 class AudioError(EmoclrError):
     """A recording that cannot be read; `path` says which and `reason` why.

@@ -10,6 +10,8 @@ from emoclr.corpus.audit.people import table_findings
 from emoclr.corpus.audit.recordings import Recording, measure_clips
 from emoclr.corpus.audit.shortcuts import Shortcut, find_shortcuts, shortcut_findings
 from emoclr.corpus.audit.sound import sound_findings
+from emoclr.corpus.labels.checks.table_note import TableNote
+from emoclr.corpus.labels.checks.whole_table import notes_on
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
@@ -74,6 +76,7 @@ def audit(labels: Path, positive_share: float = POSITIVE_SHARE) -> Audit:
     recordings = measure_clips(table)
     shortcuts = find_shortcuts(table, recordings, positive_share)
     findings = [
+        *(Finding(note.check, Weight.WARNING, f"{note.summary}.", note.cases) for note in _notes(table, recordings)),
         *table_findings(table, positive_share),
         *duplicate_findings(table, recordings, positive_share),
         *sound_findings(table, recordings),
@@ -82,3 +85,7 @@ def audit(labels: Path, positive_share: float = POSITIVE_SHARE) -> Audit:
     order = list(Weight)
     findings.sort(key=lambda finding: order.index(finding.weight))
     return Audit(table, recordings, findings, shortcuts, positive_share)
+
+
+def _notes(table: LabelTable, recordings: Sequence[Recording | str]) -> list[TableNote]:
+    return notes_on(table, [clip.duration_s if isinstance(clip, Recording) else clip for clip in recordings])

@@ -43,11 +43,11 @@ class Failure:
 
 
 class NoReadableClips(EmoclrError):
-    """No clip of a corpus can be decoded; `failures` says of each why."""
+    """No clip of a corpus can be decoded; `failures` says of each why, `hints` are lines on what may be the matter."""
 
-    def __init__(self, failures: Sequence[Failure]) -> None:
+    def __init__(self, failures: Sequence[Failure], hints: Sequence[str] = ()) -> None:
         cases = [(readable(failure.path), failure.reason) for failure in failures]
-        super().__init__(f"none of {count_of(len(failures), 'clip')} can be read:", *by_reason(cases))
+        super().__init__(f"none of {count_of(len(failures), 'clip')} can be read:", *by_reason(cases), *hints)
         self.failures = failures
 
 

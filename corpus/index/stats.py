@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from emoclr.corpus.audio.errors import NOTHING_BETWEEN
 from emoclr.corpus.index.audio_files import list_files
 from emoclr.corpus.index.index_file import is_index, read_index_table, table_of
 from emoclr.corpus.index.scan import read_recordings, reasons_of
+from emoclr.corpus.labels.checks.table_note import TableNote
+from emoclr.corpus.labels.checks.whole_table import notes_on
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
@@ -74,6 +77,7 @@ class Overview:
         formats: recordings for each ending.
         aside: reasons why recordings cannot be read, and how many, the most frequent first.
         labels: None for an index.
+        notes: what of the labels is probably not meant so.
     """
 
     source: Path
@@ -85,6 +89,7 @@ class Overview:
     formats: Counter[str]
     aside: list[tuple[str, int]]
     labels: Labels | None
+    notes: Sequence[str]
 
 
 def overview_of(source: Path, index: Path | None = None, positive_share: float = POSITIVE_SHARE) -> Overview:
@@ -107,8 +112,11 @@ def overview_of(source: Path, index: Path | None = None, positive_share: float =
     table = read_labels(source)
     names = [os.path.abspath(path) for path in table.paths]  # noqa: PTH100 (pathlib keeps "..")
     recordings = read_recordings(list_files(names), known)
-    rows, durations_s = _clips_in(table, names, _good(recordings))
-    return _overview(source, recordings, durations_s, _labels_of(table.select(rows), durations_s, positive_share))
+    heard_s = _heard_s(table, names, _good(recordings))
+    rows = np.flatnonzero(heard_s > 0)
+    labels = _labels_of(table.select(rows), heard_s[rows], positive_share)
+    notes = notes_on(table, [_heard(seconds) for seconds in heard_s.tolist()])
+    return _overview(source, recordings, heard_s[rows], labels, notes)
 
 
 def _good(recordings: "pa.Table") -> "pa.Table":
@@ -117,7 +125,13 @@ def _good(recordings: "pa.Table") -> "pa.Table":
     return recordings.filter(pc.not_equal(recordings["status"], "set aside"))
 
 
-def _overview(source: Path, recordings: "pa.Table", durations_s: Array, labels: Labels | None = None) -> Overview:
+def _overview(
+    source: Path,
+    recordings: "pa.Table",
+    durations_s: Array,
+    labels: Labels | None = None,
+    notes: Sequence[TableNote] = (),
+) -> Overview:
     import pyarrow.compute as pc
 
     good = _good(recordings)
@@ -131,6 +145,7 @@ def _overview(source: Path, recordings: "pa.Table", durations_s: Array, labels: 
         formats=_endings(good["path"]),
         aside=reasons_of(recordings.filter(pc.equal(recordings["status"], "set aside"))),
         labels=labels,
+        notes=[str(note) for note in notes],
     )
 
 
@@ -146,17 +161,22 @@ def _endings(names: "pa.ChunkedArray") -> Counter[str]:
     return counts
 
 
-def _clips_in(table: LabelTable, names: Sequence[str], good: "pa.Table") -> tuple[NDArray[np.int64], Array]:
-    """Returns the rows of clips that are in readable recordings, and their durations in seconds."""
+def _heard_s(table: LabelTable, names: Sequence[str], good: "pa.Table") -> Array:
+    """Returns how many seconds of each clip there are, NaN where its recording cannot be read."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     wanted = pa.array([os.fsencode(name) for name in names], pa.large_binary())
     place = pc.index_in(wanted, value_set=good["path"].combine_chunks())
-    whole_s = good["duration_s"].take(place).to_numpy(zero_copy_only=False)  # NaN where it cannot be read
-    durations_s = np.fmin(table.end_s, whole_s) - table.start_s
-    rows = np.flatnonzero(np.isfinite(whole_s) & (durations_s > 0))
-    return rows, durations_s[rows]
+    whole_s: Array = good["duration_s"].take(place).to_numpy(zero_copy_only=False)
+    # fmin would take the end where the recording cannot be read.
+    return np.where(np.isnan(whole_s), np.nan, np.fmin(table.end_s, whole_s) - table.start_s)
+
+
+def _heard(seconds: float) -> float | str:
+    if np.isnan(seconds):
+        return "set aside"
+    return seconds if seconds > 0 else NOTHING_BETWEEN
 
 
 def _labels_of(table: LabelTable, durations_s: Array, positive_share: float) -> Labels:

@@ -46,6 +46,9 @@ def _parts(overview: Overview) -> "Iterator[str | Table | Columns]":
         yield _counts("Set aside", Counter(dict(overview.aside)))
     if overview.labels is not None:
         yield from _labels(overview.labels)
+    if overview.notes:
+        yield ""
+        yield from (f"note: {note}" for note in overview.notes)
 
 
 def _sound(overview: Overview) -> "Iterator[str | Table | Columns]":

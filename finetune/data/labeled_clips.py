@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.cache_settings import opener
+from emoclr.corpus.decoded.labeled import open_labeled
 from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.corpus.labels.cross_corpus import CrossCorpus, cross
 from emoclr.corpus.labels.division import Division, check_leaks, learnable, speaker_task, train_validation_test
@@ -59,6 +59,7 @@ class LabeledClips:
         left_out: emotions that cannot be learned, each with the reason.
         voices: the task of the speaker probe, None where speakers are not known.
         tasks: of each fold.
+        notes: what of the table is probably not meant so.
         crossing: what both corpora share, where the test clips are those of another; else None.
     """
 
@@ -70,6 +71,7 @@ class LabeledClips:
     left_out: dict[str, str]
     voices: VoiceTask | None
     tasks: Sequence[Task]
+    notes: Sequence[str] = ()
     crossing: CrossCorpus | None = None
 
 
@@ -89,8 +91,8 @@ def open_labeled_clips(data: Path, settings: FinetuneSettings, other: LabelTable
     if other is not None and settings.folds is None and whole.splits is not None and not len(whole.rows_of("test")):
         crossing = cross(whole, other)
         whole = crossing.table
-    store = opener(settings)(clips_of(whole))
-    readable = whole.select(store.source_rows)
+    opened = open_labeled(whole, opener(settings))
+    store, readable = opened.store, opened.table
     if settings.folds is None and readable.splits is None:
         readable = with_split(readable, settings.seed)
     table, rows, division, left_out = learnable(
@@ -105,7 +107,7 @@ def open_labeled_clips(data: Path, settings: FinetuneSettings, other: LabelTable
         train, validation, test = (rows[part] for part in train_validation_test(table, division, fold))
         tasks.append(Task(store, table.emotions, targets, train, validation, test, table.single_label, voices))
     left_out = (crossing.left_out if crossing else {}) | left_out
-    return LabeledClips(store, readable, table, rows, division, left_out, voices, tasks, crossing)
+    return LabeledClips(store, readable, table, rows, division, left_out, voices, tasks, opened.notes, crossing)
 
 
 def with_split(table: LabelTable, seed: int) -> LabelTable:

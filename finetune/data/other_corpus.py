@@ -1,10 +1,11 @@
 """Another corpus to score: its clips, and the emotions that both corpora share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.cache_settings import opener
+from emoclr.corpus.decoded.labeled import open_labeled
 from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.corpus.labels.cross_corpus import CrossCorpus, cross
 from emoclr.corpus.labels.division import check_leaks, divide
@@ -25,6 +26,7 @@ class OtherCorpus:
         store: the clips, decoded, in the same order.
         columns: (shared emotions,) their places among the emotions of the models.
         prior: (shared emotions,) their mean shares in the training clips of the first corpus.
+        notes: what of the other table is probably not meant so.
     """
 
     crossing: CrossCorpus
@@ -32,6 +34,7 @@ class OtherCorpus:
     store: WaveformStore
     columns: list[int]
     prior: Array
+    notes: Sequence[str]
 
 
 def open_other(labels: LabelTable, labeled: LabeledClips, settings: FinetuneSettings) -> OtherCorpus:
@@ -44,13 +47,12 @@ def open_other(labels: LabelTable, labeled: LabeledClips, settings: FinetuneSett
     ours = replace(labeled.table, splits=None) if settings.folds else labeled.table
     crossing = cross(ours, labels)
     opened = opener(settings)
+    scored = crossing.table.select(crossing.table.rows_of("test"))
+    clips = open_labeled(replace(scored, source=labels.source), opened)
     both = opened(clips_of(crossing.table))
     readable = crossing.table.select(both.source_rows)
-    rows = readable.rows_of("test")
-    if not len(rows):
-        raise EmoclrError(f"{labels.source}: none of its clips can be read")
     check_leaks(readable, divide(readable, None, settings.seed), both.digests)
-    table = readable.select(rows)
+    table = clips.table
     columns = [labeled.table.emotions.index(emotion) for emotion in table.emotions]
     prior = chance_probabilities(labeled.table.targets[labeled.division.fitted], 1)[0, columns]
-    return OtherCorpus(crossing, table, opened(clips_of(table)), columns, prior)
+    return OtherCorpus(crossing, table, clips.store, columns, prior, clips.notes)

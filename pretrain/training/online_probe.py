@@ -1,6 +1,7 @@
 """Online probe: the probes of `probe` on a few labelled clips, every few steps of a pretraining."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
-from emoclr.corpus.clips.sources import clips_of
+from emoclr.corpus.decoded.labeled import open_labeled
 from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
 from emoclr.corpus.labels.division import inner_folds, speaker_task, without_emotions
 from emoclr.corpus.labels.label_table import LabelTable
@@ -84,8 +85,9 @@ def open_probed_clips(
     table = table.select(np.concatenate(sides))
     fitted = np.arange(len(table)) < len(sides[0])
     if min(map(len, sides)) >= MIN_CLIPS:
-        store = open_waveforms(clips_of(table), cache, cache_gb=cache_gb)
-        table, fitted = table.select(store.source_rows), fitted[store.source_rows]
+        opened = open_labeled(table, partial(open_waveforms, cache_dir=cache, cache_gb=cache_gb))
+        store, table = opened.store, opened.table
+        fitted = fitted[store.source_rows]
     fit_rows, score_rows = np.flatnonzero(fitted), np.flatnonzero(~fitted)
     for rows, purpose in ((fit_rows, "fit to"), (score_rows, "score on")):
         if len(rows) < MIN_CLIPS:
