@@ -28,8 +28,8 @@ from emoclr.evaluate.linear_probe import LinearProbe
 from emoclr.evaluate.pooling import Pooling, pool_windows
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 from emoclr.pretrain.encoder.checkpoint import load_encoder, untrained_encoder
-from emoclr.pretrain.encoder.embedding import window_starts
 from emoclr.pretrain.encoder.encoder import Encoder
+from emoclr.pretrain.encoder.windows import window_starts
 
 RATE = 16_000
 SEED = 0

@@ -1,16 +1,18 @@
 """One console for talk, and progress on long work."""
 
+import contextlib
 import functools
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emoclr.configs.messages import readable
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.progress import Progress
     from rich.segment import Segment
     from rich.text import Text
 
@@ -91,16 +93,8 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
     if total is None and isinstance(items, Sized):
         total = len(items)
     if sys.stderr.isatty() and is_first_process():
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=console(), transient=True) as progress:
-            yield from progress.track(items, total=total, description=readable(description))
+        with _bar() as bar:
+            yield from bar.track(items, total=total, description=readable(description))
         return
     of_all = f" of {total}" if total else ""
     started = told = time.monotonic()
@@ -113,3 +107,45 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
             say(f"{description}: {done}{of_all}")
     if time.monotonic() - started > QUIET_S:
         say(f"{description}: {done}{of_all}, done")
+
+
+@contextlib.contextmanager
+def progress(description: str, total: int, what: str) -> Iterator[Callable[[float], None]]:
+    """Gives a function that shows how much of some work is done, where one item may take long; see `track`.
+
+    Args:
+        description: what the work is, e.g. "predicting".
+        total: how many items.
+        what: an item, e.g. "recording".
+
+    Yields:
+        Called with how many items are done, parts of one included.
+    """
+    if sys.stderr.isatty() and is_first_process():
+        with _bar() as bar:
+            task = bar.add_task(description, total=total)
+            yield lambda done: bar.update(task, completed=done)
+        return
+    told = time.monotonic()
+
+    def tell(done: float) -> None:
+        nonlocal told
+        if time.monotonic() - told > PLAIN_EVERY_S and done < total:
+            told = time.monotonic()
+            whole, part = divmod(done, 1)
+            under_way = f" and {part:.0%} of the next" if part else ""
+            say(f"{description}: {whole:.0f} of {total} {what}s{under_way}")
+
+    yield tell
+
+
+def _bar() -> "Progress":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console(), transient=True)

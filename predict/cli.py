@@ -1,15 +1,33 @@
 """The `predict` command."""
 
 import argparse
-from collections.abc import Sequence
+import contextlib
+import io
+import signal
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
 
 from emoclr.configs.command import make_parser, parse, run_command, typed_words
 from emoclr.configs.console import say
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.messages import count_of, readable
 
-EXAMPLES = """  predict --from checkpoints/my-emotions recording.mp3 --out predictions.csv
-  predict --from checkpoints/my-emotions recordings/ --out timeline.csv --timeline
-  predict --from checkpoints/my-emotions/resnet10t a.wav b.ogg --out predictions.jsonl --format jsonl"""
+if TYPE_CHECKING:
+    from emoclr.finetune.model.checkpoint import EnsembleCard
+    from emoclr.finetune.model.emotion_model import Ensemble
+    from emoclr.predict.remarks import Remark
+    from emoclr.predict.run import PredictionRow
+    from emoclr.predict.tables import LineForm
+
+EXAMPLES = """  predict --from checkpoints/my-emotions recording.mp3
+  predict --from checkpoints/my-emotions recordings/ --out predictions.csv
+  predict --from checkpoints/my-emotions recordings/ --out timeline.parquet --timeline
+  predict --from checkpoints/my-emotions/resnet10t a.wav b.ogg --out - --format jsonl | jq .emotions"""
+
+STANDARD_OUTPUT = "-"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,35 +37,124 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--from", dest="source", required=True, type=Path, metavar="RUN", help="folder of finetune, or of one backbone"
     )
     parser.add_argument("recordings", nargs="+", type=Path, metavar="FILE_OR_DIR", help="recordings of any length")
-    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the table to write")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="the table to write: .csv, .jsonl or .parquet, or - for standard output; none shows it",
+    )
     parser.add_argument("--timeline", action="store_true", help="one row a window in place of one row a file")
-    parser.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: %(default)s")
+    parser.add_argument("--format", choices=("csv", "jsonl"), help="of standard output (default: csv)")
     return run_command(_predict, parse(parser, typed_words(arguments)))
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from emoclr.configs.messages import count_of
     from emoclr.corpus.audio.file_kinds import check_recordings
+    from emoclr.corpus.index.audio_files import find_audio
     from emoclr.finetune.model.folders import find_card
+    from emoclr.predict.out_path import check_out, form_of
 
     find_card(arguments.source)
     check_recordings(*arguments.recordings)
-    say(f"reading {arguments.source}")
-    from emoclr.finetune.model.checkpoint import load_ensemble
-    from emoclr.predict.run import predict
-    from emoclr.predict.tables import errors_path, write_predictions
+    to_file = arguments.out not in (None, STANDARD_OUTPUT)
+    if to_file and arguments.format not in (None, form_of(Path(arguments.out))):
+        raise ConfigError(
+            f"--format {arguments.format}: is of standard output; --out {arguments.out} goes by its ending"
+        )
+    with _stopped_by_sigterm():
+        paths = find_audio(arguments.recordings)
+        if to_file:
+            check_out(Path(arguments.out), paths)
+        say(f"reading {arguments.source}")
+        from emoclr.finetune.model.checkpoint import load_ensemble
+
+        ensemble, card = load_ensemble(arguments.source)
+        for note in card.notes:
+            say(f"note: {note}")
+        if to_file:
+            return _into_file(arguments, paths, ensemble, card)
+        return _onto_screen(arguments, paths, ensemble, card)
+
+
+def _into_file(arguments: argparse.Namespace, paths: Sequence[Path], ensemble: "Ensemble", card: "EnsembleCard") -> int:
+    from emoclr.predict.out_path import errors_path
+    from emoclr.predict.run import predict_files
+    from emoclr.predict.unfinished import UnfinishedTable, work_of
+    from emoclr.pretrain.encoder.devices import choose_device
+    from emoclr.pretrain.resume.signals import Interrupted
+
+    out, timeline, device = Path(arguments.out), arguments.timeline, choose_device()
+    work = work_of(arguments.source, card, paths, timeline=timeline, device=device)
+    with UnfinishedTable(out, card.emotions, work) as table:
+        if table.rows or table.remarks:
+            say(f"going on after {count_of(table.rows, 'row')} in {table.part}")
+        try:
+            for found in predict_files(ensemble, card, paths, timeline=timeline, device=device, begin=table.place):
+                table.add(found)
+        except KeyboardInterrupt:
+            kept = f"{count_of(table.saved_rows, 'row')} in {table.part}; the same command goes on there"
+            raise Interrupted(f"stopped: {kept if table.saved_rows else 'no rows yet'}") from None
+        table.finish()
+    say(f"{count_of(table.recordings, 'recording')}, {count_of(table.rows, 'row')}: {out}")
+    for emotion in card.emotions:
+        say(f"  {readable(emotion)}: {table.named[emotion]}")
+    _tell(table.remarks, paths)
+    if errors_path(out).exists():
+        say(f"all of these: {errors_path(out)}")
+    return 0 if table.rows else 1
+
+
+def _onto_screen(
+    arguments: argparse.Namespace, paths: Sequence[Path], ensemble: "Ensemble", card: "EnsembleCard"
+) -> int:
+    from emoclr.predict.run import predict_files
+    from emoclr.predict.screen import print_table
+    from emoclr.predict.tables import as_lines, head
     from emoclr.pretrain.encoder.devices import choose_device
 
-    ensemble, card = load_ensemble(arguments.source)
-    for note in card.notes:
-        say(f"note: {note}")
-    found = predict(ensemble, card, arguments.recordings, timeline=arguments.timeline, device=choose_device())
-    write_predictions(found, arguments.out, arguments.format)
-    files = count_of(len({answer.path for answer in found.rows}), "recording")
-    say(f"{files}, {count_of(len(found.rows), 'row')}: {arguments.out}")
-    for emotion in found.emotions:
-        count = sum(emotion in answer.emotions for answer in found.rows)
-        say(f"  {emotion}: {count}")
-    if found.failures:
-        say(f"{len(found.failures)} could not be read: {errors_path(arguments.out)}")
-    return 0 if found.rows else 1
+    as_text = arguments.out == STANDARD_OUTPUT or arguments.format is not None
+    form: LineForm = arguments.format or "csv"
+    rows: list[PredictionRow] = []
+    remarks: list[Remark] = []
+    count = 0
+    if as_text:
+        _write(head(card.emotions, form))
+    for found in predict_files(ensemble, card, paths, timeline=arguments.timeline, device=choose_device()):
+        remarks += found.remarks
+        count += len(found.rows)
+        if as_text:
+            _write(as_lines(found.rows, card.emotions, form))
+        else:
+            rows += found.rows
+    if rows:
+        print_table(rows, card.emotions, timeline=arguments.timeline)
+    _tell(remarks, paths)
+    return 0 if count else 1
+
+
+def _tell(remarks: Sequence["Remark"], paths: Sequence[Path]) -> None:
+    from emoclr.predict.remarks import summary_of
+
+    for line in summary_of(remarks, paths):
+        say(line)
+
+
+def _write(text: str) -> None:
+    """Writes onto standard output at once; names of files that are no UTF-8 keep their bytes."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Lets SIGTERM do what Ctrl-C does."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

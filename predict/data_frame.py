@@ -3,12 +3,16 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.decoded.decode_stream import array_streams
 from emoclr.corpus.decoded.recordings import Recordings, paths_in, waveforms_of
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.emotion_model import Ensemble
-from emoclr.predict.run import named, predict, predict_waveforms
+from emoclr.predict.batches import Place, predict_batches
+from emoclr.predict.remarks import summary_of
+from emoclr.predict.run import named, predict
 from emoclr.pretrain.encoder.devices import Device, choose_device
 
 if TYPE_CHECKING:
@@ -60,11 +64,14 @@ def predict_frame(
     device = device or choose_device()
     sources = paths_in(recordings)
     if sources is None:
-        store = waveforms_of(recordings, sample_rate)  # type: ignore[arg-type]
-        found = predict_waveforms(network, card, store, timeline=timeline, device=device)
-        rows = [_row(card, *stretch, named(stretch[-1], card)) for stretch in zip(*found, strict=True)]
+        pieces = array_streams(waveforms_of(recordings, sample_rate))  # type: ignore[arg-type]
+        batches = predict_batches(network, card, pieces, timeline=timeline, device=device, begin=Place())
+        stretches = (stretch for batch in batches for stretch in batch.stretches)
+        rows = [_row(card, *stretch, named(stretch.probabilities, card)) for stretch in stretches]
     else:
         predictions = predict(network, card, sources, timeline=timeline, device=device)
+        for line in summary_of(predictions.remarks, predictions.recordings):
+            say(line)
         if not predictions.rows:
             failure = predictions.failures[0]
             raise EmoclrError(f"no recording can be read; the first: {failure.path}: {failure.reason}")

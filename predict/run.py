@@ -1,22 +1,21 @@
 """From recordings to the probability of each emotion."""
 
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-
+from emoclr.configs.console import progress
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
-from emoclr.corpus.clips.clip_table import Clip
-from emoclr.corpus.decoded.waveforms import Failure, NoReadableClips, Waveforms, open_waveforms
+from emoclr.corpus.audio.samples import SILENT_PEAK_DB
+from emoclr.corpus.decoded.decode_stream import decode_streams
+from emoclr.corpus.decoded.waveforms import Failure
 from emoclr.corpus.index.audio_files import find_audio
 from emoclr.evaluate.metrics.arrays import Array
-from emoclr.evaluate.pooling import pool_windows
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.emotion_model import Ensemble
-from emoclr.pretrain.encoder.embedding import Positions, each_window
+from emoclr.predict.batches import Place, predict_batches
+from emoclr.predict.remarks import Remark
+from emoclr.pretrain.encoder.streamed_windows import RecordingEnd
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,7 @@ class PredictionRow:
         emotions: those over their threshold; the likeliest one where each recording has one emotion.
 
     Examples:
+        >>> import numpy as np
         >>> PredictionRow(Path("a.wav"), 0.0, 2.5, np.array([0.9, 0.1]), ["joy"]).emotions
         ['joy']
     """
@@ -44,17 +44,47 @@ class PredictionRow:
 
 @dataclass(frozen=True)
 class Predictions:
-    """One row a recording or a window, in the order of the recordings, and what could not be read.
+    """One row a recording or a window, in the order of the recordings, and what there is to say of recordings.
+
+    Attributes:
+        emotions: the names of all probabilities.
+        rows: see `PredictionRow`.
+        remarks: see `Remark`.
+        recordings: all that were asked for, in their order.
 
     Examples:
+        >>> import numpy as np
         >>> row = PredictionRow(Path("a.wav"), 0.0, 2.5, np.array([0.9, 0.1]), ["joy"])
-        >>> Predictions(["joy", "fear"], [row], failures=[]).rows[0].end_s
+        >>> Predictions(["joy", "fear"], [row]).rows[0].end_s
         2.5
     """
 
     emotions: list[str]
     rows: list[PredictionRow]
-    failures: list[Failure]
+    remarks: list[Remark] = field(default_factory=list)
+    recordings: list[Path] = field(default_factory=list)
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The recordings that could not be read."""
+        return [Failure(remark.path, remark.reason) for remark in self.remarks if remark.status == "unreadable"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a batch adds to predictions.
+
+    Attributes:
+        rows: in the order of the recordings.
+        remarks: on recordings that are over.
+        recordings: how many with a row are over.
+        place: where the next batch begins.
+    """
+
+    rows: list[PredictionRow]
+    remarks: list[Remark]
+    recordings: int
+    place: Place
 
 
 def predict(
@@ -78,7 +108,8 @@ def predict(
         ConfigError: a source does not exist, is an archive or a table, or there are no recordings.
 
     Examples:
-        >>> import soundfile
+        >>> import tempfile
+        >>> import numpy as np, soundfile
         >>> from emoclr.finetune import EmotionModel
         >>> from emoclr.pretrain import Encoder, EncoderSettings
         >>> path = Path(tempfile.mkdtemp()) / "silence.wav"
@@ -86,81 +117,48 @@ def predict(
         >>> model = EmotionModel(Encoder(EncoderSettings(backbone="test_resnet")), n_emotions=2)
         >>> ensemble = Ensemble([model], np.ones((1, 2)), np.full((1, 2), 0.5), "mean")
         >>> card = EnsembleCard(members=["."], emotions=["joy", "fear"], thresholds=[0.5, 0.5], window_s=1.0, hop_s=0.5)
-        >>> [(row.start_s, row.end_s) for row in predict(ensemble, card, [path], timeline=True).rows]
-        [(0.0, 1.0), (0.5, 1.5)]
+        >>> found = predict(ensemble, card, [path], timeline=True)
+        >>> [(row.start_s, row.end_s) for row in found.rows], [remark.status for remark in found.remarks]
+        ([(0.0, 1.0), (0.5, 1.5)], ['silent'])
     """
-    paths = find_audio(sources)
-    # Recordings that are read once need no place in the cache of corpora.
-    with tempfile.TemporaryDirectory(prefix="emoclr-") as cache:
-        try:
-            store = open_waveforms([Clip(path) for path in paths], Path(cache))
-        except NoReadableClips as error:
-            return Predictions(card.emotions, [], _as_given(error.failures, paths))
-        stretches = predict_waveforms(ensemble, card, store, timeline=timeline, device=device)
-        read = [paths[row] for row in store.source_rows]
-        rows = [
-            PredictionRow(read[position], float(start), float(end), probabilities, named(probabilities, card))
-            for position, start, end, probabilities in zip(*stretches, strict=True)
-        ]
-        return Predictions(card.emotions, rows, _as_given(store.failures, paths))
+    found = Predictions(card.emotions, [], [], find_audio(sources))
+    for batch in predict_files(ensemble, card, found.recordings, timeline=timeline, device=device):
+        found.rows.extend(batch.rows)
+        found.remarks.extend(batch.remarks)
+    return found
 
 
-def _as_given(failures: Sequence[Failure], paths: Sequence[Path]) -> list[Failure]:
-    """Returns failures, which name absolute paths, under the paths that were given, as in rows."""
-    given = {path.absolute(): path for path in paths}
-    return [replace(failure, path=given[failure.path]) for failure in failures]
-
-
-class Stretches(NamedTuple):
-    """Recordings, or windows of them: one entry each.
-
-    Attributes:
-        positions: int64 (rows,) of the recording among those asked for.
-        starts_s: (rows,) s.
-        ends_s: (rows,) s.
-        probabilities: (rows, emotions) in [0, 1].
-    """
-
-    positions: Positions
-    starts_s: Array
-    ends_s: Array
-    probabilities: Array
-
-
-def predict_waveforms(
-    ensemble: Ensemble, card: EnsembleCard, store: Waveforms, *, timeline: bool = False, device: str = "cpu"
-) -> Stretches:
-    """Returns the probabilities of waveforms, one row a recording or, with `timeline`, one a window.
+def predict_files(
+    ensemble: Ensemble,
+    card: EnsembleCard,
+    paths: Sequence[Path],
+    *,
+    timeline: bool = False,
+    device: str = "cpu",
+    begin: Place | None = None,
+) -> Iterator[Progress]:
+    """Yields the emotions of recordings as they are found, batch by batch; processes decode the next ones meanwhile.
 
     Args:
         ensemble: from `load_ensemble`.
-        card: its card; says windows and how they are pooled.
-        store: the recordings.
+        card: its card.
+        paths: the recordings.
         timeline: one row a window in place of one a recording.
         device: "cpu" or "cuda".
+        begin: the place of an earlier batch of the same recordings, to go on there.
     """
-    windows = list(
-        each_window(
-            ensemble,
-            store,
-            card.window_s,
-            card.hop_s,
-            np.arange(len(store)),
-            description="predicting",
-            device=device,
-            precision="fp32",  # the members choose for themselves
-            short=card.short,
-        )
-    )
-    positions = np.concatenate([some.positions for some in windows])
-    starts_s = np.concatenate([some.starts for some in windows]) / SAMPLE_RATE
-    logits = np.concatenate([some.outputs for some in windows]).astype(np.float64)
-    durations_s = store.samples / SAMPLE_RATE
-    ends_s = np.minimum(starts_s + card.window_s, durations_s[positions])
-    if not timeline:
-        logits = pool_windows(logits, positions, card.windows)
-        positions, starts_s, ends_s = np.arange(len(store)), np.zeros(len(store)), durations_s
-    return Stretches(positions, starts_s, ends_s, ensemble.probabilities(logits))
+    begin = begin or Place()
+    pieces = ((begin.recording + number, piece) for number, piece in decode_streams(paths[begin.recording :]))
+    batches = predict_batches(ensemble, card, pieces, timeline=timeline, device=device, begin=begin)
+    with progress("predicting", len(paths), "recording") as show:
+        for batch in batches:
+            rows = [
+                PredictionRow(paths[number], start_s, end_s, probabilities, named(probabilities, card))
+                for number, start_s, end_s, probabilities in batch.stretches
+            ]
+            remarks = [remark for end, windows in batch.ends for remark in _remarks(paths[end.recording], end, windows)]
+            yield Progress(rows, remarks, sum(windows > 0 for _, windows in batch.ends), batch.place)
+            show(batch.place.recording + batch.heard)
 
 
 def named(probabilities: Array, card: EnsembleCard) -> list[str]:
@@ -171,3 +169,19 @@ def named(probabilities: Array, card: EnsembleCard) -> list[str]:
     if card.single_label:
         return [card.emotions[int(probabilities.argmax())]]
     return [name for name, p, least in zip(card.emotions, probabilities, card.thresholds, strict=True) if p >= least]
+
+
+def _remarks(path: Path, end: RecordingEnd, windows: int) -> Iterator[Remark]:
+    """Yields what there is to say of a recording, of which so many windows were heard."""
+    failure, partial, notes = end.ended
+    if not windows:
+        yield Remark(path, "unreadable", failure)
+        return
+    if failure:
+        partial = f"breaks off after {end.samples / SAMPLE_RATE:.2f} s: {failure}"
+    if partial:
+        yield Remark(path, "partial", partial)
+    if end.silent:
+        yield Remark(path, "silent", f"no sample above {SILENT_PEAK_DB:g} dBFS")
+    if notes:
+        yield Remark(path, "note", "; ".join(notes))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +26,33 @@ class Told(Protocol):
 
     def path(self, clip: int) -> Path:
         """Returns the recording of a clip."""
+
+
+@dataclass
+class Streamed:
+    """What is known of recordings that were streamed; see `Told`.
+
+    Attributes:
+        paths: of all recordings.
+        partial: what of a recording was not decoded, by its position, where there is something.
+        notes: which channel or audio stream was chosen, and what was rescaled, likewise.
+        silent: bool `(recordings,)`.
+    """
+
+    paths: Sequence[Path]
+    partial: dict[int, str] = field(default_factory=dict)
+    notes: dict[int, str] = field(default_factory=dict)
+    silent: NDArray[np.bool_] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.silent = np.zeros(len(self.paths), dtype=np.bool_)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def path(self, clip: int) -> Path:
+        """Returns a recording."""
+        return self.paths[clip]
 
 
 def lines_about(store: Told) -> Iterator[str]:

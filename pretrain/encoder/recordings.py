@@ -2,12 +2,20 @@
 
 from pathlib import Path
 
-from emoclr.configs.errors import ConfigError
-from emoclr.corpus.decoded.recordings import Recordings, open_recordings
+import numpy as np
+
+from emoclr.configs.console import say
+from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.corpus.decoded.decode_stream import array_streams, decode_streams
+from emoclr.corpus.decoded.recordings import Recordings, paths_in, waveforms_of
+from emoclr.corpus.decoded.telling import Streamed, lines_about
+from emoclr.corpus.index.audio_files import find_audio
+from emoclr.evaluate.pooling import RunningPool
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_encoder
 from emoclr.pretrain.encoder.devices import Device, choose_device
-from emoclr.pretrain.encoder.embedding import Embeddings, embed_clips
+from emoclr.pretrain.encoder.embedding import Embeddings, WindowNetwork
 from emoclr.pretrain.encoder.encoder import Encoder
+from emoclr.pretrain.encoder.streamed_windows import RecordingEnd, WindowOutput, stream_windows
 
 
 def embed(
@@ -48,12 +56,41 @@ def embed(
     window_s = window_s or (card.crop_s if card else None)
     if window_s is None:
         raise ConfigError("window_s: an Encoder without its card does not say how long its windows are")
-    with open_recordings(recordings, sample_rate) as store:
-        return embed_clips(
-            network,
-            store,
-            window_s,
-            min(hop_s or window_s / 2, window_s),
-            device=device or choose_device(),
-            short=network.settings.short,
-        )
+    sources = paths_in(recordings)
+    if sources is None:
+        names: list[Path] = []
+        pieces = array_streams(waveforms_of(recordings, sample_rate))  # type: ignore[arg-type]
+    else:
+        names = [path for source in sources for path in find_audio([source])]
+        pieces = decode_streams(names)
+    hop_s = min(hop_s or window_s / 2, window_s)
+    windows = WindowNetwork(network, window_s, device or choose_device(), "auto", "embedding")
+    found, pool, heard = [], RunningPool("mean"), Streamed(names)
+    for batch in stream_windows(windows, pieces, window_s, hop_s, network.settings.short):
+        for item in batch:
+            if isinstance(item, WindowOutput):
+                pool.add(item.output.astype(np.float64))
+                continue
+            if names:
+                _note(item, heard)
+            found.append(pool.result().astype(np.float32))
+            pool = RunningPool("mean")
+    for line in lines_about(heard):
+        say(line)
+    return np.stack(found)
+
+
+def _note(end: RecordingEnd, heard: Streamed) -> None:
+    """Takes down what there is to say of a recording.
+
+    Raises:
+        EmoclrError: it could not be read.
+    """
+    number, (failure, partial, notes) = end.recording, end.ended
+    if failure:
+        raise EmoclrError(f"{heard.path(number)}: {failure}")
+    if partial:
+        heard.partial[number] = partial
+    if notes:
+        heard.notes[number] = "; ".join(notes)
+    heard.silent[number] = end.silent

@@ -15,7 +15,7 @@ import emoclr
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.corpus.audio.decoder import read_waveform
 from emoclr.predict.cli import main
-from emoclr.pretrain.encoder.embedding import window_starts
+from emoclr.pretrain.encoder.windows import window_starts
 
 RATE = 16_000
 OFFERED = ["LinearProbe", "embed", "load_encoder", "load_ensemble", "predict", "read_labels"]

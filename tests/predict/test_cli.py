@@ -2,13 +2,17 @@
 
 import csv
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile as sf
 
 from emoclr.finetune.model.checkpoint import load_ensemble
 from emoclr.predict.cli import main
@@ -63,7 +67,7 @@ def test_a_timeline_has_one_row_a_window(run: Run, emotions: Path, recordings: P
 def test_json_lines_equal_the_csv(run: Run, emotions: Path, recordings: Path, tmp_path: Path) -> None:
     words = ["--from", emotions, recordings, "--timeline"]
     assert run(*words, "--out", tmp_path / "out.csv").code == 0
-    assert run(*words, "--out", tmp_path / "out.jsonl", "--format", "jsonl").code == 0
+    assert run(*words, "--out", tmp_path / "out.jsonl").code == 0
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     rows = rows_of(tmp_path / "out.csv")
     assert len(lines) == len(rows)
@@ -108,6 +112,87 @@ def test_what_the_labels_were_is_told_again_and_notes_of_the_report_are_not(
     assert "synthetic" in note.lower() and f"note: {note}" in ran.told
     assert "speakers were scored" in (emotions / "report/report.md").read_text()
     assert "speakers were scored" not in ran.told
+
+
+def test_what_is_not_as_one_would_think_is_told_and_listed(
+    run: Run, emotions: Path, write_noise: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "recordings"
+    whole = write_noise(folder / "whole.wav", 0.6, True, False, 1).read_bytes()
+    (folder / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    sf.write(folder / "silence.wav", np.zeros(8_000), 16_000)
+    sf.write(folder / "one_side.wav", sf.read(folder / "whole.wav")[0][:, None] * [0, 1], 16_000)
+    ran = run("--from", emotions, folder, "--out", tmp_path / "out.csv")
+    assert ran.code == 0 and len(rows_of(tmp_path / "out.csv")) == 4
+    assert {Path(row["path"]).name: row["status"] for row in rows_of(tmp_path / "out.errors.csv")} == {
+        "cut.wav": "partial",
+        "silence.wav": "silent",
+    }
+    for told in ("0.30 of 0.60 s", "cut.wav", "silence.wav", "one_side.wav", "channel 2 of 2"):
+        assert told in ran.told
+
+
+def test_standard_output_holds_the_table_and_nothing_else(
+    emotions: Path, recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--from", str(emotions), str(recordings), "--out"]
+    assert main([*words, str(tmp_path / "out.csv")]) == 0
+    capsys.readouterr()
+    assert main([*words, "-"]) == 0
+    told = capsys.readouterr()
+    assert told.out == (tmp_path / "out.csv").read_text()
+    assert "broken.mp3" in told.err and "note: " in told.err
+    assert main([*words, "-", "--format", "jsonl"]) == 0
+    assert [json.loads(line)["path"] for line in capsys.readouterr().out.splitlines()] == [
+        row["path"] for row in rows_of(tmp_path / "out.csv")
+    ]
+
+
+@pytest.mark.parametrize("timeline", [False, True])
+def test_without_out_people_read_a_table(
+    emotions: Path, one_emotion: Path, recordings: Path, timeline: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--from", str(one_emotion), str(recordings / "long.wav"), *(["--timeline"] if timeline else [])]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "long.wav" in line]
+    assert len(lines) == (7 if timeline else 1)
+    assert "0:02.1" in lines[-1] and re.search(r"(anger|sadness) [01]\.\d\d", lines[0])
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda out, recording: out.symlink_to(recording.parent / "notes.txt"), "is a link"),
+        (lambda out, recording: out.mkdir(), "no regular file"),
+        (lambda out, recording: os.mkfifo(out), "no regular file"),
+        (lambda out, recording: os.link(recording, out), "one of the recordings"),
+        (lambda out, recording: out.write_text("path,anger\na.wav,1\n"), "was not written by predict"),
+        (lambda out, recording: (out.parent / "out.errors.csv").write_text("mine\n"), "was not written by predict"),
+        (lambda out, recording: (out.parent / "out.errors.csv").symlink_to("elsewhere"), "is a link"),
+        (lambda out, recording: (out.parent / "out.csv.part").mkdir(), "no regular file"),
+    ],
+)
+def test_out_that_would_cost_a_file_is_refused(
+    run: Run, emotions: Path, write_noise: Callable[..., Path], tmp_path: Path, make: Callable[..., Any], why: str
+) -> None:
+    recording = write_noise(tmp_path / "recordings/a.wav", 0.3, True, False, 1)
+    before = recording.read_bytes()
+    make(tmp_path / "out.csv", recording)
+    there = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
+    ran = run("--from", emotions, recording, "--out", tmp_path / "out.csv")
+    assert ran.code == 2 and why in ran.told and len(ran.told.splitlines()) == 1
+    assert recording.read_bytes() == before
+    assert {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")} == there
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [(["--out", "out.txt"], r".csv, .jsonl, .parquet"), (["--out", "out.csv", "--format", "jsonl"], "--format jsonl")],
+)
+def test_a_form_that_there_is_not_is_refused(
+    run: Run, emotions: Path, recordings: Path, words: list[str], named: str
+) -> None:
+    ran = run("--from", emotions, recordings, *words)
+    assert ran.code == 2 and named in ran.told
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble, load_m
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.finetune.training.member import ANSWERS
 from emoclr.predict.run import PredictionRow, named, predict
-from emoclr.pretrain.encoder.embedding import window_starts
+from emoclr.pretrain.encoder.windows import window_starts
 
 WINDOW, HOP = 8_000, 4_800
 Loaded = tuple[Ensemble, EnsembleCard]

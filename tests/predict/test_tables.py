@@ -5,17 +5,25 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from emoclr.corpus.decoded.waveforms import Failure
+from emoclr.configs.errors import ConfigError
+from emoclr.predict.out_path import errors_path
+from emoclr.predict.remarks import Remark
 from emoclr.predict.run import PredictionRow, Predictions
-from emoclr.predict.tables import errors_path, write_predictions
+from emoclr.predict.tables import write_predictions
 
 ANSWERS = [
     PredictionRow(Path("a.wav"), 0.0, 1.23456, np.array([0.91234567, 0.5]), ["anger", "joy"]),
     PredictionRow(Path("b/ü, 'c'.wav"), 0.5, 22.0, np.array([1e-9, 0.33333]), []),
 ]
-FAILURES = [Failure(Path("x, y.mp3"), 'is "no" audio')]
+REMARKS = [
+    Remark(Path("x, y.mp3"), "unreadable", 'is "no" audio'),
+    Remark(Path("a.wav"), "partial", "breaks off: 1.23 of 2.00 s can be decoded"),
+    Remark(Path("a.wav"), "note", "channel 2 of 2: the others hold next to nothing"),
+]
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -25,11 +33,11 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 @pytest.fixture
 def predictions() -> Predictions:
-    return Predictions(["anger", "joy"], ANSWERS, FAILURES)
+    return Predictions(["anger", "joy"], ANSWERS, REMARKS)
 
 
 def test_the_columns_are_those_of_the_contract(predictions: Predictions, tmp_path: Path) -> None:
-    write_predictions(predictions, tmp_path / "out.csv", "csv")
+    write_predictions(predictions, tmp_path / "out.csv")
     first, *_ = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
     assert first == "path,start_s,end_s,anger,joy,emotions"
     assert rows_of(tmp_path / "out.csv") == [
@@ -53,8 +61,8 @@ def test_the_columns_are_those_of_the_contract(predictions: Predictions, tmp_pat
 
 
 def test_json_lines_say_the_same(predictions: Predictions, tmp_path: Path) -> None:
-    write_predictions(predictions, tmp_path / "out.csv", "csv")
-    write_predictions(predictions, tmp_path / "out.jsonl", "jsonl")
+    write_predictions(predictions, tmp_path / "out.csv")
+    write_predictions(predictions, tmp_path / "out.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
     for line, row in zip(lines, rows_of(tmp_path / "out.csv"), strict=True):
         assert list(line) == list(row)
@@ -63,35 +71,61 @@ def test_json_lines_say_the_same(predictions: Predictions, tmp_path: Path) -> No
             assert line[name] == float(row[name])
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_parquet_says_the_same(predictions: Predictions, tmp_path: Path) -> None:
+    for form in ("parquet", "jsonl"):
+        write_predictions(predictions, tmp_path / f"out.{form}")
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table.to_pylist() == lines and table.column_names == list(lines[0])
+    assert table.schema.field("joy").type == pa.float64()
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 def test_what_could_not_be_read_stands_in_a_table_beside(predictions: Predictions, tmp_path: Path, form: str) -> None:
     out = tmp_path / f"out.{form}"
-    write_predictions(predictions, out, form)  # type: ignore[arg-type]
+    write_predictions(predictions, out)
     assert errors_path(out) == tmp_path / "out.errors.csv"
-    assert rows_of(errors_path(out)) == [{"path": "x, y.mp3", "reason": 'is "no" audio'}]
+    assert rows_of(errors_path(out)) == [
+        {"path": "x, y.mp3", "reason": 'is "no" audio', "status": "unreadable"},
+        {"path": "a.wav", "reason": "breaks off: 1.23 of 2.00 s can be decoded", "status": "partial"},
+    ]
 
 
 def test_a_table_of_errors_that_no_longer_holds_goes_away(predictions: Predictions, tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
-    write_predictions(predictions, out, "csv")
-    write_predictions(Predictions(["anger", "joy"], ANSWERS, []), out, "csv")
+    write_predictions(predictions, out)
+    write_predictions(Predictions(["anger", "joy"], ANSWERS, []), out)
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
 
 
 def test_without_answers_the_table_has_its_head(tmp_path: Path) -> None:
-    none = Predictions(["anger"], [], FAILURES)
-    write_predictions(none, tmp_path / "out.csv", "csv")
-    write_predictions(none, tmp_path / "out.jsonl", "jsonl")
+    none = Predictions(["anger"], [], REMARKS)
+    write_predictions(none, tmp_path / "out.csv")
+    write_predictions(none, tmp_path / "out.jsonl")
     assert (tmp_path / "out.csv").read_text() == "path,start_s,end_s,anger,emotions\n"
     assert (tmp_path / "out.jsonl").read_text() == ""
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 def test_a_name_that_is_no_utf_8_is_no_end_of_the_run(tmp_path: Path, form: str) -> None:
     name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
     answer = PredictionRow(Path(name), 0.0, 1.0, np.array([0.5]), [])
-    failure = Failure(Path(name), "damaged")
+    failure = Remark(Path(name), "unreadable", "damaged")
     out = tmp_path / f"out.{form}"
-    write_predictions(Predictions(["anger"], [answer], [failure]), out, form)  # type: ignore[arg-type]
+    write_predictions(Predictions(["anger"], [answer], [failure]), out)
     for path in (out, errors_path(out)):
         assert b"caf" in path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["out.txt", "out", "out.csv.gz", ".csv"])
+def test_another_ending_names_the_three(predictions: Predictions, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"\.csv, \.jsonl, \.parquet"):
+        write_predictions(predictions, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_of_errors_of_the_users_own_stays(tmp_path: Path) -> None:
+    own = errors_path(tmp_path / "out.csv")
+    own.write_text("day,error\n1,typo\n")
+    write_predictions(Predictions(["anger", "joy"], ANSWERS), tmp_path / "out.csv")
+    assert own.read_text() == "day,error\n1,typo\n"

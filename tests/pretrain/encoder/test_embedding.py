@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.clips.clip_table import Clip
 from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
-from emoclr.pretrain.encoder.embedding import embed_clips, window_starts
+from emoclr.pretrain.encoder.embedding import embed_clips
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+from emoclr.pretrain.encoder.windows import window_starts
 from emoclr.probe.features.logmel import chance_probabilities, logmel_statistics
 
 RATE = 16_000

@@ -1,0 +1,100 @@
+"""A recording as a stream: its length, its samples block by block, and what there is to say of it."""
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, Recording
+from emoclr.corpus.audio.samples import to_int16
+from emoclr.corpus.decoded.decode_clip import larger_blocks
+from emoclr.corpus.parallel.processes import stream_in_processes
+from emoclr.corpus.parallel.read_ahead import read_ahead
+
+MAX_HELD_SAMPLES = 600 * SAMPLE_RATE
+"""A longer recording is decoded twice, since its length is known at its end only: first to count its samples."""
+
+READ_AHEAD = 64
+"""How many pieces wait for the network at most; a block of a long recording has about half a megabyte."""
+
+
+class Opened(NamedTuple):
+    """A recording, of so many samples, comes next."""
+
+    samples: int
+
+
+class Ended(NamedTuple):
+    """A recording is over.
+
+    Attributes:
+        failure: why it cannot be read, or no further; empty where it can.
+        partial: what of it was not decoded, in words; empty where nothing.
+        notes: what was chosen or rescaled on the way.
+    """
+
+    failure: str = ""
+    partial: str = ""
+    notes: tuple[str, ...] = ()
+
+
+Piece = Opened | NDArray[np.int16] | NDArray[np.float32] | Ended
+"""What comes of a recording: `Opened`, blocks of samples, int16 or float32 `(n,)` at `SAMPLE_RATE`, and `Ended`."""
+
+
+def decode_stream(path: Path) -> Generator[Opened | NDArray[np.int16], None, Ended]:
+    """Yields `Opened` and then the samples of a recording in blocks, int16 `(n,)`; returns how it ended.
+
+    Of one that cannot be read nothing is yielded. While the samples of a long one are counted, empty blocks tell that
+    it goes on.
+    """
+    try:
+        with Recording(path, path) as recording:
+            held: list[NDArray[np.int16]] = []
+            samples = 0
+            for block in larger_blocks(recording.blocks()):
+                samples += len(block)
+                if samples <= MAX_HELD_SAMPLES:
+                    held.append(to_int16(block))
+                else:
+                    held.clear()
+                    yield np.empty(0, np.int16)
+            yield Opened(samples)
+            yield from held or map(to_int16, larger_blocks(recording.blocks(mix=recording.mix)))
+            return Ended(partial=recording.partial, notes=tuple(recording.notes))
+    except AudioError as error:
+        return Ended(failure=error.reason)
+
+
+def decode_streams(paths: Sequence[Path]) -> Iterator[tuple[int, Piece]]:
+    """Yields the pieces of recordings, each with the position of its recording in `paths`.
+
+    They are decoded in processes of their own: a decoder that crashes or hangs ends its recording, and no other. Next
+    to nothing of a recording is held, however long it is.
+    """
+    return read_ahead(_pieces(paths), READ_AHEAD)
+
+
+def _pieces(paths: Sequence[Path]) -> Generator[tuple[int, Piece], None, None]:
+    for number, stream in enumerate(stream_in_processes(decode_stream, paths, _itself, _lost)):
+        for item in stream:
+            yield number, item
+        yield number, stream.result
+
+
+def _itself(path: Path) -> Path:
+    return path
+
+
+def _lost(path: Path, reason: str) -> Ended:
+    return Ended(failure=reason)
+
+
+def array_streams(waveforms: Iterable[NDArray[np.float32]]) -> Iterator[tuple[int, Piece]]:
+    """Yields waveforms in memory, float32 `(samples,)` each, as `decode_streams` yields recordings."""
+    for number, waveform in enumerate(waveforms):
+        yield number, Opened(len(waveform))
+        yield number, waveform
+        yield number, Ended()

@@ -1,0 +1,117 @@
+"""Streams of recordings to probabilities, batch by batch, from any place of the work on."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from emoclr.corpus.audio.decoder import SAMPLE_RATE
+from emoclr.corpus.decoded.decode_stream import Piece
+from emoclr.evaluate.metrics.arrays import Array
+from emoclr.evaluate.pooling import RunningPool
+from emoclr.finetune.model.checkpoint import EnsembleCard
+from emoclr.finetune.model.emotion_model import Ensemble
+from emoclr.pretrain.encoder.embedding import WindowNetwork
+from emoclr.pretrain.encoder.streamed_windows import RecordingEnd, WindowOutput, stream_windows
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a batch ends, and what must be known to go on there: all later batches are then the same.
+
+    Attributes:
+        recording: number of the recording whose windows come next.
+        windows: how many of its windows are done.
+        total: of those, see `RunningPool`.
+    """
+
+    recording: int = 0
+    windows: int = 0
+    total: list[float] | None = None
+
+
+class Stretch(NamedTuple):
+    """A recording, or a window of it, and its probabilities.
+
+    Attributes:
+        recording: its number.
+        start_s: s.
+        end_s: s.
+        probabilities: (emotions,) in [0, 1].
+    """
+
+    recording: int
+    start_s: float
+    end_s: float
+    probabilities: Array
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a batch of windows gives.
+
+    Attributes:
+        stretches: in the order of the recordings.
+        ends: of the recordings that are over, each with the number of its windows.
+        heard: part of the recording under way that is done, from 0 to 1.
+        place: where the next batch begins.
+    """
+
+    stretches: list[Stretch]
+    ends: list[tuple[RecordingEnd, int]]
+    heard: float
+    place: Place
+
+
+def predict_batches(
+    ensemble: Ensemble,
+    card: EnsembleCard,
+    pieces: Iterable[tuple[int, Piece]],
+    *,
+    timeline: bool,
+    device: str,
+    begin: Place,
+) -> Iterator[Batch]:
+    """Yields the probabilities of recordings, or of their windows with `timeline`, batch by batch.
+
+    Args:
+        ensemble: from `load_ensemble`.
+        card: its card; says windows and how they are pooled.
+        pieces: of recordings from number `begin.recording` on; see `stream_windows`.
+        timeline: one stretch a window in place of one a recording.
+        device: "cpu" or "cuda".
+        begin: the place of an earlier batch, or `Place()`.
+    """
+    # The members choose their precision themselves.
+    network = WindowNetwork(ensemble, card.window_s, device, "fp32", "predicting")
+    pool = RunningPool(card.windows, begin.total, begin.windows)
+    number = begin.recording
+    batches = stream_windows(network, pieces, card.window_s, card.hop_s, card.short, skipped=begin.windows)
+    for batch in batches:
+        spans: list[tuple[int, float, float]] = []
+        logits: list[Array] = []
+        ends: list[tuple[RecordingEnd, int]] = []
+        heard = 0.0
+        for item in batch:
+            number = item.recording
+            duration_s = item.samples / SAMPLE_RATE
+            if isinstance(item, WindowOutput):
+                output = item.output.astype(np.float64)
+                pool.add(output)
+                start_s = item.start / SAMPLE_RATE
+                heard = min(1.0, (start_s + card.window_s) / duration_s)
+                if timeline:
+                    spans.append((number, start_s, min(start_s + card.window_s, duration_s)))
+                    logits.append(output)
+            else:
+                if pool.windows and not timeline:
+                    spans.append((number, 0.0, duration_s))
+                    logits.append(pool.result())
+                ends.append((item, pool.windows))
+                pool = RunningPool(card.windows)
+                number, heard = number + 1, 0.0
+        found = ensemble.probabilities(np.stack(logits)) if logits else ()
+        stretches = [Stretch(*span, probabilities) for span, probabilities in zip(spans, found, strict=True)]
+        total = None if pool.total is None else pool.total.tolist()
+        yield Batch(stretches, ends, heard, Place(number, pool.windows, total))

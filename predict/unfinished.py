@@ -1,0 +1,229 @@
+"""A table that grows row by row beside its place, so that work on it goes on after a kill, to the same bytes."""
+
+import hashlib
+import importlib.metadata
+import itertools
+import json
+import math
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.configs.messages import readable
+from emoclr.corpus.parallel.locks import lock_file
+from emoclr.finetune.model.checkpoint import EnsembleCard
+from emoclr.finetune.model.folders import CARD, find_card
+from emoclr.predict.batches import Place
+from emoclr.predict.out_path import form_of, part_path, state_path
+from emoclr.predict.remarks import Remark
+from emoclr.predict.run import Progress
+from emoclr.predict.tables import as_lines, head, line_form, write_errors, write_parquet
+
+SAVED_EVERY_S = 1.0
+"""What a kill costs at most, beside the batch under way and what decoding up to the same place takes."""
+
+_KIND = "unfinished predictions of emoclr, 1"
+
+Work = dict[str, str]
+"""What rows depend on, by the name that a message calls it."""
+
+
+class UnfinishedTable:
+    """Rows so far in `OUT.part`; in `OUT.state` a line for each time they were saved, which says how far that is.
+
+    What follows the last whole line of the state is done again. Used as a context, which closes both files.
+
+    Args:
+        out: where the table will be.
+        emotions: its columns.
+        work: what the rows depend on; rows of other work are never mixed with these.
+
+    Attributes:
+        place: where to go on.
+        recordings: how many have a row.
+        rows: how many there are.
+        saved_rows: how many of them a kill does not take.
+        named: in how many rows each emotion is named.
+        remarks: so far.
+
+    Raises:
+        ConfigError: there are rows of other work, another process writes them, or a file is not of `predict`.
+        EmoclrError: the files cannot be written.
+    """
+
+    def __init__(self, out: Path, emotions: Sequence[str], work: Work) -> None:
+        self.out, self._emotions = out, emotions
+        self._form = line_form(form_of(out))
+        self.part, self._state_path = part_path(out), state_path(out)
+        self.place = Place()
+        self.recordings = self.rows = 0
+        self.named: Counter[str] = Counter()
+        self.remarks: list[Remark] = []
+        self.saved_rows = 0
+        self._unsaved, self._told = "", 0
+        self._saved_at = time.monotonic()
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            self._state: IO[bytes] = self._state_path.open("a+b")
+            try:
+                self._rows = self._open_rows(work)
+            except BaseException:
+                self._state.close()
+                raise
+        except OSError as error:
+            raise EmoclrError(f"{readable(out)}: cannot be written: {error.strerror or error}") from error
+
+    def __enter__(self) -> "UnfinishedTable":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._rows.close()
+        if not self.saved_rows and not self._told:  # nothing to go on from
+            for path in (self.part, self._state_path):
+                path.unlink(missing_ok=True)
+        self._state.close()
+
+    def add(self, found: Progress) -> None:
+        """Adds rows and remarks, and saves all of them once a second."""
+        self._unsaved += as_lines(found.rows, self._emotions, self._form)
+        self.rows += len(found.rows)
+        self.recordings += found.recordings
+        self.named.update(name for row in found.rows for name in row.emotions)
+        self.remarks += found.remarks
+        self.place = found.place
+        if time.monotonic() - self._saved_at >= SAVED_EVERY_S:
+            self.save()
+
+    def save(self) -> None:
+        """Writes rows, and then how far they go.
+
+        Raises:
+            EmoclrError: the disk is full.
+        """
+        new = [[os.fspath(remark.path), remark.status, remark.reason] for remark in self.remarks[self._told :]]
+        try:
+            self._rows.write(self._unsaved.encode(errors="surrogateescape"))
+            self._rows.flush()
+            self._append(
+                {
+                    "bytes": self._rows.tell(),
+                    "place": asdict(self.place),
+                    "recordings": self.recordings,
+                    "rows": self.rows,
+                    "named": self.named,
+                    "remarks": new,
+                }
+            )
+        except OSError as error:
+            raise EmoclrError(f"{readable(self.part)}: cannot be written: {error.strerror or error}") from error
+        self._unsaved, self._told, self.saved_rows = "", len(self.remarks), self.rows
+        self._saved_at = time.monotonic()
+
+    def finish(self) -> None:
+        """Puts the finished table in its place, with the table of errors beside it."""
+        self.save()
+        write_errors(self.remarks, self.out)
+        try:
+            if form_of(self.out) == "parquet":
+                with self.part.open("rb") as lines:
+                    write_parquet(lines, self._emotions, self.out)
+                self.part.unlink()
+            else:
+                os.fsync(self._rows.fileno())
+                self.part.replace(self.out)
+            self._state_path.unlink()
+        except OSError as error:
+            raise EmoclrError(f"{readable(self.out)}: cannot be written: {error.strerror or error}") from error
+
+    def _open_rows(self, work: Work) -> IO[bytes]:
+        if lock_file(self._state) is False:
+            raise ConfigError(f"{readable(self.out)}: another predict writes it; wait until it ends")
+        self._state.seek(0)
+        lines = [line for line in self._state if line.endswith(b"\n")]
+        first = _parsed(lines[0]) if lines else {}
+        if self._state.tell() and first.get("kind") != _KIND:
+            self._refuse(self._state_path, "was not written by predict")
+        if not self.part.exists():
+            return self._begin(work)
+        if not first:
+            self._refuse(self.part, "was not written by predict")
+        size = self.part.stat().st_size
+        # A machine that loses power may have lost rows that were saved.
+        saved = [*itertools.takewhile(lambda line: line.get("bytes", math.inf) <= size, map(_parsed, lines[1:]))]
+        if not saved:
+            return self._begin(work)
+        if others := [name for name, digest in work.items() if first["work"].get(name) != digest]:
+            self._refuse(self.part, f"holds rows of another command ({', '.join(others)} differ)")
+        return self._go_on(saved, sum(map(len, lines[: 1 + len(saved)])))
+
+    def _refuse(self, path: Path, why: str) -> NoReturn:
+        raise ConfigError(f"{readable(path)}: {why}; give another --out, or remove this file to begin anew")
+
+    def _begin(self, work: Work) -> IO[bytes]:
+        self._state.truncate(0)
+        self._append({"kind": _KIND, "work": work})
+        rows = self.part.open("wb")
+        rows.write(head(self._emotions, self._form).encode())
+        return rows
+
+    def _go_on(self, saved: Sequence[dict[str, Any]], state_bytes: int) -> IO[bytes]:
+        latest = saved[-1]
+        self.place = Place(**latest["place"])
+        self.recordings, self.rows, self.named = latest["recordings"], latest["rows"], Counter(latest["named"])
+        self.remarks = [Remark(Path(path), status, why) for each in saved for path, status, why in each["remarks"]]
+        self._told, self.saved_rows = len(self.remarks), self.rows
+        rows = self.part.open("r+b")
+        rows.truncate(latest["bytes"])
+        rows.seek(latest["bytes"])
+        self._state.truncate(state_bytes)
+        return rows
+
+    def _append(self, line: dict[str, Any]) -> None:
+        self._state.write(json.dumps(line).encode() + b"\n")
+        self._state.flush()
+
+
+def work_of(source: Path, card: EnsembleCard, paths: Sequence[Path], *, timeline: bool, device: str) -> Work:
+    """Returns what rows depend on.
+
+    Args:
+        source: folder of the ensemble; its cards hold digests of all weights.
+        card: of the ensemble.
+        paths: the recordings.
+        timeline: whether rows are windows.
+        device: where the network runs.
+    """
+    cards = [find_card(source), *(source / member / CARD for member in card.members)]
+    return {
+        "the version of emoclr": importlib.metadata.version("emoclr"),
+        "the ensemble": hashlib.sha256(b"\0".join(path.read_bytes() for path in cards)).hexdigest(),
+        "the recordings": _digest_of_files(paths),
+        "--timeline": str(timeline),
+        "the device": device,
+    }
+
+
+def _digest_of_files(paths: Sequence[Path]) -> str:
+    """Returns a digest of the names of files, their sizes and times of change."""
+    digest = hashlib.blake2b(digest_size=16)
+    for path in paths:
+        try:
+            found = path.stat()
+            state = f"{found.st_size} {found.st_mtime_ns}"
+        except OSError:
+            state = "-"
+        digest.update(os.fsencode(path) + f"\0{state}\0".encode())
+    return digest.hexdigest()
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

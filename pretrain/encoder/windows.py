@@ -1,0 +1,81 @@
+"""Overlapping windows of a recording: where they start, and how they are cut from samples that come in blocks."""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emoclr.corpus.audio.padding import Padding, fix_length
+
+
+def window_starts(samples: int, window: int, hop: int) -> NDArray[np.int64]:
+    """Returns where the windows of a clip start, in samples, so that together they cover all of it.
+
+    The first starts at 0 and the last ends with the clip; between them they lie evenly, at most `hop` apart. A
+    clip that is not longer than a window has one.
+
+    Args:
+        samples: length of the clip.
+        window: length of a window.
+        hop: greatest distance between the starts of neighbours; at most `window`, or there would be gaps.
+    """
+    if not 1 <= hop <= window:
+        raise ValueError(f"hop {hop} is not within 1 and the window's {window} samples")
+    rest = max(0, samples - window)
+    starts: NDArray[np.int64] = np.linspace(0, rest, -(-rest // hop) + 1).round().astype(np.int64)
+    return starts
+
+
+class Crop(NamedTuple):
+    """A window of a recording.
+
+    Attributes:
+        start: its first sample in the recording.
+        waveform: float32 `(window,)`; beyond the end of a short clip it is filled.
+    """
+
+    start: int
+    waveform: NDArray[np.float32]
+
+
+class WindowCutter:
+    """Cuts the windows of a recording whose samples come block by block; holds a window and a block of them.
+
+    Args:
+        samples: length of the recording.
+        window: length of a window.
+        hop: greatest distance between the starts of neighbours.
+        short: how a clip that is shorter than a window fills it.
+        skipped: how many windows are left out at the beginning.
+
+    Attributes:
+        received: how many samples have come.
+
+    Examples:
+        >>> cutter = WindowCutter(5, window=3, hop=2, short="zero")
+        >>> blocks = np.arange(4, dtype=np.float32), np.arange(4, 5, dtype=np.float32)
+        >>> [(start, crop.tolist()) for block in blocks for start, crop in cutter.push(block)]
+        [(0, [0.0, 1.0, 2.0]), (2, [2.0, 3.0, 4.0])]
+    """
+
+    def __init__(self, samples: int, window: int, hop: int, short: Padding, skipped: int = 0) -> None:
+        self._starts = deque(window_starts(samples, window, hop)[skipped:].tolist())
+        self._window, self._short = window, short
+        self._needed = min(window, samples)
+        self._held: NDArray[np.float32] = np.empty(0, dtype=np.float32)
+        self.received = 0
+
+    def push(self, block: NDArray[np.float32]) -> Iterator[Crop]:
+        """Yields the windows that a block, float32 `(n,)`, completes."""
+        self._held = np.concatenate([self._held, block])
+        self.received += len(block)
+        first = self.received - len(self._held)
+        while self._starts and self._starts[0] + self._needed <= self.received:
+            start = self._starts.popleft()
+            crop = self._held[start - first : start - first + self._needed]
+            yield Crop(start, fix_length(crop, self._window, self._short))
+        # A copy, so that the block itself can go.
+        unneeded = min(self.received, self._starts[0] if self._starts else self.received) - first
+        self._held = self._held[unneeded:].copy()
