@@ -170,7 +170,7 @@ def _audit(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         write_audit(found, arguments.out)
         say(f"wrote {arguments.out / 'report.md'}")
-    return 1 if found.leaks else 0
+    return 0 if found.good else 1
 
 
 def _cache(arguments: argparse.Namespace) -> None:

@@ -51,7 +51,7 @@ def print_audit(audit: Audit) -> None:
         screen.print("\nShortcuts", style="bold")
         screen.print(_CUES_EXPLAINED)
         screen.print(_shortcut_table(audit.shortcuts))
-    screen.print(f"\n{verdict(audit)}", style=_STYLES[Weight.LEAK] if audit.leaks else "bold green")
+    screen.print(f"\n{verdict(audit)}", style="bold green" if audit.good else _STYLES[Weight.LEAK])
 
 
 def write_audit(audit: Audit, folder: Path) -> None:
@@ -78,6 +78,8 @@ def verdict(audit: Audit) -> str:
     """Returns the end of the report: whether numbers measured on this corpus can be trusted."""
     if audit.leaks:
         return f"Leakage: {', '.join(finding.check for finding in audit.leaks)}. Numbers measured on this are too high."
+    if audit.unreadable == len(audit.table):
+        return "None of the clips can be read."
     return "No leakage found."
 
 
@@ -87,7 +89,7 @@ def audit_json(audit: Audit) -> dict[str, Any]:
     return {
         "labels": str(table.source),
         "clips": len(table),
-        "unreadable": sum(isinstance(clip, str) for clip in audit.recordings),
+        "unreadable": audit.unreadable,
         "speakers": None if table.speakers is None else len(set(table.speakers)),
         "emotions": {
             emotion: int(np.count_nonzero(column >= audit.positive_share))

@@ -47,6 +47,16 @@ class Audit:
     positive_share: float
 
     @property
+    def unreadable(self) -> int:
+        """How many clips cannot be read."""
+        return sum(isinstance(clip, str) for clip in self.recordings)
+
+    @property
+    def good(self) -> bool:
+        """Whether there are no leaks, and clips that can be read."""
+        return not self.leaks and self.unreadable < len(self.recordings)
+
+    @property
     def leaks(self) -> list[Finding]:
         """The findings that make numbers too high."""
         return [finding for finding in self.findings if finding.weight is Weight.LEAK]

@@ -20,7 +20,7 @@ from emoclr.configs.files import write_text
 from emoclr.configs.messages import by_reason, count_of, readable
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, decode_waveform, read_waveform
 from emoclr.corpus.audio.file_kinds import AUDIO_SUFFIXES
-from emoclr.corpus.audio.samples import to_int16
+from emoclr.corpus.audio.samples import SILENT_PEAK_DB, is_silent, to_int16
 from emoclr.corpus.clips.sources import set_aside_by
 from emoclr.corpus.clips.speaker_groups import shuffled_groups
 from emoclr.corpus.labels.label_table import SPLITS
@@ -191,12 +191,19 @@ def _clips(piece: SourceClip, form: Form) -> Iterator[_EncodedClip]:
     ending = piece.path.suffix.lower()
     if form == "original" and ending in AUDIO_SUFFIXES and not piece.start_s and piece.end_s is None:
         content = piece.path.read_bytes()
-        yield _EncodedClip(key, ending[1:], content, len(decode_waveform(content, piece.path)))
+        samples = len(_with_sound(piece, decode_waveform(content, piece.path)))
+        yield _EncodedClip(key, ending[1:], content, samples)
         return
-    waveform = to_int16(read_waveform(piece.path, piece.start_s, piece.end_s))
-    parts = np.array_split(waveform, -(-len(waveform) // round(MAX_CLIP_S * SAMPLE_RATE)))
+    waveform = _with_sound(piece, read_waveform(piece.path, piece.start_s, piece.end_s))
+    parts = np.array_split(to_int16(waveform), -(-len(waveform) // round(MAX_CLIP_S * SAMPLE_RATE)))
     for number, part in enumerate(parts):
         yield _EncodedClip(key if len(parts) == 1 else f"{key}-{number:04d}", "flac", _flac(part), len(part))
+
+
+def _with_sound(piece: SourceClip, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+    if is_silent(np.abs(waveform).max()):
+        raise AudioError(piece.path, f"silent, no sample above {SILENT_PEAK_DB:g} dBFS")
+    return waveform
 
 
 def _flac(samples: NDArray[np.int16]) -> bytes:

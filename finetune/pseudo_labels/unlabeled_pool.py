@@ -28,6 +28,7 @@ class Pool:
         found: how many readable clips there were.
         dropped_as_labeled: how many of them were dropped because labels have the same recording or the same sound.
         dropped_speakers: how many were dropped because their speaker is one of validation or test.
+        dropped_silent: how many were dropped because there is no sound in them, which is no emotion.
     """
 
     store: WaveformStore
@@ -35,6 +36,7 @@ class Pool:
     found: int
     dropped_as_labeled: int
     dropped_speakers: int
+    dropped_silent: int
 
 
 def open_pool(
@@ -45,8 +47,8 @@ def open_pool(
 ) -> Pool:
     """Returns the clips of `sources` that may be trained on.
 
-    A clip is dropped where it is a recording that the labels name, sounds like one of their clips (equal samples, or a
-    copy in another codec), or is spoken by one of `held_out_speakers`.
+    A clip is dropped where it is silent, is a recording that the labels name, sounds like one of their clips (equal
+    samples, or a copy in another codec), or is spoken by one of `held_out_speakers`.
 
     Args:
         sources: folders, files, indexes and CSVs with a `path` column.
@@ -61,16 +63,18 @@ def open_pool(
     whole = opened(clips)
     clips = clips.take(whole.source_rows)
     known = np.logical_or.reduce([_in_labels(whole, store) for store in labeled])
+    silent = whole.silent & ~known
     names = [*whole.speaker_names, ""]  # -1 finds the last
-    held_out = np.array([names[code] in held_out_speakers for code in whole.speakers.tolist()], dtype=np.bool_) & ~known
-    rows = np.flatnonzero(~known & ~held_out)
+    held_out = np.array([names[code] in held_out_speakers for code in whole.speakers.tolist()], dtype=np.bool_)
+    held_out &= ~known & ~silent
+    rows = np.flatnonzero(~known & ~silent & ~held_out)
     if not len(rows):
         raise EmoclrError(
             f"unlabeled: none of {len(clips):,} clips is new: {int(known.sum()):,} are in the labels already, "
-            f"{int(held_out.sum()):,} are of their validation or test speakers"
+            f"{int(silent.sum()):,} are silent, {int(held_out.sum()):,} are of their validation or test speakers"
         )
     clips = clips.take(rows)
-    return Pool(opened(clips), clips, len(whole), int(known.sum()), int(held_out.sum()))
+    return Pool(opened(clips), clips, len(whole), int(known.sum()), int(held_out.sum()), int(silent.sum()))
 
 
 def with_pool(

@@ -77,6 +77,7 @@ def unlabeled_section(
             "found": pool.found,
             "dropped_as_labelled": pool.dropped_as_labeled,
             "dropped_speakers": pool.dropped_speakers,
+            "dropped_silent": pool.dropped_silent,
             "confidence": confidence,
             "accepted": accepted,
             "held": ["second" if better else "first" for better in found.second_is_better],
@@ -111,8 +112,8 @@ def _text(found: SecondRound, accepted: int, confidence: float) -> str:
     )
     dropped = (
         f"Of {pool.found:,} readable clips, {pool.dropped_as_labeled:,} had been dropped as recordings that the labels "
-        f"have, and {pool.dropped_speakers:,} because they are of validation or test speakers; where speakers are not "
-        "named, voices of the test may be among the rest."
+        f"have, {pool.dropped_silent:,} as silent, and {pool.dropped_speakers:,} because they are of validation or "
+        "test speakers; where speakers are not named, voices of the test may be among the rest."
     )
     first, second = np.mean(found.auroc, axis=0)
     means = ", the mean over folds" if folds > 1 else ""

@@ -5,8 +5,10 @@ from pathlib import Path
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import write_text
+from emoclr.configs.messages import count_of
 from emoclr.pretrain.data.sources import Source
 from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
+from emoclr.pretrain.data.usable_clips import MIN_CLIP_S, left_out_text
 from emoclr.pretrain.settings import PretrainSettings
 
 
@@ -21,9 +23,11 @@ def report_corpus(source: Source, settings: PretrainSettings, ranks: int) -> Non
     say(f"{source.clips} clips, {source.hours:.2f} h{known}{aside}")
     if not source.steps_per_epoch(ranks):
         needs = f" on each of {ranks} ranks" if ranks > 1 else ""
+        left_out = left_out_text(source.left_out)
         raise ConfigError(
-            f"batch_size {settings.batch_size}: the corpus has {source.clips} readable clips, and a batch needs as "
-            f"many{needs}; {_what_fits(source.clips // ranks, settings)}"
+            f"batch_size {settings.batch_size}: the corpus has {count_of(source.clips, 'clip')} to train on"
+            f"{f' ({left_out} left out)' if left_out else ''}, and a batch needs as many{needs}; "
+            f"{_what_fits(source.clips // ranks, settings)}"
         )
 
 
@@ -31,7 +35,7 @@ def _what_fits(clips: int, settings: PretrainSettings) -> str:
     """Returns the largest batch that so many clips fill, as it is typed."""
     step = settings.speakers_per_batch if settings.negatives == "same_speaker" else 1
     if clips < 2:
-        return "add recordings"
+        return f"add recordings: with sound, of {MIN_CLIP_S:g} s or more, each another one"
     if clips < step:
         return f"batch_size={clips} negatives=any fits"
     return f"batch_size={max(2, clips // step * step)} fits"

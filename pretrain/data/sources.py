@@ -1,5 +1,6 @@
 """What a run trains on: a corpus decoded once, or sharded tars; the same batches of views of either."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ from emoclr.pretrain.data.clip_readers import ClipReader, StoredClips, TarClips
 from emoclr.pretrain.data.joint_labels import labels_of
 from emoclr.pretrain.data.tar_order import TarOrder
 from emoclr.pretrain.data.unreadable_clips import UnreadableClips
+from emoclr.pretrain.data.usable_clips import ClipTally, usable_clips
 from emoclr.pretrain.data.view_loader import ViewLoader, default_workers
 from emoclr.pretrain.data.views import ViewDataset
 from emoclr.pretrain.encoder.encoder import Normalisation
@@ -37,14 +39,16 @@ class Source(Protocol):
     Attributes:
         fingerprint: hex digest of what they are; the same wherever they lie.
         clips: how many there are.
+        left_out: how many more can be read and are not trained on, by reason; none where that is not known.
         hours: how long they are together.
         speakers: how many are known.
-        set_aside: a line for each recording that cannot be read.
+        set_aside: a line for each recording that cannot be read or is left out.
         unreadable: why clips turned out unreadable in training, by name; the loaders complete it.
     """
 
     fingerprint: str
     clips: int
+    left_out: dict[str, int]
     hours: float
     speakers: int
     set_aside: list[str]
@@ -91,20 +95,25 @@ class DecodedSource:
         clips: ClipTable,
         before: Sequence[tuple[str, str]],
     ) -> None:
-        self.fingerprint = store.fingerprint
-        self.clips = len(store)
-        self.hours = float(store.durations_s.sum()) / 3600
-        self.speakers = int((np.unique(store.speakers) >= 0).sum())
+        usable = usable_clips(store, clips)
+        self.left_out = usable.counts
+        self.fingerprint = _fingerprint(store, usable.rows)
+        self.clips = len(usable.rows)
+        self.hours = float(store.durations_s[usable.rows].sum()) / 3600
+        self.speakers = int((np.unique(store.speakers[usable.rows]) >= 0).sum())
         self.set_aside = [f"{name}: {reason}" for name, reason in before]
         self.set_aside += [f"{failure.path}: {failure.reason}" for failure in store.failures]
+        self.set_aside += usable.left_out
         self.unreadable: dict[str, str] = {}
         self._settings = settings
         self._store = store
+        self._rows = usable.rows
         self._clips = clips
 
     def normalisation(self) -> Normalisation:
         """See `Source`."""
-        return measure_normalisation(self._store, _view_maker(self._settings), self._settings.spectrogram)
+        maker = _view_maker(self._settings)
+        return measure_normalisation(self._store, maker, self._settings.spectrogram, self._rows)
 
     def labels(self) -> Tensor | None:
         """See `Source`."""
@@ -120,9 +129,10 @@ class DecodedSource:
         return _loader(self._settings, StoredClips(self._store), self._order(rank, ranks), steps, self.unreadable)
 
     def _order(self, rank: int, ranks: int) -> BatchOrder:
-        settings = self._settings
+        settings, rows = self._settings, self._rows
         per_speaker = _per_speaker(settings)
-        return BatchOrder(self._store.speakers, settings.batch_size, per_speaker, settings.seed, rank, ranks)
+        speakers = self._store.speakers[rows]
+        return BatchOrder(speakers, settings.batch_size, per_speaker, settings.seed, rank, ranks, rows)
 
 
 class TarSource:
@@ -131,6 +141,7 @@ class TarSource:
     def __init__(self, settings: PretrainSettings, corpus: TarCorpus) -> None:
         self.fingerprint = corpus.fingerprint
         self.clips = int(corpus.counts.sum())
+        self.left_out: dict[str, int] = {}
         self.hours = corpus.duration_s / 3600
         self.speakers = len(corpus.speaker_names)
         self.set_aside = [f"{name}: {reason}" for card in corpus.cards for name, reason in card.set_aside]
@@ -139,9 +150,16 @@ class TarSource:
         self._corpus = corpus
 
     def normalisation(self) -> Normalisation:
-        """See `Source`."""
+        """See `Source`.
+
+        Raises:
+            ConfigError: among the clips that are measured, too few hold something to learn from.
+        """
+        tally = ClipTally()
         maker = _view_maker(self._settings)
-        return measure_crops(self._some_crops(maker), self._settings.spectrogram)
+        measured = measure_crops(self._some_crops(maker, tally), self._settings.spectrogram)
+        tally.check(self.clips, self._settings.batch_size)
+        return measured
 
     def labels(self) -> Tensor | None:
         """See `Source`: there are none."""
@@ -155,11 +173,12 @@ class TarSource:
         """See `Source`."""
         return _loader(self._settings, TarClips(), self._order(rank, ranks), steps, self.unreadable)
 
-    def _some_crops(self, maker: ViewMaker) -> Iterator[NDArray[np.float32]]:
+    def _some_crops(self, maker: ViewMaker, tally: ClipTally) -> Iterator[NDArray[np.float32]]:
         samples = self._corpus.sample(MEASURED_CLIPS, maker.seed)
         for sample in track(samples, "measuring levels", total=min(MEASURED_CLIPS, self.clips)):
             with suppress(AudioError):
                 waveform = decode_waveform(sample.audio, Path(sample.name))
+                tally.add(sample.audio, waveform)
                 start = maker.crop_start(len(waveform), 0, sample.number, 0)
                 yield maker.fill(waveform[start : start + maker.crop_samples])
 
@@ -174,6 +193,13 @@ class TarSource:
             ranks,
             settings.shuffle_buffer,
         )
+
+
+def _fingerprint(store: WaveformStore, rows: NDArray[np.int64]) -> str:
+    """Returns a digest of those clips of a store that are trained on, the store's own where these are all."""
+    if len(rows) == len(store):
+        return store.fingerprint
+    return hashlib.blake2b(store.fingerprint.encode() + rows.tobytes(), digest_size=16).hexdigest()
 
 
 def _per_speaker(settings: PretrainSettings) -> int:

@@ -73,14 +73,14 @@ def test_a_corpus_without_a_readable_file_is_one(run, tmp_path):
 def test_options_may_stand_among_overrides(command, tmp_path, capsys):
     arguments = command(tmp_path / "run")
     assert main([arguments[2], "--resume", *arguments[3:], "batch_size=32", *arguments[:2]]) == 2
-    assert "batch_size 32: the corpus has 24 readable clips" in capsys.readouterr().err
+    assert "batch_size 32: the corpus has 24 clips to train on" in capsys.readouterr().err
 
 
 def test_data_and_out_are_options_or_overrides(command, tmp_path, capsys):
     config, data, out = command(tmp_path / "run")[:2], *command(tmp_path / "run")[2:]
     for words in (["--data", data.removeprefix("data="), out], [data, "--out", str(tmp_path / "run")]):
         assert main([*config, *words, "batch_size=32"]) == 2
-        assert "batch_size 32: the corpus has 24 readable clips" in capsys.readouterr().err
+        assert "batch_size 32: the corpus has 24 clips to train on" in capsys.readouterr().err
     assert main([*config, data, "--data", "elsewhere", out]) == 2
     assert capsys.readouterr().err.startswith("error: data: ")
 

@@ -285,7 +285,7 @@ def test_resuming_what_never_began_begins(run, tmp_path, finished):
 def test_a_corpus_smaller_than_a_batch_is_refused_before_anything_is_made(run, tmp_path):
     ran = run(tmp_path / "run", "batch_size=32")
     assert ran.code == 2
-    assert "batch_size 32: the corpus has 24 readable clips" in ran.told
+    assert "batch_size 32: the corpus has 24 clips to train on" in ran.told
     assert not (tmp_path / "run").exists()
 
 

@@ -138,6 +138,13 @@ def test_clips_of_validation_and_test_speakers_are_left_out(store: WaveformStore
     assert [clip.path.name for clip in pool.clips] == ["new-03.wav", "new-04.wav"]
 
 
+def test_silence_is_dropped(store: WaveformStore, unlabeled: Path, tmp_path: Path) -> None:
+    shutil.copy(unlabeled / "new-00.wav", tmp_path)
+    sf.write(tmp_path / "silence.wav", np.zeros(16_000), 16_000)
+    pool = open_pool([tmp_path], [store], set())
+    assert (pool.found, pool.dropped_silent, len(pool.store)) == (2, 1, 1)
+
+
 def test_labeled_clips_keep_their_place_before_the_pool(table: LabelTable, store: WaveformStore, pool: Pool) -> None:
     both = with_pool(table, pool, np.array([2, 0]))
     assert len(both) == len(store) + 2
