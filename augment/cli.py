@@ -45,8 +45,11 @@ def _preview(arguments: argparse.Namespace) -> None:
     say(f"reading {arguments.file}")
     from emoclr.augment.preview import draw_preview
     from emoclr.corpus.audio.decoder import read_waveform
+    from emoclr.corpus.audio.samples import SILENT_PEAK_DB, is_silent
 
     waveform = read_waveform(arguments.file)
+    if is_silent(abs(waveform).max()):
+        say(f"silent, no sample above {SILENT_PEAK_DB:g} dBFS")
     out = arguments.out or Path(f"{arguments.file.stem}-views.png")
     draw_preview(
         waveform,

@@ -16,7 +16,7 @@ from emoclr.finetune.studies.context import Context
 from emoclr.finetune.training.initial_weights import SCRATCH
 from emoclr.probe.features.features import LOGMEL, missing_features
 from emoclr.probe.settings import ProbeSettings
-from emoclr.probe.summary import PRETRAINING, label_notes, score_notes
+from emoclr.probe.summary import PRETRAINING, label_notes, score_notes, sound_notes
 
 
 def summary_of(context: Context) -> str:
@@ -38,6 +38,7 @@ def notes_of(context: Context) -> list[str]:
         *context.labeled.notes,
         *(context.other.notes if context.other else ()),
         *label_notes(table, settings.positive_share),
+        *sound_notes(context.labeled.store.silent[context.labeled.rows]),
         *settings.augment.unsafe,
         *score_notes(table, context.labeled.division, settings.positive_share, validated=True),
         *([PRETRAINING] if any(initial.audio_pretrained for initial in initial_weights) else []),

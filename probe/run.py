@@ -35,7 +35,7 @@ from emoclr.probe.studies.cross_corpus import cross_corpus
 from emoclr.probe.studies.label_efficiency import label_efficiency
 from emoclr.probe.studies.mistakes import mistakes
 from emoclr.probe.studies.robustness import robustness
-from emoclr.probe.summary import PRETRAINING, few_speakers, label_notes, score_notes, summary_of
+from emoclr.probe.summary import PRETRAINING, few_speakers, label_notes, score_notes, sound_notes, summary_of
 
 STUDIES: tuple[Callable[[Context], Section | None], ...] = (cross_corpus, label_efficiency, robustness, mistakes)
 """The sections of a report, in order; a study that was not asked for gives none."""
@@ -83,7 +83,7 @@ def probe(
     table, rows, division, left_out = learnable(
         readable, np.arange(len(readable)), settings.folds, settings.positive_share, settings.seed
     )
-    check_leaks(table, division, store.digests[rows])
+    check_leaks(table, division, store.digests[rows], store.silent[rows])
     for note in few_speakers(table, division):
         say(f"note: {note}")
     if settings.threads:
@@ -126,6 +126,7 @@ def probe(
         notes=[
             *opened.notes,
             *label_notes(table, settings.positive_share),
+            *sound_notes(store.silent[rows]),
             *score_notes(table, division, settings.positive_share),
             PRETRAINING,
             *_unfinished(names, cards),

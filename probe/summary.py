@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emoclr.configs.messages import count_of, readable, some
+from emoclr.corpus.audio.samples import SILENT_PEAK_DB
 from emoclr.corpus.labels.division import Division, train_validation_test
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import keeps_recordings_apart, speaker_codes, unit_of
@@ -43,6 +45,22 @@ def label_notes(table: LabelTable, positive_share: float) -> list[str]:
             )
         notes.append(shares)
     return notes
+
+
+def sound_notes(silent: NDArray[np.bool_]) -> list[str]:
+    """Returns how many clips hold no sound, where some do not.
+
+    >>> sound_notes(np.array([True, False, False]))
+    ['1 of 3 clips is silent, with no sample above -60 dBFS; it is fitted to and scored as labelled.']
+    """
+    count = int(silent.sum())
+    if not count:
+        return []
+    be, they = ("is", "it is") if count == 1 else ("are", "they are")
+    return [
+        f"{count:,} of {count_of(len(silent), 'clip')} {be} silent, with no sample above {SILENT_PEAK_DB:g} dBFS; "
+        f"{they} fitted to and scored as labelled."
+    ]
 
 
 def score_notes(table: LabelTable, division: Division, positive_share: float, *, validated: bool = False) -> list[str]:

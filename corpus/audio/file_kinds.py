@@ -87,10 +87,24 @@ def check_recording(place: str | Path) -> None:
         ConfigError: it is not there, or is a folder, an archive or a table.
     """
     check_exists(place, what="file")
-    check_recordings(place)
+    check_sources(place)
     if Path(place).is_dir():
         names = sorted(str(path) for path in Path(place).iterdir() if path.suffix.lower() in AUDIO_SUFFIXES)
         raise ConfigError(f"{readable(place)}: is a folder, where one recording is needed{suggestion(*names[:2])}")
+    if is_table(place):
+        raise ConfigError(f"{readable(place)}: is a table, where one recording is needed")
+
+
+def check_folder(place: str | Path) -> None:
+    """Checks that there is a folder.
+
+    Raises:
+        ConfigError: it is not there, or is a file.
+    """
+    check_exists(place, what="folder")
+    check_sources(place)
+    if not Path(place).is_dir():
+        raise ConfigError(f"{readable(place)}: is a file, where a folder is needed")
 
 
 def _refuse_archive(place: Path) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
-from emoclr.configs.messages import by_reason, count_of, readable
+from emoclr.configs.messages import by_reason, count_of, readable, some
 from emoclr.corpus.audio.file_digest import DIGEST_BYTES
 from emoclr.corpus.audio.file_kinds import is_table
 from emoclr.corpus.clips.clip_table import ClipTable
@@ -61,11 +61,13 @@ def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None, col
     for source in map(Path, sources):
         prefix = f"{source.parent.name}/{source.stem}/" if len(sources) > 1 else ""
         tables.append(_clips_of_source(source, splits, prefix, columns))
-        if splits and not len(tables[-1]):
-            say(f"{source}: no recordings in the splits {', '.join(splits)}")
-    if not sum(map(len, tables)):
-        kept = f" in the splits {', '.join(splits)}" if splits else ""
-        raise ConfigError(f"no recordings{kept} in {', '.join(map(str, sources)) or 'no sources'}")
+    empty = [Path(source) for source, table in zip(sources, tables, strict=True) if not len(table)]
+    if empty or not tables:
+        kept = f" in the splits {', '.join(splits)}" if splits and not all(map(is_index, empty)) else ""
+        nothing = f"no recordings{kept} in {some(list(map(str, empty))) or 'no sources'}"
+        if len(empty) == len(tables):
+            raise ConfigError(nothing)
+        say(nothing)
     release_memory()
     return ClipTable.concatenate(tables).without_repeats() if len(tables) > 1 else tables[0]
 

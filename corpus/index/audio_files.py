@@ -67,7 +67,7 @@ class AudioWalk:
             f"{count:,} {readable(ending)}{' (unpack it)' if is_archive(f'name{ending}') else ''}"
             for ending, count in self._endings.most_common()
         ]
-        lines = [f"passed by, since they do not end as recordings do: {', '.join(endings)}"] if endings else []
+        lines = [f"passed by, since they do not end as recordings do: {some(endings, 8)}"] if endings else []
         for reason, count in self._others.items():
             lines.append(f"passed by, since {reason}: {count:,} (such as {readable(self._examples[reason])})")
         return lines

@@ -149,24 +149,32 @@ def train_validation_test(table: LabelTable, division: Division, fold: int) -> t
 
 
 def check_leaks(
-    table: LabelTable, division: Division, digests: npt.NDArray[np.bytes_], *, validated: bool = False
+    table: LabelTable,
+    division: Division,
+    digests: npt.NDArray[np.bytes_],
+    silent: npt.NDArray[np.bool_],
+    *,
+    validated: bool = False,
 ) -> None:
-    """Raises an error where the same sound is fitted to and scored, under whatever names.
+    """Raises an error where the same sound is fitted to and scored, under whatever names; silence is alike and no leak.
 
     Args:
         table: labels of the clips.
         division: of its rows.
         digests: (clips,) of the content of their recordings, as `WaveformStore.digests`.
+        silent: (clips,) whether they hold no sound, as `WaveformStore.silent`.
         validated: whether validation clips are taken out of those to fit, as `train_validation_test` does.
 
     Raises:
-        LabelsError: names two clips.
+        LabelsError: names two clips, or there is no sound in any of them.
     """
+    if silent.all():
+        raise LabelsError(table.source, f"none of {count_of(len(table), 'clip')} holds sound")
     for fold, (train, test) in enumerate(division.folds):
         parts = {"train": train, "test": test}
         if validated:
             parts = dict(zip(SPLITS, train_validation_test(table, division, fold), strict=True))
-        check_duplicates(table, digests, parts)
+        check_duplicates(table, digests, {name: rows[~silent[rows]] for name, rows in parts.items()})
 
 
 def without_emotions(table: LabelTable, columns: list[int]) -> LabelTable:

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emoclr.configs.command import check_exists
 from emoclr.configs.console import say, show
 from emoclr.configs.errors import ConfigError
+from emoclr.corpus.audio.file_kinds import check_folder
 from emoclr.corpus.prepare.registry import RECIPES, listing
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
         return
     if arguments.folder is None or arguments.out is None:
         raise ConfigError(f"corpus prepare {arguments.name}: needs the corpus's folder and --out labels.csv")
-    check_exists(arguments.folder, what="folder")
+    check_folder(arguments.folder)
     from emoclr.corpus.labels.labels_csv import read_labels, write_labels
 
     recipe = RECIPES[arguments.name]

@@ -108,7 +108,7 @@ def write_shards(sources: Sequence[Path], out: Path, engine: Engine, form: Form,
 
     Raises:
         ConfigError: a source does not exist, or the pattern has no place for the number.
-        EmoclrError: a tar cannot be written, or no recording can be read.
+        EmoclrError: a tar cannot be written, or every recording is set aside.
     """
     names = TarNames.from_pattern(out)
     plans = list(_plans(find_source_clips(sources), names, form, shard_mb))
@@ -276,7 +276,7 @@ def _report(plans: Sequence[_TarPlan], names: TarNames, before: Sequence[tuple[s
         say(f"warning: {left} is of an earlier, longer run and not of this corpus; delete it")
     clips, hours = sum(card.clips for card in cards), sum(card.duration_s for card in cards) / 3600
     if not clips:
-        raise EmoclrError(f"the tars in {names.folder} hold no clip: no recording can be read")
+        raise EmoclrError(f"the tars in {names.folder} hold no clip: every recording was set aside")
     size_mb = sum(card.size_bytes for card in cards) / 1e6
     whole = f"{count_of(clips, 'clip')}, {hours:.2f} h, {size_mb:,.0f} MB in {count_of(len(cards), 'tar')}"
     say(f"{whole}; train on {'it' if len(cards) == 1 else 'them'} with")

@@ -98,7 +98,7 @@ def open_labeled_clips(data: Path, settings: FinetuneSettings, other: LabelTable
     table, rows, division, left_out = learnable(
         readable, np.arange(len(readable)), settings.folds, settings.positive_share, settings.seed, validated=True
     )
-    check_leaks(table, division, store.digests[rows], validated=True)
+    check_leaks(table, division, store.digests[rows], store.silent[rows], validated=True)
     targets = np.zeros((len(store), len(table.emotions)), dtype=np.float32)
     targets[rows] = table.targets
     voices = speaker_task(readable, settings.seed)

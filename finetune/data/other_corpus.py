@@ -51,7 +51,7 @@ def open_other(labels: LabelTable, labeled: LabeledClips, settings: FinetuneSett
     clips = open_labeled(replace(scored, source=labels.source), opened)
     both = opened(clips_of(crossing.table))
     readable = crossing.table.select(both.source_rows)
-    check_leaks(readable, divide(readable, None, settings.seed), both.digests)
+    check_leaks(readable, divide(readable, None, settings.seed), both.digests, both.silent)
     table = clips.table
     columns = [labeled.table.emotions.index(emotion) for emotion in table.emotions]
     prior = chance_probabilities(labeled.table.targets[labeled.division.fitted], 1)[0, columns]

@@ -18,9 +18,6 @@ def report_corpus(source: Source, settings: PretrainSettings, ranks: int) -> Non
     Raises:
         ConfigError: it does not fill a batch on every rank.
     """
-    known = f", {source.speakers} speakers" if source.speakers else ", speakers unknown"
-    aside = f"; {len(source.set_aside)} set aside, named in {settings.out / SET_ASIDE}" if source.set_aside else ""
-    say(f"{source.clips} clips, {source.hours:.2f} h{known}{aside}")
     if not source.steps_per_epoch(ranks):
         needs = f" on each of {ranks} ranks" if ranks > 1 else ""
         left_out = left_out_text(source.left_out)
@@ -29,6 +26,9 @@ def report_corpus(source: Source, settings: PretrainSettings, ranks: int) -> Non
             f"{f' ({left_out} left out)' if left_out else ''}, and a batch needs as many{needs}; "
             f"{_what_fits(source.clips // ranks, settings)}"
         )
+    known = f", {count_of(source.speakers, 'speaker')}" if source.speakers else ", speakers unknown"
+    aside = f"; {len(source.set_aside):,} set aside, named in {settings.out / SET_ASIDE}" if source.set_aside else ""
+    say(f"{count_of(source.clips, 'clip')}, {source.hours:.2f} h{known}{aside}")
 
 
 def _what_fits(clips: int, settings: PretrainSettings) -> str:

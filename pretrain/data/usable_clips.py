@@ -17,7 +17,7 @@ from emoclr.corpus.decoded.waveforms import WaveformStore
 MIN_CLIP_S = 0.1
 """A shorter clip holds no syllable; a view of it is padding."""
 
-SILENT, SHORT, COPY = "silent", f"shorter than {MIN_CLIP_S:g} s", "copies of others"
+SILENT, SHORT, COPY = "silent", f"shorter than {MIN_CLIP_S:g} s", "equal to another"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +66,8 @@ def usable_clips(store: WaveformStore, clips: ClipTable) -> UsableClips:
 def left_out_text(counts: dict[str, int]) -> str:
     """Returns how many clips were left out for which reason.
 
-    >>> left_out_text({"silent": 2, "shorter than 0.1 s": 0, "copies of others": 1})
-    '2 silent, 1 copies of others'
+    >>> left_out_text({"silent": 2, "shorter than 0.1 s": 0, "equal to another": 1})
+    '2 silent, 1 equal to another'
     """
     return ", ".join(f"{count:,} {reason}" for reason, count in counts.items() if count)
 
@@ -80,7 +80,7 @@ class ClipTally:
         >>> for samples in (np.zeros(16_000), np.full(16_000, 0.1), np.full(16_000, 0.1), np.full(320, 0.1)):
         ...     tally.add(samples.tobytes(), samples)
         >>> tally.clips, tally.counts
-        (4, {'silent': 1, 'shorter than 0.1 s': 1, 'copies of others': 1})
+        (4, {'silent': 1, 'shorter than 0.1 s': 1, 'equal to another': 1})
     """
 
     def __init__(self) -> None:

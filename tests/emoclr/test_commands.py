@@ -171,6 +171,66 @@ def test_a_misspelt_place_is_refused_before_anything_heavy_is_imported(words, pl
     assert sorted(path.name for path in places.iterdir()) == ["emotions", "labels.csv", "recordings", "run"]
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("pretrain --data corpus.zip --out x", "corpus.zip: is an archive; unpack it"),
+        ("pretrain --data recordings --out x monitor=recordings", "recordings: is a folder, where a table"),
+        ("probe --from run --data recordings --out x", "recordings: is a folder, where a table"),
+        (
+            "probe --from run --data . --out x",
+            ".: is a folder, where a table with a row for each recording is needed, ",
+        ),
+        ("probe --from run --data . --out x", "(perhaps 'labels.csv'?)"),
+        ("probe --from run --data labels.csv --test recordings/a.wav --out x", "a.wav: is a recording, where a table"),
+        ("finetune --from run --data recordings --out x", "recordings: is a folder, where a table"),
+        ("finetune --from run --data corpus.zip --out x", "corpus.zip: is an archive; unpack it"),
+        ("finetune --from run --data labels.csv --unlabeled corpus.zip --out x", "corpus.zip: is an archive"),
+        ("predict --from emotions labels.csv --out x.csv", "labels.csv: is a table, where recordings are needed"),
+        ("predict --from emotions corpus.zip --out x.csv", "corpus.zip: is an archive; unpack it"),
+        ("corpus scan labels.csv --out x.csv", "labels.csv: is a table, where recordings are needed"),
+        ("corpus stats recordings", "recordings: is a folder, where a table"),
+        ("corpus audit recordings", "recordings: is a folder, where a table"),
+        ("corpus shard corpus.zip --out x.tar", "corpus.zip: is an archive; unpack it"),
+        ("corpus prepare crema_d corpus.zip --out x.csv", "corpus.zip: is an archive; unpack it"),
+        ("corpus prepare crema_d labels.csv --out x.csv", "labels.csv: is a file, where a folder is needed"),
+        (
+            "augment preview recordings",
+            "recordings: is a folder, where one recording is needed (perhaps 'recordings/a.wav'?)",
+        ),
+        ("augment preview labels.csv", "labels.csv: is a table, where one recording is needed"),
+    ],
+)
+def test_what_a_command_cannot_take_is_refused_in_a_line_that_says_what_it_takes(words, told, places, capsys):
+    (places / "corpus.zip").touch()
+    command, *arguments = words.split()
+    assert importlib.import_module(f"emoclr.{command}.cli").main(arguments) == 2
+    line, end = capsys.readouterr().err.split("\n")
+    assert line.startswith("error: ") and told in line and end == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "pretrain --data DIR --out x backbones=[test_resnet]",
+        "corpus scan DIR --out x.csv",
+        "corpus shard DIR --out x",
+        "corpus prepare crema_d DIR --out x.csv",
+    ],
+)
+def test_a_folder_without_recordings_is_an_error_that_says_what_is_there(words, tmp_path, monkeypatch, capsys):
+    for name in ("notes.txt", "more.txt", "corpus.zip", ".old/a.wav"):
+        (tmp_path / "odd folder" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "odd folder" / name).touch()
+    monkeypatch.chdir(tmp_path)
+    command, *arguments = [word.replace("DIR", "odd folder") for word in words.split()]
+    assert importlib.import_module(f"emoclr.{command}.cli").main(arguments) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("error: no recordings in odd folder: ")
+    assert "2 .txt, 1 .zip (unpack it)" in line and "hidden: 1" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["odd folder"]
+
+
 FIRST_WORDS = """
 import os, sys
 class Watch:

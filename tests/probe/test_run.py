@@ -23,7 +23,7 @@ QUICK = ["bootstrap_resamples=50", "threads=1", "device=cpu", "egemaps=false"]
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two checkpoints, and noise that is loud where it is angry and low where it is sad; one broken file."""
+    """Two checkpoints, and noise that is loud where angry and low where sad; two silent clips, and a broken one."""
     folder = tmp_path_factory.mktemp("probe")
     generator = np.random.default_rng(0)
     rows = []
@@ -33,6 +33,8 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         noise = generator.normal(size=RATE * 3 // 5) * (0.2 if angry else 0.02)
         if sad:
             noise = np.convolve(noise, np.ones(12) / 12, mode="same")
+        if clip in (0, N_SPEAKERS * EACH - 1):  # of a test speaker and of a training speaker
+            noise *= 0
         sf.write(folder / f"{clip:02d}.wav", np.clip(noise, -1, 1), RATE)
         split = "test" if speaker % 3 == 0 else "train"
         rows.append([f"{clip:02d}.wav", 0.9 * angry, 0.8 * sad, 0, f"s{speaker}", split, "fm"[speaker % 2], "yes"])
@@ -115,6 +117,10 @@ def test_an_untrained_head_is_never_reported(content: dict[str, Any]) -> None:
 def test_broken_files_are_set_aside_with_the_reason(content: dict[str, Any]) -> None:
     (broken,) = content["set_aside"]
     assert broken["path"].endswith("broken.wav") and broken["reason"]
+
+
+def test_silent_clips_are_no_leak_and_noted(content: dict[str, Any]) -> None:
+    assert any(note.startswith("2 of 96 clips are silent") for note in content["notes"])
 
 
 def test_groups_voices_and_the_synthetic_corpus_are_named(content: dict[str, Any]) -> None:

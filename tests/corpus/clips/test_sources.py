@@ -55,6 +55,19 @@ def test_sources_that_give_nothing_are_errors(tmp_path, write_csv):
         clips_from([table], splits=["dev"])
 
 
+def test_a_table_of_other_splits_is_named_among_sources_that_give_something(tmp_path, write_csv, capsys):
+    tables = [write_csv("path,split", f"{split}.wav,{split}", name=f"{split}.csv") for split in ("train", "test")]
+    assert len(clips_from(tables, splits=["train"])) == 1
+    assert capsys.readouterr().err == f"no recordings in the splits train in {tables[1]}\n"
+
+
+def test_an_index_of_broken_recordings_gives_nothing_whatever_the_splits(tmp_path, capsys):
+    write_index(tmp_path / "index.csv", table_of([row(tmp_path / "x.wav", status="set aside")]))
+    with pytest.raises(ConfigError, match=r"no recordings in .*index\.csv"):
+        clips_from([tmp_path / "index.csv"], splits=["train"])
+    assert f"  {tmp_path / 'x.wav'}: odd" in capsys.readouterr().err
+
+
 def test_speakers_of_two_sources_get_codes_of_their_own(write_csv):
     tables = [write_csv("path,speaker", f"{n}.wav,{n}", f"x{n}.wav,", name=f"{n}/labels.csv") for n in "ab"]
     clips = clips_from(tables)

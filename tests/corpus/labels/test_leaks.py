@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emoclr.corpus.labels.division import Division, check_leaks
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.leaks import check_duplicates
 from emoclr.corpus.labels.tables.text_table import LabelsError
@@ -32,6 +33,16 @@ WHOLE = (0.0, np.nan)
 
 def digests(*names: str) -> np.ndarray:
     return np.array([name.encode() for name in names], dtype="S16")
+
+
+def test_silence_is_no_leak_and_nothing_but_silence_no_corpus() -> None:
+    table, found = clips(*[WHOLE] * 5), digests("a", "b", "c", "d", "b")
+    division = Division([(PARTS["train"], PARTS["test"])], [[]], given=True)
+    check_leaks(table, division, found, np.array([False, True, False, False, True]))
+    with pytest.raises(LabelsError, match="the same sound is in train and in test"):
+        check_leaks(table, division, found, np.array([True, False, True, True, False]))
+    with pytest.raises(LabelsError, match=r"labels\.csv: none of 5 clips holds sound"):
+        check_leaks(table, division, found, np.ones(5, dtype=np.bool_))
 
 
 def test_one_content_in_two_parts_is_refused_with_both_files() -> None:

@@ -33,7 +33,7 @@ def folders(write_noise, tmp_path_factory):
     ("kind", "told"),
     [
         ("silent", "has 0 clips to train on (10 silent left out)"),
-        ("copies", "has 1 clip to train on (9 copies of others left out)"),
+        ("copies", "has 1 clip to train on (9 equal to another left out)"),
         ("short", "has 0 clips to train on (10 shorter than 0.1 s left out)"),
     ],
 )
@@ -50,7 +50,7 @@ def test_the_same_is_refused_from_tars_that_others_made(folders, run, tmp_path):
     ran = run(tmp_path / "run", f"data={tar}")
     assert ran.code == 2
     assert (
-        "of 10 clips that were looked at, 9 copies of others" in ran.told
+        "of 10 clips that were looked at, 9 equal to another" in ran.told
         and "a batch needs as many clips with sound" in ran.told
     )
     assert not (tmp_path / "run").exists()
@@ -74,7 +74,7 @@ def test_what_cannot_be_learned_from_is_left_out_told_and_named(folders, write_n
     shutil.copy(folders / "short/0.wav", corpus / "tick.wav")
     ran = run(tmp_path / "run", f"data={corpus}", "epochs=1")
     assert ran.code == 0, ran.told
-    assert "3 of 11 clips left out: 1 silent, 1 shorter than 0.1 s, 1 copies of others\n" in ran.told
+    assert "3 of 11 clips left out: 1 silent, 1 shorter than 0.1 s, 1 equal to another\n" in ran.told
     assert "\n8 clips, 0.00 h, speakers unknown; 3 set aside, named in " in ran.told
     assert (tmp_path / "run" / SET_ASIDE).read_text().splitlines() == [
         f"{corpus / 'silence.wav'}: silent",
