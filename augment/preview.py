@@ -116,7 +116,7 @@ def _draw_panels(
             axis.set_yticks(positions, labels if column == 0 else [""] * len(labels), fontsize=8)
             if column == 0:
                 axis.set_ylabel(f"{channel} ({'pitch class' if channel == 'chroma' else 'Hz'})")
-    canvas.suptitle(title, fontsize=12, parse_math=False)
+    canvas.suptitle(title, fontsize=12)
 
 
 def _image(module: Spectrogram, waveform: NDArray[np.float32]) -> torch.Tensor:

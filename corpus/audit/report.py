@@ -15,7 +15,7 @@ from emoclr.corpus.audit.findings import Weight
 from emoclr.corpus.audit.recordings import Recording
 from emoclr.corpus.audit.run import Audit
 from emoclr.corpus.audit.shortcuts import CUES, TOGETHER, Shortcut
-from emoclr.evaluate.report.formatting import markdown_table
+from emoclr.evaluate.report.formatting import markdown_cell, markdown_table, markdown_text
 
 if TYPE_CHECKING:
     from rich.console import Console  # noqa: TID251
@@ -107,16 +107,23 @@ def audit_json(audit: Audit) -> dict[str, Any]:
 
 def audit_markdown(audit: Audit) -> str:
     """Returns the audit as Markdown, with the first cases of each finding."""
-    lines = ["# Audit", "", overview(audit), "", f"**{verdict(audit)}**"]
+    lines = ["# Audit", "", markdown_text(overview(audit)), "", f"**{verdict(audit)}**"]
     for weight, heading in HEADINGS.items():
         findings = [finding for finding in audit.findings if finding.weight is weight]
         lines += ["", f"## {heading}"] if findings else []
         for finding in findings:
-            lines += ["", f"### {finding.check[0].upper()}{finding.check[1:]}", "", finding.summary, ""]
-            lines += [f"- {case}" for case in _shown(finding.cases, LISTED_CASES)]
+            lines += ["", f"### {finding.check[0].upper()}{finding.check[1:]}", "", markdown_text(finding.summary), ""]
+            lines += [f"- {markdown_text(case)}" for case in _shown(finding.cases, LISTED_CASES)]
     if audit.shortcuts:
         head, *rows = _shortcut_rows(audit.shortcuts)
-        lines += ["", "## Shortcuts", "", _CUES_EXPLAINED, "", markdown_table(head, rows)]
+        lines += [
+            "",
+            "## Shortcuts",
+            "",
+            _CUES_EXPLAINED,
+            "",
+            markdown_table(head, [[markdown_cell(cell) for cell in row] for row in rows]),
+        ]
     return "\n".join(lines) + "\n"
 
 

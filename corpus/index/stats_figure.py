@@ -55,7 +55,7 @@ def draw_overview(overview: Overview, path: Path) -> None:
 
 
 def _draw_panels(title: str, panels: list[_Draw], shape: tuple[int, int], canvas: "Canvas") -> None:
-    canvas.suptitle(title, x=0.01, ha="left", fontsize=12, parse_math=False)
+    canvas.suptitle(title, x=0.01, ha="left", fontsize=12)
     for place, draw in enumerate(panels, start=1):
         axes = canvas.add_subplot(*shape, place)
         axes.grid(visible=True)

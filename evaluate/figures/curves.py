@@ -123,7 +123,7 @@ def _draw_emotion(axes: "Axes", one: _Drawn, metric: str, *, small: bool) -> Non
         axes.plot(*point, "o", markersize=4 if small else 5.5, color=LIGHT.accent, markeredgecolor=LIGHT.card)
     size = 7 if small else 9
     name = row.name if not small or len(row.name) <= MAX_NAME_LENGTH else f"{row.name[: MAX_NAME_LENGTH - 1]}…"
-    axes.set_title(name, fontsize=size, loc="left", pad=3, parse_math=False)
+    axes.set_title(name, fontsize=size, loc="left", pad=3)
     value = row.metrics[metric].value
     # Beside the curve: only a low precision-recall curve leaves the upper corner free.
     low = metric == "ap" and value < 0.6

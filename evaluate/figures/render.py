@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 DPI = 200
 STYLE: Any = {
     "font.size": 10,
+    "text.parse_math": False,  # a name with dollar signs is a name
     "text.color": LIGHT.text,
     "axes.facecolor": LIGHT.card,
     "axes.edgecolor": LIGHT.line,

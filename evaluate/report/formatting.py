@@ -1,9 +1,11 @@
 """Numbers with their intervals as text, as cells of Markdown tables, and as JSON values."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from emoclr.configs.messages import readable
 from emoclr.evaluate.metrics.intervals import Measure, Metrics
 from emoclr.evaluate.metrics.registry import METRICS
 from emoclr.evaluate.scores import CHANCE, Row
@@ -22,10 +24,31 @@ def interval(found: Measure) -> str:
     return f"{found.low:.3f}{' to ' if found.low < 0 else '–'}{found.high:.3f}"
 
 
+_CODE = re.compile(r"(`[^`]+`)")
+_ACTIVE = re.compile(r"[\\`*\[\]<>|~$]|(?<!\w)_|_(?!\w)|&(?=[#\w])|:(?=//)")
+
+
+def markdown_text(text: str) -> str:
+    r"""Returns words and names as one line of Markdown that shows them as they are; what stands in backticks is code.
+
+    >>> markdown_text("![x](http://a.b) in `a|b` by <b>me_1</b>")
+    '!\\[x\\](http\\://a.b) in `a|b` by \\<b\\>me_1\\</b\\>'
+    """
+    parts = _CODE.split(readable(text))  # words and code by turns
+    return "".join(part if place % 2 else _ACTIVE.sub(r"\\\g<0>", part) for place, part in enumerate(parts))
+
+
+def markdown_code(text: str) -> str:
+    """Returns a block of code in Markdown, whose fence is longer than any in it."""
+    longest = max([2, *(len(run) for run in re.findall("`+", text))])
+    fence = "`" * (longest + 1)
+    return f"{fence}\n{text}\n{fence}"
+
+
 def markdown_cell(found: str | Measure, best: float | None = None) -> str:
     """Returns a cell of a Markdown table: a number with its interval, bold where it is the best."""
     if isinstance(found, str):
-        return found
+        return re.sub(r"(?<!\\)\|", r"\\|", markdown_text(found))  # of code, too, which a table does not know
     value = number(found.value)
     if best is not None and value == number(best):
         value = f"**{value}**"
@@ -33,9 +56,14 @@ def markdown_cell(found: str | Measure, best: float | None = None) -> str:
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Returns a table in Markdown; the first column is words, the others are numbers."""
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    """Returns a table in Markdown; the first column is words, the others are numbers.
+
+    Args:
+        head: words above the columns.
+        rows: cells in Markdown, as `markdown_cell` gives them.
+    """
+    lines = [[markdown_cell(name) for name in head], ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def json_metrics(metrics: Metrics) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def draw(canvas: "Canvas") -> None:
     axes = canvas.add_subplot()
     for number, colour in enumerate(LIGHT.series):
         axes.plot([0, 1], [0, number], "o-", color=colour)
-    axes.set_title("<a> & b", parse_math=False)
+    axes.set_title("<a> & b $\\frac{$")
 
 
 def figure(name: str) -> Figure:
@@ -35,7 +35,7 @@ def test_a_drawing_is_whole_and_has_words_and_no_colours_of_its_own() -> None:
     root = ET.fromstring(svg)
     assert root.get("aria-label") == 'The "a" & others. Read <it>.' and root.get("role") == "img"
     assert root.get("viewBox") and root.get("width") is None and root.get("height") is None
-    assert "<a> & b" in {text.text for text in root.iter("text")}
+    assert "<a> & b $\\frac{$" in {text.text for text in root.iter("text")}
     assert not any(colour in svg for colour in LIGHT.variables().values())
     series = {"var(--accent)", *(f"var(--series-{place})" for place in range(1, len(LIGHT.series)))}
     assert series <= set(re.findall(r"var\([^)]*\)", svg))
