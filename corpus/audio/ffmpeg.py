@@ -43,6 +43,8 @@ _MAX_PADDING_S = 0.5
 _MAX_GAP_S = 24 * 3600.0
 _HEAD_BYTES = 1 << 16
 _MAX_DAMAGED = 1_000
+_MAX_PLANES = 7
+"""PyAV reads past the end of frames with a plane for each of more channels."""
 
 
 class FfmpegStream:
@@ -159,8 +161,8 @@ class FfmpegStream:
         converter = _Converter(self.sample_rate, self.channels)
         for packet in self._packets():
             try:
-                frames = packet.decode()
-            except FFmpegError as error:
+                decoded = [(frame, converter(frame)) for frame in packet.decode()]
+            except (FFmpegError, ValueError) as error:
                 if not packet.size:  # it only changes the decoder's settings
                     continue
                 if "mp3" in self._names and bytes(packet)[:1] != b"\xff":  # a tag between joined files
@@ -170,7 +172,7 @@ class FfmpegStream:
                 if damaged > _MAX_DAMAGED:
                     return
                 continue
-            for frame in frames:
+            for frame, block in decoded:
                 if timed and frame.pts is not None:
                     told = round(float((frame.pts - self._origin) * frame.time_base) * self.sample_rate)
                     gap = told - place
@@ -180,7 +182,6 @@ class FfmpegStream:
                         for silence in _silence(gap, self.channels):
                             yield place, silence
                             place += len(silence)
-                block = converter(frame)
                 some = some or bool(len(block))
                 yield place, block
                 place += len(block)
@@ -195,6 +196,8 @@ class FfmpegStream:
                 packet = next(packets, None)
             except (FFmpegError, OSError) as error:
                 self.partial = f"breaks off: {reason_of(error)}"
+                return
+            except IndexError:  # PyAV, at the end of a file in which another stream began on the way
                 return
             if packet is None:
                 return
@@ -211,16 +214,26 @@ class _Converter:
         self.sample_rate, self.channels = sample_rate, channels
 
     def __call__(self, frame: Any) -> Block:
-        if frame.format.name.startswith("s64"):  # which PyAV has no arrays for
-            frame = av.AudioResampler(format="dbl").resample(frame)[0]
-        samples = frame.to_ndarray()
         channels = len(frame.layout.channels)
+        if channels > _MAX_PLANES and frame.format.is_planar:
+            frame = _repacked(frame, frame.format.packed.name)
+        if frame.format.name.startswith("s64"):
+            frame = _repacked(frame, "dbl")
+        samples = frame.to_ndarray()
         block = as_float(samples.T if frame.format.is_planar else samples.reshape(-1, channels))
         if channels != self.channels:
             block = np.repeat(block.mean(axis=1, keepdims=True), self.channels, axis=1)
         if frame.sample_rate != self.sample_rate:
             block = soxr.resample(np.ascontiguousarray(block), frame.sample_rate, self.sample_rate)
         return block
+
+
+def _repacked(frame: Any, kind: str) -> Any:
+    """Returns a frame in a format that PyAV makes arrays of."""
+    repacked = av.AudioResampler(format=kind).resample(frame)
+    if not repacked:
+        raise ValueError("no samples in a frame")
+    return repacked[0]
 
 
 def as_float(samples: np.ndarray) -> Block:

@@ -87,12 +87,14 @@ def _late_s(waveform: np.ndarray) -> list[float]:
 
 
 def _mux(file: Any, stream: Any, signal: np.ndarray, rate: int, start_s: float) -> None:
-    """Encodes one channel."""
-    frame = av.AudioFrame.from_ndarray(signal[None].astype(np.float32), format="fltp", layout="mono")
+    """Encodes `(samples,)` or `(samples, channels)`."""
+    layout = stream.codec_context.layout.name
+    packed = np.ascontiguousarray(signal, np.float32).reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
     frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
     context = stream.codec_context
     fifo = av.AudioFifo()
-    for converted in av.AudioResampler(format=context.format.name, layout="mono", rate=rate).resample(frame):
+    for converted in av.AudioResampler(format=context.format.name, layout=layout, rate=rate).resample(frame):
         fifo.write(converted)
     while (part := fifo.read(context.frame_size or 1024, partial=True)) is not None:
         part.pts += round(start_s * rate)
@@ -109,11 +111,12 @@ def _encode(
     default: int | None = None,
     bit_rate: int = 0,
     start_s: float = 0.0,
+    layout: str = "mono",
     **options: str,
 ) -> Path:
     with av.open(str(path), "w", format=container, options=options) as file:
         signals = [_clicks(rate)] if signals is None else signals
-        streams = [file.add_stream(codec, rate=rate, layout="mono") for _ in signals]
+        streams = [file.add_stream(codec, rate=rate, layout=layout) for _ in signals]
         for number, stream in enumerate(streams):
             if bit_rate:
                 stream.bit_rate = bit_rate
@@ -139,9 +142,9 @@ def late_s() -> Callable[[np.ndarray], list[float]]:
 
 @pytest.fixture(scope="session")
 def encode() -> Callable[..., Path]:
-    """Returns encode(path, codec, rate, container, signals, default, bit_rate, start_s, **options) -> path, by FFmpeg.
+    """Returns encode(path, codec, rate, container, signals, ...) -> path, by FFmpeg, with `options` of its muxer.
 
-    One stream of `clicks`, or one for each of the mono `signals`; `default` is the flagged one of them.
+    One stream of `clicks`, or one for each of the `signals`; `default` is the flagged one of them.
     """
     return _encode
 

@@ -53,3 +53,17 @@ def test_two_voices_on_two_sides_are_both_kept(read, tmp_path):
     waveform, recording = read(path)
     assert recording.notes == []
     np.testing.assert_allclose(waveform, voices.mean(axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "aac"), ("a.wv", "wavpack"), ("a.webm", "libopus")])
+@pytest.mark.parametrize(("layout", "channels"), [("7.1", 8), ("hexadecagonal", 16)])
+def test_the_last_of_many_channels_is_heard(encode, clicks, read, late_s, tmp_path, name, codec, layout, channels):
+    """PyAV reads beyond the planes of a frame from 8 channels on."""
+    if codec == "libopus" and channels > 8:
+        pytest.skip("its encoder has no such layout")
+    signal = np.zeros((5 * 48_000, channels), np.float32)
+    signal[:, -1] = clicks(48_000)
+    path = encode(tmp_path / name, codec, 48_000, name.split(".")[1], [signal], layout=layout)
+    waveform, recording = read(path)
+    assert len(waveform) == 5 * SAMPLE_RATE and max(map(abs, late_s(waveform))) < 0.001
+    assert [note.split(":")[0] for note in recording.notes] == [f"channel {channels} of {channels}"]

@@ -160,3 +160,15 @@ def test_a_playlist_opens_nothing(written, tmp_path):
         path.write_text(text)
         with pytest.raises(AudioError, match="cannot be read as audio"):
             read_waveform(path)
+
+
+def test_a_stream_that_begins_on_the_way_takes_nothing(encode, written, read, tmp_path):
+    """PyAV raises IndexError at the end of such a file."""
+    first = encode(tmp_path / "first.mts", "mp2", 16_000, "mpegts", mpegts_start_pid="0x100")
+    second = encode(
+        tmp_path / "second.mts", "mp2", 16_000, "mpegts", mpegts_start_pid="0x180", mpegts_pmt_start_pid="0x1100"
+    )
+    path = tmp_path / "both.mts"
+    path.write_bytes(first.read_bytes() + second.read_bytes())
+    waveform, _ = read(path)
+    assert len(waveform) >= SECONDS * SAMPLE_RATE
