@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import select
 import sys
 from collections.abc import Callable, Sequence
@@ -45,6 +46,27 @@ def add_settings(parser: argparse.ArgumentParser, config: str) -> None:
     """Adds `--config`, with its default, and the overrides of its keys."""
     parser.add_argument("--config", default=config, help="YAML file or shipped config (default: %(default)s)")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the config to change")
+
+
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """Adds `--columns`, which says what columns of tables mean."""
+    parser.add_argument(
+        "--columns",
+        action="append",
+        default=[],
+        metavar="MEANING=COLUMN",
+        help="column of a table that is the path, speaker, split, fold, start, end or emotion, where its name does not "
+        "tell it, such as speaker=actor,start=t0; none where no column is",
+    )
+
+
+def column_overrides(columns: Sequence[str], prefix: str = "") -> list[str]:
+    """Returns the words of `--columns` as overrides of settings.
+
+    >>> column_overrides(["speaker=actor,start=t0"], "columns.")
+    ['columns.speaker=actor', 'columns.start=t0']
+    """
+    return [prefix + part for word in columns for part in re.split(r",(?=\w+=)", word)]
 
 
 def typed_words(words: Sequence[str] | None) -> list[str]:

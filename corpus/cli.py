@@ -3,13 +3,25 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from emoclr.configs.command import add_debug, make_parser, parse_group, run_command, typed_words
+from emoclr.configs.command import (
+    add_columns,
+    add_debug,
+    column_overrides,
+    make_parser,
+    parse_group,
+    run_command,
+    typed_words,
+)
 from emoclr.configs.console import say, show
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.file_kinds import check_recordings, check_sources, check_table
 from emoclr.corpus.prepare.command import add_prepare
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
+
+if TYPE_CHECKING:
+    from emoclr.corpus.labels.tables.column_names import Given
 
 _EXAMPLES = """\
   corpus scan recordings/ --out index.parquet
@@ -50,6 +62,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     stats.add_argument("--index", type=Path, help="for a labels.csv: recordings that are in it are not read again")
     stats.add_argument("--out", type=Path, metavar="PNG", help="draw it, too")
     _add_positive_share(stats)
+    add_columns(stats)
     stats.set_defaults(work=_stats)
 
     prepare = add_prepare(commands)
@@ -67,12 +80,14 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     )
     shard.add_argument("--shard-mb", type=_positive, default=256, metavar="MB", help="recordings in a tar (256)")
     _add_engine(shard)
+    add_columns(shard)
     shard.set_defaults(work=_shard)
 
     audit = commands.add_parser("audit", help="what would make numbers measured on a labels.csv wrong; 1 on leakage")
     audit.add_argument("labels", type=Path, metavar="CSV", help="a labels.csv")
     audit.add_argument("--out", type=Path, metavar="DIR", help="write report.md and report.json there, too")
     _add_positive_share(audit)
+    add_columns(audit)
     audit.set_defaults(work=_audit)
 
     cache = commands.add_parser("cache", help="how much decoded audio is kept for later runs, and how to be rid of it")
@@ -120,6 +135,13 @@ def _positive(text: str) -> int:
     return number
 
 
+def _columns(arguments: argparse.Namespace) -> "Given":
+    from emoclr.configs.settings import load_settings
+    from emoclr.corpus.labels.tables.column_settings import ColumnSettings
+
+    return load_settings(ColumnSettings, None, column_overrides(arguments.columns)).given
+
+
 def _scan(arguments: argparse.Namespace) -> int:
     check_recordings(*arguments.folders)
     from emoclr.corpus.index.scan import scan
@@ -138,7 +160,7 @@ def _stats(arguments: argparse.Namespace) -> int:
     from emoclr.corpus.index.stats import overview_of
     from emoclr.corpus.index.stats_tables import print_overview
 
-    overview = overview_of(arguments.source, arguments.index, arguments.positive_share)
+    overview = overview_of(arguments.source, arguments.index, arguments.positive_share, _columns(arguments))
     print_overview(overview)
     if arguments.out is not None:
         from emoclr.corpus.index.stats_figure import draw_overview
@@ -154,7 +176,7 @@ def _shard(arguments: argparse.Namespace) -> None:
     from emoclr.corpus.tars.shards import write_shards
 
     engine = make_engine(arguments.engine, arguments.ray_address)
-    write_shards(arguments.sources, arguments.out, engine, arguments.format, arguments.shard_mb)
+    write_shards(arguments.sources, arguments.out, engine, arguments.format, arguments.shard_mb, _columns(arguments))
 
 
 def _audit(arguments: argparse.Namespace) -> int:
@@ -165,7 +187,7 @@ def _audit(arguments: argparse.Namespace) -> int:
 
     if is_index(arguments.labels):
         raise ConfigError(f"{arguments.labels}: is an index; an audit needs labels (a labels.csv)")
-    found = audit(arguments.labels, arguments.positive_share)
+    found = audit(arguments.labels, arguments.positive_share, _columns(arguments))
     print_audit(found)
     if arguments.out is not None:
         write_audit(found, arguments.out)

@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from emoclr.augment.settings import AugmentSettings, SpectrogramSettings, TransformSettings
+from emoclr.corpus.labels.tables.column_settings import ColumnSettings
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.probe.settings import ProbeSettings
@@ -30,11 +31,12 @@ MODELS: dict[str, type[BaseModel]] = {
     "spectrogram": SpectrogramSettings,
     "augment": AugmentSettings,
     "transforms": TransformSettings,
+    "columns": ColumnSettings,
     "probe": ProbeSettings,
     "finetune": FinetuneSettings,
 }
-APART = {"spectrogram", "augment"}
-"""Settings with a table of their own, which those of `pretrain` and `finetune` name in one row."""
+APART = {"spectrogram", "augment", "columns"}
+"""Settings with a table of their own, which those of commands name in one row."""
 UNIONS = (types.UnionType, typing.Union)
 SIGNS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 PLAIN = {int: "whole number", float: "number", bool: "`true`, `false`", str: "text", Path: "path", type(None): "`null`"}

@@ -5,7 +5,16 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from emoclr.configs.command import add_settings, make_parser, parse, run_command, typed_words, with_flags
+from emoclr.configs.command import (
+    add_columns,
+    add_settings,
+    column_overrides,
+    make_parser,
+    parse,
+    run_command,
+    typed_words,
+    with_flags,
+)
 from emoclr.configs.console import say
 
 EXAMPLES = """  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/my-emotions
@@ -47,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--stress", action="store_true", help="score once more under noise, a telephone, mp3 and more")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    add_columns(parser)
     add_settings(parser, "finetune.yaml")
     parsed = parse(parser, words)
     parsed.command = shlex.join(["finetune", *words])
@@ -64,7 +74,8 @@ def _finetune(arguments: argparse.Namespace) -> None:
         "fractions": arguments.fractions,
         "stress": "true" if arguments.stress else None,
     }
-    settings = load_settings(FinetuneSettings, arguments.config, with_flags(arguments.overrides, flags))
+    overrides = [*with_flags(arguments.overrides, flags), *column_overrides(arguments.columns, "columns.")]
+    settings = load_settings(FinetuneSettings, arguments.config, overrides)
     for warning in settings.augment.unsafe:
         say(f"warning: unsafe augmentation: {warning}")
     check_run(arguments.sources, arguments.data, arguments.out, settings, resume=arguments.resume, test=arguments.test)

@@ -111,7 +111,7 @@ def prepare(
     previous_run(out, settings, resume)
     initial_weights = find_initial_weights(sources, settings)
     WaveformAugmentation(settings.augment.transforms, settings.spectrogram.sample_rate)
-    other_labels = read_labels(test) if test else None
+    other_labels = read_labels(test, columns=settings.columns.given, lenient=True) if test else None
     for initial in track(initial_weights, "trying encoders"):
         initial.check(settings)
     labeled = open_labeled_clips(data, settings, other_labels)
@@ -167,6 +167,7 @@ def _report(context: Context, sections: Sequence[Section], data: Path, command: 
         summary=summary_of(context),
         scores=context.scores,
         protocol=protocol_of(labeled.table, labeled.division, settings.network_seeds),
+        labels=labeled.understood,
         command=command,
         versions=package_versions(),
         fingerprint=labeled.store.fingerprint,

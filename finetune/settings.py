@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from emoclr.augment.settings import AugmentSettings, CorpusSpectrogram, HopSeconds, SpectrogramSettings, WindowSeconds
 from emoclr.configs.settings import Settings
+from emoclr.corpus.labels.tables.column_settings import ColumnSettings
 from emoclr.evaluate.pooling import Pooling
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 from emoclr.evaluate.settings import PositiveShare
@@ -105,6 +106,9 @@ class FinetuneSettings(Settings):
 
     emotions: list[str] | None = Field(
         None, description="columns of the labels that are emotions; `null` finds them by their values"
+    )
+    columns: ColumnSettings = Field(
+        ColumnSettings(), description="columns by their meaning, see [tables](data.md#tables-of-other-forms)"
     )
     folds: int | None = Field(
         None,

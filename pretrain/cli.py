@@ -4,7 +4,16 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from emoclr.configs.command import add_settings, make_parser, parse, run_command, typed_words, with_flags
+from emoclr.configs.command import (
+    add_columns,
+    add_settings,
+    column_overrides,
+    make_parser,
+    parse,
+    run_command,
+    typed_words,
+    with_flags,
+)
 from emoclr.configs.console import say
 
 EXAMPLES = """  pretrain --config simclr.yaml --data recordings --out checkpoints/my-run
@@ -25,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--allow-change", default="", metavar="KEY[,KEY]", help="settings that may differ from the run to resume"
     )
     parser.add_argument("--status", type=Path, metavar="RUN", help="tell how a run is, and write its report.html")
+    add_columns(parser)
     add_settings(parser, "simclr.yaml")
     parsed = parse(parser, typed_words(arguments))
     if parsed.allow_change and not parsed.resume:
@@ -42,7 +52,8 @@ def _pretrain(arguments: argparse.Namespace) -> None:
     from emoclr.pretrain.settings import PretrainSettings
 
     flags = {"data": arguments.data, "out": arguments.out}
-    settings = load_settings(PretrainSettings, arguments.config, with_flags(arguments.overrides, flags))
+    overrides = [*with_flags(arguments.overrides, flags), *column_overrides(arguments.columns, "columns.")]
+    settings = load_settings(PretrainSettings, arguments.config, overrides)
     check_run(settings, resume=arguments.resume)
     for warning in settings.augment.unsafe:
         say(f"warning: unsafe augmentation: {warning}")

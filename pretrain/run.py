@@ -127,4 +127,5 @@ def _open_monitored(settings: PretrainSettings) -> ProbedClips | None:
         settings.cache,
         settings.cache_gb,
         settings.positive_share,
+        settings.columns.given,
     )

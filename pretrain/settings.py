@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from emoclr.augment.settings import ViewSettings
+from emoclr.corpus.labels.tables.column_settings import ColumnSettings
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 from emoclr.evaluate.settings import PositiveShare
 from emoclr.pretrain.objectives import OBJECTIVES
@@ -52,6 +53,9 @@ class PretrainSettings(ViewSettings):
     out: Path = Field(description="run folder")
     splits: Sequence[Split] | None = Field(
         ("train", "validation"), description="rows of a CSV with a `split` column that are used"
+    )
+    columns: ColumnSettings = Field(
+        ColumnSettings(), description="columns by their meaning, see [tables](data.md#tables-of-other-forms)"
     )
     cache: Path | None = Field(None, description="folder of decoded audio; `null` for `~/.cache/emoclr`")
     cache_gb: float | None = Field(

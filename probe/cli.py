@@ -5,7 +5,16 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from emoclr.configs.command import add_settings, make_parser, parse, run_command, typed_words, with_flags
+from emoclr.configs.command import (
+    add_columns,
+    add_settings,
+    column_overrides,
+    make_parser,
+    parse,
+    run_command,
+    typed_words,
+    with_flags,
+)
 from emoclr.configs.console import say
 
 EXAMPLES = """  probe --from checkpoints/my-run --data labels.csv --out reports/probe
@@ -34,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where the report goes")
     parser.add_argument("--fractions", metavar="F[,F...]", help="fit to parts of the labels too, such as 0.01,0.1,1")
     parser.add_argument("--stress", action="store_true", help="score once more under noise, a telephone, mp3 and more")
+    add_columns(parser)
     add_settings(parser, "probe.yaml")
     parsed = parse(parser, words)
     parsed.command = shlex.join(["probe", *words])
@@ -47,7 +57,8 @@ def _probe(arguments: argparse.Namespace) -> None:
     from emoclr.probe.settings import ProbeSettings
 
     flags = {"fractions": arguments.fractions, "stress": "true" if arguments.stress else None}
-    settings = load_settings(ProbeSettings, arguments.config, with_flags(arguments.overrides, flags))
+    overrides = [*with_flags(arguments.overrides, flags), *column_overrides(arguments.columns, "columns.")]
+    settings = load_settings(ProbeSettings, arguments.config, overrides)
     check_probe(arguments.source, arguments.data, settings, arguments.test)
     say(f"reading {arguments.source} and {arguments.data}")
     with lock_folder(arguments.out):

@@ -17,6 +17,7 @@ from emoclr.corpus.labels.cross_corpus import cross, source_names
 from emoclr.corpus.labels.division import check_leaks, learnable, speaker_task
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
+from emoclr.corpus.labels.table_summary import tell_tables
 from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.report.writers.write import write_report
@@ -75,8 +76,10 @@ def probe(
     encoders = [load_encoder(folder) for folder in folders]
     cards = [card for _, card in encoders]
     names = [folder.name for folder in folders] if len(folders) > 1 else [cards[0].encoder.backbone]
-    whole = read_labels(data, settings.emotions)
-    crossing = cross(whole, read_labels(test)) if test else None
+    whole = read_labels(data, settings.emotions, columns=settings.columns.given)
+    other = read_labels(test, columns=settings.columns.given, lenient=True) if test else None
+    understood = tell_tables([whole, *([other] if other else [])], settings.folds)
+    crossing = cross(whole, other) if other else None
     whole = crossing.table if crossing else whole
     opened = open_labeled(whole, opener(settings))
     store, readable = opened.store, opened.table
@@ -118,6 +121,7 @@ def probe(
         summary=f"{crossing.text + ' ' if crossing else ''}{summary_of(table, division, cards, settings)}",
         scores=context.scores,
         protocol=protocol_of(table, division, [settings.seed]),
+        labels=understood,
         command=command,
         versions=package_versions() | {"scikit-learn": importlib.metadata.version("scikit-learn")},
         fingerprint=store.fingerprint,

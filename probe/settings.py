@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from emoclr.augment.settings import HopSeconds, WindowSeconds
 from emoclr.configs.settings import Settings
+from emoclr.corpus.labels.tables.column_settings import ColumnSettings
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 from emoclr.evaluate.settings import PositiveShare
 
@@ -36,6 +37,9 @@ class ProbeSettings(Settings):
     )
     emotions: list[str] | None = Field(
         None, description="columns of the labels that are emotions; `null` finds them by their values"
+    )
+    columns: ColumnSettings = Field(
+        ColumnSettings(), description="columns by their meaning, see [tables](data.md#tables-of-other-forms)"
     )
     folds: int | None = Field(
         None,

@@ -10,11 +10,11 @@ import numpy as np
 
 from emoclr.configs.console import results
 from emoclr.configs.files import write_text
-from emoclr.configs.messages import count_of
 from emoclr.corpus.audit.findings import Weight
 from emoclr.corpus.audit.recordings import Recording
 from emoclr.corpus.audit.run import Audit
 from emoclr.corpus.audit.shortcuts import CUES, TOGETHER, Shortcut
+from emoclr.corpus.labels.table_summary import table_summary
 from emoclr.evaluate.report.formatting import markdown_cell, markdown_table, markdown_text
 
 if TYPE_CHECKING:
@@ -65,13 +65,9 @@ def write_audit(audit: Audit, folder: Path) -> None:
 
 
 def overview(audit: Audit) -> str:
-    """Returns what was looked at, in a sentence."""
-    table = audit.table
+    """Returns what was looked at, and how the table was understood."""
     hours = sum(clip.duration_s for clip in audit.recordings if isinstance(clip, Recording)) / 3600
-    speakers = "speakers unknown" if table.speakers is None else count_of(len(set(table.speakers)), "speaker")
-    splits = "no splits" if table.splits is None else count_of(len(set(table.splits)), "split")
-    emotions = count_of(len(table.emotions), "emotion")
-    return f"{table.source}: {count_of(len(table), 'clip')}, {hours:.2f} h, {speakers}, {splits}, {emotions}."
+    return f"{audit.table.source}: {hours:.2f} h; {table_summary(audit.table)}."
 
 
 def verdict(audit: Audit) -> str:

@@ -14,6 +14,7 @@ from emoclr.corpus.labels.checks.table_note import TableNote
 from emoclr.corpus.labels.checks.whole_table import notes_on
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
+from emoclr.corpus.labels.tables.column_names import Given
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
 
@@ -62,12 +63,13 @@ class Audit:
         return [finding for finding in self.findings if finding.weight is Weight.LEAK]
 
 
-def audit(labels: Path, positive_share: float = POSITIVE_SHARE) -> Audit:
+def audit(labels: Path, positive_share: float = POSITIVE_SHARE, columns: Given | None = None) -> Audit:
     """Returns what is wrong with a labels.csv and its recordings.
 
     Args:
         labels: the labels.csv.
         positive_share: the share from which an emotion is there.
+        columns: columns by their meaning, where their names do not tell it.
 
     Raises:
         LabelsError: the CSV is not as it should be; a speaker in several splits is a finding instead.
@@ -82,7 +84,7 @@ def audit(labels: Path, positive_share: float = POSITIVE_SHARE) -> Audit:
         >>> [finding.check for finding in audit(folder / "labels.csv").leaks]
         ['speakers across splits']
     """
-    table = read_labels(labels, refuse_leaks=False)
+    table = read_labels(labels, refuse_leaks=False, columns=columns)
     recordings = measure_clips(table)
     shortcuts = find_shortcuts(table, recordings, positive_share)
     findings = [

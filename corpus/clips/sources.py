@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 _STATE = ("size", "modified")
 
 
-def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None, columns: Given | None = None) -> ClipTable:
+def clips_from(
+    sources: Sequence[Path],
+    splits: Sequence[str] | None = None,
+    columns: Given | None = None,
+    *,
+    lenient: bool = False,
+) -> ClipTable:
     """Returns the clips of folders of audio, audio files, indexes of `corpus scan`, and tables of clips.
 
     With several sources, speakers of a table are named after it too: "1" of one corpus is not "1" of another. A
@@ -40,6 +46,7 @@ def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None, col
         sources: folders, files, indexes and tables.
         splits: keeps only these rows of a table with splits; None keeps all.
         columns: columns of the tables by their meaning, where their names do not tell it.
+        lenient: whether a table may lack those, as it may where there are several tables.
 
     Raises:
         ConfigError: a source does not exist, a split is no split, or nothing is left.
@@ -58,9 +65,10 @@ def clips_from(sources: Sequence[Path], splits: Sequence[str] | None = None, col
         if split not in SPLITS:
             raise ConfigError(f"{split!r} is no split; splits are {', '.join(SPLITS)}")
     tables = []
+    lenient = lenient or sum(map(is_table, sources)) > 1
     for source in map(Path, sources):
         prefix = f"{source.parent.name}/{source.stem}/" if len(sources) > 1 else ""
-        tables.append(_clips_of_source(source, splits, prefix, columns))
+        tables.append(_clips_of_source(source, splits, prefix, columns, lenient))
     empty = [Path(source) for source, table in zip(sources, tables, strict=True) if not len(table)]
     if empty or not tables:
         kept = f" in the splits {', '.join(splits)}" if splits and not all(map(is_index, empty)) else ""
@@ -102,7 +110,9 @@ def clips_of(table: LabelTable, prefix: str = "") -> ClipTable:
     return ClipTable.parts(PathArray.of(table.paths), table.start_s, table.end_s, speakers)
 
 
-def _clips_of_source(source: Path, splits: Sequence[str] | None, prefix: str, columns: Given | None) -> ClipTable:
+def _clips_of_source(
+    source: Path, splits: Sequence[str] | None, prefix: str, columns: Given | None, lenient: bool
+) -> ClipTable:
     if not is_table(source) or source.is_dir():
         return _clips_of_files(list_audio([source]))
     if not source.exists():
@@ -111,7 +121,7 @@ def _clips_of_source(source: Path, splits: Sequence[str] | None, prefix: str, co
         return _clips_of_index(source)
     plain = read_plain_clips(source, splits, prefix, columns)
     if plain is None:
-        table = read_clips(source, columns)  # slower, and says what is wrong, and where
+        table = read_clips(source, columns, lenient=lenient)  # slower, and says what is wrong, and where
         if splits is not None and table.splits is not None:
             table = table.select([split in splits for split in table.splits])
         plain = clips_of(table, prefix)

@@ -18,6 +18,8 @@ from emoclr.corpus.labels.checks.table_note import TableNote
 from emoclr.corpus.labels.checks.whole_table import notes_on
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
+from emoclr.corpus.labels.table_summary import tell_tables
+from emoclr.corpus.labels.tables.column_names import Given
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
 if TYPE_CHECKING:
@@ -92,13 +94,19 @@ class Overview:
     notes: Sequence[str]
 
 
-def overview_of(source: Path, index: Path | None = None, positive_share: float = POSITIVE_SHARE) -> Overview:
+def overview_of(
+    source: Path,
+    index: Path | None = None,
+    positive_share: float = POSITIVE_SHARE,
+    columns: Given | None = None,
+) -> Overview:
     """Returns an index, or a labels.csv, in numbers; for the latter all its recordings are read.
 
     Args:
         source: the index or the labels.csv.
         index: an index whose recordings are not read again, where size and time of change agree.
         positive_share: the share from which an emotion is there.
+        columns: columns of the labels by their meaning, where their names do not tell it.
 
     Raises:
         ConfigError: `index` does not exist.
@@ -109,7 +117,8 @@ def overview_of(source: Path, index: Path | None = None, positive_share: float =
         recordings = read_index_table(source)
         return _overview(source, recordings, _good(recordings)["duration_s"].to_numpy())
     known = read_index_table(index) if index is not None else table_of([])
-    table = read_labels(source)
+    table = read_labels(source, columns=columns)
+    tell_tables([table])
     names = [os.path.abspath(path) for path in table.paths]  # noqa: PTH100 (pathlib keeps "..")
     recordings = read_recordings(list_files(names), known)
     heard_s = _heard_s(table, names, _good(recordings))

@@ -14,7 +14,7 @@ from emoclr.corpus.labels.emotion_names import INDEX_COLUMNS
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable, Reading
 from emoclr.corpus.labels.tables.cells import share, split_words
 from emoclr.corpus.labels.tables.clip_times import clip_times, time_columns
-from emoclr.corpus.labels.tables.column_names import Given, Role, find_columns, tokens
+from emoclr.corpus.labels.tables.column_names import Given, Role, find_columns, found_in, tokens
 from emoclr.corpus.labels.tables.emotion_columns import names_column, share_columns, spread_names
 from emoclr.corpus.labels.tables.table_file import read_table
 from emoclr.corpus.labels.tables.text_table import LabelsError, TextTable, require_columns
@@ -30,6 +30,8 @@ def read_labels(
     emotions: Sequence[str] | None = None,
     refuse_leaks: bool = True,
     columns: Given | None = None,
+    *,
+    lenient: bool = False,
 ) -> LabelTable:
     """Returns a table of labels, checked.
 
@@ -42,6 +44,7 @@ def read_labels(
         refuse_leaks: whether a speaker in two splits is an error; an audit counts them instead.
         columns: columns by their meaning (`path`, `speaker`, `split`, `fold`, `start`, `end`, `emotion`), where the
             names do not tell it; None for a meaning that no column has.
+        lenient: whether a given column may be missing: it is that of another table; then the names tell.
 
     Raises:
         LabelsError: something is missing, wrong, or one speaker is in two splits; with row and column.
@@ -56,6 +59,7 @@ def read_labels(
         (3, ['joy', 'fear'], False)
     """
     table = read_table(Path(path))
+    columns = found_in(table, columns) if lenient else columns
     roles = find_columns(table, columns)
     shares = share_columns(table, _other_columns(table, roles))
     if emotions is not None and all(name in table.columns for name in emotions):
@@ -83,19 +87,20 @@ def read_labels(
     return _label_table(table, roles, names, speakers_needed=True, refuse_leaks=refuse_leaks)
 
 
-def has_emotions(path: Path, columns: Given | None = None) -> bool:
+def has_emotions(path: Path, columns: Given | None = None, *, lenient: bool = False) -> bool:
     """Returns whether a table has emotions, as `read_labels` finds them.
 
     Raises:
         LabelsError: it is no table.
     """
     table = read_table(Path(path))
+    columns = found_in(table, columns) if lenient else columns
     others = _other_columns(table, find_columns(table, columns))
     shares = share_columns(table, others)
     return bool(shares) or names_column(table, others, shares, columns) is not None
 
 
-def read_clips(path: Path, columns: Given | None = None) -> LabelTable:
+def read_clips(path: Path, columns: Given | None = None, *, lenient: bool = False) -> LabelTable:
     """Returns the clips of a table whose labels do not matter: only paths are needed, there are no emotions.
 
     Speakers may be empty where unknown; splits and times are checked as in `read_labels`. Rows that the index of a scan
@@ -114,6 +119,7 @@ def read_clips(path: Path, columns: Given | None = None) -> LabelTable:
         (3, [])
     """
     table = read_table(Path(path))
+    columns = found_in(table, columns) if lenient else columns
     clips = replace(_label_table(table, find_columns(table, columns), [], speakers_needed=False), groups={})
     if "status" in table.columns and "reason" in table.columns:
         return clips.select([status != "set aside" for status in table.columns["status"]])

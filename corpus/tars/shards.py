@@ -24,6 +24,7 @@ from emoclr.corpus.audio.samples import SILENT_PEAK_DB, is_silent, to_int16
 from emoclr.corpus.clips.sources import set_aside_by
 from emoclr.corpus.clips.speaker_groups import shuffled_groups
 from emoclr.corpus.labels.label_table import SPLITS
+from emoclr.corpus.labels.tables.column_names import Given
 from emoclr.corpus.parallel.engines import Engine
 from emoclr.corpus.tars.source_clips import SourceClip, find_source_clips
 from emoclr.corpus.tars.tar import TarCard, is_tar, read_card, write_card, write_tar
@@ -93,7 +94,14 @@ class _TarPlan:
     made_of: str
 
 
-def write_shards(sources: Sequence[Path], out: Path, engine: Engine, form: Form, shard_mb: float) -> list[Path]:
+def write_shards(
+    sources: Sequence[Path],
+    out: Path,
+    engine: Engine,
+    form: Form,
+    shard_mb: float,
+    columns: Given | None = None,
+) -> list[Path]:
     """Writes recordings as sharded tars with their cards, and returns the tars.
 
     The same recordings make the same bytes. Tars that an earlier run finished are kept, so the same command goes on
@@ -105,13 +113,14 @@ def write_shards(sources: Sequence[Path], out: Path, engine: Engine, form: Form,
         engine: what runs the work.
         form: `flac` for 16 kHz mono, `original` for the files as they are.
         shard_mb: about how many MB of recordings a tar should hold.
+        columns: columns of tables by their meaning, where their names do not tell it.
 
     Raises:
         ConfigError: a source does not exist, or the pattern has no place for the number.
         EmoclrError: a tar cannot be written, or every recording is set aside.
     """
     names = TarNames.from_pattern(out)
-    plans = list(_plans(find_source_clips(sources), names, form, shard_mb))
+    plans = list(_plans(find_source_clips(sources, columns), names, form, shard_mb))
     todo = [plan for plan in plans if not _finished(plan)]
     if len(todo) < len(plans):
         say(f"{len(plans) - len(todo):,} of {count_of(len(plans), 'tar')} finished before")

@@ -44,6 +44,7 @@ class Report:
         summary: the protocol in one paragraph of words.
         scores: the numbers.
         protocol: the protocol in numbers.
+        labels: how each table of labels was understood, a line each.
         notes: what a reader must know to read the numbers right, e.g. that the corpus is synthetic.
         left_out: emotions that no head was trained for, each with the reason.
         set_aside: files that could not be used, with the reason.
@@ -79,6 +80,7 @@ class Report:
     fingerprint: str
     created: str
     duration_s: float
+    labels: Sequence[str] = ()
     notes: Sequence[str] = ()
     left_out: dict[str, str] = field(default_factory=dict)
     set_aside: Sequence[tuple[str, str]] = ()

@@ -15,6 +15,7 @@ from emoclr.corpus.labels.division import Division, check_leaks, learnable, spea
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.corpus.labels.splits import split_rows
+from emoclr.corpus.labels.table_summary import tell_tables
 from emoclr.evaluate.speaker_probe import VoiceTask
 from emoclr.finetune.settings import FinetuneSettings
 
@@ -61,6 +62,7 @@ class LabeledClips:
         tasks: of each fold.
         notes: what of the table is probably not meant so.
         crossing: what both corpora share, where the test clips are those of another; else None.
+        understood: how the tables were understood, a line each.
     """
 
     store: WaveformStore
@@ -73,6 +75,7 @@ class LabeledClips:
     tasks: Sequence[Task]
     notes: Sequence[str] = ()
     crossing: CrossCorpus | None = None
+    understood: Sequence[str] = ()
 
 
 def open_labeled_clips(data: Path, settings: FinetuneSettings, other: LabelTable | None = None) -> LabeledClips:
@@ -86,7 +89,8 @@ def open_labeled_clips(data: Path, settings: FinetuneSettings, other: LabelTable
     Raises:
         EmoclrError: no usable labels, or no readable clips.
     """
-    whole = read_labels(data, settings.emotions)
+    whole = read_labels(data, settings.emotions, columns=settings.columns.given)
+    understood = tell_tables([whole, *([other] if other else [])], settings.folds)
     crossing = None
     if other is not None and settings.folds is None and whole.splits is not None and not len(whole.rows_of("test")):
         crossing = cross(whole, other)
@@ -107,7 +111,9 @@ def open_labeled_clips(data: Path, settings: FinetuneSettings, other: LabelTable
         train, validation, test = (rows[part] for part in train_validation_test(table, division, fold))
         tasks.append(Task(store, table.emotions, targets, train, validation, test, table.single_label, voices))
     left_out = (crossing.left_out if crossing else {}) | left_out
-    return LabeledClips(store, readable, table, rows, division, left_out, voices, tasks, opened.notes, crossing)
+    return LabeledClips(
+        store, readable, table, rows, division, left_out, voices, tasks, opened.notes, crossing, understood
+    )
 
 
 def with_split(table: LabelTable, seed: int) -> LabelTable:

@@ -110,7 +110,7 @@ def pool_for(
     if other is not None:
         labeled.append(other.store)
         apart |= set(other.table.speakers or ())
-    return open_pool(settings.unlabeled, labeled, apart, opener(settings))
+    return open_pool(settings.unlabeled, labeled, apart, opener(settings), settings.columns.given)
 
 
 def second_round(

@@ -16,6 +16,7 @@ from emoclr.corpus.clips.sources import clips_from, clips_of
 from emoclr.corpus.decoded.cache_settings import OpenWaveforms
 from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
 from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.tables.column_names import Given
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def open_pool(
     labeled: Sequence[WaveformStore],
     held_out_speakers: Collection[str],
     opened: OpenWaveforms = open_waveforms,
+    columns: Given | None = None,
 ) -> Pool:
     """Returns the clips of `sources` that may be trained on.
 
@@ -51,15 +53,16 @@ def open_pool(
     samples, or a copy in another codec), or is spoken by one of `held_out_speakers`.
 
     Args:
-        sources: folders, files, indexes and CSVs with a `path` column.
+        sources: folders, files, indexes and tables.
         labeled: the clips that labels name, those of another corpus to score included.
         held_out_speakers: speakers of validation and test.
         opened: decodes clips.
+        columns: columns of tables by their meaning, where their names do not tell it.
 
     Raises:
         EmoclrError: nothing is left.
     """
-    clips = clips_from(sources)
+    clips = clips_from(sources, columns=columns, lenient=True)
     whole = opened(clips)
     clips = clips.take(whole.source_rows)
     known = np.logical_or.reduce([_in_labels(whole, store) for store in labeled])

@@ -80,7 +80,7 @@ def open_source(settings: PretrainSettings) -> Source:
         cache = Path(settings.cache or default_cache_dir())
         return TarSource(settings, open_tars(settings.data, settings.splits, cache))
     places = [Path(place) for place in settings.data]
-    clips = clips_from(places, settings.splits)
+    clips = clips_from(places, settings.splits, settings.columns.given)
     store = open_waveforms(clips, settings.cache, cache_gb=settings.cache_gb)
     return DecodedSource(settings, store, clips, set_aside_by(places))
 
@@ -118,7 +118,9 @@ class DecodedSource:
     def labels(self) -> Tensor | None:
         """See `Source`."""
         labelled = self._settings.supervised
-        return labels_of(self._clips.take(self._store.source_rows), labelled) if labelled else None
+        if labelled is None:
+            return None
+        return labels_of(self._clips.take(self._store.source_rows), labelled, self._settings.columns.given)
 
     def steps_per_epoch(self, ranks: int) -> int:
         """See `Source`."""

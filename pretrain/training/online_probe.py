@@ -18,6 +18,8 @@ from emoclr.corpus.labels.division import inner_folds, speaker_task, without_emo
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.corpus.labels.splits import Rows, n_units, speaker_folds
+from emoclr.corpus.labels.table_summary import tell_tables
+from emoclr.corpus.labels.tables.column_names import Given
 from emoclr.evaluate.linear_probe import LinearProbe, untrainable_emotions
 from emoclr.evaluate.metrics.ranking import macro_auroc
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
@@ -61,6 +63,7 @@ def open_probed_clips(
     cache: Path | None,
     cache_gb: float | None = None,
     positive_share: float = POSITIVE_SHARE,
+    columns: Given | None = None,
 ) -> ProbedClips:
     """Returns the clips of a labels.csv that an encoder is tried on.
 
@@ -74,12 +77,14 @@ def open_probed_clips(
         cache: folder of decoded audio, None for the usual one.
         cache_gb: how much may be kept there, None for the usual share.
         positive_share: the share from which an emotion is there.
+        columns: columns by their meaning, where their names do not tell it.
 
     Raises:
         ConfigError: a side has fewer than ten clips.
         LabelsError: the labels are not as they should be.
     """
-    table = read_labels(source)
+    table = read_labels(source, columns=columns, lenient=True)
+    tell_tables([table])
     generator = np.random.default_rng(seed)
     sides = [np.sort(generator.permutation(rows)[:max_clips]) for rows in _sides(table, seed)]
     table = table.select(np.concatenate(sides))

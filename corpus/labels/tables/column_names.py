@@ -128,6 +128,20 @@ def find_columns(table: TextTable, given: Given | None = None) -> dict[Role, str
     return found
 
 
+def has_role(name: str) -> bool:
+    """Returns whether a column is called as those of paths, speakers, splits, folds and times are.
+
+    >>> has_role("Actor_ID"), has_role("joy")
+    (True, False)
+    """
+    return any(_candidates(role, [name]) for role in _STRUCTURE)
+
+
+def found_in(table: TextTable, given: Given | None) -> Given:
+    """Returns the given columns that a table has, for a table that they may not have been given for."""
+    return {role: name for role, name in (given or {}).items() if name is None or name in table.columns}
+
+
 def find_column(table: TextTable, role: Role, given: Given | None = None) -> str | None:
     """Returns the column of one role, None where there is none; see `find_columns`."""
     given = given or {}

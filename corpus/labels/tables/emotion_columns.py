@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from emoclr.configs.messages import count_of, some
 from emoclr.corpus.labels.emotion_names import SYNONYMS, common_name
 from emoclr.corpus.labels.tables.cells import number, share
-from emoclr.corpus.labels.tables.column_names import Given, Role, find_column, tokens
+from emoclr.corpus.labels.tables.column_names import Given, Role, find_column, has_role, tokens
 from emoclr.corpus.labels.tables.text_table import LabelsError, TextTable
 
 GROUP_WORDS = frozenset(
@@ -40,7 +40,8 @@ def share_columns(table: TextTable, others: Sequence[str]) -> list[str]:
     truths: list[str] = []
     for name in others:
         words = tokens(name)
-        if GROUP_WORDS.intersection(words) and not any(common_name(word) in SYNONYMS for word in words):
+        known = GROUP_WORDS.intersection(words) and not any(common_name(word) in SYNONYMS for word in words)
+        if known or has_role(name):
             continue
         shares = [cell for cell in table.columns[name] if share(cell) is not None]
         if 2 * len(shares) >= len(table.lines):

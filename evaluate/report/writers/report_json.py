@@ -13,6 +13,7 @@ def report_json(report: Report) -> dict[str, Any]:
     return {
         "title": report.title,
         "summary": report.summary,
+        "labels": list(report.labels),
         "notes": list(report.notes),
         "protocol": {
             "clips": protocol.clips,

@@ -25,7 +25,7 @@ def report_markdown(report: Report, figures: Sequence[Figure]) -> str:
     scores = report.scores
     names = headline_columns(scores.truth.single_label)
     best = best_rows(scores.rows, names)
-    parts = [f"# {markdown_text(report.title)}", markdown_text(report.summary)]
+    parts = [f"# {markdown_text(report.title)}", markdown_text(report.summary), *map(markdown_text, report.labels)]
     parts += [f"> {markdown_text(note)}" for note in report.notes]
     rows = [
         [markdown_cell(row.name), *(markdown_cell(row.metrics[name], best.get(name)) for name in names)]

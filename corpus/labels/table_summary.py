@@ -1,0 +1,63 @@
+"""How a table of labels was understood, in one line."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from emoclr.configs.console import say
+from emoclr.configs.messages import count_of, readable, some
+from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.tables.column_names import unit_of
+
+_SHOWN_EMOTIONS = 10
+_UNITS = {1.0: "s", 1e-3: "ms"}
+
+
+def table_summary(table: LabelTable, n_folds: int | None = None) -> str:
+    """Returns how a table was understood: clips, emotions, and which columns say speakers, splits and times.
+
+    Args:
+        table: as it was read.
+        n_folds: the folds that were asked for, which go before those of the table.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from emoclr.corpus import read_labels
+        >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+        >>> _ = path.write_text("file,Actor,emotion,start\\na.wav,1,joy,0\\nb.wav,2,anger,1\\n")
+        >>> table_summary(read_labels(path))
+        '2 clips; emotions: anger, joy; speakers: column Actor (2); splits: none, folds by speaker; parts: start in s'
+    """
+    columns = {meaning: readable(name) for meaning, name in table.reading.columns.items()}
+    parts = [count_of(len(table), "clip")]
+    if table.emotions:
+        parts.append(f"emotions: {some(table.emotions, _SHOWN_EMOTIONS)}")
+    known = len(set(table.speakers or ()) - {""})
+    parts.append(f"speakers: column {columns.get('speaker', 'speaker')} ({known:,})" if known else "speakers: none")
+    parts.append(f"splits: {_splits(table, columns, n_folds)}")
+    times = [columns[meaning] for meaning in ("start", "end", "duration", "file offset") if meaning in columns]
+    if times:
+        parts.append(f"parts: {', '.join(times)} in {_UNITS.get(unit_of(times[0]) or 1.0)}")
+    if table.groups:
+        parts.append(f"groups: {some([readable(name) for name in table.groups], _SHOWN_EMOTIONS)}")
+    return "; ".join([*parts, *table.reading.remarks])
+
+
+def tell_tables(tables: Sequence[LabelTable], n_folds: int | None = None) -> list[str]:
+    """Says how tables were understood, and returns it: a line each, with the name of the file; see `table_summary`."""
+    lines = [f"{readable(table.source)}: {table_summary(table, n_folds)}" for table in tables]
+    for line in lines:
+        say(line)
+    return lines
+
+
+def _splits(table: LabelTable, columns: dict[str, str], n_folds: int | None) -> str:
+    if table.splits is not None and n_folds is None:
+        counts = Counter(table.splits)
+        return f"column {columns.get('split', 'split')} ({', '.join(f'{counts[name]:,} {name}' for name in counts)})"
+    unit = "speaker" if table.speakers is not None else "recording"
+    if table.folds is not None and n_folds is None:
+        return f"none, folds: column {columns.get('fold', 'fold')} ({len(np.unique(table.folds))})"
+    return f"{'unused' if table.splits is not None else 'none'}, folds by {unit}"
