@@ -112,9 +112,12 @@ class _Loader(yaml.SafeLoader):
             yaml.YAMLError: it is impossible, such as a 13th month or a number of thousands of digits.
         """
         try:
-            return super().construct_object(node, deep)
+            held = super().construct_object(node, deep)
+            if isinstance(held, str) and "\0" in held:
+                raise ValueError("holds a zero byte, which is in no text and in no name of a file")
         except (ValueError, OverflowError) as error:
             raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from error
+        return held
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Returns a mapping; a key that comes twice is an error with its place."""

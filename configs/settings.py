@@ -16,6 +16,9 @@ from emoclr.configs.messages import perhaps, suggestion
 
 SHIPPED = Path(__file__).parent
 
+MAX_WHOLE = 2**53
+"""The largest whole number: what torch, numpy and JSON all hold exactly."""
+
 NULLS = ("~", "null", "Null", "NULL")
 """What YAML reads as no value."""
 
@@ -23,7 +26,7 @@ NULLS = ("~", "null", "Null", "NULL")
 class Settings(BaseModel):
     """Base of all settings: immutable, an unknown key is an error, and `a,b` is a list where the key takes one.
 
-    Numbers are finite, and neither true nor false.
+    Numbers are finite, at most `MAX_WHOLE` where they are whole, and neither true nor false.
 
     Examples:
         >>> class Training(Settings):
@@ -44,6 +47,8 @@ class Settings(BaseModel):
         kinds = set(_kinds(field.annotation)) if field else set()
         if kinds & {int, float} and isinstance(value, bool) and bool not in kinds:
             raise ValueError("input should be a valid number")
+        if int in kinds and isinstance(value, int) and abs(value) > MAX_WHOLE:
+            raise ValueError(f"input should be at most {MAX_WHOLE}")
         return value
 
     @field_validator("*", mode="before")

@@ -126,6 +126,7 @@ def prepare(
     run = RunCard(
         settings=settings,
         corpus_fingerprint=labeled.store.fingerprint,
+        clips=len(labeled.store),
         labels_sha256=labels_digest(labeled.readable),
         sources={initial.name: initial.source(settings) for initial in initial_weights},
         commit=git_commit(),

@@ -58,9 +58,11 @@ def train_backbone(
     trainer = make_trainer(folder, encoder.backbone, settings, settings.crop_s)
     steps_per_epoch = source.steps_per_epoch(trainer.world_size)
     steps = settings.epochs * steps_per_epoch
-    if resume and (folder / CARD).is_file() and load_card(folder / CARD, EncoderCard).step >= steps:
-        say(f"{name}: finished before")
+    saved = load_card(folder / CARD, EncoderCard).step if resume and (folder / CARD).is_file() else 0
+    if saved >= steps:
+        say(f"{name}: finished before, after step {saved:,} of {steps:,}; nothing is trained")
         return folder
+    from_file = resume_file(folder) if resume else None
     module = ContrastiveModule(encoder, settings, steps, lambda rank, ranks: source.loader(rank, ranks, steps), labels)
     warning = unsynchronised(trainer, module, settings.batch_size)
     if warning and warning not in run.warnings:
@@ -91,6 +93,8 @@ def train_backbone(
         )
 
     saver = Saver(folder, settings.save_every_steps, save)
+    if saved:
+        say(f"{name}: " + (f"goes on after step {saved:,}" if from_file else f"begins anew: there is no {RESUME}"))
     say(f"{name}: {steps} steps of {settings.batch_size} clips, {settings.epochs} epochs, {trainer.precision}")
     after_warmup = round(settings.warmup * steps)
     clips_per_epoch = steps_per_epoch * settings.batch_size * trainer.world_size
@@ -105,7 +109,7 @@ def train_backbone(
         CollapseAlarm(name, after_warmup, settings.stop_on_collapse, lambda: list(progress.records.recent)),
         UnreadableOnAllRanks(steps_per_epoch, clips_per_epoch),
     ]
-    fit(trainer, module, steps, callbacks, resume_file(folder) if resume else None)
+    fit(trainer, module, steps, callbacks, from_file)
     if saver.stopped:
         raise Interrupted(
             f"{name}: saved at step {trainer.global_step} of {steps}; go on with the same command and --resume"

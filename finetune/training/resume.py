@@ -19,7 +19,7 @@ from emoclr.finetune.training.member import ANSWERS, Member
 from emoclr.pretrain.encoder.checkpoint import load_card, package_versions
 from emoclr.pretrain.encoder.folders import RUN, CheckpointError
 from emoclr.pretrain.encoder.tensors import load_tensors
-from emoclr.pretrain.resume.comparison import Resumption, changed_values, differences
+from emoclr.pretrain.resume.comparison import Resumption, changed_values, clips_compared, differences
 from emoclr.pretrain.resume.history import Change, extended_history
 
 ANSWERED = frozenset(field.name for field in fields(Member)) - {"folder", "card"}
@@ -30,6 +30,7 @@ class RunCard(Settings):
 
     settings: FinetuneSettings
     corpus_fingerprint: str
+    clips: int | None = Field(None, description="labelled clips that could be read; unknown of earlier versions")
     labels_sha256: str
     sources: dict[str, str] = Field(
         description="what each backbone began as: SHA-256 of an encoder's weights, or words"
@@ -99,7 +100,9 @@ def labels_digest(table: LabelTable) -> str:
 
 
 def _check_inputs(rules: Resumption, then: RunCard, now: RunCard) -> None:
-    rules.check_input(then.corpus_fingerprint, now.corpus_fingerprint, "recordings", "added, removed or changed files")
+    rules.check_input(
+        then.corpus_fingerprint, now.corpus_fingerprint, "recordings", clips_compared(then.clips, now.clips or 0)
+    )
     rules.check_input(then.labels_sha256, now.labels_sha256, "labels", "SHA-256 differs")
     for name, (before, after) in changed_values(then.sources, now.sources).items():
         rules.check_input(before, after, f"initial weights of {name}", f"{before!r} then, {after!r} now")

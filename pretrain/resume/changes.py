@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.pretrain.objectives import OBJECTIVES
-from emoclr.pretrain.resume.comparison import Resumption, changed_values
+from emoclr.pretrain.resume.comparison import Resumption, changed_values, clips_compared
 from emoclr.pretrain.resume.run_card import AUGMENTATION_FILES, RunCard
 from emoclr.pretrain.settings import PretrainSettings
 
@@ -66,8 +67,10 @@ def check_inputs(then: RunCard, now: RunCard, allowed: Sequence[str], path: Path
         ConfigError: something differs, and none of `allowed` names it.
     """
     rules = resumption(path, allowed)
-    clips = f"{then.clips} clips then, {now.clips} now, or changed files"
+    clips = clips_compared(then.clips, now.clips, then.set_aside, now.set_aside)
     rules.check_input(then.corpus_fingerprint, now.corpus_fingerprint, "recordings", clips, "data")
+    if then.corpus_fingerprint != now.corpus_fingerprint:
+        say(f"going on with other recordings than the run began with: {clips}")
     for key, (before, after) in changed_values(then.digests, now.digests).items():
         if key.startswith("start_from"):
             rules.check_input(before, after, f"weights of {key}", "SHA-256 differs")

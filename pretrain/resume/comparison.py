@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emoclr.configs.errors import ConfigError
-from emoclr.configs.messages import perhaps
+from emoclr.configs.messages import count_of, perhaps
 from emoclr.configs.settings import Settings
 
 
@@ -114,3 +114,16 @@ def top(key: str) -> str:
 def within(key: str, group: str) -> bool:
     """Returns whether a flat key is a group, or in it."""
     return key == group or key.startswith(f"{group}.")
+
+
+def clips_compared(then: int | None, now: int, aside_then: int = 0, aside_now: int = 0) -> str:
+    """Returns how many clips there were and are, and how many of them were set aside; None where it is not known.
+
+    >>> clips_compared(24, 26), clips_compared(24, 20, 2, 6), clips_compared(24, 24)
+    ('24 clips then, 26 now', '24 clips then, 20 now; set aside: 2 then, 6 now', '24 clips as then, but not the same')
+    """
+    if then is None or then == now:
+        counts = f"{count_of(now, 'clip')}{'' if then is None else ' as then'}, but not the same"
+    else:
+        counts = f"{count_of(then, 'clip')} then, {now:,} now"
+    return f"{counts}; set aside: {aside_then:,} then, {aside_now:,} now" if aside_then != aside_now else counts

@@ -107,6 +107,7 @@ def test_an_empty_file_holds_no_keys(tmp_path):
         (b"at: 2026-01-01 25:00:00\n", "is not YAML: hour must be in 0..23.*line 1"),
         (b"epochs: 3\nseed: " + b"9" * 5000, "is not YAML: Exceeds the limit .*line 2"),
         (b"seed: !!int many\n", "is not YAML: invalid literal .*line 1"),
+        (b'cache: "a\\0b"\n', "is not YAML: holds a zero byte"),
         (b"a: " + b"[" * 5000, "is not YAML: is nested too deeply"),
         (b"{a: " * 5000, "is not YAML: is nested too deeply"),
     ],

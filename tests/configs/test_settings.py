@@ -78,6 +78,8 @@ def test_a_key_unlike_any_other_gets_no_guess(write_config):
         ("epochs: many", ["epochs: ", "integer", "'many'"]),
         ("epochs: 0", ["epochs: ", "greater than or equal to 1", "not 0"]),
         ("epochs: true", ["epochs: ", "valid number", "not True"]),
+        ("epochs: 99999999999999999999", ["epochs: ", "at most 9007199254740992"]),
+        ("learning_rate: 1e999", ["learning_rate: ", "finite"]),
         ("learning_rate: .inf", ["learning_rate: ", "finite", "not inf"]),
         ("mask: {width: .nan}", ["mask.width: ", "finite", "not nan"]),
         ("mode: slwo", ["mode: ", "'fast' or 'slow'", "'slwo' (perhaps 'slow'?)"]),

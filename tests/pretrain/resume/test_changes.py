@@ -83,10 +83,12 @@ def test_a_run_does_not_go_on_with_other_recordings_unless_told_so(stopped_copy,
     (stopped_copy / RUN).write_text(yaml.safe_dump({**card, "corpus_fingerprint": "0" * 32}))
     ran = run(stopped_copy, "--resume")
     assert ran.code == 2
-    assert "the recordings are not those the run began with (24 clips then, 24 now, or changed files)" in ran.told
+    assert "the recordings are not those the run began with (24 clips as then, but not the same)" in ran.told
     assert "--allow-change data" in ran.told
     ran = run(stopped_copy, "--resume", "--allow-change", "data")
     assert ran.code == 0, ran.told
+    assert "going on with other recordings than the run began with: 24 clips as then, but not the same" in ran.told
+    assert "test_resnet: goes on after step 2\n" in ran.told
     assert load_encoder(stopped_copy / "test_resnet")[1].corpus_fingerprint == store.fingerprint
     assert yaml.safe_load((stopped_copy / RUN).read_text())["corpus_fingerprint"] == store.fingerprint
 
