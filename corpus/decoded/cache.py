@@ -278,6 +278,8 @@ def _shard(folder: Path, name: str) -> tuple[NDArray[Any], list[str]] | None:
             if arrays["version"] != SHARD_VERSION:
                 return None
             entries, texts = arrays["entries"], json.loads(arrays["texts"].tobytes())
+        if entries.dtype != ENTRY_DTYPE:
+            return None
         held = int(entries["samples"][entries["start"] >= 0].sum())
         return (entries, texts) if (folder / f"{name}{SAMPLES_SUFFIX}").stat().st_size == 2 * held else None
     except DAMAGED:

@@ -63,10 +63,7 @@ class AudioWalk:
 
     def passed_by(self) -> list[str]:
         """Returns a line for each reason why something was passed by, with how much it was and an example."""
-        endings = [
-            f"{count:,} {readable(ending)}{' (unpack it)' if is_archive(f'name{ending}') else ''}"
-            for ending, count in self._endings.most_common()
-        ]
+        endings = [f"{count:,} {readable(ending)}{_hint(ending)}" for ending, count in self._endings.most_common()]
         lines = [f"passed by, since they do not end as recordings do: {some(endings, 8)}"] if endings else []
         for reason, count in self._others.items():
             lines.append(f"passed by, since {reason}: {count:,} (such as {readable(self._examples[reason])})")
@@ -197,6 +194,13 @@ def _as_arrow(names: Iterable[str]) -> "pa.ChunkedArray":
             chunks.append(pa.array(waiting, pa.large_binary()))
             waiting.clear()
     return pa.chunked_array([*chunks, pa.array(waiting, pa.large_binary())])
+
+
+def _hint(ending: str) -> str:
+    """Returns what to do with files of an ending."""
+    if ending == ".tar":
+        return " (unpack it; `pretrain` reads tars that are given by their own names)"
+    return " (unpack it)" if is_archive(f"name{ending}") else ""
 
 
 def _identity(folder: Path) -> tuple[int, int]:
