@@ -44,7 +44,8 @@ class ProbeSettings(Settings):
     folds: int | None = Field(
         None,
         ge=2,
-        description="speaker-grouped folds of cross-validation; `null`: the split column where there is one, else 5",
+        description="speaker-grouped folds of cross-validation; `null`: the split column, or the fold column; 5 where there is "
+        "neither",
     )
     window_s: WindowSeconds | None = Field(
         None, description="length of a window, s; `null`: that of the views in pretraining"

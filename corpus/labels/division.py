@@ -9,7 +9,7 @@ from emoclr.configs.errors import EmoclrError
 from emoclr.configs.messages import count_of
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 from emoclr.corpus.labels.leaks import check_duplicates
-from emoclr.corpus.labels.splits import n_units, speaker_folds, split_rows, unit_of
+from emoclr.corpus.labels.splits import given_folds, n_units, speaker_folds, split_rows, unit_of
 from emoclr.corpus.labels.tables.text_table import LabelsError
 from emoclr.evaluate.linear_probe import Fold, Rows, untrainable_emotions
 from emoclr.evaluate.speaker_probe import VoiceTask, voice_task
@@ -61,7 +61,7 @@ def learnable(
     Args:
         table: labels of the clips that could be decoded.
         rows: (clips,) their positions among the embeddings.
-        n_folds: None for the labels' own split where they have one, else for five folds.
+        n_folds: None for the labels' own split where they have one, or their own folds, else for five folds.
         positive_share: the share from which an emotion is there.
         seed: of the folds.
         validated: whether validation speakers are taken out of the clips to fit, as `train_validation_test` does.
@@ -106,6 +106,8 @@ def divide(table: LabelTable, n_folds: int | None, seed: int) -> Division:
                     f"{', and --test CSV scores those of another table' if name == 'test' else ''}"
                 )
         folds = [(train, test)]
+    elif n_folds is None and table.folds is not None:
+        folds = given_folds(table)
     else:
         folds = speaker_folds(table, n_folds or _n_folds(table, DEFAULT_FOLDS), seed)
     return Division(folds, [inner_folds(table, train, seed) for train, _ in folds], given)

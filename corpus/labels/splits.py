@@ -54,6 +54,45 @@ def speaker_folds(table: LabelTable, n_folds: int, seed: int = 0) -> list[tuple[
     return [(np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(n_folds)]
 
 
+def given_folds(table: LabelTable) -> list[tuple[Rows, Rows]]:
+    """Returns (train rows, test rows) of the folds that a table names.
+
+    Raises:
+        LabelsError: it names no folds or only one, or a speaker (or recording) is in several.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+        >>> _ = path.write_text("path,joy,speaker,fold\\na.wav,1,anna,1\\nb.wav,0,ben,2\\nc.wav,1,anna,1\\n")
+        >>> from emoclr.corpus import read_labels
+        >>> [test.tolist() for train, test in given_folds(read_labels(path))]
+        [[0, 2], [1]]
+    """
+    names, fold_of = np.unique(np.array(table.folds or [], dtype=np.str_), return_inverse=True)
+    column = table.reading.columns.get("fold", "fold")
+    otherwise = "folds=5 divides all clips instead"
+    if len(names) < 2:
+        raise LabelsError(
+            table.source, f"names {count_of(len(names), 'fold')}, which takes two; {otherwise}", None, column
+        )
+    codes = speaker_codes(table)
+    first = np.zeros(len(codes), dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]  # the first row of each speaker
+    crossing = np.flatnonzero(fold_of != fold_of[first[codes]])
+    if len(crossing):
+        row = int(crossing[0])
+        who = table.paths[row].name if table.speakers is None or unit_of(table) == "recording" else table.speakers[row]
+        here, there = names[fold_of[row]], names[fold_of[first[codes[row]]]]
+        raise LabelsError(
+            table.source,
+            f"{unit_of(table)} '{who}' is in fold {here} and in fold {there}: a leak; {otherwise}",
+            None,
+            column,
+        )
+    return [(np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(len(names))]
+
+
 def split_rows(table: LabelTable, seed: int = 0) -> tuple[Rows, Rows, Rows]:
     """Returns the rows of train, validation and test.
 

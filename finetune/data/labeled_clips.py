@@ -97,7 +97,7 @@ def open_labeled_clips(data: Path, settings: FinetuneSettings, other: LabelTable
         whole = crossing.table
     opened = open_labeled(whole, opener(settings))
     store, readable = opened.store, opened.table
-    if settings.folds is None and readable.splits is None:
+    if settings.folds is None and readable.splits is None and readable.folds is None:
         readable = with_split(readable, settings.seed)
     table, rows, division, left_out = learnable(
         readable, np.arange(len(readable)), settings.folds, settings.positive_share, settings.seed, validated=True

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.labels.tables.delimited_text import delimited_rows
+from emoclr.corpus.labels.tables.label_track import is_label_track, label_track_rows
 from emoclr.corpus.labels.tables.text_table import LabelsError, TextTable, table_of_rows
 from emoclr.corpus.labels.tables.typed_rows import json_rows, parquet_rows, workbook_rows
 
@@ -18,7 +19,7 @@ def read_table(path: Path) -> TextTable:
     """Returns the cells of a table, without the blanks around them; empty rows are skipped.
 
     Its form is told by its content: a workbook, Parquet, lines of JSON, or text with commas, semicolons or tabs between
-    the values; each of them also in gzip.
+    the values; each of them also in gzip. Text of times and words without a header is a label track of Audacity.
 
     Raises:
         ConfigError: there is no such file.
@@ -42,4 +43,5 @@ def read_table(path: Path) -> TextTable:
         return table_of_rows(path, workbook_rows(path, content))
     if content.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
         return table_of_rows(path, json_rows(path, content.decode("utf-8-sig", errors="replace")))
-    return table_of_rows(path, *delimited_rows(path, content))
+    rows, remarks = delimited_rows(path, content)
+    return table_of_rows(path, label_track_rows(path, rows) if is_label_track(rows) else rows, remarks)

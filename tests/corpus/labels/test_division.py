@@ -175,3 +175,18 @@ def test_notes_of_the_scores_say_who_is_missing_among_the_scored(make_table: Mak
 def test_plain_labels_of_many_speakers_need_no_notes(make_table: MakeTable) -> None:
     table = make_table(one_hot(90), speakers_of(90))
     assert label_notes(table, 0.25) + score_notes(table, divide(table, None, 0), 0.25) == []
+
+
+def test_a_table_brings_its_own_folds_which_no_speaker_may_cross(make_table: MakeTable) -> None:
+    table = make_table(one_hot(48), speakers_of(48))
+    folds = [str(clip // 12) for clip in range(48)]
+    division = divide(replace(table, folds=folds), None, seed=0)
+    assert [test.tolist() for _, test in division.folds] == [
+        list(range(start, start + 12)) for start in (0, 12, 24, 36)
+    ]
+    assert all(len(inner) == 3 for inner in division.inner) and not division.given
+    assert len(divide(replace(table, folds=folds), 2, seed=0).folds) == 2
+    with pytest.raises(EmoclrError, match="column 'fold'.*speaker 's1' is in fold 1 and in fold 0: a leak"):
+        divide(replace(table, folds=[*folds[:11], "1", *folds[12:]]), None, seed=0)
+    with pytest.raises(EmoclrError, match="names 1 fold,"):
+        divide(replace(table, folds=["a"] * 48), None, seed=0)

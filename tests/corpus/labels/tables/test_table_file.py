@@ -81,6 +81,21 @@ def test_the_content_of_a_file_decides_and_not_its_ending(tmp_path):
     assert read_labels(path).targets.tolist() == [[1.0]]
 
 
+def test_a_label_track_is_of_the_recording_beside_it(tmp_path):
+    track = tmp_path / "take 1.txt"
+    track.write_text("0.000000\t1.500000\tjoy\n\\\t100.000000\t2000.000000\n1.500000\t2.750000\tanger;joy\n")
+    with pytest.raises(LabelsError, match="of the same name; there is none"):
+        read_labels(track)
+    (tmp_path / "take 1.flac").touch()
+    table = read_labels(track)
+    assert (table.paths, table.emotions) == ([tmp_path / "take 1.flac"] * 2, ["anger", "joy"])
+    assert (table.start_s.tolist(), table.end_s.tolist()) == ([0, 1.5], [1.5, 2.75])
+    assert table.targets.tolist() == [[0, 1], [1, 1]]
+    (tmp_path / "take 1.wav").touch()
+    with pytest.raises(LabelsError, match=r"there are take 1\.flac, take 1\.wav"):
+        read_labels(track)
+
+
 def test_columns_without_a_name_are_left_out_where_they_say_nothing(write_csv):
     assert list(read_table(write_csv(",path,joy,", "5,a.wav,1,", "7,b.wav,0,")).columns) == ["path", "joy"]
     with pytest.raises(LabelsError, match="column 4 of the header has no name"):
