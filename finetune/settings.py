@@ -113,7 +113,7 @@ class FinetuneSettings(Settings):
     folds: int | None = Field(
         None,
         ge=2,
-        description="speaker-grouped folds; `null`: the split column, or the fold column; one split where there is neither",
+        description="speaker-grouped folds; `null`: the split column, or the fold column, or else one split",
     )
 
     backbones: list[str] | None = Field(

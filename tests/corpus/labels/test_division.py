@@ -186,7 +186,7 @@ def test_a_table_brings_its_own_folds_which_no_speaker_may_cross(make_table: Mak
     ]
     assert all(len(inner) == 3 for inner in division.inner) and not division.given
     assert len(divide(replace(table, folds=folds), 2, seed=0).folds) == 2
-    with pytest.raises(EmoclrError, match="column 'fold'.*speaker 's1' is in fold 1 and in fold 0: a leak"):
+    with pytest.raises(EmoclrError, match=r"column 'fold'.*speaker 's1' is in fold 1 and in fold 0: a leak"):
         divide(replace(table, folds=[*folds[:11], "1", *folds[12:]]), None, seed=0)
     with pytest.raises(EmoclrError, match="names 1 fold,"):
         divide(replace(table, folds=["a"] * 48), None, seed=0)
