@@ -44,7 +44,7 @@ class ProbeSettings(Settings):
     folds: int | None = Field(
         None,
         ge=2,
-        description="speaker-grouped folds of cross-validation; `null`: the split column, or the fold column, or else 5",
+        description="speaker-grouped cross-validation; `null`: the split column, or the fold column, or else 5 folds",
     )
     window_s: WindowSeconds | None = Field(
         None, description="length of a window, s; `null`: that of the views in pretraining"
