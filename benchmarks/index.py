@@ -47,7 +47,15 @@ def make(folder: Path, clips: int) -> None:
     """Writes an index of recordings that do not exist, a CSV of the same, and a cache that holds their samples."""
     import pyarrow as pa
 
-    from emoclr.corpus.decoded.cache import ENTRIES_SUFFIX, ENTRY_DTYPE, FILE_DTYPE, KEY_DTYPE, SAMPLES_SUFFIX
+    from emoclr.corpus.decoded.cache import (
+        ENTRIES_SUFFIX,
+        ENTRY_DTYPE,
+        FILE_DTYPE,
+        KEY_DTYPE,
+        SAMPLES_SUFFIX,
+        SHARD_VERSION,
+    )
+    from emoclr.corpus.decoded.checksums import checksums_of
     from emoclr.corpus.index.index_file import IndexRow, table_of, write_index
 
     digests = np.random.default_rng(0).bytes(16 * clips)
@@ -77,15 +85,21 @@ def make(folder: Path, clips: int) -> None:
             CLIP_SAMPLES * np.arange(len(part)),
             CLIP_SAMPLES,
         )
-        reasons: Any = np.frombuffer(b"[]", np.uint8)
+        entries["peak"], entries["scale"] = 10_000, 1.0
+        for column in ("partial", "notes", "channel"):
+            entries[column] = -1
+        samples = folder / "cache" / f"{number:03}{SAMPLES_SUFFIX}"
+        with samples.open("wb") as file:
+            file.truncate(2 * CLIP_SAMPLES * len(part))
+        texts: Any = np.frombuffer(b"[]", np.uint8)
         np.savez(
-            folder / "cache" / f"{number:03}{ENTRIES_SUFFIX}",
+            samples.with_suffix(ENTRIES_SUFFIX),
+            version=SHARD_VERSION,
             entries=entries,
             files=np.zeros(0, FILE_DTYPE),
-            reasons=reasons,
+            texts=texts,
+            checksums=checksums_of(samples),
         )
-        with (folder / "cache" / f"{number:03}{SAMPLES_SUFFIX}").open("wb") as samples:
-            samples.truncate(2 * CLIP_SAMPLES * len(part))
 
 
 def opened(index: Path) -> None:

@@ -1,12 +1,14 @@
 """Peak memory of pretraining, all processes together (proportional set size), and whether it grows over epochs.
 
-    python benchmarks/memory.py [real] [simulated]
+    python benchmarks/memory.py [real] [simulated] [long]
 
 `real` decodes 12,000 recordings and trains on them for two minutes. `simulated` trains on clips that an index names and
-a cache of sparse files holds, 12,000 and 1,000,000 of them: a few steps of each of several epochs.
+a cache of sparse files holds, 12,000 and 1,000,000 of them: a few steps of each of several epochs. `long` decodes
+recordings of 24 h into the cache.
 """
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
@@ -23,6 +25,7 @@ import soundfile
 # The folder of this script would be looked through first, and it holds a file that is called like a package.
 CLIPS, SECONDS, RATE = 12_000, 2.5, 16_000
 MANY = 1_000_000
+LONG_RATE, SHORT_S, DAY_S = 16_000, 600, 24 * 3_600
 ARGUMENTS = ["epochs=1", "backbones=[resnet10t]", "log_every_steps=5", "save_every_steps=20"]
 STEPS_MEASURED_S = 120.0
 EPOCHS, STEPS_PER_EPOCH = 6, 8
@@ -31,9 +34,13 @@ SMALL = ["backbones=[test_resnet]", "batch_size=16", "negatives=any", "log_every
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="real|simulated", help="what to measure (default: both)")
+    parser.add_argument("parts", nargs="*", metavar="real|simulated|long", help="what to measure (default: all)")
     parser.add_argument("--index", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--decode", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.decode:
+        decode(arguments.decode)
+        return
     if arguments.index:
         train(arguments.index)
         return
@@ -43,6 +50,58 @@ def main() -> None:
         if "simulated" in arguments.parts or not arguments.parts:
             for clips in (CLIPS, MANY):
                 simulated(Path(name) / str(clips), clips)
+        if "long" in arguments.parts or not arguments.parts:
+            long(Path(name))
+
+
+def long(folder: Path) -> None:
+    """Decodes recordings of 10 minutes and of 24 h, each in fresh processes."""
+    silence = np.zeros(LONG_RATE * SHORT_S, np.int16)
+    noise = np.random.default_rng(0).integers(-3_000, 3_000, (LONG_RATE * SHORT_S, 2), dtype=np.int16)
+    soundfile.write(folder / "noise.mp3", noise, LONG_RATE, format="MP3")
+    frames = (folder / "noise.mp3").read_bytes()
+    for times in (1, DAY_S // SHORT_S):
+        paths = [folder / f"{times}-silence.flac", folder / f"{times}-noise-in-stereo.mp3"]
+        with soundfile.SoundFile(paths[0], "w", LONG_RATE, 1, "PCM_16") as file, paths[1].open("wb") as mp3:
+            for _ in range(times):
+                file.write(silence)
+                mp3.write(frames)
+        for path in paths:
+            print(f"{path.name}, {path.stat().st_size / 1e6:.1f} MB:", end=" ", flush=True)
+            subprocess.run([sys.executable, __file__, "--decode", str(path)], check=True)
+
+
+def decode(path: Path) -> None:
+    """Decodes a recording into a cache, and prints the peak of this process and of the one that decodes."""
+    from emoclr.corpus.clips.clip_table import Clip
+    from emoclr.corpus.decoded.waveforms import open_waveforms
+
+    peaks: dict[int, int] = {}
+
+    def watch() -> None:
+        while True:
+            for process in [os.getpid(), *children(os.getpid())]:
+                with contextlib.suppress(OSError):
+                    told = Path(f"/proc/{process}/status").read_text()
+                    peaks[process] = max(peaks.get(process, 0), sum(kib(told, key) for key in ("RssAnon", "RssShmem")))
+            time.sleep(0.05)
+
+    threading.Thread(target=watch, daemon=True).start()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(dir=path.parent) as cache:
+        store = open_waveforms([Clip(path)], Path(cache), cache_gb=100)
+    hours = store.durations_s[0] / 3_600
+    here = peaks.pop(os.getpid())
+    print(
+        f"{hours:.2f} h in {time.monotonic() - began:.0f} s; peaks {here / 1024:.0f} MiB in the process that fills the "
+        f"cache, {max(peaks.values()) / 1024:.0f} MiB in the one that decodes",
+        flush=True,
+    )
+
+
+def kib(status: str, key: str) -> int:
+    """Returns a number of kiB of /proc/PID/status."""
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(f"{key}:"))
 
 
 def real(folder: Path) -> None:
@@ -137,23 +196,30 @@ def train(index: Path) -> None:
 
 def tree_bytes(root: int) -> int:
     """Returns the proportional set size of a process and all below it, in bytes."""
-    children: dict[int, list[int]] = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = status.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        children.setdefault(int(fields[1]), []).append(int(status.parent.name))
-    total, waiting = 0, [root]
-    while waiting:
-        process = waiting.pop()
-        waiting += children.get(process, [])
+    total = 0
+    for process in (root, *children(root)):
         try:
             lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
         except OSError:
             continue
         total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
     return total
+
+
+def children(root: int) -> list[int]:
+    """Returns all processes below one."""
+    below: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        below.setdefault(int(fields[1]), []).append(int(status.parent.name))
+    found, waiting = [], [root]
+    while waiting:
+        waiting += below.get(waiting[0], [])
+        found.append(waiting.pop(0))
+    return found[1:]
 
 
 if __name__ == "__main__":

@@ -35,9 +35,10 @@ from emoclr.finetune.studies.mistakes import mistakes
 from emoclr.finetune.studies.pseudo_labels import pseudo_labels
 from emoclr.finetune.studies.robustness import robustness
 from emoclr.finetune.summary import notes_of, summary_of
-from emoclr.finetune.training.initial_weights import find_initial_weights
+from emoclr.finetune.training.initial_weights import encoder_cards, find_initial_weights
 from emoclr.finetune.training.members import train_from_scratch, train_members, train_seeds_of_best
 from emoclr.finetune.training.resume import RunCard, begin_run, labels_digest, previous_run
+from emoclr.pretrain.encoder.channels import with_channels
 from emoclr.pretrain.encoder.checkpoint import git_commit, package_versions
 from emoclr.probe.protocol import protocol_of, truth_of
 from emoclr.probe.summary import few_speakers, label_notes
@@ -91,6 +92,8 @@ def finetune(
         emoclr.configs.errors.ConfigError: nowhere: ...
     """
     began = time.monotonic()
+    check_run(sources, data, out, settings, resume=resume, test=test)
+    settings = with_channels(settings, encoder_cards(find_initial_weights(sources, settings)))
     inputs = prepare(sources, data, test, out, settings, resume=resume)
     networks = train(out, inputs, settings)
     context = evaluate(out, inputs, networks, settings)
@@ -107,7 +110,6 @@ def prepare(
     sources: Sequence[Path], data: Path, test: Path | None, out: Path, settings: FinetuneSettings, *, resume: bool
 ) -> Inputs:
     """Returns the inputs of a run and writes its `run.yaml`; arguments and errors are those of `finetune`."""
-    check_run(sources, data, out, settings, resume=resume, test=test)
     previous_run(out, settings, resume)
     initial_weights = find_initial_weights(sources, settings)
     WaveformAugmentation(settings.augment.transforms, settings.spectrogram.sample_rate)

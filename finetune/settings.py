@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from emoclr.augment.settings import AugmentSettings, CorpusSpectrogram, HopSeconds, SpectrogramSettings, WindowSeconds
 from emoclr.configs.settings import Settings
+from emoclr.corpus.decoded.cache_settings import CHANNELS, ChannelSetting
 from emoclr.corpus.labels.tables.column_settings import ColumnSettings
 from emoclr.evaluate.pooling import Pooling
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
@@ -24,6 +25,7 @@ FREE_TO_CHANGE = frozenset(
         "bootstrap_resamples",
         "cache",
         "cache_gb",
+        "channels",  # they show in the fingerprint of the recordings
         "compare_seeds",
         "fraction_seeds",
         "fractions",
@@ -188,6 +190,7 @@ class FinetuneSettings(Settings):
     cache_gb: float | None = Field(
         None, ge=0, description="GB of decoded audio in that folder, at most; `null` for half of the disk's free space"
     )
+    channels: ChannelSetting | None = Field(None, description=f"{CHANNELS}; `null`: as in pretraining")
     max_lost: float = Field(
         MAX_LOST, ge=0, le=1, description="share of an epoch's clips that may turn out unreadable before the run ends"
     )

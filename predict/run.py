@@ -148,7 +148,9 @@ def predict_files(
         begin: the place of an earlier batch of the same recordings, to go on there.
     """
     begin = begin or Place()
-    pieces = ((begin.recording + number, piece) for number, piece in decode_streams(paths[begin.recording :]))
+    pieces = (
+        (begin.recording + number, piece) for number, piece in decode_streams(paths[begin.recording :], card.channels)
+    )
     batches = predict_batches(ensemble, card, pieces, timeline=timeline, device=device, begin=begin)
     with progress("predicting", len(paths), "recording") as show:
         for batch in batches:

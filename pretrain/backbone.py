@@ -86,6 +86,7 @@ def train_backbone(
             folder,
             encoder,
             crop_s=settings.crop_s,
+            channels=settings.channels,
             corpus_fingerprint=source.fingerprint,
             step=step,
             steps=steps,

@@ -8,6 +8,7 @@ from emoclr.augment.waveform import WaveformAugmentation
 from emoclr.configs.console import track
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import sweep, write_yaml
+from emoclr.corpus.decoded.cache_settings import opener
 from emoclr.pretrain.backbone import resume_file, train_backbone
 from emoclr.pretrain.checks import check_run
 from emoclr.pretrain.data.corpus_report import report_corpus, write_set_aside
@@ -124,8 +125,7 @@ def _open_monitored(settings: PretrainSettings) -> ProbedClips | None:
         settings.monitor,
         settings.monitor_clips,
         settings.seed,
-        settings.cache,
-        settings.cache_gb,
+        opener(settings),
         settings.positive_share,
         settings.columns.given,
     )

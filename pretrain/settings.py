@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from emoclr.augment.settings import ViewSettings
+from emoclr.corpus.decoded.cache_settings import CHANNELS, ChannelSetting
 from emoclr.corpus.labels.tables.column_settings import ColumnSettings
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 from emoclr.evaluate.settings import PositiveShare
@@ -61,6 +62,7 @@ class PretrainSettings(ViewSettings):
     cache_gb: float | None = Field(
         None, ge=0, description="GB of decoded audio in that folder, at most; `null` for half of the disk's free space"
     )
+    channels: ChannelSetting = Field("auto", description=CHANNELS)
 
     backbones: list[str] = Field(min_length=1, description="timm model names, each trained in turn")
     pretrained: bool = Field(False, description="start from ImageNet weights (downloaded by timm)")

@@ -23,6 +23,7 @@ from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.report.writers.write import write_report
 from emoclr.evaluate.scores import score_all
 from emoclr.evaluate.speaker_probe import SpeakerProbe, speaker_probe, voice_hits
+from emoclr.pretrain.encoder.channels import with_channels
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_encoder, package_versions
 from emoclr.pretrain.encoder.embedding import Embeddings
 from emoclr.pretrain.encoder.folders import backbone_folders
@@ -75,6 +76,7 @@ def probe(
     folders = backbone_folders(source)
     encoders = [load_encoder(folder) for folder in folders]
     cards = [card for _, card in encoders]
+    settings = with_channels(settings, cards)
     names = [folder.name for folder in folders] if len(folders) > 1 else [cards[0].encoder.backbone]
     whole = read_labels(data, settings.emotions, columns=settings.columns.given)
     other = read_labels(test, columns=settings.columns.given, lenient=True) if test else None

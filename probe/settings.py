@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from emoclr.augment.settings import HopSeconds, WindowSeconds
 from emoclr.configs.settings import Settings
+from emoclr.corpus.decoded.cache_settings import CHANNELS, ChannelSetting
 from emoclr.corpus.labels.tables.column_settings import ColumnSettings
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 from emoclr.evaluate.settings import PositiveShare
@@ -35,6 +36,7 @@ class ProbeSettings(Settings):
     cache_gb: float | None = Field(
         None, ge=0, description="GB of decoded audio in that folder, at most; `null` for half of the disk's free space"
     )
+    channels: ChannelSetting | None = Field(None, description=f"{CHANNELS}; `null`: as in pretraining")
     emotions: list[str] | None = Field(
         None, description="columns of the labels that are emotions; `null` finds them by their values"
     )

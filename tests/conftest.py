@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pytest
@@ -210,9 +210,9 @@ def decodings(in_this_process: None, monkeypatch: pytest.MonkeyPatch) -> list[st
     paths: list[str] = []
 
     class Counted(Recording):
-        def __init__(self, path: Path, source: Path | bytes) -> None:
+        def __init__(self, path: Path, *how: Any) -> None:
             paths.append(path.name)
-            super().__init__(path, source)
+            super().__init__(path, *how)
 
     for module in (emoclr.corpus.decoded.decode_clip, emoclr.corpus.decoded.uncached):
         monkeypatch.setattr(module, "Recording", Counted)

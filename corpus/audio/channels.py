@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,16 @@ INTEGER_PEAK = 16.0
 """Floating-point samples beyond it, 24 dB over full scale, are on the scale of integers."""
 
 INTEGER_SCALES = (2.0**15, 2.0**23, 2.0**31)
+
+
+ChannelChoice = Literal["auto", "mean", "loudest"] | int
+"""Which channels of a recording are heard: `auto` is the mean, unless it loses what they hold, then the loudest one; a
+number, from 1 on, is that channel. A recording with a single channel is taken as it is."""
+
+
+def needs_measuring(choice: ChannelChoice) -> bool:
+    """Returns whether what the channels hold decides which of them are heard."""
+    return choice in ("auto", "loudest")
 
 
 @dataclass(frozen=True)
@@ -69,11 +80,12 @@ def measure_channels(blocks: Iterator[Block], channels: int) -> Channels:
     return Channels(energies, mean_energy, peak)
 
 
-def choose_mix(found: Channels) -> Mix:
-    """Returns the mean of the channels, or the loudest one where the mean would lose what they hold.
+def choose_mix(found: Channels, choice: ChannelChoice = "auto") -> Mix:
+    """Returns how channels become one by a choice.
 
-    The mean loses it where channels cancel each other out (opposite phase), and where one alone has something in it,
-    which the mean would make quieter. Floating point on the scale of integers is brought back to full scale.
+    By `auto` it is their mean, or the loudest one where the mean would lose what they hold. The mean loses it where
+    channels cancel each other out (opposite phase), and where one alone has something in it, which the mean would make
+    quieter. Floating point on the scale of integers is brought back to full scale.
     """
     notes: list[str] = []
     scale, channel = 1.0, None
@@ -82,7 +94,11 @@ def choose_mix(found: Channels) -> Mix:
         scale = 1 / whole
         notes.append(f"floating-point samples up to {found.peak:.0f}, taken as integers of full scale {whole:.0f}")
     total, count = float(found.energies.sum()), len(found.energies)
-    if count > 1 and total > 0:
+    if isinstance(choice, int):
+        channel = choice - 1 if count > 1 else None
+    elif choice == "loudest" and count > 1:
+        channel = int(found.energies.argmax())
+    elif choice == "auto" and count > 1 and total > 0:
         loudest = int(found.energies.argmax())
         cancels = found.mean_energy < MIN_MEAN_SHARE * total / count**2
         alone = found.energies[loudest] > ALONE_SHARE * total

@@ -16,7 +16,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from emoclr.corpus.audio.channels import Mix, choose_mix, measure_channels
+from emoclr.corpus.audio.channels import ChannelChoice, Channels, Mix, choose_mix, measure_channels, needs_measuring
 from emoclr.corpus.audio.containers import needs_ffmpeg
 from emoclr.corpus.audio.errors import NOTHING_BETWEEN, DecoderError, reason_of
 from emoclr.corpus.audio.errors import AudioError as AudioError
@@ -59,13 +59,14 @@ class Recording:
         mix: how channels became one, once `blocks` has begun.
     """
 
-    def __init__(self, path: Path, source: Path | bytes) -> None:
-        """Opens a recording, a path or its bytes.
+    def __init__(self, path: Path, source: Path | bytes, channels: ChannelChoice = "auto") -> None:
+        """Opens a recording, a path or its bytes, of which some channels are heard.
 
         Raises:
             AudioError: the file is missing, empty, or nothing that a decoder reads.
         """
         self.path = path
+        self._channels = channels
         self._open_again: Callable[[], AudioStream] = lambda: _open(path, source)
         self._stream: AudioStream | None = self._open_again()
         self.info = AudioInfo(self._stream.duration_s, self._stream.sample_rate, self._stream.channels)
@@ -135,12 +136,14 @@ class Recording:
     def _choose_mix(self, start_s: float, end_s: float | None) -> Mix:
         """Returns how channels become one; several of them, and floating point, are looked through once before."""
         stream = self._take_stream()
-        others = stream.others
-        if stream.channels > 1 or stream.float_samples:
+        others, count, choice = stream.others, stream.channels, self._channels
+        if isinstance(choice, int) and 1 < count < choice:
+            raise AudioError(self.path, f"has {count} channels, where channels={choice} is asked for")
+        if stream.float_samples or (count > 1 and needs_measuring(choice)):
             with contextlib.closing(stream):
-                mix = choose_mix(measure_channels(self._part(stream, start_s, end_s), stream.channels))
+                mix = choose_mix(measure_channels(self._part(stream, start_s, end_s), count), choice)
         else:
-            mix, self._stream = Mix(), stream
+            mix, self._stream = choose_mix(Channels(np.zeros(count), 0.0, 0.0), choice), stream
         self.notes = [*mix.notes]
         if others:
             self.notes.append(f"the default one of {1 + len(others)} audio streams; the others: {', '.join(others)}")
@@ -211,9 +214,9 @@ def read_waveform(path: Path, start_s: float = 0.0, end_s: float | None = None) 
         return recording.waveform(start_s, end_s)
 
 
-def decode_waveform(content: bytes, path: Path) -> NDArray[np.float32]:
+def decode_waveform(content: bytes, path: Path, channels: ChannelChoice = "auto") -> NDArray[np.float32]:
     """Returns a recording whose bytes are in memory, as `read_waveform` would; `path` names it in errors."""
-    with Recording(path, content) as recording:
+    with Recording(path, content, channels) as recording:
         return recording.waveform()
 
 

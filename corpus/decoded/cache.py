@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.corpus.audio.channels import ChannelChoice
 
 SAMPLES_SUFFIX = ".int16"
 ENTRIES_SUFFIX = ".npz"
@@ -189,11 +190,13 @@ def gigabytes(size_bytes: int) -> str:
     return f"{size_bytes / _GB:,.1f} GB" if size_bytes >= _GB else f"{size_bytes / 1e6:,.1f} MB"
 
 
-def entry_key(digest: bytes, start_s: float, end_s: float) -> bytes:
-    """Returns the key of a recording's part from its digest; a whole recording's is the digest itself.
+def entry_key(digest: bytes, start_s: float, end_s: float, channels: ChannelChoice = "auto") -> bytes:
+    """Returns the key of a recording's part from its digest; a whole recording's, by `auto`, is the digest itself.
 
     A part is an entry of its own: a few short parts of hours cost what they are, in memory and on disk.
     """
+    if channels != "auto":
+        digest = _digest(digest.ljust(KEY_BYTES, b"\0"), str(channels).encode())
     if start_s == 0 and np.isnan(end_s):
         return digest
     return _digest(digest.ljust(KEY_BYTES, b"\0"), struct.pack("<2d", start_s, -1.0 if np.isnan(end_s) else end_s))

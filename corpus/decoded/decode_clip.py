@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from emoclr.corpus.audio.channels import ChannelChoice
 from emoclr.corpus.audio.decoder import AudioError, Recording, inspect_audio
 from emoclr.corpus.audio.file_digest import file_digest
 from emoclr.corpus.audio.samples import to_int16
@@ -77,7 +78,9 @@ class CacheSnapshot:
     token: str
 
 
-def decode_clip(snapshot: CacheSnapshot, task: DecodeTask) -> Generator[NDArray[np.int16], None, DecodedClip]:
+def decode_clip(
+    snapshot: CacheSnapshot, channels: ChannelChoice, task: DecodeTask
+) -> Generator[NDArray[np.int16], None, DecodedClip]:
     """Yields a clip's samples block by block, unless the cache holds them or has no room, and returns what it is."""
     name = os.fsencode(task.path)
     try:
@@ -86,13 +89,13 @@ def decode_clip(snapshot: CacheSnapshot, task: DecodeTask) -> Generator[NDArray[
         digest = known or _digest_of(task.path, size, modified)
     except OSError as error:
         return DecodedClip(b"", b"", None, _why_not(task.path, error))
-    key = entry_key(digest, task.start_s, task.end_s)
+    key = entry_key(digest, task.start_s, task.end_s, channels)
     state = state_key(name, size, modified)
     if _is_known(snapshot, np.array([key, failure_key(key, name)], KEY_DTYPE), task.wanted):
         return DecodedClip(digest, state, None, "")
     facts, reason, count, peak = None, "", 0, 0
     try:
-        with Recording(task.path, task.path) as recording:
+        with Recording(task.path, task.path, channels) as recording:
             blocks = recording.blocks(task.start_s, None if np.isnan(task.end_s) else task.end_s)
             for samples in map(to_int16, larger_blocks(blocks)):
                 count += len(samples)

@@ -1,12 +1,14 @@
 """A recording as a stream: its length, its samples block by block, and what there is to say of it."""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emoclr.corpus.audio.channels import ChannelChoice
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, Recording
 from emoclr.corpus.audio.samples import to_int16
 from emoclr.corpus.decoded.decode_clip import larger_blocks
@@ -44,14 +46,14 @@ Piece = Opened | NDArray[np.int16] | NDArray[np.float32] | Ended
 """What comes of a recording: `Opened`, blocks of samples, int16 or float32 `(n,)` at `SAMPLE_RATE`, and `Ended`."""
 
 
-def decode_stream(path: Path) -> Generator[Opened | NDArray[np.int16], None, Ended]:
+def decode_stream(path: Path, channels: ChannelChoice = "auto") -> Generator[Opened | NDArray[np.int16], None, Ended]:
     """Yields `Opened` and then the samples of a recording in blocks, int16 `(n,)`; returns how it ended.
 
     Of one that cannot be read nothing is yielded. While the samples of a long one are counted, empty blocks tell that
     it goes on.
     """
     try:
-        with Recording(path, path) as recording:
+        with Recording(path, path, channels) as recording:
             held: list[NDArray[np.int16]] = []
             samples = 0
             for block in larger_blocks(recording.blocks()):
@@ -68,17 +70,18 @@ def decode_stream(path: Path) -> Generator[Opened | NDArray[np.int16], None, End
         return Ended(failure=error.reason)
 
 
-def decode_streams(paths: Sequence[Path]) -> Iterator[tuple[int, Piece]]:
-    """Yields the pieces of recordings, each with the position of its recording in `paths`.
+def decode_streams(paths: Sequence[Path], channels: ChannelChoice = "auto") -> Iterator[tuple[int, Piece]]:
+    """Yields the pieces of recordings, of which some channels are heard, each with its position in `paths`.
 
     They are decoded in processes of their own: a decoder that crashes or hangs ends its recording, and no other. Next
     to nothing of a recording is held, however long it is.
     """
-    return read_ahead(_pieces(paths), READ_AHEAD)
+    return read_ahead(_pieces(paths, channels), READ_AHEAD)
 
 
-def _pieces(paths: Sequence[Path]) -> Generator[tuple[int, Piece], None, None]:
-    for number, stream in enumerate(stream_in_processes(decode_stream, paths, _itself, _lost)):
+def _pieces(paths: Sequence[Path], channels: ChannelChoice) -> Generator[tuple[int, Piece], None, None]:
+    work = partial(decode_stream, channels=channels)
+    for number, stream in enumerate(stream_in_processes(work, paths, _itself, _lost)):
         for item in stream:
             yield number, item
         yield number, stream.result

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.configs.console import track
+from emoclr.corpus.audio.channels import ChannelChoice
 from emoclr.corpus.clips.clip_table import ClipTable
 from emoclr.corpus.decoded.cache import (
     FAILED,
@@ -64,7 +65,9 @@ class CachedClips:
         return self.reasons.get(clip, "its samples were removed from the cache while it was opened")
 
 
-def fill_cache(folder: Path, clips: ClipTable, workers: int | None, cache_gb: float | None) -> CachedClips:
+def fill_cache(
+    folder: Path, clips: ClipTable, workers: int | None, cache_gb: float | None, channels: ChannelChoice = "auto"
+) -> CachedClips:
     """Returns where the cache holds the clips, once those that it does not hold are decoded.
 
     Where the cache is full, clips are decoded for their length alone.
@@ -74,12 +77,13 @@ def fill_cache(folder: Path, clips: ClipTable, workers: int | None, cache_gb: fl
         clips: what is asked for.
         workers: processes that decode; None for one a core, 1 for this one.
         cache_gb: see `allowed_bytes`.
+        channels: which ones are heard.
 
     Raises:
         OSError: the cache cannot be written.
     """
     entries, digests = read_entries(folder), _known_digests(folder, clips)
-    positions = _find(entries, clips, digests)
+    positions = _find(entries, clips, digests, channels)
     if not len(_to_decode(folder, entries, clips, positions, cache_gb)):
         return CachedClips(entries, positions, digests, {})
     reasons: dict[int, str] = {}
@@ -88,13 +92,13 @@ def fill_cache(folder: Path, clips: ClipTable, workers: int | None, cache_gb: fl
         with exclusive(folder, clips.paths.digest()):
             # Whoever was here before may have done it.
             entries, digests = read_entries(folder), _known_digests(folder, clips)
-            positions = _find(entries, clips, digests)
+            positions = _find(entries, clips, digests, channels)
             rows = _to_decode(folder, entries, clips, positions, cache_gb)
             del entries
             digests = digests.copy()
-            reasons = _fill(folder, clips, rows, digests, workers, cache_gb) if len(rows) else {}
+            reasons = _fill(folder, clips, rows, digests, workers, cache_gb, channels) if len(rows) else {}
         entries = read_entries(folder)
-        positions = _find(entries, clips, digests)
+        positions = _find(entries, clips, digests, channels)
         if not (positions[digests != b""] < 0).any():
             break
     return CachedClips(entries, positions, digests, reasons)
@@ -127,11 +131,12 @@ def _known_digests(folder: Path, clips: ClipTable) -> Keys:
     return digests
 
 
-def _find(entries: CacheEntries, clips: ClipTable, digests: Keys) -> NDArray[np.int64]:
-    parts = np.flatnonzero((digests != b"") & ((clips.start_s != 0) | ~np.isnan(clips.end_s)))
+def _find(entries: CacheEntries, clips: ClipTable, digests: Keys, channels: ChannelChoice) -> NDArray[np.int64]:
+    other = (clips.start_s != 0) | ~np.isnan(clips.end_s) | (channels != "auto")
+    parts = np.flatnonzero((digests != b"") & other)
     keys = digests.copy() if len(parts) else digests
     for row in parts:
-        keys[row] = entry_key(digests[row], clips.start_s[row], clips.end_s[row])
+        keys[row] = entry_key(digests[row], clips.start_s[row], clips.end_s[row], channels)
     positions = entries.find(keys)
     missing = np.flatnonzero((positions < 0) & (digests != b""))
     failures = np.array([failure_key(keys[row], clips.paths.name(row)) for row in missing.tolist()], dtype=KEY_DTYPE)
@@ -162,6 +167,7 @@ def _fill(
     digests: Keys,
     workers: int | None,
     cache_gb: float | None,
+    channels: ChannelChoice,
 ) -> dict[int, str]:
     """Decodes the clips of `rows`, completes `digests`, and returns what cannot be remembered of failures."""
     reasons = _unreachable(clips, rows)
@@ -173,7 +179,7 @@ def _fill(
     room = allowed_bytes(folder, cache_gb) - used_bytes(folder)
     tasks = _DecodeTasks(clips, rows, wanted=room > 0)
     written: set[bytes] = set()
-    work = functools.partial(decode_clip, CacheSnapshot(folder, secrets.token_hex(8)))
+    work = functools.partial(decode_clip, CacheSnapshot(folder, secrets.token_hex(8)), channels)
     decoded = stream_in_processes(work, tasks, lambda task: task.path, lost_clip, workers)
     with ShardWriter(folder) as writer:
         for row, stream in zip(rows.tolist(), track(decoded, "decoding", total=len(rows)), strict=True):
@@ -185,7 +191,7 @@ def _fill(
                     writer.drop()
             clip = stream.result
             digests[row] = clip.digest
-            key = entry_key(clip.digest, clips.start_s[row], clips.end_s[row])
+            key = entry_key(clip.digest, clips.start_s[row], clips.end_s[row], channels)
             if clip.digest:
                 writer.add_state(clip.state, clip.digest)
             else:

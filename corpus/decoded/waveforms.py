@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.messages import by_reason, count_of, readable
-from emoclr.corpus.audio.channels import Mix
+from emoclr.corpus.audio.channels import ChannelChoice, Mix
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.audio.samples import INT16_FULL_SCALE, is_silent
 from emoclr.corpus.clips.clip_table import Clip, ClipTable
@@ -96,8 +96,8 @@ class WaveformStore:
         (1, [0.5], (10,))
     """
 
-    def __init__(self, folder: Path, clips: ClipTable, cached: CachedClips) -> None:
-        """Opens those of `clips` that `cached` found in the cache in `folder`."""
+    def __init__(self, folder: Path, clips: ClipTable, cached: CachedClips, channels: ChannelChoice = "auto") -> None:
+        """Opens those of `clips` that `cached` found in the cache in `folder`, heard by `channels`."""
         entries, positions = cached.entries, cached.positions
         starts = np.full(len(clips), FAILED)
         starts[positions >= 0] = entries.starts[positions[positions >= 0]]
@@ -118,7 +118,7 @@ class WaveformStore:
         self._start_s, self._end_s = clips.start_s, clips.end_s
         self._digests = cached.digests
         self.uncached = int((self._starts < 0).sum())
-        self.fingerprint = _fingerprint(cached.digests, clips, rows)
+        self.fingerprint = _fingerprint(cached.digests, clips, rows, channels)
         self.silent: NDArray[np.bool_] = is_silent(entries.peaks[of_rows] / INT16_FULL_SCALE)
         self.partial = _texts(entries.texts, entries.partial[of_rows])
         self.notes = _texts(entries.texts, entries.notes[of_rows])
@@ -209,6 +209,7 @@ def open_waveforms(
     cache_dir: Path | None = None,
     workers: int | None = None,
     cache_gb: float | None = None,
+    channels: ChannelChoice = "auto",
 ) -> WaveformStore:
     """Returns the clips decoded: from the cache where that was done before, else decoded now, in parallel.
 
@@ -221,6 +222,7 @@ def open_waveforms(
         cache_dir: where decoded audio is kept; None for `$EMOCLR_CACHE`, or `~/.cache/emoclr` without it.
         workers: processes that decode; None for one a core, 1 for this one.
         cache_gb: how much may be kept there; None for `$EMOCLR_CACHE_GB`, or half of the free space without it.
+        channels: which channels of recordings are heard.
 
     Raises:
         NoReadableClips: no clip can be decoded.
@@ -240,7 +242,7 @@ def open_waveforms(
     table = clips if isinstance(clips, ClipTable) else ClipTable.of(clips)
     folder = Path(cache_dir or default_cache_dir()).absolute()
     try:
-        store = WaveformStore(folder, table, fill_cache(folder, table, workers, cache_gb))
+        store = WaveformStore(folder, table, fill_cache(folder, table, workers, cache_gb, channels), channels)
         release_memory()
     except OSError as error:
         raise EmoclrError(f"{folder}: cannot be written: {error.strerror or error}") from error
@@ -267,9 +269,12 @@ def _texts(texts: list[str], places: NDArray[np.int32]) -> dict[int, str]:
     return {clip: texts[places[clip]] for clip in np.flatnonzero(places >= 0).tolist()}
 
 
-def _fingerprint(digests: NDArray[np.bytes_], clips: ClipTable, rows: NDArray[np.int64]) -> str:
+def _fingerprint(
+    digests: NDArray[np.bytes_], clips: ClipTable, rows: NDArray[np.int64], channels: ChannelChoice
+) -> str:
     """Returns a digest of what clips are, wherever they lie and whatever they are called."""
-    digest = hashlib.blake2b(f"{_FORMAT_VERSION} {SAMPLE_RATE}".encode(), digest_size=16)
+    heard = "" if channels == "auto" else f" {channels}"
+    digest = hashlib.blake2b(f"{_FORMAT_VERSION} {SAMPLE_RATE}{heard}".encode(), digest_size=16)
     for first in range(0, len(rows), _ROWS_AT_ONCE):
         some = rows[first : first + _ROWS_AT_ONCE]
         for values in (digests[some], clips.start_s[some], np.nan_to_num(clips.end_s[some], nan=-1.0)):

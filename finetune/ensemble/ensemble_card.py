@@ -47,6 +47,7 @@ def ensemble_card(
         window_s=first.window_s,
         hop_s=first.hop_s,
         short=settings.augment.short,
+        channels=settings.channels or "auto",
         windows=settings.windows,
         notes=notes,
         metrics={name: round(found.value, 6) for name, found in metrics.items() if np.isfinite(found.value)},

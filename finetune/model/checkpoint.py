@@ -12,6 +12,7 @@ from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import write_yaml
 from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.padding import Padding
+from emoclr.corpus.decoded.cache_settings import ChannelSetting
 from emoclr.corpus.labels.emotion_names import check_emotion_names
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.pooling import Pooling
@@ -61,6 +62,7 @@ class ModelCard(Settings):
     window_s: WindowSeconds = Field(description="length of a window, s")
     hop_s: HopSeconds = Field(description="s between windows, at most")
     short: Padding = Field("zero", description="how a recording shorter than a window fills it")
+    channels: ChannelSetting = Field("auto", description="channels of recordings that are heard")
     windows: Pooling = Field("mean", description="pooling of the windows of a recording")
     weights_sha256: str
     corpus_fingerprint: str
@@ -97,6 +99,7 @@ class EnsembleCard(Settings):
     window_s: WindowSeconds
     hop_s: HopSeconds
     short: Padding = Field("zero", description="how a recording shorter than a window fills it")
+    channels: ChannelSetting = Field("auto", description="channels of recordings that are heard")
     windows: Pooling = Field("mean", description="pooling of the windows of a recording")
     notes: list[str] = []
     metrics: Metrics = {}
@@ -194,6 +197,7 @@ def load_ensemble(run: str | Path) -> tuple[Ensemble, EnsembleCard]:
             window_s=only.window_s,
             hop_s=only.hop_s,
             short=only.short,
+            channels=only.channels,
             windows=only.windows,
         )
     for name, (_, member) in zip(card.members, members, strict=True):

@@ -91,6 +91,11 @@ class InitialWeights:
         return encoder, crop_s, self.source(settings)
 
 
+def encoder_cards(initial_weights: Sequence[InitialWeights]) -> list[EncoderCard]:
+    """Returns the cards of those that were pretrained on audio."""
+    return [load_card(each.folder / CARD, EncoderCard) for each in initial_weights if each.folder is not None]
+
+
 def find_initial_weights(sources: Sequence[Path], settings: FinetuneSettings) -> list[InitialWeights]:
     """Returns the initial weights of the members, sorted by name.
 

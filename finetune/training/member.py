@@ -150,6 +150,7 @@ def train_member(
         hop_s=hop_s,
         short=settings.augment.short,
         windows=settings.windows,
+        channels=settings.channels or "auto",
         corpus_fingerprint=task.store.fingerprint,
         started_from=started_from,
         answers_sha256=digest,

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from emoclr.corpus.audio.channels import ChannelChoice
 from emoclr.corpus.audio.decoder import AudioError, decode_waveform
 from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.corpus.tars.tar import TarSample
@@ -74,7 +75,10 @@ class StoredClips:
 
 
 class TarClips:
-    """Clips in tars; a clip is a sample with its encoded audio."""
+    """Clips in tars; a clip is a sample with its encoded audio, of which some channels are heard."""
+
+    def __init__(self, channels: ChannelChoice = "auto") -> None:
+        self._channels: ChannelChoice = channels
 
     def number(self, clip: TarSample) -> int:
         """See `ClipReader`."""
@@ -82,7 +86,7 @@ class TarClips:
 
     def crops(self, clip: TarSample, starts_of: Callable[[int], list[int]], n_samples: int) -> list[Waveform]:
         """See `ClipReader`."""
-        waveform = decode_waveform(clip.audio, Path(clip.name))
+        waveform = decode_waveform(clip.audio, Path(clip.name), self._channels)
         return [waveform[start : start + n_samples] for start in starts_of(len(waveform))]
 
     def reference(self, clip: TarSample) -> Problem:

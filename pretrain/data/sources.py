@@ -17,7 +17,8 @@ from emoclr.corpus.audio.decoder import AudioError, decode_waveform
 from emoclr.corpus.clips.clip_table import ClipTable
 from emoclr.corpus.clips.sources import clips_from, set_aside_by
 from emoclr.corpus.decoded.cache import default_cache_dir
-from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
+from emoclr.corpus.decoded.cache_settings import opener
+from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.corpus.tars.tar import is_tar
 from emoclr.corpus.tars.tar_corpus import TarCorpus, open_tars
 from emoclr.pretrain.data.batch_order import BatchOrder, Order
@@ -81,7 +82,7 @@ def open_source(settings: PretrainSettings) -> Source:
         return TarSource(settings, open_tars(settings.data, settings.splits, cache))
     places = [Path(place) for place in settings.data]
     clips = clips_from(places, settings.splits, settings.columns.given)
-    store = open_waveforms(clips, settings.cache, cache_gb=settings.cache_gb)
+    store = opener(settings)(clips)
     return DecodedSource(settings, store, clips, set_aside_by(places))
 
 
@@ -173,13 +174,15 @@ class TarSource:
 
     def loader(self, rank: int, ranks: int, steps: int) -> ViewLoader:
         """See `Source`."""
-        return _loader(self._settings, TarClips(), self._order(rank, ranks), steps, self.unreadable)
+        return _loader(
+            self._settings, TarClips(self._settings.channels), self._order(rank, ranks), steps, self.unreadable
+        )
 
     def _some_crops(self, maker: ViewMaker, tally: ClipTally) -> Iterator[NDArray[np.float32]]:
         samples = self._corpus.sample(MEASURED_CLIPS, maker.seed)
         for sample in track(samples, "measuring levels", total=min(MEASURED_CLIPS, self.clips)):
             with suppress(AudioError):
-                waveform = decode_waveform(sample.audio, Path(sample.name))
+                waveform = decode_waveform(sample.audio, Path(sample.name), self._settings.channels)
                 tally.add(sample.audio, waveform)
                 start = maker.crop_start(len(waveform), 0, sample.number, 0)
                 yield maker.fill(waveform[start : start + maker.crop_samples])

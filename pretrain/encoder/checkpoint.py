@@ -15,6 +15,7 @@ from emoclr.augment.settings import WindowSeconds
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import read_yaml, write_yaml
 from emoclr.configs.settings import Settings, validate
+from emoclr.corpus.decoded.cache_settings import ChannelSetting
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 from emoclr.pretrain.encoder.folders import CARD, CheckpointError
 from emoclr.pretrain.encoder.tensors import load_module, save_tensors
@@ -42,6 +43,7 @@ class EncoderCard(Settings):
     format: int = Field(1, ge=1, le=1)
     encoder: EncoderSettings
     crop_s: WindowSeconds = Field(description="length of the views it was trained on, in s")
+    channels: ChannelSetting = Field("auto", description="channels of recordings that it has heard")
     weights_sha256: str
     corpus_fingerprint: str
     step: int = Field(ge=0)

@@ -62,7 +62,7 @@ def embed(
         pieces = array_streams(waveforms_of(recordings, sample_rate))  # type: ignore[arg-type]
     else:
         names = [path for source in sources for path in find_audio([source])]
-        pieces = decode_streams(names)
+        pieces = decode_streams(names, card.channels if card else "auto")
     hop_s = min(hop_s or window_s / 2, window_s)
     windows = WindowNetwork(network, window_s, device or choose_device(), "auto", "embedding")
     found, pool, heard = [], RunningPool("mean"), Streamed(names)

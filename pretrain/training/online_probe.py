@@ -1,7 +1,6 @@
 """Online probe: the probes of `probe` on a few labelled clips, every few steps of a pretraining."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
+from emoclr.corpus.decoded.cache_settings import OpenWaveforms
 from emoclr.corpus.decoded.labeled import open_labeled
 from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
 from emoclr.corpus.labels.division import inner_folds, speaker_task, without_emotions
@@ -60,8 +60,7 @@ def open_probed_clips(
     source: Path,
     max_clips: int,
     seed: int,
-    cache: Path | None,
-    cache_gb: float | None = None,
+    opened: OpenWaveforms = open_waveforms,
     positive_share: float = POSITIVE_SHARE,
     columns: Given | None = None,
 ) -> ProbedClips:
@@ -74,8 +73,7 @@ def open_probed_clips(
         source: the labels.csv.
         max_clips: clips on either side; of more, so many are drawn.
         seed: of the draw and of the division.
-        cache: folder of decoded audio, None for the usual one.
-        cache_gb: how much may be kept there, None for the usual share.
+        opened: decodes clips.
         positive_share: the share from which an emotion is there.
         columns: columns by their meaning, where their names do not tell it.
 
@@ -90,8 +88,8 @@ def open_probed_clips(
     table = table.select(np.concatenate(sides))
     fitted = np.arange(len(table)) < len(sides[0])
     if min(map(len, sides)) >= MIN_CLIPS:
-        opened = open_labeled(table, partial(open_waveforms, cache_dir=cache, cache_gb=cache_gb))
-        store, table = opened.store, opened.table
+        labeled = open_labeled(table, opened)
+        store, table = labeled.store, labeled.table
         fitted = fitted[store.source_rows]
     fit_rows, score_rows = np.flatnonzero(fitted), np.flatnonzero(~fitted)
     for rows, purpose in ((fit_rows, "fit to"), (score_rows, "score on")):

@@ -106,9 +106,9 @@ def test_what_an_earlier_version_could_not_read_is_tried_again(tones, cache, mon
 
 
 def test_a_file_that_changes_while_it_is_read_is_set_aside_this_time(tones, cache, monkeypatch):
-    def read_and_touch(path, source):
+    def read_and_touch(path, *how):
         os.utime(path, ns=(0, 99))
-        return Recording(path, source)
+        return Recording(path, *how)
 
     with monkeypatch.context() as patch:
         patch.setattr(emoclr.corpus.decoded.decode_clip, "Recording", read_and_touch)
@@ -141,10 +141,10 @@ def test_a_file_that_changed_after_its_scan_is_decoded_as_it_is(write_tone, cach
 def test_a_run_that_is_stopped_keeps_what_it_decoded(tones, cache, monkeypatch, decodings):
     stopped_at = tones[3].path
 
-    def read_until(path, source):
+    def read_until(path, *how):
         if path == stopped_at:
             raise KeyboardInterrupt
-        return Recording(path, source)
+        return Recording(path, *how)
 
     with monkeypatch.context() as patch:
         patch.setattr(emoclr.corpus.decoded.decode_clip, "Recording", read_until)
@@ -176,11 +176,11 @@ from emoclr.corpus.clips.clip_table import Clip
 from emoclr.corpus.decoded.waveforms import open_waveforms
 emoclr.corpus.decoded.shard_writer.SHARD_BYTES = 64_000
 read = emoclr.corpus.decoded.decode_clip.Recording
-def read_until(path, source):
+def read_until(path, *how):
     if path.name == "5.flac":
         print("stuck", flush=True)
         time.sleep(600)
-    return read(path, source)
+    return read(path, *how)
 emoclr.corpus.decoded.decode_clip.Recording = read_until
 open_waveforms([Clip(Path(p)) for p in sys.argv[2:]], Path(sys.argv[1]), workers=1)
 """
@@ -225,9 +225,9 @@ from emoclr.corpus.cli import main
 from emoclr.corpus.clips.clip_table import Clip
 from emoclr.corpus.decoded.waveforms import open_waveforms
 read = emoclr.corpus.decoded.decode_clip.Recording
-def told(path, source):
+def told(path, *how):
     print(path.name)
-    return read(path, source)
+    return read(path, *how)
 emoclr.corpus.decoded.decode_clip.Recording = told
 print(len(open_waveforms([Clip(Path(p)) for p in sys.argv[2:]], Path(sys.argv[1]), workers=1)))
 """

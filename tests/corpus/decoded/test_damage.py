@@ -90,10 +90,10 @@ def test_a_cache_that_is_cleared_while_it_is_filled_is_filled_again(tones, cache
     monkeypatch.setattr(emoclr.corpus.decoded.shard_writer, "SHARD_BYTES", SECOND)
     removed = []
 
-    def read(path, source):
+    def read(path, *how):
         if path.name == at and not removed:
             removed.append(remove(cache))
-        return Recording(path, source)
+        return Recording(path, *how)
 
     monkeypatch.setattr(emoclr.corpus.decoded.decode_clip, "Recording", read)
     store = open_waveforms(tones, cache)

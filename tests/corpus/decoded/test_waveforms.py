@@ -180,6 +180,32 @@ def test_each_clip_is_told_what_is_its_own_whichever_shard_it_comes_from(cache, 
     assert list(notes) == [0, 2] and "channel 1" in notes[0] and "channel 2" in notes[2]
 
 
+def test_channels_are_those_that_are_asked_for_and_cached_apart(write_tone, cache, decodings):
+    stereo = Clip(write_tone("stereo.wav", channels=(0.5, 1.0)))
+    mono = Clip(write_tone("mono.wav", hz=300))
+    heard, fingerprints = {}, set()
+    for channels in ("auto", "mean", "loudest", 1, 2):
+        store = open_waveforms([stereo, mono], cache, channels=channels)
+        heard[channels] = np.abs(store.waveform(0)).max()
+        fingerprints.add(store.fingerprint)
+        assert np.abs(store.waveform(1)).max() == pytest.approx(0.5, abs=0.001)
+    assert heard == pytest.approx({"auto": 0.375, "mean": 0.375, "loudest": 0.5, 1: 0.25, 2: 0.5}, abs=0.001)
+    assert len(fingerprints) == 5
+    uncached = open_waveforms([stereo], cache / "none", cache_gb=0, channels=1)
+    assert np.abs(uncached.waveform(0)).max() == pytest.approx(0.25, abs=0.001)
+    decodings.clear()
+    third = open_waveforms([stereo, mono], cache, channels=3)
+    assert third.source_rows.tolist() == [1] and "has 2 channels, where channels=3" in third.failures[0].reason
+    assert np.abs(open_waveforms([stereo], cache, channels=1).waveform(0)).max() == pytest.approx(0.25, abs=0.001)
+    assert decodings == ["stereo.wav", "mono.wav"]
+
+
+def test_opposite_channels_are_mixed_where_the_mean_is_asked_for(write_tone, cache):
+    opposite = Clip(write_tone("opposite.wav", channels=(1.0, -1.0)))
+    assert open_waveforms([opposite], cache, channels="mean").silent.tolist() == [True]
+    assert open_waveforms([opposite], cache).silent.tolist() == [False]
+
+
 def test_nothing_to_decode_is_an_error(cache, tmp_path):
     with pytest.raises(EmoclrError, match="no clips"):
         open_waveforms([], cache)

@@ -5,6 +5,7 @@ import shutil
 import signal
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.padding import fix_length
+from emoclr.corpus.decoded.waveforms import open_waveforms
 from emoclr.corpus.labels.division import divide, speaker_task
 from emoclr.evaluate.scores import Prediction, metrics_of
 from emoclr.evaluate.speaker_probe import speaker_probe, voice_hits
@@ -92,7 +94,7 @@ def test_a_run_that_goes_on_is_watched_as_if_it_had_never_stopped(monitored_run,
 
 
 def test_the_last_look_is_at_the_encoder_that_is_saved(monitored_run, labels):
-    monitored = open_probed_clips(labels, 600, seed=0, cache=None)
+    monitored = open_probed_clips(labels, 600, seed=0)
     encoder, card = load_encoder(monitored_run.out / "test_resnet")
     features = embed_first_windows(encoder, monitored.store, card.crop_s)
     found = probe_scores(features, monitored, seed=0)
@@ -102,7 +104,7 @@ def test_the_last_look_is_at_the_encoder_that_is_saved(monitored_run, labels):
 
 
 def test_only_training_and_validation_rows_are_opened_and_speakers_are_apart(labels):
-    monitored = open_probed_clips(labels, 600, seed=0, cache=None)
+    monitored = open_probed_clips(labels, 600, seed=0)
     speakers, splits = np.array(monitored.table.speakers), np.array(monitored.table.splits)
     assert set(splits[monitored.fit_rows]) == {"train"} and set(splits[monitored.score_rows]) == {"validation"}
     assert not set(speakers[monitored.fit_rows]) & set(speakers[monitored.score_rows])
@@ -113,7 +115,9 @@ def test_what_the_cache_has_no_room_for_is_not_kept_there(labels, tmp_path):
     sizes = {}
     for cache_gb in (0, None):
         cache = tmp_path / str(cache_gb)
-        monitored = open_probed_clips(labels, 600, seed=0, cache=cache, cache_gb=cache_gb)
+        monitored = open_probed_clips(
+            labels, 600, seed=0, opened=partial(open_waveforms, cache_dir=cache, cache_gb=cache_gb)
+        )
         assert monitored.store.crop(0, 0, 1_000).any()
         sizes[cache_gb] = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file())
     assert sizes[0] < 0.1 * sizes[None]
@@ -122,7 +126,7 @@ def test_what_the_cache_has_no_room_for_is_not_kept_there(labels, tmp_path):
 def test_without_a_split_column_clips_are_divided_by_speaker(corpus, write_table):
     rows = [[f"{clip:02}.wav", f"s{clip % 6}", clip % 2] for clip in range(24)] * 2
     path = write_table(corpus.parent / "unsplit.csv", ["path", "speaker", "loud"], rows)
-    monitored = open_probed_clips(path, 15, seed=0, cache=None)
+    monitored = open_probed_clips(path, 15, seed=0)
     speakers = np.array(monitored.table.speakers)
     assert not set(speakers[monitored.fit_rows]) & set(speakers[monitored.score_rows])
     assert len(monitored.fit_rows) == 15 and 10 <= len(monitored.score_rows) <= 15
@@ -132,7 +136,7 @@ def test_too_few_clips_are_refused_before_anything_is_made(run, labels, corpus, 
     rows = [["00.wav", "s0", "train", 1.0], ["01.wav", "s1", "validation", 0.0]]
     few = write_table(corpus.parent / "few.csv", ["path", "speaker", "split", "loud"], rows)
     with pytest.raises(ConfigError, match="has 1 readable clips to fit to, where 10 are the fewest"):
-        open_probed_clips(few, 600, seed=0, cache=None)
+        open_probed_clips(few, 600, seed=0)
     ran = run(tmp_path / "run", f"monitor={few}")
     assert ran.code == 2 and not (tmp_path / "run").exists()
 
@@ -140,7 +144,7 @@ def test_too_few_clips_are_refused_before_anything_is_made(run, labels, corpus, 
 @pytest.fixture
 def voices(labels):
     """Monitored clips whose features are made up: 40 rows of 4 speakers to fit to, and 40 of 4 others."""
-    table = open_probed_clips(labels, 600, seed=0, cache=None).table.select(np.zeros(80, dtype=int))
+    table = open_probed_clips(labels, 600, seed=0).table.select(np.zeros(80, dtype=int))
     targets = np.random.default_rng(1).random((80, 2)).astype(np.float32)
     speakers = [f"s{row % 4 + 4 * (row >= 40)}" for row in range(80)]
     paths = [table.paths[0].with_name(f"{row}.wav") for row in range(80)]
@@ -208,7 +212,7 @@ def test_an_emotion_that_the_fitted_clips_lack_is_left_out(voices):
 
 
 def test_first_windows_are_embedded_and_the_encoder_is_left_as_it_was(labels, encoder):
-    store = open_probed_clips(labels, 600, seed=0, cache=None).store
+    store = open_probed_clips(labels, 600, seed=0).store
     encoder.train()
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
     chance = torch.get_rng_state()
