@@ -11,7 +11,7 @@ from emoclr.configs.console import say, track
 from emoclr.configs.files import write_yaml
 from emoclr.corpus.labels.clip_names import scored_clips
 from emoclr.corpus.labels.labels_csv import read_labels
-from emoclr.evaluate.report.report import Report
+from emoclr.evaluate.report.report import Report, by_reason
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.report.writers.write import write_report
 from emoclr.evaluate.scores import score_all
@@ -121,6 +121,9 @@ def prepare(
         say(f"note: {note}")
     if labeled.crossing is not None:
         other_labels = None  # they are the test clips
+        say(f"note: {data} has no test rows. {labeled.crossing.text}")
+        for why, emotions in by_reason(labeled.crossing.left_out).items():
+            say(f"note: not learned: {', '.join(emotions)} ({why})")
     other = open_other(other_labels, labeled, settings) if other_labels is not None else None
     pool = pool_for(labeled.tasks, labeled.readable, settings, other) if settings.unlabeled else None
     if settings.fractions:
@@ -164,9 +167,9 @@ def evaluate(out: Path, inputs: Inputs, networks: Networks, settings: FinetuneSe
 
 
 def _report(context: Context, sections: Sequence[Section], data: Path, command: str, began: float) -> Report:
-    labeled, settings = context.labeled, context.settings
+    labeled, settings, crossing = context.labeled, context.settings, context.labeled.crossing
     return Report(
-        title=f"Emotion models {context.out.resolve().name} on {data.stem}",
+        title=f"Emotion models {context.out.resolve().name} {crossing.title if crossing else f'on {data.stem}'}",
         summary=summary_of(context),
         scores=context.scores,
         protocol=protocol_of(labeled.table, labeled.division, settings.network_seeds),

@@ -65,6 +65,8 @@ def protocol_text(
         features: names of the features of the linear baselines.
     """
     unit = f"{unit_of(table)}s"
+    if validated_on_own_voice(table, division):
+        unit = "recordings" if len(division.folds) == 1 else "clips"
     split = split_text(table, division)
     frozen = settings.freeze == "backbone"
     whole = "" if frozen else ", then the whole network with lower rates for earlier layers"
@@ -83,23 +85,27 @@ def protocol_text(
     )
 
 
+def validated_on_own_voice(table: LabelTable, division: Division) -> bool:
+    """Returns whether some fold trains on one speaker, of whom other recordings validate."""
+    codes = speaker_codes(table)
+    parts = [train_validation_test(table, division, fold) for fold in range(len(division.folds))]
+    return any(np.intersect1d(codes[train], codes[validation]).size for train, validation, _ in parts)
+
+
 def split_text(table: LabelTable, division: Division) -> str:
     """Returns what is trained on, validated on and scored, and what of these is apart."""
     codes, unit = speaker_codes(table), unit_of(table)
     parts = [train_validation_test(table, division, fold) for fold in range(len(division.folds))]
-    # Of one speaker to train on, recordings validate.
-    alone = any(np.intersect1d(codes[train], codes[validation]).size for train, validation, _ in parts)
+    alone = validated_on_own_voice(table, division)
 
     def counted(rows: NDArray[np.int64]) -> str:
         return f"{count_of(len(rows), 'clip')} of {count_of(len(np.unique(codes[rows])), unit)}"
 
     if len(parts) == 1:
         train, validation, test = map(counted, parts[0])
-        apart = (
-            "the speaker trained on is not scored, nor any recording twice"
-            if alone
-            else f"no {unit} is in two of these"
-        )
+        apart = f"no {unit} is in two of these"
+        if alone:
+            apart = "the speaker trained on is not scored, and no recording is in two of these"
         return f"Trained on {train}, validated on {validation}, scored on {test}; {apart}."
     sizes = [len(np.unique(codes[validation])) for _, validation, _ in parts]
     least, most = min(sizes), max(sizes)

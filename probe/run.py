@@ -13,7 +13,7 @@ from emoclr.configs.console import say, track
 from emoclr.corpus.decoded.cache_settings import opener
 from emoclr.corpus.decoded.labeled import open_labeled
 from emoclr.corpus.labels.clip_names import scored_clips
-from emoclr.corpus.labels.cross_corpus import cross, source_names
+from emoclr.corpus.labels.cross_corpus import cross
 from emoclr.corpus.labels.division import check_leaks, learnable, speaker_task
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
@@ -119,7 +119,7 @@ def probe(
     )
     sections = [section for study in STUDIES if (section := study(context)) is not None]
     report = Report(
-        title=f"Linear probe of {source.resolve().name} {_on(data, test)}",
+        title=f"Linear probe of {source.resolve().name} {crossing.title if crossing else f'on {data.stem}'}",
         summary=f"{crossing.text + ' ' if crossing else ''}{summary_of(table, division, cards, settings)}",
         scores=context.scores,
         protocol=protocol_of(table, division, [settings.seed]),
@@ -158,13 +158,6 @@ def _speaker_probe(
     hits = {name: voice_hits(matrices[name], task, settings.seed) for name in track(list(matrices), "speaker probe")}
     remark = "A contrast learns voices easily; what it spends on them, emotions do not get."
     return speaker_probe(hits, task, remark, settings.bootstrap_resamples, settings.seed)
-
-
-def _on(data: Path, test: Path | None) -> str:
-    if test is None:
-        return f"on {data.stem}"
-    here, there = (name.removesuffix(".csv") for name in source_names(data, test))
-    return f"across corpora, from {here} to {there}"
 
 
 def _unfinished(names: Sequence[str], cards: Sequence[EncoderCard]) -> list[str]:

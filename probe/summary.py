@@ -102,9 +102,12 @@ def few_speakers(table: LabelTable, division: Division, *, validated: bool = Fal
     if table.speakers is None:
         return []
     if keeps_recordings_apart(table):
+        codes = speaker_codes(table)
+        both = sum(len(np.intersect1d(codes[train], codes[test])) for train, test in division.folds)
+        apart = f"parts of {count_of(both, 'recording')} are on both sides" if both else "recordings are kept apart"
         return [
-            f"All clips are of one speaker ({readable(table.speakers[0])}): recordings are kept apart instead. The "
-            "numbers are those of this voice and tell nothing about others; intervals are over its recordings."
+            f"All clips are of one speaker ({readable(table.speakers[0])}); {apart}. The numbers are those of this "
+            "voice and tell nothing about others; intervals are over its recordings."
         ]
     voices = np.array(table.speakers)
     alone, elsewhere = set(), []

@@ -23,6 +23,7 @@ def table_findings(table: LabelTable, positive_share: float) -> list[Finding]:
     found = [
         speakers_across_splits(table),
         speakers_unknown(table),
+        one_speaker(table),
         rare_emotions(table, positive),
         emotions_missing_in_splits(table, positive),
         speakers_of_one_emotion(table, positive),
@@ -32,7 +33,7 @@ def table_findings(table: LabelTable, positive_share: float) -> list[Finding]:
 
 def speakers_across_splits(table: LabelTable) -> Finding | None:
     """Returns the speakers who are in several splits, with their clips in each."""
-    if table.speakers is None or table.splits is None:
+    if table.speakers is None or table.splits is None or len(set(table.speakers)) < 2:
         return None
     clips = Counter(zip(table.speakers, table.splits, strict=True))
     cases = []
@@ -60,6 +61,18 @@ def speakers_unknown(table: LabelTable) -> Finding | None:
         Weight.WARNING,
         "There is no column 'speaker', so voices cannot be kept apart: recordings are instead, and numbers tend to be "
         "too high.",
+    )
+
+
+def one_speaker(table: LabelTable) -> Finding | None:
+    """Returns that numbers are those of one voice, where there is only one."""
+    if table.speakers is None or len(set(table.speakers)) > 1:
+        return None
+    return Finding(
+        "one speaker",
+        Weight.WARNING,
+        f"All clips are of {table.speakers[0]}: recordings are kept apart instead of voices, and numbers tell nothing "
+        "about other voices.",
     )
 
 

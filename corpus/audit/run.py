@@ -33,12 +33,13 @@ class Audit:
         >>> import tempfile
         >>> import numpy as np, soundfile
         >>> folder = Path(tempfile.mkdtemp())
-        >>> for number, name in enumerate(["a.wav", "b.wav"]):
+        >>> for number, name in enumerate(["a.wav", "b.wav", "c.wav"]):
         ...     soundfile.write(folder / name, 0.1 * np.random.default_rng(number).normal(size=16_000), 16_000)
-        >>> _ = (folder / "labels.csv").write_text("path,joy,speaker,split\\na.wav,1,anna,train\\nb.wav,0,anna,test\\n")
+        >>> rows = ["path,joy,speaker,split", "a.wav,1,anna,train", "b.wav,0,anna,test", "c.wav,1,ben,train"]
+        >>> _ = (folder / "labels.csv").write_text("\\n".join(rows))
         >>> found = audit(folder / "labels.csv")
         >>> len(found.table), len(found.leaks)
-        (2, 1)
+        (3, 1)
     """
 
     table: LabelTable
@@ -78,9 +79,10 @@ def audit(labels: Path, positive_share: float = POSITIVE_SHARE, columns: Given |
         >>> import tempfile
         >>> import numpy as np, soundfile
         >>> folder = Path(tempfile.mkdtemp())
-        >>> for number, name in enumerate(["a.wav", "b.wav"]):
+        >>> for number, name in enumerate(["a.wav", "b.wav", "c.wav"]):
         ...     soundfile.write(folder / name, 0.1 * np.random.default_rng(number).normal(size=16_000), 16_000)
-        >>> _ = (folder / "labels.csv").write_text("path,joy,speaker,split\\na.wav,1,anna,train\\nb.wav,0,anna,test\\n")
+        >>> rows = ["path,joy,speaker,split", "a.wav,1,anna,train", "b.wav,0,anna,test", "c.wav,1,ben,train"]
+        >>> _ = (folder / "labels.csv").write_text("\\n".join(rows))
         >>> [finding.check for finding in audit(folder / "labels.csv").leaks]
         ['speakers across splits']
     """

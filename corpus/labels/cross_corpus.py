@@ -34,6 +34,12 @@ class CrossCorpus:
     sources: tuple[str, str]
     pairs: list[tuple[str, str]]
 
+    @property
+    def title(self) -> str:
+        """From where to where, for the title of a report."""
+        here, there = (str(Path(name).with_suffix("")) for name in self.sources)
+        return f"across corpora, from {here} to {there}"
+
 
 def cross(first: LabelTable, second: LabelTable) -> CrossCorpus:
     """Returns the clips of `first` to fit to and those of `second` to score.

@@ -102,7 +102,7 @@ def divide(table: LabelTable, n_folds: int | None, seed: int) -> Division:
             if not len(found):
                 raise EmoclrError(
                     f"{table.source}: its split column leaves no readable {name} clips; "
-                    "folds=5 divides all clips by speaker instead"
+                    f"folds={_n_folds(table, DEFAULT_FOLDS)} divides all clips by {unit_of(table)} instead"
                     f"{', and --test CSV scores those of another table' if name == 'test' else ''}"
                 )
         folds = [(train, test)]

@@ -172,7 +172,7 @@ def _label_table(
     splits = _splits(table, roles)
     if splits is None:
         roles = {role: name for role, name in roles.items() if role != "split"}
-    elif refuse_leaks and speakers is not None:
+    elif refuse_leaks and speakers is not None and len(set(speakers)) > 1:  # of one voice, notes tell
         _refuse_leaks(table, roles["split"], speakers, splits)
     start_s, end_s = clip_times(table, roles)
     return LabelTable(

@@ -36,8 +36,9 @@ def parts_beyond_the_end(table: LabelTable, heard_s: NDArray[np.float64], late: 
     ]
     # Of a part that is cut, the recording is known; others would have to be much too late.
     known = np.flatnonzero(cut)
-    fit = (ends[known] / 1000 <= table.start_s[known] + heard_s[known] + TOLERANCE_S).all()
-    milliseconds = "; are these milliseconds? Divide them by 1000" if 2 * len(wrong) > parts and fit else ""
+    fit = ends[known] / 1000 <= table.start_s[known] + heard_s[known] + TOLERANCE_S
+    likely = 2 * len(wrong) > parts and 2 * fit.sum() >= len(fit)
+    milliseconds = "; are these milliseconds? Divide them by 1000" if likely else ""
     return TableNote(
         "parts beyond the end",
         f"of {count_of(parts, 'part')}, {' and '.join(found)}{milliseconds}",

@@ -181,7 +181,7 @@ def test_the_quick_reader_of_a_csv_gives_what_the_careful_one_does(write_csv, li
         ["path,end_s", "a.wav,inf"],
         ["path,split", "a.wav,trian"],
         ["path,split", "a.wav,"],
-        ["path,split,speaker", "a.wav,train,1", "b.wav,test,1"],
+        ["path,split,speaker", "a.wav,train,1", "b.wav,test,1", "c.wav,test,2"],
         ["path,speaker", "a.wav,1", " ,2"],
         ["path,speaker", "a.wav,1,3"],
         ["path,path", "a.wav,b.wav"],

@@ -78,6 +78,15 @@ def test_one_speaker_is_scored_by_other_recordings_and_the_note_says_what_that_m
     assert len(set(truth_of(table, division, 0.25, 20, 0).speakers)) == 10
 
 
+def test_a_split_of_one_speaker_is_kept_to_and_recordings_on_both_sides_are_told(make_table: MakeTable) -> None:
+    table = make_table(one_hot(30), ["anna"] * 30, ["train"] * 20 + ["test"] * 10)
+    (apart,) = few_speakers(table, divide(table, None, seed=0))
+    assert "recordings are kept apart" in apart
+    table = replace(table, paths=[Path(f"{clip % 15}.wav") for clip in range(30)])
+    (both,) = few_speakers(table, divide(table, None, seed=0))
+    assert "parts of 10 recordings are on both sides" in both and "nothing about others" in both
+
+
 def test_validation_of_one_training_speaker_is_other_recordings_and_never_a_scored_voice(make_table: MakeTable) -> None:
     table = make_table(one_hot(36), speakers_of(36, each=18), ["train"] * 18 + ["test"] * 18)
     train, validation, test = train_validation_test(table, divide(table, None, seed=0), 0)
@@ -105,7 +114,7 @@ def test_folds_that_are_asked_for_overrule_the_split(make_table: MakeTable) -> N
 
 
 def test_a_split_without_test_clips_is_an_error_that_says_what_to_do(make_table: MakeTable) -> None:
-    with pytest.raises(EmoclrError, match="test clips; folds=5"):
+    with pytest.raises(EmoclrError, match="test clips; folds=5 divides all clips by speaker"):
         divide(make_table(one_hot(30), speakers_of(30), ["train"] * 30), None, seed=0)
 
 

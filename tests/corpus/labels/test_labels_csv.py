@@ -133,7 +133,12 @@ def test_clips_need_no_labels_and_speakers_may_be_unknown(write_csv):
 
 def test_leaks_are_refused_where_labels_do_not_matter_too(write_csv):
     with pytest.raises(LabelsError, match="leak"):
-        read_clips(write_csv("path,speaker,split", "a.wav,ann,train", "b.wav,ann,test"))
+        read_clips(write_csv("path,speaker,split", "a.wav,ann,train", "b.wav,ann,test", "c.wav,,test"))
+
+
+def test_a_split_of_the_only_speaker_is_read(write_csv):
+    table = read_labels(write_csv("path,joy,speaker,split", "a.wav,1,ann,train", "b.wav,0,ann,test"))
+    assert table.splits == ["train", "test"]
 
 
 def test_what_is_written_is_read_back(tmp_path):

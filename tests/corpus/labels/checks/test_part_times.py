@@ -41,5 +41,5 @@ def test_milliseconds_are_asked_about(make_table: Callable[..., LabelTable]) -> 
 
 
 def test_ends_that_would_not_fit_as_milliseconds_are_none(make_table: Callable[..., LabelTable]) -> None:
-    note = note_on(make_table, [(0, 2000), (0, 48_000)])
+    note = note_on(make_table, [(0, 32_000), (0, 48_000)])
     assert note is not None and "milliseconds" not in note.summary
