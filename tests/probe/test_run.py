@@ -9,6 +9,7 @@ import jsonschema
 import numpy as np
 import pytest
 import soundfile as sf
+import torch
 
 import emoclr.evaluate.report.report
 from emoclr.evaluate.report.predictions_csv import ANSWERS, read_predictions
@@ -42,6 +43,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows.append(["broken.wav", 1, 0, 0, "s1", "train", "m", "yes"])
     with (folder / "labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["path", "anger", "sadness", "awe", "speaker", "split", "sex", "synthetic"], *rows])
+    torch.manual_seed(0)
     for backbone in ("test_resnet", "test_efficientnet"):
         settings = EncoderSettings(backbone=backbone, normalisation=Normalisation(mean=(-5, 0.5, -3), std=(3, 0.3, 3)))
         card = {"crop_s": 0.5, "corpus_fingerprint": "0", "step": 1, "steps": 1}
