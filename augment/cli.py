@@ -44,9 +44,12 @@ def _preview(arguments: argparse.Namespace) -> None:
     settings = load_view_settings(arguments.config, arguments.overrides)
     say(f"reading {arguments.file}")
     from emoclr.augment.preview import draw_preview
+    from emoclr.augment.waveform import check_transforms
     from emoclr.corpus.audio.decoder import read_waveform
     from emoclr.corpus.audio.samples import SILENT_PEAK_DB, is_silent
 
+    rate = settings.spectrogram.sample_rate
+    check_transforms(settings.augment.transforms, rate, round(settings.crop_s * rate))
     waveform = read_waveform(arguments.file)
     if is_silent(abs(waveform).max()):
         say(f"silent, no sample above {SILENT_PEAK_DB:g} dBFS")

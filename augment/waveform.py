@@ -3,7 +3,7 @@
 import contextlib
 import inspect
 import random
-import traceback
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,11 @@ from numpy.typing import NDArray
 from emoclr.augment.settings import TransformSettings
 from emoclr.augment.transforms import own_transform
 from emoclr.configs.errors import ConfigError, EmoclrError
-from emoclr.configs.messages import perhaps
+from emoclr.configs.messages import one_line, perhaps
+
+TRIALS = 32
+"""Views of each transform that are tried before a run."""
+NO_NUMBERS = "gives values that are no numbers"
 
 _put_back_later = False
 
@@ -36,7 +40,7 @@ class WaveformAugmentation:
 
     def __init__(self, transforms: Sequence[TransformSettings], sample_rate: int) -> None:
         self.sample_rate = sample_rate
-        self.chain = audiomentations.Compose([_build(settings) for settings in transforms])
+        self.transforms = [_build(settings, sample_rate) for settings in transforms]
 
     def __call__(self, waveform: NDArray[np.float32], seeds: np.random.SeedSequence) -> NDArray[np.float32]:
         """Returns the augmented waveform, float32 `(samples,)`, of the same length.
@@ -47,31 +51,76 @@ class WaveformAugmentation:
         put back afterwards, so that nothing else in the process notices.
 
         Raises:
-            EmoclrError: a transform fails, such as one that draws a file which is no recording.
+            EmoclrError: a transform fails, such as one that draws a file which is no recording, or gives values that
+                are no numbers.
         """
-        if not self.chain.transforms:
-            return waveform
-        with generators_restored(), _denormals_as_zero():
+        augmented = waveform
+        if not self.transforms:
+            return augmented
+        with generators_restored(), _denormals_as_zero(), np.errstate(over="ignore", invalid="ignore"):
             first, second = seeds.generate_state(2)
             random.seed(int(first))
             np.random.seed(int(second))
-            try:
-                augmented: NDArray[np.float32] = self.chain(samples=waveform, sample_rate=self.sample_rate)
-            except Exception as error:
-                raise EmoclrError(f"augment.transforms: {self._told(error)}") from error
+            random.random()  # audiomentations' Compose draws it, with which earlier versions made the same views
+            for transform in self.transforms:
+                try:
+                    augmented = transform(augmented, self.sample_rate)
+                except Exception as error:
+                    reason = f"{type(error).__name__}: {one_line(error)}".removesuffix(": ")
+                    raise EmoclrError(_told(transform, reason)) from error
+                if not np.isfinite(augmented).all():
+                    raise EmoclrError(_told(transform, NO_NUMBERS))
         if len(augmented) != len(waveform):
             augmented = np.resize(augmented, waveform.shape)
-        return np.ascontiguousarray(augmented)
+        return np.ascontiguousarray(augmented, dtype=np.float32)
 
-    def _told(self, error: Exception) -> str:
-        """Returns an error in words, with the transform that raised it and the file that it had drawn."""
-        reason = f"{type(error).__name__}{f': {error}' if str(error) else ''}"
-        frames = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__)]
-        for transform in self.chain.transforms:
-            if any(of is transform for of in frames):
-                drawn = [str(value) for name, value in transform.parameters.items() if name.endswith("_path")]
-                return ": ".join([type(transform).__name__, *drawn, reason])
-        return reason
+
+def check_transforms(transforms: Sequence[TransformSettings], sample_rate: int, samples: int) -> None:
+    """Tries each transform on its own, on noise and on silence, before any work is put into its views.
+
+    Those that draw from files are left out: their files are read when views are made.
+
+    Args:
+        transforms: of the run.
+        sample_rate: Hz.
+        samples: length of a view.
+
+    Raises:
+        ConfigError: there is no such transform, it does not take its parameters, or some of its views fail, hold values
+            that are no numbers, or are silent throughout; the message tells how many of them, and the parameters.
+
+    Examples:
+        >>> check_transforms([TransformSettings(name="Gain")], 16_000, samples=16_000)
+    """
+    noise = np.random.default_rng(0).normal(0, 0.1, min(samples, sample_rate)).astype(np.float32)
+    for settings in transforms:
+        augmentation = WaveformAugmentation([settings.model_copy(update={"p": 1.0})], sample_rate)
+        if settings.places:
+            continue
+        problems, silent = [], 0
+        for trial in range(TRIALS):
+            sound = noise if trial % 4 else np.zeros_like(noise)
+            try:
+                augmented = augmentation(sound, np.random.SeedSequence((trial, 0)))
+            except EmoclrError as error:
+                problems.append(str(error))
+            else:
+                silent += bool(sound.any() and not augmented.any())
+        if problems:
+            raise ConfigError(f"{problems[0]}; so in {len(problems)} of {TRIALS} trial views")
+        if silent == TRIALS - TRIALS // 4:
+            raise ConfigError(f"augment.transforms: {settings.name}: gives silence, whatever it is given")
+
+
+def _told(transform: Any, problem: str) -> str:
+    """Returns what a transform did, with the parameters and the files that it had drawn."""
+    drawn = [
+        f"{name}: {value:g}" if isinstance(value, float | np.floating) else f"{name}: {value}"
+        for name, value in transform.parameters.items()
+        if name != "should_apply" and isinstance(value, str | int | float | np.number | Path)
+    ]
+    how = f", with {{{', '.join(drawn)}}}" if drawn else ""
+    return f"augment.transforms: {type(transform).__name__}: {problem}{how}"
 
 
 @contextlib.contextmanager
@@ -130,21 +179,29 @@ def drawn_files(settings: TransformSettings) -> dict[str, list[Path]]:
     return files
 
 
-def _build(settings: TransformSettings) -> Any:
+def _build(settings: TransformSettings, sample_rate: int) -> Any:
     """Returns the transform that the settings name.
 
     Raises:
-        ConfigError: there is no such class, or it does not take these parameters.
+        ConfigError: there is no such class, or it does not take these parameters, such as frequencies that there are
+            none of at this sample rate.
     """
     where = f"augment.transforms: {settings.name}"
     kind = own_transform(settings.name) or getattr(audiomentations, settings.name, None)
     if kind is None:
         raise ConfigError(f"augment.transforms: audiomentations has no {settings.name}")
-    known = [name for name in inspect.signature(kind).parameters if name != "p"]
+    taken = inspect.signature(kind).parameters
+    known = [name for name in taken if name != "p"]
     if unknown := [name for name in settings.parameters if name not in known]:
         raise ConfigError(
             f"{where}: unknown key '{unknown[0]}'{perhaps(unknown[0], known)}; known are {', '.join(known)}"
         )
+    for name in known:
+        value = settings.parameters.get(name, taken[name].default)
+        if re.search(r"freq|_hz$", name) and isinstance(value, int | float) and value >= sample_rate / 2:
+            raise ConfigError(
+                f"{where}: {name}: {value:g} Hz is not below half of the sample rate, {sample_rate / 2:g}"
+            )
     files = drawn_files(settings)
     given = ", ".join(f"{name}: {value}" for name, value in settings.parameters.items())
     try:

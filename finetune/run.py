@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from emoclr.augment.waveform import WaveformAugmentation
+from emoclr.augment.waveform import check_transforms
 from emoclr.configs.console import say, track
 from emoclr.configs.files import write_yaml
 from emoclr.corpus.labels.clip_names import scored_clips
@@ -112,7 +112,8 @@ def prepare(
     """Returns the inputs of a run and writes its `run.yaml`; arguments and errors are those of `finetune`."""
     previous_run(out, settings, resume)
     initial_weights = find_initial_weights(sources, settings)
-    WaveformAugmentation(settings.augment.transforms, settings.spectrogram.sample_rate)
+    rate = settings.spectrogram.sample_rate
+    check_transforms(settings.augment.transforms, rate, round((settings.crop_s or 1.0) * rate))
     other_labels = read_labels(test, columns=settings.columns.given, lenient=True) if test else None
     for initial in track(initial_weights, "trying encoders"):
         initial.check(settings)

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from emoclr.augment.waveform import WaveformAugmentation
+from emoclr.augment.waveform import check_transforms
 from emoclr.configs.console import track
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import sweep, write_yaml
@@ -90,10 +90,11 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
 
 
 def _check_names(settings: PretrainSettings) -> None:
-    """Raises ConfigError where there is no such backbone or transform."""
+    """Raises ConfigError where there is no such backbone, or a transform that is not there or gives no views."""
     for name in settings.backbones:
         check_backbone_name(name)
-    WaveformAugmentation(settings.augment.transforms, settings.spectrogram.sample_rate)
+    rate = settings.spectrogram.sample_rate
+    check_transforms(settings.augment.transforms, rate, round(settings.crop_s * rate))
 
 
 def _count_ranks(settings: PretrainSettings) -> int:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from emoclr.augment.safety import safe_names
 from emoclr.augment.settings import TransformSettings, load_view_settings
-from emoclr.augment.waveform import WaveformAugmentation, generators_restored
-from emoclr.configs.errors import ConfigError
+from emoclr.augment.waveform import WaveformAugmentation, check_transforms, generators_restored
+from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.settings import SHIPPED
 
 RATE = 16_000
@@ -221,7 +221,7 @@ def test_files_to_draw_from_come_in_the_order_of_their_names(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     made = TransformSettings.model_validate({"name": "AddBackgroundNoise", "sounds_path": str(tmp_path)})
-    (transform,) = WaveformAugmentation([made], RATE).chain.transforms
+    (transform,) = WaveformAugmentation([made], RATE).transforms
     assert transform.sound_file_paths == [str(tmp_path / name) for name in sorted(names)]
 
 
@@ -229,3 +229,43 @@ def test_a_folder_without_audio_is_named(tmp_path):
     made = TransformSettings.model_validate({"name": "ApplyImpulseResponse", "ir_path": str(tmp_path)})
     with pytest.raises(ConfigError, match=r"ApplyImpulseResponse: ir_path: .* holds no audio files"):
         WaveformAugmentation([made], RATE)
+
+
+@pytest.mark.parametrize(
+    ("transform", "told"),
+    [
+        ({"name": "PeakingFilter", "max_center_freq": 12_000}, "max_center_freq: 12000 Hz is not below"),
+        ({"name": "LowPassFilter", "min_cutoff_freq": 8_000, "max_cutoff_freq": 8_000}, "min_cutoff_freq: 8000 Hz"),
+        (
+            {"name": "Equalizer", "max_high_hz": 9_000},
+            "max_high_hz: 9000 Hz is not below half of the sample rate, 8000",
+        ),
+        (
+            {"name": "Gain", "min_gain_db": 700, "max_gain_db": 900},
+            r"gives values that are no numbers, with {amplitude_ratio: .*2\d of 32",
+        ),
+        ({"name": "Gain", "min_gain_db": -9_000, "max_gain_db": -8_000}, "gives silence"),
+    ],
+)
+def test_what_gives_no_views_is_refused_with_its_parameters(transform, told):
+    with pytest.raises(ConfigError, match=rf"^augment\.transforms: {transform['name']}: {told}"):
+        check_transforms([TransformSettings.model_validate({**transform, "p": 0.1})], RATE, RATE)
+
+
+def test_safe_transforms_pass_the_trial_on_views_of_any_length():
+    trial = [TransformSettings(name=name) for name in safe_names() - NEED_FILES - {"AirAbsorption"}]
+    for samples in (RATE // 20, RATE):
+        check_transforms(trial, RATE, samples)
+
+
+def test_values_that_are_no_numbers_are_told_when_they_come_with_what_was_drawn():
+    """Above half of the sample rate audiomentations' filter is unstable."""
+    drawn = {"min_center_freq": 11_000, "max_center_freq": 12_000, "min_gain_db": -24, "max_gain_db": -20}
+    settings = [{"name": "Gain", "p": 1}, {"name": "PeakingFilter", "p": 1, **drawn}]
+    augmentation = WaveformAugmentation([TransformSettings.model_validate(each) for each in settings], 2 * RATE)
+    augmentation.sample_rate = RATE
+    noise = np.random.default_rng(0).normal(0, 0.1, 5 * RATE).astype(np.float32)
+    told = r"^augment\.transforms: PeakingFilter: gives values that are no numbers, with "
+    told += r"\{center_freq: 11\d{3}.*, q_factor: .*\}$"
+    with pytest.raises(EmoclrError, match=told):
+        augmentation(noise, seeds(0))

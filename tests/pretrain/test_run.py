@@ -204,7 +204,7 @@ def test_a_noise_that_is_no_recording_is_named(run, tmp_path, workers):
     ran = run(tmp_path / "run", f"augment.transforms={noise}", f"workers={workers}")
     assert ran.code == 1, ran.told
     told = ran.told.splitlines()[-1]
-    assert told.startswith(f"error: augment.transforms: AddBackgroundNoise: {noises / 'text.wav'}: ")
+    assert told.startswith("error: augment.transforms: AddBackgroundNoise: ") and str(noises / "text.wav") in told
     assert "Traceback" not in ran.told and "Caught" not in ran.told
 
 
