@@ -8,6 +8,7 @@ import numpy as np
 from emoclr.configs.console import say
 from emoclr.configs.messages import count_of, readable, some
 from emoclr.corpus.labels.label_table import LabelTable
+from emoclr.corpus.labels.splits import unit_of as kept_apart
 from emoclr.corpus.labels.tables.column_names import unit_of
 
 _SHOWN_EMOTIONS = 10
@@ -57,7 +58,6 @@ def _splits(table: LabelTable, columns: dict[str, str], n_folds: int | None) -> 
     if table.splits is not None and n_folds is None:
         counts = Counter(table.splits)
         return f"column {columns.get('split', 'split')} ({', '.join(f'{counts[name]:,} {name}' for name in counts)})"
-    unit = "speaker" if table.speakers is not None else "recording"
     if table.folds is not None and n_folds is None:
         return f"none, folds: column {columns.get('fold', 'fold')} ({len(np.unique(table.folds))})"
-    return f"{'unused' if table.splits is not None else 'none'}, folds by {unit}"
+    return f"{'unused' if table.splits is not None else 'none'}, folds by {kept_apart(table)}"
