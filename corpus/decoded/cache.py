@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -289,7 +290,10 @@ def _shard(folder: Path, name: str) -> tuple[NDArray[Any], list[str]] | None:
         return None
 
 
-DAMAGED: tuple[type[Exception], ...] = (OSError, ValueError, KeyError, EOFError, BadZipFile)
+DAMAGED: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, LookupError, EOFError, RuntimeError, MemoryError),  # of numpy and zipfile
+    *(BadZipFile, struct.error, zlib.error),
+)
 
 
 def _digest(*parts: bytes) -> bytes:

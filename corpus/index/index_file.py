@@ -102,7 +102,7 @@ def index_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[
         raise ConfigError(f"{path}: no such file") from error
     except KeyError as error:
         raise EmoclrError(f"{path}: is no index of `corpus scan`: it has no column {error}") from error
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise EmoclrError(f"{path}: cannot be read as an index: {str(error).splitlines()[0]}") from error
 
 
@@ -186,7 +186,7 @@ def _has_index_columns(path: Path) -> bool:
 
     try:
         return set(IndexRow._fields) <= set(pq.read_schema(path).names)
-    except (OSError, pa.ArrowException):
+    except (OSError, pa.ArrowException, UnicodeDecodeError):
         return True
 
 

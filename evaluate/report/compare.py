@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, Field, ValidationError
+
 from emoclr.configs.console import results, show
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.evaluate.metrics.intervals import Measure
@@ -23,6 +25,31 @@ REPORT_JSON = "report.json"
 OF_MEMBERS = ("untrained ", "head alone, ")
 MIN_WIDTH = 110
 """Characters of a table that goes into a file or a pipe."""
+
+
+class _Found(BaseModel):
+    """A metric in a report."""
+
+    value: float | None
+    ci95: tuple[float | None, float | None]
+
+
+class _Protocol(BaseModel):
+    """On what a report was made."""
+
+    single_label: bool
+    positive_share: float
+    bootstrap_resamples: int
+
+
+class _Content(BaseModel):
+    """What a comparison takes from a report.json."""
+
+    title: str
+    protocol: _Protocol
+    metrics: dict[str, _Found | None]
+    models: dict[str, Any] = Field(min_length=1)
+    baselines: dict[str, dict[str, _Found | None]]
 
 
 def print_results(report: Report) -> None:
@@ -155,9 +182,13 @@ def _read(folder: Path) -> dict[str, Any]:
         raise EmoclrError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:
         raise EmoclrError(f"{path}: is not JSON: {error}") from error
-    if not isinstance(content, dict) or not {"title", "metrics", "models", "baselines"} <= set(content):
-        raise EmoclrError(f"{path}: is no report: title, metrics, models and baselines are expected in it")
-    return content
+    try:
+        _Content.model_validate(content)
+    except ValidationError as error:
+        key = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise EmoclrError(f"{path}: is no report of probe or finetune: {key or 'it'} is missing or wrong") from error
+    found: dict[str, Any] = content
+    return found
 
 
 def _cell(found: dict[str, Any] | None) -> "str | Text":

@@ -90,12 +90,14 @@ def read_predictions(path: Path) -> StoredPredictions | None:
         raise EmoclrError(
             f"{path}: is no answers.csv of a report: expected the columns {', '.join(CLIP_COLUMNS)} first"
         )
+    rows = lines[1:]
     try:
-        numbers = np.array([line[len(CLIP_COLUMNS) :] for line in lines[1:]], dtype=np.float64)
+        if any(len(row) != len(head) for row in rows):
+            raise ValueError(f"{len(head)} cells are expected in each")
+        numbers = np.array([row[len(CLIP_COLUMNS) :] for row in rows], dtype=np.float64)
         targets, probabilities, thresholds = np.split(numbers, 3, axis=1)
     except ValueError as error:
         raise EmoclrError(f"{path}: a row holds other than numbers, or too few: {error}") from error
-    rows = lines[1:]
     return StoredPredictions(
         clips=[(line[0], line[1], line[2]) for line in rows],
         speakers=[cell_text(line[3]) for line in rows],

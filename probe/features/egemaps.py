@@ -56,7 +56,7 @@ def egemaps(store: Waveforms, cache_dir: Path | None = None) -> Embeddings:
         found: Embeddings = np.load(kept, allow_pickle=False)
         if found.shape == (len(store), N_FUNCTIONALS):
             return found
-    except (OSError, ValueError):  # there is none, or half of one
+    except (OSError, ValueError, EOFError):  # there is none, or half of one
         pass
     computed = _computed(store)
     write_atomically(kept, partial(_save, computed))

@@ -48,7 +48,7 @@ def parquet_rows(path: Path, content: bytes) -> Rows:
         table = parquet.read_table(pa.BufferReader(content))
         names = [name for name in table.column_names if not name.startswith(_PANDAS_INDEX)]
         columns = [_texts(table[name]) for name in names]
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise LabelsError(path, f"cannot be read as Parquet: {error}") from error
     yield 0, names
     for row, values in enumerate(zip(*columns, strict=True), start=1):
