@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from emoclr.configs.console import say
+from emoclr.configs.files import sweep
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.initial_weights import InitialWeights
@@ -185,6 +186,7 @@ def _member(job: Job) -> Member:
     if member is not None:
         say(f"{job.initial.name}: finished before")
         return member
+    sweep(job.folder)
     initial, task, settings = job.initial, job.task, job.settings
     encoder, crop_s, origin = initial.encoder(settings, task.store, task.train)
     return train_member(job.folder, encoder, task, settings, crop_s, origin, audio_pretrained=initial.audio_pretrained)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from emoclr.configs.console import say
-from emoclr.configs.files import write_yaml
+from emoclr.configs.files import sweep, write_yaml
 from emoclr.configs.settings import Settings
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.finetune.checks import run_to_resume
@@ -53,6 +53,7 @@ def begin_run(out: Path, now: RunCard, resume: bool) -> None:
     if previous is not None:
         _check_inputs(_rules(out), previous, now)
         now = _resumed(previous, now)
+    sweep(out)
     write_yaml(out / RUN, now.model_dump(mode="json"))
 
 

@@ -4,7 +4,7 @@ import json
 from functools import partial
 from pathlib import Path
 
-from emoclr.configs.files import write_atomically, write_text
+from emoclr.configs.files import sweep, write_atomically, write_text
 from emoclr.evaluate.figures.overview import report_figures
 from emoclr.evaluate.figures.render import figure_png
 from emoclr.evaluate.report.predictions_csv import ANSWERS, predictions_csv
@@ -35,6 +35,7 @@ def write_report(report: Report, folder: Path) -> Path:
         >>> sorted(path.name for path in folder.iterdir() if path.suffix != ".png")
         ['report.html', 'report.json', 'report.md']
     """
+    sweep(folder)
     figures = report_figures(report.scores)
     for figure in [*figures, *(figure for section in report.sections for figure in section.figures)]:
         write_atomically(folder / f"{figure.name}.png", partial(Path.write_bytes, data=figure_png(figure)))

@@ -173,6 +173,20 @@ def test_a_run_does_not_go_on_with_other_labels(go_on: Run, labels: Path, write_
     assert f"{ran.out / 'run.yaml'}: the labels are not those the run began with" in ran.told
 
 
+def test_what_a_killed_write_left_goes(go_on: Run) -> None:
+    left = ["{}/.run.yaml.x.tmp", "{}/test_resnet/.model.safetensors.x.tmp", "{}/report/.report.json.x.tmp"]
+
+    def leave(out: Path) -> None:
+        for name in left:
+            path = Path(name.format(out))
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+
+    ran = go_on(act=leave)
+    assert ran.code == 0, ran.told
+    assert not list(ran.out.rglob(".*"))
+
+
 def test_a_damaged_run_card_is_named(go_on: Run) -> None:
     ran = go_on(act=lambda out: (out / "run.yaml").write_text("colour: red"))
     assert ran.code == 1 and f"error: {ran.out / 'run.yaml'}: " in ran.told
