@@ -13,6 +13,10 @@ from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
 ENSEMBLE = "ensemble"
 CHANCE = "chance"
+PANEL = "as many other listeners"
+EVERYBODY = "all listeners there could be"
+LISTENERS = (PANEL, EVERYBODY)
+"""The rows of what listeners themselves would score: no model is to be measured by being better or worse than them."""
 
 
 @dataclass(frozen=True)

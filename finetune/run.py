@@ -40,7 +40,7 @@ from emoclr.finetune.training.members import train_from_scratch, train_members, 
 from emoclr.finetune.training.resume import RunCard, begin_run, labels_digest, previous_run
 from emoclr.pretrain.encoder.channels import with_channels
 from emoclr.pretrain.encoder.checkpoint import git_commit, package_versions
-from emoclr.probe.protocol import protocol_of, truth_of
+from emoclr.probe.protocol import listeners_of, protocol_of, truth_of
 from emoclr.probe.summary import few_speakers, label_notes
 
 REPORT = "report"
@@ -162,6 +162,7 @@ def evaluate(out: Path, inputs: Inputs, networks: Networks, settings: FinetuneSe
     models = model_rows(members, labeled.tasks, settings)
     features = simple_features(inputs.initial_weights, labeled, settings)
     baselines = baseline_rows(members, networks.from_scratch, features, labeled, settings)
+    baselines += listeners_of(labeled.table, labeled.division, truth)
     say("scoring")
     scores = score_all(truth, models, baselines)
     return Context(out, settings, inputs, networks, truth, ensemble, models, features, scores)

@@ -9,7 +9,8 @@ from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes
 from emoclr.evaluate.groups import broken_down, repeats_label
 from emoclr.evaluate.report.report import Protocol
-from emoclr.evaluate.scores import Truth
+from emoclr.evaluate.scores import Prediction, Truth
+from emoclr.evaluate.studies.listeners import listener_rows
 
 
 def truth_of(table: LabelTable, division: Division, positive_share: float, n_resamples: int, seed: int) -> Truth:
@@ -31,6 +32,13 @@ def truth_of(table: LabelTable, division: Division, positive_share: float, n_res
         n_resamples=n_resamples,
         seed=seed,
     )
+
+
+def listeners_of(table: LabelTable, division: Division, truth: Truth) -> list[Prediction]:
+    """Returns what listeners themselves would answer; nothing where it is not known how many voted."""
+    if table.listeners is None or table.single_label:
+        return []
+    return listener_rows(truth.targets, table.listeners[division.scored], truth.positive_share, truth.seed)
 
 
 def protocol_of(table: LabelTable, division: Division, seeds: Sequence[int]) -> Protocol:

@@ -30,7 +30,7 @@ from emoclr.pretrain.encoder.folders import backbone_folders
 from emoclr.probe.checks import check_probe
 from emoclr.probe.features.features import features_of, missing_features
 from emoclr.probe.fitting import fit_probes, predictions_of
-from emoclr.probe.protocol import protocol_of, truth_of
+from emoclr.probe.protocol import listeners_of, protocol_of, truth_of
 from emoclr.probe.settings import ProbeSettings
 from emoclr.probe.studies.context import Context
 from emoclr.probe.studies.cross_corpus import cross_corpus
@@ -114,7 +114,7 @@ def probe(
         truth=truth,
         models=models,
         baselines=baselines,
-        scores=score_all(truth, models, baselines),
+        scores=score_all(truth, models, [*baselines, *listeners_of(table, division, truth)]),
         crossing=crossing,
     )
     sections = [section for study in STUDIES if (section := study(context)) is not None]

@@ -153,6 +153,7 @@ def _refuse_shared_speakers(fitted: LabelTable, scored: LabelTable) -> None:
 def _concatenated(fitted: LabelTable, scored: LabelTable) -> LabelTable:
     """Returns the clips of both tables in one; groups are those of the scored clips, which are broken down by them."""
     known = fitted.speakers is not None and scored.speakers is not None
+    panels = [table.listeners for table in (fitted, scored)]
     splits = [VALIDATION if split == VALIDATION else TRAIN for split in fitted.splits or [TRAIN] * len(fitted)]
     return LabelTable(
         source=fitted.source,
@@ -163,6 +164,7 @@ def _concatenated(fitted: LabelTable, scored: LabelTable) -> LabelTable:
         splits=[*splits, *[TEST] * len(scored)],
         start_s=np.concatenate([fitted.start_s, scored.start_s]),
         end_s=np.concatenate([fitted.end_s, scored.end_s]),
+        listeners=None if panels[0] is None or panels[1] is None else np.concatenate([panels[0], panels[1]]),
         groups={
             name: [*fitted.groups.get(name, ["unknown"] * len(fitted)), *cells] for name, cells in scored.groups.items()
         },

@@ -27,7 +27,9 @@ SYNONYMS = {
 }
 """Common name to the words that corpora use instead of it; what is listed nowhere keeps its own name."""
 
-RESERVED_COLUMNS = ("path", "speaker", "split", "start_s", "end_s")
+LISTENERS = "listeners"
+"""Column of how many people voted on each clip."""
+RESERVED_COLUMNS = ("path", "speaker", "split", "start_s", "end_s", LISTENERS)
 """Columns of a labels.csv with a meaning of their own."""
 INDEX_COLUMNS = (
     *("size", "modified", "fingerprint", "duration_s", "sample_rate", "channels", "rms_db", "peak_db"),

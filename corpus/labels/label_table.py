@@ -39,6 +39,7 @@ class LabelTable:
         start_s: float64 `(clips,)`, where the clip begins in its recording, in seconds.
         end_s: float64 `(clips,)`, where it ends; NaN is the end of the recording.
         groups: every other column, to break reports down by; an empty cell reads "unknown".
+        listeners: int64 `(clips,)`, how many voted, None where there is no such column.
         folds: the fold in which each clip is scored, None where there is no such column.
         reading: how the file was understood.
 
@@ -64,6 +65,7 @@ class LabelTable:
     start_s: NDArray[np.float64]
     end_s: NDArray[np.float64]
     groups: dict[str, list[str]]
+    listeners: NDArray[np.int64] | None = None
     folds: list[str] | None = None
     reading: Reading = Reading()
 

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import text_cell, write_atomically
 from emoclr.corpus.labels.clip_names import portable_path
-from emoclr.corpus.labels.emotion_names import INDEX_COLUMNS
+from emoclr.corpus.labels.emotion_names import INDEX_COLUMNS, LISTENERS
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable, Reading
-from emoclr.corpus.labels.tables.cells import share, split_words
+from emoclr.corpus.labels.tables.cells import number, share, split_words
 from emoclr.corpus.labels.tables.clip_times import clip_times, time_columns
 from emoclr.corpus.labels.tables.column_names import Given, Role, find_columns, found_in, tokens
 from emoclr.corpus.labels.tables.emotion_columns import names_column, share_columns, spread_names
@@ -189,6 +190,7 @@ def _label_table(
             for name in _other_columns(table, roles)
             if name not in emotions
         },
+        listeners=_listeners(table),
         folds=_filled(table, roles["fold"]) if "fold" in roles else None,
         reading=Reading({str(role): name for role, name in roles.items()} | time_columns(table, roles), table.remarks),
     )
@@ -196,7 +198,19 @@ def _label_table(
 
 def _other_columns(table: TextTable, roles: Roles) -> list[str]:
     taken = {*roles.values(), *time_columns(table, roles).values(), *INDEX_COLUMNS}
+    if _listeners(table) is not None:
+        taken.add(LISTENERS)
     return [name for name in table.columns if name not in taken]
+
+
+def _listeners(table: TextTable) -> NDArray[np.int64] | None:
+    """Returns how many listeners voted on each clip; None where a table does not tell."""
+    if LISTENERS not in table.columns:
+        return None
+    counts = [number(cell) for cell in table.columns[LISTENERS]]
+    if not all(count is not None and count >= 1 and count.is_integer() for count in counts):
+        return None
+    return np.array(counts, dtype=np.int64)
 
 
 def _filled(table: TextTable, column: str) -> list[str]:

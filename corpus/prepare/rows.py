@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from emoclr.corpus.labels.emotion_names import common_name
+from emoclr.corpus.labels.emotion_names import LISTENERS, common_name
 from emoclr.corpus.prepare.named_files import NamedFile
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def vote_shares(
     vocabulary: Collection[str],
     **columns: Sequence[str] | str,
 ) -> "pd.DataFrame":
-    """Returns one row a clip: for each emotion the share of the people asked who named it.
+    """Returns one row a clip: for each emotion the share of the people asked who named it, and how many they were.
 
     Args:
         files: the clips.
@@ -51,4 +51,4 @@ def vote_shares(
         common_name(word): [round(count[word] / len(people), 6) for count, people in zip(counts, votes, strict=True)]
         for word in vocabulary
     }
-    return pd.DataFrame({"path": [str(file.path) for file in files], **shares, **columns})
+    return pd.DataFrame({"path": [str(file.path) for file in files], **shares, LISTENERS: [len(people) for people in votes], **columns})

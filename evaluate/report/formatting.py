@@ -8,7 +8,7 @@ from typing import Any
 from emoclr.configs.messages import readable
 from emoclr.evaluate.metrics.intervals import Measure, Metrics
 from emoclr.evaluate.metrics.registry import METRICS
-from emoclr.evaluate.scores import CHANCE, Row
+from emoclr.evaluate.scores import CHANCE, LISTENERS, Row
 
 
 def number(value: float | None) -> str:
@@ -84,11 +84,11 @@ def json_number(value: float) -> float | None:
 def best_rows(rows: Sequence[Row], names: Sequence[str]) -> dict[str, float]:
     """Returns the best value of each metric among `rows`, as far as it shows: to three digits.
 
-    Chance takes no part: a constant is well calibrated without knowing anything.
+    Chance takes no part: a constant is well calibrated without knowing anything. Nor do listeners: they are no model.
     """
     best = {}
     for name in names:
-        found = [row.metrics[name].value for row in rows if row.name != CHANCE]
+        found = [row.metrics[name].value for row in rows if row.name not in (CHANCE, *LISTENERS)]
         values = [round(value, 3) for value in found if not math.isnan(value)]
         if values:
             best[name] = min(values) if METRICS[name].lower_is_better else max(values)

@@ -13,16 +13,17 @@ from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 
 from emoclr.evaluate.metrics.arrays import Array
-from emoclr.evaluate.scores import Prediction
+from emoclr.evaluate.scores import EVERYBODY, PANEL, Prediction
 
-PANEL = "as many other listeners"
-EVERYBODY = "all listeners there could be"
+Counts = npt.NDArray[np.int64]
 
 _ROUNDING = 1e-3
 """How far shares that were written with few digits may be from what they are."""
 
 
-def listener_rows(targets: Array, listeners: Sequence[int], positive_share: float, seed: int) -> list[Prediction]:
+def listener_rows(
+    targets: Array, listeners: Sequence[int] | Counts, positive_share: float, seed: int
+) -> list[Prediction]:
     """Returns what a second panel would answer, and what the true shares would, as rows of a report.
 
     For each clip true shares are drawn from what is likely after its votes, and from them the votes of as many other
@@ -48,7 +49,10 @@ def listener_rows(targets: Array, listeners: Sequence[int], positive_share: floa
         drawn = [_single_choice(column[:, None], asked, generator) for column in votes.T]
         shares, panel = (np.concatenate(columns, axis=1) for columns in zip(*drawn, strict=True))
     thresholds = np.full(targets.shape[1], positive_share)
-    return [Prediction(PANEL, panel, thresholds), Prediction(EVERYBODY, shares, thresholds)]
+    return [
+        Prediction(PANEL, panel, thresholds, "a second panel, simulated"),
+        Prediction(EVERYBODY, shares, thresholds, "the true shares, simulated: no model can know more"),
+    ]
 
 
 def fit_dirichlet(votes: npt.ArrayLike) -> Array:
@@ -77,7 +81,7 @@ def fit_dirichlet(votes: npt.ArrayLike) -> Array:
     return np.asarray(np.exp(found.x))
 
 
-def _single_choice(votes: Array, asked: npt.NDArray[np.int64], generator: np.random.Generator) -> tuple[Array, Array]:
+def _single_choice(votes: Array, asked: Counts, generator: np.random.Generator) -> tuple[Array, Array]:
     """Returns likely true shares of listeners who chose one emotion or none, and those of another panel, (n, e)."""
     none = asked - votes.sum(axis=1)
     counts = np.column_stack([votes, none]) if none.any() else votes

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.messages import count_of, some
+from emoclr.corpus.labels.emotion_names import LISTENERS
 from emoclr.corpus.prepare.named_files import NamedFile, find_named
 from emoclr.corpus.prepare.people import age_band, split_of
 from emoclr.corpus.prepare.recipe import Prepared, Recipe
@@ -41,7 +42,8 @@ _VOICE_ONLY = "1"
 
 
 def read(folder: Path, labels: str) -> Prepared:
-    """Returns one row a clip: emotions, speaker, split, sex, age (ten-year bands), sentence, level and language.
+    """Returns one row a clip: emotions, speaker, split, sex, age (ten-year bands), sentence, level and language; of
+    votes their number, too.
 
     "votes" are shares: of the listeners who heard the voice alone, how many chose each emotion. Each chose exactly
     one. "intended" is what the actor was told to play, one-hot; its code stays in the column `original`. Test actors
@@ -78,7 +80,7 @@ def read(folder: Path, labels: str) -> Prepared:
 
 
 def _vote_shares(folder: Path, files: Sequence[NamedFile]) -> "tuple[pd.DataFrame, list[str]]":
-    """Returns the shares of votes by clip name, one column an emotion, and notes on clips without."""
+    """Returns the shares of votes by clip name, one column an emotion, their number, and notes on clips without."""
     path = find_table(folder, "tabulatedVotes.csv")
     if path is None:
         raise EmoclrError(
@@ -90,7 +92,7 @@ def _vote_shares(folder: Path, files: Sequence[NamedFile]) -> "tuple[pd.DataFram
     names = voice["fileName"].astype("string").str.strip().str.upper()
     counts = voice[list(letters)].groupby(names.to_numpy()).sum().rename(columns=letters)
     total = counts.sum(axis="columns")
-    shares = counts[total > 0].div(total[total > 0], axis="index").round(6)
+    shares = counts[total > 0].div(total[total > 0], axis="index").round(6).assign(**{LISTENERS: total[total > 0].astype(int)})
     present = {file.name for file in files}
     unheard = sorted(present - set(shares.index))
     missing = sorted(set(counts.index) - present)

@@ -150,3 +150,16 @@ def test_what_is_written_is_read_back(tmp_path):
     table = read_labels(path)
     assert (table.paths, table.speakers) == ([below, outside], ["007", "8"])
     assert table.targets[:, 0].tolist() == [0.125, 1.0]
+
+
+def test_the_number_of_listeners_is_no_group_unless_it_is_no_number(tmp_path):
+    csv = tmp_path / "labels.csv"
+    csv.write_text("path,joy,listeners\na.wav,0.5,4\nb.wav,1,9\n", encoding="utf-8")
+    table = read_labels(csv)
+    assert table.listeners.tolist() == [4, 9]
+    assert table.select([1]).listeners.tolist() == [9]
+    assert table.groups == {}
+    csv.write_text("path,joy,listeners\na.wav,0.5,anna\nb.wav,1,ben\n", encoding="utf-8")
+    table = read_labels(csv)
+    assert table.listeners is None
+    assert table.groups == {"listeners": ["anna", "ben"]}

@@ -300,6 +300,7 @@ def test_emotify_is_the_share_of_listeners_who_felt_an_emotion(emotify, prepare)
     np.testing.assert_allclose(by_track["classical", "100"], [1, 0, 0, 0, 0, 0, 0, 0, 0])
     np.testing.assert_allclose(by_track["rock", "1"], [0, 0, 0, 0, 0, 1, 0, 1, 0])
     assert table.groups == {"genre": ["classical", "classical", "rock"]}
+    assert sorted(table.listeners.tolist()) == [1, 1, 3]
     assert notes.startswith("4 of 400 clips are here; missing: pop/2\n")
     assert "1 tracks left out that data.csv has no listeners of" in notes and "ELECTRONIC/7" in notes
     assert "jazz" in notes and "1 to 3 listeners a track, 1 in the middle" in notes

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from emoclr.evaluate.metrics.registry import emotion_metrics
-from emoclr.evaluate.studies.listeners import EVERYBODY, PANEL, fit_dirichlet, listener_rows
+from emoclr.evaluate.scores import EVERYBODY, PANEL
+from emoclr.evaluate.studies.listeners import fit_dirichlet, listener_rows
 
 CLIPS, LISTENERS = 4_000, 9
 
