@@ -51,4 +51,6 @@ def vote_shares(
         common_name(word): [round(count[word] / len(people), 6) for count, people in zip(counts, votes, strict=True)]
         for word in vocabulary
     }
-    return pd.DataFrame({"path": [str(file.path) for file in files], **shares, LISTENERS: [len(people) for people in votes], **columns})
+    return pd.DataFrame(
+        {"path": [str(file.path) for file in files], **shares, LISTENERS: [len(people) for people in votes], **columns}
+    )

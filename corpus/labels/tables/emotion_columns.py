@@ -10,14 +10,17 @@ from emoclr.corpus.labels.tables.column_names import Given, Role, find_column, h
 from emoclr.corpus.labels.tables.text_table import LabelsError, TextTable
 
 GROUP_WORDS = frozenset(
-    {"gender", "sex", "female", "male", "age", "arousal", "valence", "dominance", "activation"}
-    | {"pleasure", "liking", "confidence", "certainty", "agreement", "fold", "id", "ids", "index"}
+    {"gender", "sex", "female", "male", "age", "arousal", "valence", "dominance"}
+    | {"confidence", "certainty", "agreement", "fold", "id", "ids", "index"}
     | {"number", "nr", "no", "duration", "dur", "length", "intensity", "repetition", "statement"}
     | {"session", "take", "trial", "version", "year", "month", "day", "date", "time"}
     | {"language", "accent", "native", "snr", "noise", "weight", "order", "channel", "channels"}
     | {"rate", "freq", "frequency", "rater", "annotator", "worker", "size", "unnamed", "selection"}
 )
 """Words in the names of columns that hold numbers and are no emotions."""
+
+DIMENSIONS = frozenset({"activation", "liking"})
+"""Likewise, but only as the first word: joyful activation is an emotion (Geneva Emotional Music Scale)."""
 
 MAX_NAMES = 100
 """A column with more different names holds sentences or files rather than emotions."""
@@ -40,7 +43,8 @@ def share_columns(table: TextTable, others: Sequence[str]) -> list[str]:
     truths: list[str] = []
     for name in others:
         words = tokens(name)
-        known = GROUP_WORDS.intersection(words) and not any(common_name(word) in SYNONYMS for word in words)
+        known = GROUP_WORDS.intersection(words) or DIMENSIONS.intersection(words[:1])
+        known = known and not any(common_name(word) in SYNONYMS for word in words)
         if known or has_role(name):
             continue
         shares = [cell for cell in table.columns[name] if share(cell) is not None]

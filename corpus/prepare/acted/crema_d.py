@@ -92,7 +92,12 @@ def _vote_shares(folder: Path, files: Sequence[NamedFile]) -> "tuple[pd.DataFram
     names = voice["fileName"].astype("string").str.strip().str.upper()
     counts = voice[list(letters)].groupby(names.to_numpy()).sum().rename(columns=letters)
     total = counts.sum(axis="columns")
-    shares = counts[total > 0].div(total[total > 0], axis="index").round(6).assign(**{LISTENERS: total[total > 0].astype(int)})
+    shares = (
+        counts[total > 0]
+        .div(total[total > 0], axis="index")
+        .round(6)
+        .assign(**{LISTENERS: total[total > 0].astype(int)})
+    )
     present = {file.name for file in files}
     unheard = sorted(present - set(shares.index))
     missing = sorted(set(counts.index) - present)
