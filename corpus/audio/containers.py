@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import IO, NamedTuple
 
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFFFF0, 0x80000000)
 """What programs write for the size of a wav that they cannot go back to."""
+_MAX_CLAIMED_BYTES = 1 << 62
 _OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 
 
@@ -112,6 +114,47 @@ def wav_partial(source: Path | IO[bytes]) -> str:
             if name == b"data" and length not in _UNKNOWN_SIZES and length > size - place and bytes_per_s:
                 return f"breaks off: {(size - place) / bytes_per_s:.2f} of {length / bytes_per_s:.2f} s are there"
     return ""
+
+
+def cut_off(source: Path | IO[bytes], decoded_s: float) -> str:
+    """Returns in words that a file is shorter than its container says; empty where it is not, or that says nothing."""
+    with opened(source) as (file, size):
+        try:
+            claimed = _claimed_bytes(file, size)
+        except (struct.error, ValueError):
+            return ""
+    if not size < claimed - 1 < _MAX_CLAIMED_BYTES:
+        return ""
+    return f"breaks off: {decoded_s:.2f} of some {decoded_s * claimed / size:.2f} s are there"
+
+
+def _claimed_bytes(file: IO[bytes], size: int) -> int:
+    """Returns how long a file is by what its container says, 0 where it says nothing."""
+    head = file.read(1024)
+    little, big = (int(struct.unpack_from(f"{order}I", head, 4)[0]) for order in "<>")
+    if head[:4] == b"RIFF" and head[8:12] != b"WAVE":
+        return 0 if little in _UNKNOWN_SIZES else 8 + little
+    if head[:4] == b"FORM":
+        return 0 if big in _UNKNOWN_SIZES else 8 + big
+    if head[:4] == b"RF64" and head[12:16] == b"ds64":
+        return 8 + int(struct.unpack_from("<Q", head, 20)[0])
+    if head[:4] == b"riff":  # Wave64
+        return int(struct.unpack_from("<Q", head, 16)[0])
+    if head[:4] == b".snd":
+        length = int(struct.unpack_from(">I", head, 8)[0])
+        return 0 if length in _UNKNOWN_SIZES else big + length
+    if head[:7] == b"NIST_1A":
+        said = {words[0]: words[2] for line in head.split(b"\n") if len(words := line.split()) == 3}
+        counts = [int(said.get(key, 0)) for key in (b"sample_count", b"channel_count", b"sample_n_bytes")]
+        return int(head[8:16]) + math.prod(counts)
+    if head[:4] == b"caff":
+        place = 8
+        while place + 12 <= size:
+            file.seek(place)
+            length = int(struct.unpack(">4xq", file.read(12))[0])
+            place += 12 + max(0, length)
+        return place
+    return 0
 
 
 def wav_frames(source: Path | IO[bytes]) -> int | None:

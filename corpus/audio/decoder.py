@@ -29,14 +29,18 @@ SAMPLE_RATE = 16_000
 MAX_DURATION_S = 24 * 3600.0
 """What is read at once at most: a compressed file of a few MB may hold days of silence, which no memory can."""
 
-_MIN_SAMPLE_RATE = 1_000
+_MIN_SAMPLE_RATE, _MAX_SAMPLE_RATE = 1_000, 2_000_000
 # 32-bit integers kept as floating point are loud, but sound; far beyond them resampling overflows.
 _MAX_SAMPLE = 2.0**31 + 1
 _SNDFILE_MAGIC = (b"RIFF", b"RF64", b"riff", b"FORM", b".snd", b"fLaC", b"caff", b"NIST", b"2BIT", b"PVF1")
 """First bytes of what libsndfile is asked about first. Of a voc of several blocks it takes their headers for sound."""
 
 _NO_AUDIO = "no audio that a decoder knows in it"
-_PLAINER_REASONS = {"Invalid data found when processing input": _NO_AUDIO, "Invalid argument": _NO_AUDIO}
+_PLAINER_REASONS = {
+    "Invalid data found when processing input": _NO_AUDIO,
+    "Invalid argument": _NO_AUDIO,
+    "Cannot allocate memory": "its header claims more than a file can hold",
+}
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,12 @@ class Recording:
         Raises:
             AudioError: nothing can be decoded, or what is decoded is no sound.
         """
-        if self.info.sample_rate < _MIN_SAMPLE_RATE:
-            raise AudioError(self.path, f"its sample rate is {self.info.sample_rate} Hz, too low to hold sound")
+        rate = self.info.sample_rate
+        if not _MIN_SAMPLE_RATE <= rate <= _MAX_SAMPLE_RATE:  # resampling from a higher one would take gigabytes
+            raise AudioError(
+                self.path,
+                f"its sample rate is {rate:,} Hz, too {'low to hold' if rate < SAMPLE_RATE else 'high for'} sound",
+            )
         some = False
         try:
             self.mix = mix = mix or self._choose_mix(start_s, end_s)

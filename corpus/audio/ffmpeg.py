@@ -4,6 +4,7 @@ A file is a file: it is handed over as bytes, no protocol and no playlist format
 can name another file or address.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from av.codec.context import Flags2
 from av.error import FFmpegError
 from av.stream import Disposition
 
-from emoclr.corpus.audio.containers import wav_partial
+from emoclr.corpus.audio.containers import cut_off, ogg_partial, wav_partial
 from emoclr.corpus.audio.errors import DecoderError, reason_of
 from emoclr.corpus.audio.stream import BLOCK_SAMPLES, Block, broken_off
 
@@ -92,9 +93,11 @@ class FfmpegStream:
         whole = self._container.duration / av.time_base if self._container.duration else None
         if whole and "matroska" in self._names and chosen.start_time and chosen.time_base:  # its durations count from 0
             whole -= float(chosen.start_time * chosen.time_base)
-        self.duration_s = float(own) if own is not None else whole
-        # All others guess a duration from the bit rate.
-        self._counted = bool(self._names & (TIMED | {"flac"})) or (
+        tagged = _tagged_duration_s(chosen)
+        self.duration_s = float(own) if own is not None else tagged or whole
+        # All others guess a duration from the bit rate; beside a picture, that of the whole is the longer one's.
+        alone = own is not None or tagged is not None or len(self._container.streams) == 1
+        self._counted = (alone and bool(self._names & (TIMED | {"flac", "wv"}))) or (
             "mp3" in self._names and _counts_frames(head, self.duration_s, self.sample_rate)
         )
         self.float_samples = chosen.codec_context.name.startswith("pcm_f")
@@ -126,8 +129,10 @@ class FfmpegStream:
         decoded_s = after / self.sample_rate
         if not self.partial and claimed and claimed - decoded_s > _MIN_GAP_S:
             self.partial = broken_off(decoded_s, claimed)
-        if not self.partial and "wav" in self._names:
-            self.partial = wav_partial(self._source)
+        if not self.partial and self._names & {"wav", "ogg"}:
+            self.partial = (wav_partial if "wav" in self._names else ogg_partial)(self._source)
+        if not self.partial:
+            self.partial = cut_off(self._source, decoded_s)
 
     def close(self) -> None:
         """See `AudioStream`."""
@@ -259,6 +264,15 @@ def _counts_frames(head: bytes, duration_s: float | None, sample_rate: int) -> b
     flags, frames = struct.unpack_from(">II", head, place + 4)
     samples_per_frame = 1152 if sample_rate >= 32_000 else 576
     return bool(flags & 1) and abs(frames * samples_per_frame / sample_rate - duration_s) < _MAX_PADDING_S
+
+
+def _tagged_duration_s(stream: Any) -> float | None:
+    """Returns how long a stream of Matroska is by its tag, None where it has none."""
+    found = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if found is None:
+        return None
+    end_s = int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
+    return end_s - float((stream.start_time or 0) * stream.time_base)
 
 
 def _stream_name(stream: Any) -> str:

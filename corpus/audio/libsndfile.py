@@ -8,13 +8,17 @@ from typing import IO
 
 import soundfile as sf
 
-from emoclr.corpus.audio.containers import ogg_partial, wav_frames, wav_partial
+from emoclr.corpus.audio.containers import cut_off, ogg_partial, opened, wav_frames, wav_partial
 from emoclr.corpus.audio.errors import DecoderError, reason_of
 from emoclr.corpus.audio.stream import BLOCK_SAMPLES, Block, broken_off
 
 _FAILURES = (sf.SoundFileError, OSError, RuntimeError, TypeError, ValueError)
 _MAX_FRAMES = 1 << 62
 """A header that does not know its length claims more frames than this."""
+
+
+_MAX_FRAMES_A_BYTE = 8
+"""GSM 6.10 packs the most: 320 frames into 65 bytes."""
 
 
 class _Unseekable(sf.SoundFile):  # type: ignore[misc]
@@ -49,6 +53,10 @@ class SndfileStream:
         self._told = wav_frames(source) if self._file.format in ("WAV", "WAVEX") else None
         if self._told is not None:
             self._frames = self._told
+        # Of some codecs libsndfile goes on in silence where the file ends before its header says so.
+        packed = self._file.format in ("FLAC", "OGG", "MPEG", "CAF")
+        with opened(source) as (_, size):
+            self._most = _MAX_FRAMES if packed else _MAX_FRAMES_A_BYTE * size
         self.duration_s = None if self._frames is None else self._frames / self.sample_rate
         self.partial = ""
 
@@ -59,7 +67,9 @@ class SndfileStream:
         problem = ""
         while True:
             try:
-                block: Block = self._file.read(wanted, dtype="float32", always_2d=True)  # (frames, channels)
+                block: Block = self._file.read(
+                    min(wanted, max(0, self._most - place)), dtype="float32", always_2d=True
+                )  # (frames, channels)
             except _FAILURES as error:
                 if self._file.format == "FLAC":
                     # libsndfile gives up a whole block for what FFmpeg steps over, such as a tag behind the last frame.
@@ -132,6 +142,8 @@ class SndfileStream:
         # What stands behind the last frame of a flac is no frame; only too few of them are a loss.
         if self._frames is not None and place < self._frames:
             return broken_off(place / self.sample_rate, self._frames / self.sample_rate)
+        if claimed := cut_off(self._source, place / self.sample_rate):
+            return claimed
         if problem and self._frames is None:
             return f"breaks off after {place / self.sample_rate:.2f} s: {problem}"
         return ""
