@@ -106,8 +106,7 @@ class Recording:
         rate = self.info.sample_rate
         if not _MIN_SAMPLE_RATE <= rate <= _MAX_SAMPLE_RATE:  # resampling from a higher one would take gigabytes
             raise AudioError(
-                self.path,
-                f"its sample rate is {rate:,} Hz, too {'low to hold' if rate < SAMPLE_RATE else 'high for'} sound",
+                self.path, f"its sample rate is {rate:,} Hz, too {'low' if rate < 1e6 else 'high'} for sound"
             )
         some = False
         try:
