@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from emoclr.corpus.audio.channels import ChannelChoice, Channels, Mix, choose_mix, measure_channels, needs_measuring
 from emoclr.corpus.audio.containers import needs_ffmpeg
-from emoclr.corpus.audio.errors import NOTHING_BETWEEN, DecoderError, reason_of
+from emoclr.corpus.audio.errors import NOTHING_BETWEEN, PLAINER_REASONS, DecoderError, reason_of
 from emoclr.corpus.audio.errors import AudioError as AudioError
 from emoclr.corpus.audio.joined import JoinedStream, Section, joined_recordings
 from emoclr.corpus.audio.stream import AudioStream, Block
@@ -34,13 +34,6 @@ _MIN_SAMPLE_RATE, _MAX_SAMPLE_RATE = 1_000, 2_000_000
 _MAX_SAMPLE = 2.0**31 + 1
 _SNDFILE_MAGIC = (b"RIFF", b"RF64", b"riff", b"FORM", b".snd", b"fLaC", b"caff", b"NIST", b"2BIT", b"PVF1")
 """First bytes of what libsndfile is asked about first. Of a voc of several blocks it takes their headers for sound."""
-
-_NO_AUDIO = "no audio that a decoder knows in it"
-_PLAINER_REASONS = {
-    "Invalid data found when processing input": _NO_AUDIO,
-    "Invalid argument": _NO_AUDIO,
-    "Cannot allocate memory": "its header claims more than a file can hold",
-}
 
 
 @dataclass(frozen=True)
@@ -238,8 +231,7 @@ def _open(path: Path, source: Path | bytes) -> AudioStream:
     try:
         return _open_by(source, head)
     except (DecoderError, OSError) as error:
-        reason = _PLAINER_REASONS.get(str(error), str(error))
-        raise AudioError(path, f"cannot be read as audio: {reason}") from error
+        raise AudioError(path, f"cannot be read as audio: {PLAINER_REASONS.get(str(error), error)}") from error
 
 
 def _first_bytes(path: Path) -> bytes:

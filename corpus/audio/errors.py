@@ -8,6 +8,14 @@ NOTHING_BETWEEN = "no samples between"
 """How the reason begins where a recording ends before a part of it begins."""
 
 
+PLAINER_REASONS = {
+    "Invalid data found when processing input": "no audio that a decoder knows in it",
+    "Invalid argument": "no audio that a decoder knows in it",
+    "Cannot allocate memory": "its header claims more than a file can hold",
+}
+"""What FFmpeg says of a file that it does not open, in words for its owner."""
+
+
 class AudioError(EmoclrError):
     """A recording that cannot be read; `path` says which and `reason` why.
 

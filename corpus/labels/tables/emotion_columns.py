@@ -43,7 +43,7 @@ def share_columns(table: TextTable, others: Sequence[str]) -> list[str]:
     truths: list[str] = []
     for name in others:
         words = tokens(name)
-        known = GROUP_WORDS.intersection(words) or DIMENSIONS.intersection(words[:1])
+        known = bool(GROUP_WORDS.intersection(words) or DIMENSIONS.intersection(words[:1]))
         known = known and not any(common_name(word) in SYNONYMS for word in words)
         if known or has_role(name):
             continue
