@@ -25,10 +25,9 @@ ASKED = os.environ.get("EMOCLR_FUZZ")
 MUTANTS = max(1_000, int(ASKED or "0"))
 SEED = int(os.environ.get("EMOCLR_FUZZ_SEED", "0"))
 SECONDS_A_FILE = 60.0
-MEMORY_BYTES = 256 << 20
-"""What a decoder may take beyond what its process has; the files are a few kB."""
-ADDRESS_BYTES = 3 << 30
-"""What it may ask for: FFmpeg asks for up to 2 GB where a header claims so much, and leaves them untouched."""
+MEMORY_BYTES = (2 << 30) + (256 << 20)
+"""What a decoder may take beyond what its process has: FFmpeg zeroes up to 2 GB where a header claims so much."""
+ADDRESS_BYTES = 2 * MEMORY_BYTES
 
 KINDS = ("decoded", "partial", "set aside")
 
@@ -171,12 +170,12 @@ def peak_bytes() -> int:
 
 def decode(mutant: Mutant) -> Verdict:
     """Makes the file and decodes it; it stays where it is a fault."""
-    before = limit_memory()
+    start, before = limit_memory(), peak_bytes()
     mutant.path.write_bytes(mutate(original(mutant.folder / mutant.form), mutant.form, mutant.seed))
     begin = time.perf_counter()
     kind, detail = verdict_on(mutant.path)
-    taken = peak_bytes() - before
-    if taken > MEMORY_BYTES:
+    taken = peak_bytes() - start
+    if taken > MEMORY_BYTES and peak_bytes() > before:  # not an earlier one's
         kind, detail = "fault", f"{taken / 1e6:.0f} MB"
     if kind != "fault":
         mutant.path.unlink()
