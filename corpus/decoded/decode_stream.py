@@ -18,7 +18,7 @@ from emoclr.corpus.parallel.read_ahead import read_ahead
 MAX_HELD_SAMPLES = 600 * SAMPLE_RATE
 """A longer recording is decoded twice, since its length is known at its end only: first to count its samples."""
 
-READ_AHEAD = 64
+READ_AHEAD = 32
 """How many pieces wait for the network at most; a block of a long recording has about half a megabyte."""
 
 

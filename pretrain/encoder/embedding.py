@@ -80,13 +80,16 @@ class WindowNetwork:
         device: "cpu" or "cuda".
         precision: see `embed_clips`.
         description: what is done, for errors.
+
+    Attributes:
+        device: where it computes.
     """
 
     def __init__(
         self, encoder: nn.Module, window_s: float, device: str, precision: PrecisionSetting, description: str
     ) -> None:
         self._encoder = encoder.eval().to(device)
-        self._device, self._description = device, description
+        self.device, self._description = device, description
         self._half = choose_precision(precision, encoder, device, window_s) == "bf16-mixed"
 
     def __call__(self, crops: Sequence[NDArray[np.float32]]) -> Embeddings:
@@ -95,8 +98,8 @@ class WindowNetwork:
         Raises:
             EmoclrError: it is no number, as after a training that diverged.
         """
-        windows = torch.from_numpy(np.stack(crops)).to(self._device)  # (B, samples)
-        with torch.inference_mode(), torch.autocast(self._device, dtype=torch.bfloat16, enabled=self._half):
+        windows = torch.from_numpy(np.stack(crops)).to(self.device)  # (B, samples)
+        with torch.inference_mode(), torch.autocast(self.device, dtype=torch.bfloat16, enabled=self._half):
             outputs = self._encoder(windows)  # (B, features)
         if not torch.isfinite(outputs).all():
             raise EmoclrError(

@@ -41,7 +41,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of 2 windows, each of which is saved; decoded in this process, which spares the start of others."""
     here = partial(stream_in_processes, workers=1)
     monkeypatch.setattr(emoclr.corpus.decoded.decode_stream, "stream_in_processes", here)
-    monkeypatch.setattr(emoclr.pretrain.encoder.streamed_windows, "BATCH_WINDOWS", 2)
+    monkeypatch.setitem(emoclr.pretrain.encoder.streamed_windows.BATCH_WINDOWS, "cpu", 2)
     monkeypatch.setattr(emoclr.predict.unfinished, "SAVED_EVERY_S", 0.0)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import emoclr.corpus.decoded.decode_clip
@@ -24,6 +24,7 @@ from emoclr.pretrain.encoder.windows import WindowCutter, window_starts
 RATE = 16_000
 
 
+@settings(deadline=None)
 @given(
     samples=st.integers(1, 300),
     window=st.integers(1, 80),
@@ -72,7 +73,7 @@ def test_streamed_recordings_give_what_stored_ones_give(
 ) -> None:
     monkeypatch.setattr(emoclr.corpus.decoded.decode_stream, "MAX_HELD_SAMPLES", held_s * RATE)
     monkeypatch.setattr(emoclr.corpus.decoded.decode_clip, "_BLOCK_SAMPLES", 10_000)
-    monkeypatch.setattr(emoclr.pretrain.encoder.streamed_windows, "BATCH_WINDOWS", 5)
+    monkeypatch.setitem(emoclr.pretrain.encoder.streamed_windows.BATCH_WINDOWS, "cpu", 5)
     store = open_waveforms([Clip(path) for path in paths], tmp_path, workers=1)
     stored = embed_clips(encoder, store, 1.0, 0.5, precision="fp32", short="repeat")
     network = WindowNetwork(encoder, 1.0, "cpu", "fp32", "embedding")
