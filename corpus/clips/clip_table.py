@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emoclr.corpus.audio.file_digest import DIGEST_BYTES
 from emoclr.corpus.clips.path_array import PathArray
+from emoclr.corpus.index.file_digest import DIGEST_BYTES
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import by_reason, count_of, readable, some
-from emoclr.corpus.audio.file_digest import DIGEST_BYTES
 from emoclr.corpus.audio.file_kinds import is_table
 from emoclr.corpus.clips.clip_table import ClipTable
 from emoclr.corpus.clips.memory import release_memory
 from emoclr.corpus.clips.path_array import PathArray
 from emoclr.corpus.clips.plain_csv import read_plain_clips
 from emoclr.corpus.index.audio_files import list_audio
+from emoclr.corpus.index.file_digest import DIGEST_BYTES
 from emoclr.corpus.index.index_file import index_batches, is_index
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 from emoclr.corpus.labels.labels_csv import read_clips

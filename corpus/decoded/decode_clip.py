@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from emoclr.corpus.audio.channels import ChannelChoice
 from emoclr.corpus.audio.decoder import AudioError, Recording, inspect_audio
-from emoclr.corpus.audio.file_digest import file_digest
 from emoclr.corpus.audio.samples import to_int16
 from emoclr.corpus.decoded.cache import (
     KEY_DTYPE,
@@ -26,6 +25,7 @@ from emoclr.corpus.decoded.cache import (
     read_entries,
     state_key,
 )
+from emoclr.corpus.index.file_digest import file_digest
 
 _BLOCK_SAMPLES = 1 << 18
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, Recording
-from emoclr.corpus.audio.file_digest import file_digest
+from emoclr.corpus.index.file_digest import file_digest
 from emoclr.corpus.index.index_file import IndexRow
 
 _HALF_A_STEP = 2.0**-16
