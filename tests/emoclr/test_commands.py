@@ -250,7 +250,7 @@ main(sys.argv[1:])
         ("pretrain --data recordings --out x", "recordings"),
         ("probe --from run --data labels.csv --out x", "run"),
         ("finetune --from run --data labels.csv --out x", "run"),
-        ("predict --from emotions recordings --out x", "emotions"),
+        ("predict --from emotions recordings --out x.csv", "emotions"),
         ("augment preview recordings/a.wav", "recordings/a.wav"),
     ],
 )

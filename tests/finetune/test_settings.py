@@ -95,7 +95,7 @@ def test_what_a_cache_may_hold_is_set_as_in_pretraining() -> None:
     for model, name in ((FinetuneSettings, "finetune.yaml"), (ProbeSettings, "probe.yaml")):
         found = load_settings(model, name, given)
         assert (found.cache, found.cache_gb) == (Path("/tmp/kept"), 0)
-        assert opener(found).keywords == {"cache_dir": Path("/tmp/kept"), "cache_gb": 0}  # type: ignore[attr-defined]
+        assert opener(found).keywords == {"cache_dir": Path("/tmp/kept"), "cache_gb": 0, "channels": "auto"}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -214,4 +214,5 @@ def test_a_run_whose_card_an_earlier_version_wrote_goes_on(finetuned: Any, go_on
     now = yaml.safe_load((ran.out / "run.yaml").read_text())
     assert now["versions"] == card["versions"]
     (change,) = now["history"]
-    assert change["versions"] == package_versions() and change["differences"] == {}
+    assert change["versions"] == package_versions()
+    assert change["differences"] == {"channels": [None, "auto"]}  # then: as in pretraining
