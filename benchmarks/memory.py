@@ -100,8 +100,8 @@ def decode(path: Path) -> None:
 
 
 def kib(status: str, key: str) -> int:
-    """Returns a number of kiB of /proc/PID/status."""
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(f"{key}:"))
+    """Returns a number of kiB of /proc/PID/status, 0 of a process that has ended."""
+    return sum(int(line.split()[1]) for line in status.splitlines() if line.startswith(f"{key}:"))
 
 
 def real(folder: Path) -> None:

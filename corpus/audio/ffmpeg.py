@@ -219,13 +219,17 @@ class _Converter:
         self.sample_rate, self.channels = sample_rate, channels
 
     def __call__(self, frame: Any) -> Block:
-        channels = len(frame.layout.channels)
+        channels = frame.layout.nb_channels
         if channels > _MAX_PLANES and frame.format.is_planar:
             frame = _repacked(frame, frame.format.packed.name)
         if frame.format.name.startswith("s64"):
             frame = _repacked(frame, "dbl")
-        samples = frame.to_ndarray()
-        block = as_float(samples.T if frame.format.is_planar else samples.reshape(-1, channels))
+        if frame.format.name == "fltp":  # of mp3, AAC, Opus and Vorbis: twice as quick as an array of any format
+            planes = [np.frombuffer(plane, np.float32, frame.samples) for plane in frame.planes]
+            block = planes[0][:, np.newaxis] if channels == 1 else np.stack(planes, axis=1)
+        else:
+            samples = frame.to_ndarray()
+            block = as_float(samples.T if frame.format.is_planar else samples.reshape(-1, channels))
         if channels != self.channels:
             block = np.repeat(block.mean(axis=1, keepdims=True), self.channels, axis=1)
         if frame.sample_rate != self.sample_rate:

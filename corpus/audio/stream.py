@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Block = NDArray[np.float32]
 """float32 `(frames, channels)`; full scale is 1."""
 
-BLOCK_SAMPLES = 1 << 18
+BLOCK_SAMPLES = 1 << 16
 """About how many samples, all channels together, a block holds."""
 
 
