@@ -22,8 +22,9 @@ from emoclr.corpus.audio.stream import AudioStream, Block
 
 _HEAD_BYTES = 32
 _XING = re.compile(rb"\xff[\xe2-\xff]..(?:\0{9}|\0{17}|\0{32})(?:Xing|Info)", re.DOTALL)
+_ZEROS = re.compile(rb"\0*")
 _MAX_JUNK_BYTES = 4096
-"""Before the first frame of an mp3, behind its tag."""
+"""Before the first frame of an mp3, behind its tags and the zeros that pad them."""
 
 
 def joined_recordings(source: Path | bytes) -> list[tuple[int, int]]:
@@ -161,10 +162,13 @@ def _mp4_begins(file: IO[bytes], size: int) -> Iterator[int]:
 def _mp3_begins(source: Path | bytes) -> Iterator[int]:
     """Yields where the frame that says how long an mp3 is comes once more; without it, they cannot be told apart."""
     with _content(source) as content:
-        tag = 10 + sum((byte & 127) << shift for byte, shift in zip(content[6:10], (21, 14, 7, 0), strict=False))
-        own = (tag if content[:3] == b"ID3" else 0) + _MAX_JUNK_BYTES
+        own = 0
+        while content[own : own + 3] == b"ID3":  # some programs put a tag before that of another one
+            sizes = zip(content[own + 6 : own + 10], (21, 14, 7, 0), strict=False)
+            own += 10 + sum((byte & 127) << shift for byte, shift in sizes)
+            own = _ZEROS.match(content, own).end()  # type: ignore[union-attr]
         for found in _XING.finditer(content):
-            if found.start() > own:
+            if found.start() > own + _MAX_JUNK_BYTES:
                 yield found.start()
 
 

@@ -99,6 +99,19 @@ def ogg_checksum(page: bytes) -> int:
     return remainder
 
 
+@pytest.mark.parametrize("padding", [0, 20_000])
+def test_an_mp3_behind_several_tags_is_one(written, read, tmp_path, padding):
+    """Programs that cut podcasts put a tag before that of the encoder, and pictures into both."""
+    alone = written("a.mp3")
+    size = 50_000
+    tag = b"ID3\4\0\0" + bytes(size >> shift & 127 for shift in (21, 14, 7, 0)) + b"\1" * size + bytes(padding)
+    path = tmp_path / "a.mp3"
+    path.write_bytes(2 * tag + alone.read_bytes())
+    assert joined_recordings(path) == [(0, path.stat().st_size)]
+    waveform, recording = read(path)
+    assert len(waveform) >= len(read(alone)[0]) and recording.partial == ""
+
+
 def test_one_recording_is_one(form, written):
     path = Path(written(form.name))
     assert joined_recordings(path) == [(0, path.stat().st_size)] == joined_recordings(path.read_bytes())
