@@ -1,5 +1,6 @@
 """A table that grows row by row beside its place, so that work on it goes on after a kill, to the same bytes."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import itertools
@@ -82,11 +83,13 @@ class UnfinishedTable:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._rows.close()
+        with contextlib.suppress(OSError):  # of a full disk, which was told; what was saved is there
+            self._rows.close()
         if not self.saved_rows and not self._told:  # nothing to go on from
             for path in (self.part, self._state_path):
                 path.unlink(missing_ok=True)
-        self._state.close()
+        with contextlib.suppress(OSError):
+            self._state.close()
 
     def add(self, found: Progress) -> None:
         """Adds rows and remarks, and saves all of them once a second."""

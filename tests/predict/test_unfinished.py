@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 import time
@@ -156,6 +157,23 @@ def test_a_second_one_at_once_is_refused(tmp_path: Path) -> None:
         UnfinishedTable(out, ["joy"], WORK)
     UnfinishedTable(out, ["joy"], WORK).__exit__()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_names_the_table_and_costs_no_saved_row(
+    go_on: Callable[..., int], loaded: Loaded, paths: list[Path], tmp_path: Path
+) -> None:
+    whole, out = tmp_path / "whole.csv", tmp_path / "out.csv"
+    go_on(whole, timeline=True)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (700, limits[1]))
+    try:
+        with pytest.raises(EmoclrError, match=r"out\.csv\.part: cannot be written: File too large"):
+            go_on(out, timeline=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert 0 < part_path(out).stat().st_size <= 700
+    go_on(out, timeline=True)
+    assert out.read_bytes() == whole.read_bytes()
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path) -> None:
