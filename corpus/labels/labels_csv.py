@@ -228,7 +228,8 @@ def _shares(table: TextTable, column: str) -> list[float]:
             raise table.error(
                 row,
                 column,
-                f"{cell!r} is not a number from 0 to 1; if this is no emotion, name those that are: emotions=[...]",
+                f"{cell!r} is not a number from 0 to 1, such as a share of votes; if this is no emotion, name those "
+                "that are: emotions=[...]",
             )
         shares.append(value)
     return shares

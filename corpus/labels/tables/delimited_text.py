@@ -20,6 +20,7 @@ REMARK = "read as Windows-1252, since it is no UTF-8"
 _HEAD_CHARACTERS = 1 << 16
 _HEAD_ROWS = 20
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _UTF_16 = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 Rows = list[tuple[int, list[str]]]
@@ -28,8 +29,8 @@ Rows = list[tuple[int, list[str]]]
 def delimited_rows(path: Path, content: bytes) -> tuple[Rows, list[str]]:
     """Returns line and cells of each row, without blanks around them, and what was assumed of the file.
 
-    The separator is the one that divides the first rows alike. Where it is no comma, `0,5` is 0.5. Marks of
-    `text_cell` are taken away.
+    The separator is the one that divides the first rows alike. `0,5` is 0.5, in quotes between commas; there `1,500`
+    may be thousands and stays as it is. Marks of `text_cell` are taken away.
 
     Bytes that are no UTF-8 stay as they are in names of files that are there. With others the file is Windows-1252.
 
@@ -72,12 +73,16 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     try:
         for raw in reader:
             cells = [cell_text(cell.strip()) for cell in raw]
-            if separator != ",":
-                cells = [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells]
-            yield line, cells
+            yield line, [_with_point(cell, separator) for cell in cells]
             line = before + reader.line_num + 1
     except csv.Error as error:
         raise LabelsError(path, f"is no CSV: {error}", line) from error
+
+
+def _with_point(cell: str, separator: str) -> str:
+    """Returns a cell; a number with a decimal comma gets a point."""
+    thousands = separator == "," and _THOUSANDS.fullmatch(cell)
+    return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) and not thousands else cell
 
 
 def separator_of(text: str) -> str:

@@ -10,7 +10,7 @@ from emoclr.corpus.labels.tables.column_names import Given, Role, find_column, h
 from emoclr.corpus.labels.tables.text_table import LabelsError, TextTable
 
 GROUP_WORDS = frozenset(
-    {"gender", "sex", "female", "male", "age", "arousal", "valence", "dominance"}
+    {"gender", "sex", "female", "male", "age", "arousal", "valence", "dominance", "aro", "val", "act", "dom"}
     | {"confidence", "certainty", "agreement", "fold", "id", "ids", "index"}
     | {"number", "nr", "no", "duration", "dur", "length", "intensity", "repetition", "statement"}
     | {"session", "take", "trial", "version", "year", "month", "day", "date", "time"}
@@ -33,7 +33,8 @@ _QUOTES = " []'\""
 def share_columns(table: TextTable, others: Sequence[str]) -> list[str]:
     """Returns the columns that are emotions by their values: at least half are numbers from 0 to 1.
 
-    Columns of true and false count where there are no such numbers. Columns with well-known other meanings do not.
+    Columns of true and false count where there are no such numbers. Columns with well-known other meanings do not. One
+    that is called like a well-known emotion counts with any numbers, so that counts of votes are refused, not left out.
 
     Args:
         table: the cells.
@@ -47,9 +48,10 @@ def share_columns(table: TextTable, others: Sequence[str]) -> list[str]:
         known = known and not any(common_name(word) in SYNONYMS for word in words)
         if known or has_role(name):
             continue
-        shares = [cell for cell in table.columns[name] if share(cell) is not None]
-        if 2 * len(shares) >= len(table.lines):
-            (numbers if any(number(cell) is not None for cell in shares) else truths).append(name)
+        valid = number if common_name(name) in SYNONYMS else share
+        found = [cell for cell in table.columns[name] if share(cell) is not None or valid(cell) is not None]
+        if 2 * len(found) >= len(table.lines):
+            (numbers if any(number(cell) is not None for cell in found) else truths).append(name)
     return numbers or truths
 
 
@@ -131,7 +133,7 @@ def spread_names(
 
 
 def _names(cell: str) -> list[str]:
-    return [name for part in _SEPARATORS.split(cell) if (name := part.strip(_QUOTES))]
+    return [name for part in _SEPARATORS.split(cell) if (name := part.strip(_QUOTES)) and name.casefold() != "nan"]
 
 
 def _checked_names(table: TextTable, column: str, row: int) -> dict[str, str]:
@@ -144,6 +146,10 @@ def _checked_names(table: TextTable, column: str, row: int) -> dict[str, str]:
             raise table.error(row, column, f"{name!r} is a number; write the name of the emotion")
         if not name.isprintable():
             raise table.error(row, column, f"{name!r} is no text")
+        if name[0] == "{":
+            raise table.error(
+                row, column, f"{name!r} begins JSON; write the names of emotions alone, with ; between them"
+            )
     return {name.casefold(): name for name in names}
 
 

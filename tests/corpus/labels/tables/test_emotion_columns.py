@@ -5,7 +5,7 @@ from emoclr.corpus.labels.labels_csv import has_emotions, read_labels
 from emoclr.corpus.labels.tables.text_table import LabelsError
 
 
-@pytest.mark.parametrize("name", ["gender", "Sex", "age", "arousal_mean", "valence", "dominance", "confidence", "id"])
+@pytest.mark.parametrize("name", ["gender", "Sex", "age", "arousal_mean", "valence", "act", "confidence", "id"])
 @pytest.mark.parametrize("cells", [("0", "1"), ("0.25", "0.5")])
 def test_well_known_numbers_are_groups_unless_they_are_asked_for(write_csv, name, cells):
     path = write_csv(f"path,joy,{name}", f"a.wav,1,{cells[0]}", f"b.wav,0,{cells[1]}")
@@ -70,6 +70,10 @@ def test_named_emotions_choose_among_the_names_in_a_column(write_csv):
     [
         (["path,emotion", "a.wav,3", "b.wav,5"], 2, "'3' is a number"),
         (["path,emotion", "a.wav,joy", "b.wav,"], 3, "missing"),
+        (["path,emotion", "a.wav,joy", "b.wav,nan"], 3, "missing"),
+        (["path,label", 'a.wav,"[{""start"": 0, ""labels"": [""joy""]}]"'], 2, "begins JSON"),
+        (["path,awe,neutral", "a.wav,0,3", "b.wav,1,4"], 2, "'3' is not a number from 0 to 1"),
+        (["path,anger,joy", "a.wav,20,80", "b.wav,0,100"], 2, "'20' is not a number from 0 to 1"),
         (["path,emotion", *(f"{i}.wav,text {i}" for i in range(101))], None, "101 different names"),
         (["path,emotion,joy", "a.wav,joy,x"], None, "'joy' is an emotion and the name of a column"),
         (["path,mood", "a.wav,joy"], None, "no emotion column.*path, mood.*--columns emotion="),

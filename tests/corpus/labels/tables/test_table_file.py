@@ -41,6 +41,14 @@ def test_a_decimal_comma_is_read_where_commas_do_not_separate(write_csv):
     assert table.groups == {"age": ["30.5"]}
 
 
+def test_a_decimal_comma_in_quotes_is_read_between_commas_and_thousands_are_not(write_csv):
+    """As LibreOffice writes a table where numbers have decimal commas."""
+    table = read_labels(write_csv("path,joy,fear,hertz", 'a.wav,"0,5",0,"1,500"', 'b.wav,"0,125",1,"2,5"'))
+    assert table.emotions == ["joy", "fear"]
+    assert table.targets.tolist() == [[0.5, 0.0], [0.125, 1.0]]
+    assert table.groups == {"hertz": ["1,500", "2.5"]}
+
+
 @pytest.mark.parametrize(
     ("text", "row", "problem"),
     [
