@@ -21,6 +21,8 @@ from emoclr.corpus.audio.errors import DecoderError
 from emoclr.corpus.audio.stream import AudioStream, Block
 
 _HEAD_BYTES = 32
+_MAX_MATCH_BYTES = 64
+_READ_BYTES = 1 << 20
 _XING = re.compile(rb"\xff[\xe2-\xff]..(?:\0{9}|\0{17}|\0{32})(?:Xing|Info)", re.DOTALL)
 _ZEROS = re.compile(rb"\0*")
 _MAX_JUNK_BYTES = 4096
@@ -167,9 +169,7 @@ def _mp3_begins(source: Path | bytes) -> Iterator[int]:
             sizes = zip(content[own + 6 : own + 10], (21, 14, 7, 0), strict=False)
             own += 10 + sum((byte & 127) << shift for byte, shift in sizes)
             own = _ZEROS.match(content, own).end()  # type: ignore[union-attr]
-        for found in _XING.finditer(content):
-            if found.start() > own + _MAX_JUNK_BYTES:
-                yield found.start()
+    yield from (place for place in _places(source, _XING) if place > own + _MAX_JUNK_BYTES)
 
 
 def _same_heads(source: Path | bytes, head: bytes) -> Iterator[int]:
@@ -187,9 +187,21 @@ def _same_heads(source: Path | bytes, head: bytes) -> Iterator[int]:
         b"#!AM": re.escape(head[: head.find(b"\n") + 1]),
     }.get(head[:4])
     if beginning is not None and len(head) == _HEAD_BYTES:
-        with _content(source) as content:
-            for found in re.compile(beginning, re.DOTALL).finditer(content, 1):
-                yield found.start()
+        yield from (place for place in _places(source, re.compile(beginning, re.DOTALL)) if place)
+
+
+def _places(source: Path | bytes, pattern: re.Pattern[bytes]) -> Iterator[int]:
+    """Yields where a pattern of at most `_MAX_MATCH_BYTES` is found; a part of the file is in memory at a time."""
+    window, place, more = b"", 0, True
+    with opened(source) as (file, _):
+        while more:
+            piece = file.read(_READ_BYTES)
+            more = bool(piece)
+            window += piece
+            # What begins later may be longer than what is here; it is found in the next window.
+            settled = max(0, len(window) - _MAX_MATCH_BYTES) if more else len(window)
+            yield from (place + found.start() for found in pattern.finditer(window) if found.start() < settled)
+            window, place = window[settled:], place + settled
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Several recordings in one file: chained Ogg, and what `cat a b > c` makes of any format."""
 
+import re
 import struct
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+import emoclr.corpus.audio.joined
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, decode_waveform, read_waveform
-from emoclr.corpus.audio.joined import joined_recordings
+from emoclr.corpus.audio.joined import _places, joined_recordings
 
 SECONDS = 5.0
 
@@ -115,3 +117,15 @@ def test_an_mp3_behind_several_tags_is_one(written, read, tmp_path, padding):
 def test_one_recording_is_one(form, written):
     path = Path(written(form.name))
     assert joined_recordings(path) == [(0, path.stat().st_size)] == joined_recordings(path.read_bytes())
+
+
+@pytest.mark.parametrize("read_bytes", [1, 7, 64, 65, 1_000])
+def test_a_mark_is_found_wherever_it_lies_between_two_reads(read_bytes, monkeypatch, tmp_path):
+    monkeypatch.setattr(emoclr.corpus.audio.joined, "_READ_BYTES", read_bytes)
+    mark = b"<" + bytes(62) + b">"
+    content = mark + b"x" * 100 + mark + b"x" + mark + b"<" + bytes(61) + b">" + mark
+    (tmp_path / "file").write_bytes(content)
+    pattern = re.compile(re.escape(mark))
+    expected = [found.start() for found in pattern.finditer(content)]
+    assert len(expected) == 4
+    assert list(_places(content, pattern)) == list(_places(tmp_path / "file", pattern)) == expected
