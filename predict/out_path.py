@@ -1,13 +1,13 @@
 """What `--out` may be: a file that is not there yet, or one that `predict` wrote, so that nobody's file is lost."""
 
 import csv
-import json
 import stat
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
 from emoclr.configs.errors import ConfigError
+from emoclr.configs.files import parse_json
 from emoclr.configs.messages import readable
 
 Form = Literal["csv", "jsonl", "parquet"]
@@ -113,8 +113,8 @@ def is_predictions(path: Path) -> bool:
         columns = _first_cells(path)
     else:
         try:
-            columns = list(json.loads(_first_line(path)))
-        except (ValueError, TypeError, RecursionError):
+            columns = list(parse_json(_first_line(path)))
+        except (ValueError, TypeError):
             return False
     return columns[:3] == FIRST_COLUMNS and columns[-1] == LAST_COLUMN
 

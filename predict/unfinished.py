@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.configs.files import parse_json
 from emoclr.configs.messages import readable
 from emoclr.corpus.parallel.locks import lock_file
 from emoclr.finetune.model.checkpoint import EnsembleCard
@@ -226,7 +227,7 @@ def _digest_of_files(paths: Sequence[Path]) -> str:
 
 def _parsed(line: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
+        found = parse_json(line)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -15,6 +15,7 @@ from emoclr.configs.command import (
     with_flags,
 )
 from emoclr.configs.console import say
+from emoclr.configs.messages import count_of
 
 EXAMPLES = """  pretrain --config simclr.yaml --data recordings --out checkpoints/my-run
   pretrain --config simclr.yaml --data recordings,labels.csv --out checkpoints/my-run --resume
@@ -70,7 +71,7 @@ def _pretrain(arguments: argparse.Namespace) -> None:
             _write_report(settings.out)
             raise
         _write_report(settings.out)
-    say(f"{len(folders)} encoder{'s' if len(folders) > 1 else ''} in {settings.out}; next:")
+    say(f"{count_of(len(folders), 'encoder')} in {settings.out}; next:")
     say(f"  probe --from {settings.out} --data labels.csv --out reports/probe")
 
 

@@ -17,6 +17,7 @@ from av.codec.context import Flags2
 from av.error import FFmpegError
 from av.stream import Disposition
 
+from emoclr.configs.messages import count_of
 from emoclr.corpus.audio.containers import cut_off, ogg_partial, wav_partial
 from emoclr.corpus.audio.errors import DecoderError, reason_of
 from emoclr.corpus.audio.stream import BLOCK_SAMPLES, Block, broken_off
@@ -173,7 +174,7 @@ class FfmpegStream:
                 if "mp3" in self._names and bytes(packet)[:1] != b"\xff":  # a tag between joined files
                     continue
                 damaged += 1
-                self.partial = f"{damaged} damaged packet{'s' if damaged > 1 else ''}: {reason_of(error)}"
+                self.partial = f"{count_of(damaged, 'damaged packet')}: {reason_of(error)}"
                 if damaged > _MAX_DAMAGED:
                     return
                 continue

@@ -1,6 +1,5 @@
 """What the opening of a corpus says on the screen: what was set aside, what is heard in part, and what is silent."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,10 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from emoclr.configs.messages import count_of, readable
+from emoclr.configs.messages import by_reason, count_of, readable, some
 from emoclr.corpus.audio.samples import SILENT_PEAK_DB
-
-MAX_SHOWN = 5
 
 
 class Told(Protocol):
@@ -66,9 +63,9 @@ def lines_about(store: Told) -> Iterator[str]:
     ...     def path(self, clip): return Path(f"{clip}.wav")
     >>> print("\\n".join(lines_about(Store())))
     1 of 3 clips in part only:
-      1 × breaks off: 2.00 of 3.00 s are there (such as 1.wav)
+      1.wav: breaks off: 2.00 of 3.00 s are there
     1 of 3 clips where a channel or a stream was chosen, or samples were rescaled:
-      1 × channel 2 of 2: the others hold next to nothing (such as 0.wav)
+      0.wav: channel 2 of 2: the others hold next to nothing
     1 of 3 clips silent, no sample above -60 dBFS: 2.wav
     """
     of_all = f"of {count_of(len(store), 'clip')}"
@@ -78,22 +75,7 @@ def lines_about(store: Told) -> Iterator[str]:
     ):
         if texts:
             yield f"{len(texts):,} {of_all} {what}:"
-            examples = {text: clip for clip, text in reversed(texts.items())}
-            cases = [
-                f"{count:,} × {text} (such as {readable(store.path(examples[text]))})"
-                for text, count in Counter(texts.values()).most_common()
-            ]
-            yield from indented(cases)
-    clips = np.flatnonzero(store.silent)
-    if len(clips):
-        names = [readable(store.path(int(clip))) for clip in clips[:MAX_SHOWN]]
-        more = f" and {len(clips) - MAX_SHOWN:,} more" if len(clips) > MAX_SHOWN else ""
-        yield f"{len(clips):,} {of_all} silent, no sample above {SILENT_PEAK_DB:g} dBFS: {', '.join(names)}{more}"
-
-
-def indented(cases: Sequence[str]) -> Iterator[str]:
-    """Yields the first few cases as lines below another one, and how many more there are."""
-    for case in cases[:MAX_SHOWN]:
-        yield f"  {case}"
-    if len(cases) > MAX_SHOWN:
-        yield f"  ... and {len(cases) - MAX_SHOWN:,} more"
+            yield from by_reason([(readable(store.path(clip)), text) for clip, text in texts.items()])
+    names = [readable(store.path(clip)) for clip in np.flatnonzero(store.silent).tolist()]
+    if names:
+        yield f"{len(names):,} {of_all} silent, no sample above {SILENT_PEAK_DB:g} dBFS: {some(names)}"

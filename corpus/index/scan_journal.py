@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from emoclr.configs.errors import EmoclrError
+from emoclr.configs.files import parse_json
 from emoclr.configs.messages import why_refused
 from emoclr.corpus.index.index_file import IndexRow, table_of
 
@@ -78,7 +79,7 @@ class ScanJournal:
 
 def _row_of(line: bytes) -> IndexRow | None:
     try:
-        path, *others = json.loads(line)
+        path, *others = parse_json(line)
         return IndexRow(os.fsencode(path), *others)
     except (ValueError, TypeError):
         return None

@@ -1,6 +1,6 @@
 """One name for one emotion, whatever a corpus calls it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from emoclr.configs.files import FORMULA_SIGNS
 from emoclr.configs.messages import readable
@@ -47,11 +47,6 @@ _COMMON = {word: name for name, words in SYNONYMS.items() for word in (name, *wo
 def common_name(word: str) -> str:
     """Returns the common name of an emotion; a word that has no synonym is its own, in small letters."""
     return _COMMON.get(word.lower(), word.lower())
-
-
-def common_names(words: Iterable[str]) -> list[str]:
-    """Returns the common name of each word."""
-    return [common_name(word) for word in words]
 
 
 def check_emotion_names(names: Sequence[str]) -> None:

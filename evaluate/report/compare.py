@@ -1,6 +1,5 @@
 """Results on the screen: one report, or the headlines of several side by side."""
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from emoclr.configs.console import results, show
 from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.configs.files import parse_json
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.metrics.registry import METRICS, comparison_columns, headline_columns
 from emoclr.evaluate.report.formatting import best_rows, interval, number
@@ -177,7 +177,7 @@ def _report_folder(place: Path) -> Path:
 def _read(folder: Path) -> dict[str, Any]:
     path = folder / REPORT_JSON
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_bytes())
     except OSError as error:
         raise EmoclrError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:

@@ -7,6 +7,7 @@ from datetime import time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emoclr.configs.files import parse_json
 from emoclr.corpus.labels.tables.text_table import LabelsError
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def json_rows(path: Path, text: str) -> Rows:
         if not written.strip():
             continue
         try:
-            row = json.loads(written)
-        except (ValueError, RecursionError) as error:
+            row = parse_json(written)
+        except ValueError as error:
             raise LabelsError(path, f"is no JSON: {error}", line) from error
         if not isinstance(row, dict):
             raise LabelsError(path, 'is no JSON object, such as {"path": "a.wav", "joy": 1}', line)

@@ -1,6 +1,5 @@
 """The label tables of MSP-Podcast, in the forms that its releases have had."""
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -10,6 +9,7 @@ from typing import Any
 
 from emoclr.configs.console import track
 from emoclr.configs.errors import EmoclrError
+from emoclr.configs.files import parse_json
 from emoclr.corpus.prepare.tables import find_table, read_published
 
 _DETAIL = re.compile(r"[^;]*;(?P<major>.*?);(?P<second>[^;]*);\s*A:")
@@ -95,7 +95,7 @@ def _json_votes(path: Path) -> Iterator[tuple[str, str, str]]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = parse_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise EmoclrError(f"{path}: cannot be read as JSON: {error}") from error
     if not isinstance(entries, dict):

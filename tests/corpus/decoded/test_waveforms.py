@@ -166,8 +166,8 @@ def test_what_was_not_decoded_plainly_is_told_and_remembered(clips, cache, write
         assert list(store.partial) == [1] and "0.75 of 1.00 s" in store.partial[1]
         assert list(store.notes) == [2, 3] and all("channel 2 of 3" in note for note in store.notes.values())
         assert store.silent.tolist() == [False, False, False, False, True, False]
-        assert "1 of 6 clips in part only" in told and f"(such as {cut})" in told
-        assert "2 of 6 clips where a channel" in told and "2 × channel 2 of 3" in told and "right.flac" in told
+        assert "1 of 6 clips in part only" in told and f"  {cut}: " in told
+        assert "2 of 6 clips where a channel" in told and "right.flac: channel 2 of 3" in told
         assert "1 of 6 clips silent" in told and "quiet.wav" in told and "soft.wav" not in told
 
 
