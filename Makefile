@@ -23,7 +23,7 @@ test: install
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
 
 fuzz: install
-	EMOCLR_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/corpus/audio/test_fuzz.py tests/test_damaged_files.py
+	EMOCLR_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/corpus/audio/test_fuzz.py tests/emoclr/test_damaged_files.py
 
 # mypy and import-linter find a package by folders: .types holds emoclr/ as it is installed, as links to the folders here.
 lint: install

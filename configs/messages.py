@@ -57,6 +57,15 @@ def count_of(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
+def gigabytes(size_bytes: int) -> str:
+    """Returns a size as people read it.
+
+    >>> gigabytes(1_500_000_000), gigabytes(250_000)
+    ('1.5 GB', '0.2 MB')
+    """
+    return f"{size_bytes / 1e9:,.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:,.1f} MB"
+
+
 def some(names: Sequence[str], shown: int = 5) -> str:
     """Returns the first few names, and how many more there are.
 

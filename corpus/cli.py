@@ -196,14 +196,8 @@ def _audit(arguments: argparse.Namespace) -> int:
 
 
 def _cache(arguments: argparse.Namespace) -> None:
-    from emoclr.corpus.decoded.cache import (
-        allowed_bytes,
-        clear_cache,
-        default_cache_dir,
-        gigabytes,
-        read_entries,
-        used_bytes,
-    )
+    from emoclr.configs.messages import count_of, gigabytes
+    from emoclr.corpus.decoded.cache import allowed_bytes, clear_cache, default_cache_dir, read_entries, used_bytes
 
     folder = arguments.dir or default_cache_dir()
     if arguments.clear:
@@ -211,7 +205,7 @@ def _cache(arguments: argparse.Namespace) -> None:
         return
     clips = int((read_entries(folder).starts >= 0).sum())
     used, allowed = gigabytes(used_bytes(folder)), gigabytes(allowed_bytes(folder, None))
-    show(f"{folder}: {clips:,} clips, {used} of the {allowed} that it may take")
+    show(f"{folder}: {count_of(clips, 'clip')}, {used} of the {allowed} that it may take")
 
 
 def _demo(arguments: argparse.Namespace) -> None:

@@ -186,11 +186,6 @@ def clear_cache(folder: Path) -> int:
     return freed
 
 
-def gigabytes(size_bytes: int) -> str:
-    """Returns a size as people read it."""
-    return f"{size_bytes / _GB:,.1f} GB" if size_bytes >= _GB else f"{size_bytes / 1e6:,.1f} MB"
-
-
 def entry_key(digest: bytes, start_s: float, end_s: float, channels: ChannelChoice = "auto") -> bytes:
     """Returns the key of a recording's part from its digest; a whole recording's, by `auto`, is the digest itself.
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
-from emoclr.configs.messages import by_reason, count_of, readable
+from emoclr.configs.messages import by_reason, count_of, gigabytes, readable
 from emoclr.corpus.audio.channels import ChannelChoice, Mix
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.audio.samples import INT16_FULL_SCALE, is_silent
 from emoclr.corpus.clips.clip_table import Clip, ClipTable
 from emoclr.corpus.clips.memory import release_memory
-from emoclr.corpus.decoded.cache import FAILED, LENGTH_ONLY, allowed_bytes, default_cache_dir, gigabytes
+from emoclr.corpus.decoded.cache import FAILED, LENGTH_ONLY, allowed_bytes, default_cache_dir
 from emoclr.corpus.decoded.decode_clip import check_unchanged
 from emoclr.corpus.decoded.fill_cache import CachedClips, fill_cache
 from emoclr.corpus.decoded.shard_reader import DamagedShard, ShardReader, remove_shard

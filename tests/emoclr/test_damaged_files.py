@@ -33,7 +33,7 @@ from emoclr.pretrain.training.saver import AtomicCheckpointIO
 
 MUTANTS = max(30, int(os.environ.get("EMOCLR_FUZZ", "0")) // 100)
 SEED = os.environ.get("EMOCLR_FUZZ_SEED", "0")
-RELEASED = Path(__file__).parent / "compatibility/v0_1"
+RELEASED = Path(__file__).parents[1] / "compatibility/v0_1"
 """Files of every kind, as version 0.1 wrote them."""
 
 VALUES = [
