@@ -251,15 +251,16 @@ def _first_bytes(path: Path) -> bytes:
 def _open_by(source: Path | bytes, head: bytes) -> AudioStream:
     """Returns the stream of a file, or that of several recordings that were joined to one."""
     parts = joined_recordings(source)
-    if len(parts) == 1:
-        return _open_one(lambda: io.BytesIO(source) if isinstance(source, bytes) else source, head)
 
     def opener(first: int, end: int) -> Callable[[], AudioStream]:
         if isinstance(source, bytes):
             return lambda: _open_one(lambda: io.BytesIO(source[first:end]), head)
         return lambda: _open_one(lambda: io.BufferedReader(Section(source, first, end)), head)
 
-    return JoinedStream([opener(first, end) for first, end in parts])
+    if len(parts) > 1:
+        with contextlib.suppress(DecoderError):  # what comes before the second beginning may be no recording
+            return JoinedStream([opener(first, end) for first, end in parts])
+    return _open_one(lambda: io.BytesIO(source) if isinstance(source, bytes) else source, head)
 
 
 def _open_one(fresh: Callable[[], Path | IO[bytes]], head: bytes) -> AudioStream:

@@ -114,6 +114,21 @@ def test_an_mp3_behind_several_tags_is_one(written, read, tmp_path, padding):
     assert len(waveform) >= len(read(alone)[0]) and recording.partial == ""
 
 
+def test_a_beginning_that_comes_twice_before_the_sound_is_no_second_recording(written, read, tmp_path):
+    path = tmp_path / "a.m4a"
+    content = written("a.m4a").read_bytes()
+    size = struct.unpack_from(">I", content)[0] + 8  # of its box and the free one: nothing behind them moves
+    assert content[size - 4 : size] == b"free"
+    boxes = b"".join(
+        struct.pack(">I4s4sI", length, b"ftyp", b"M4A ", 0).ljust(length, b" ") for length in (16, size - 16)
+    )
+    path.write_bytes(boxes + content[size:])
+    assert len(joined_recordings(path)) == 2
+    alone, _ = read(written("a.m4a"))
+    waveform, recording = read(path)
+    assert recording.partial == "" and len(waveform) == len(alone)
+
+
 def test_one_recording_is_one(form, written):
     path = Path(written(form.name))
     assert joined_recordings(path) == [(0, path.stat().st_size)] == joined_recordings(path.read_bytes())
