@@ -131,6 +131,7 @@ class ShardWriter:
             self._abandon()
             return
         file = self._file = self._file or self._open()
+        file.truncate(2 * self._end)  # Ctrl-C may have come between writing samples and counting them
         file.flush()
         os.fsync(file.fileno())
         try:

@@ -11,7 +11,8 @@ import emoclr.corpus.decoded.fill_cache
 import emoclr.corpus.decoded.shard_reader
 import emoclr.corpus.decoded.shard_writer
 from emoclr.corpus.audio.decoder import Recording
-from emoclr.corpus.decoded.cache import clear_cache, read_entries, used_bytes
+from emoclr.corpus.decoded.cache import ClipFacts, clear_cache, read_entries, used_bytes
+from emoclr.corpus.decoded.shard_writer import ShardWriter
 from emoclr.corpus.decoded.waveforms import open_waveforms
 
 SECOND = 2 * 16_000
@@ -44,6 +45,23 @@ def test_a_flipped_byte_is_never_heard(tones, cache, expected, byte, capsys):
     assert f"{samples.with_suffix('')}: damaged" in capsys.readouterr().err
     assert open_waveforms(tones, cache).uncached == 0 and used_bytes(cache) == 6 * SECOND
     assert not samples.exists()
+
+
+def test_a_stop_between_writing_and_counting_costs_the_clip_in_progress_alone(cache):
+    class Stopped:
+        data = b"\1" * 100
+
+        def __len__(self):
+            raise KeyboardInterrupt
+
+    samples = np.arange(5, dtype=np.int16)
+    with pytest.raises(KeyboardInterrupt), ShardWriter(cache) as writer:
+        writer.append(samples)
+        writer.keep(b"a" * 16, ClipFacts(5, 4, "", "", -1, 1.0))
+        writer.append(Stopped())
+    assert read_entries(cache).samples.tolist() == [5]
+    (shard,) = cache.glob("*.int16")
+    assert shard.read_bytes() == samples.tobytes()
 
 
 def test_only_what_is_read_is_checked_and_once(tones, cache, monkeypatch):
