@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from emoclr.augment.masks import apply_masks
 from emoclr.augment.settings import AugmentSettings, SpectrogramSettings
-from emoclr.augment.spectrogram import Spectrogram
+from emoclr.augment.spectrogram import Spectrogram, hz_to_mel
 from emoclr.augment.views import ViewMaker
 from emoclr.configs.files import write_atomically
 from emoclr.evaluate.figures.figure import Figure
@@ -127,13 +127,11 @@ def _image(module: Spectrogram, waveform: NDArray[np.float32]) -> torch.Tensor:
 def _frequency_ticks(
     channel: str, settings: SpectrogramSettings, module: Spectrogram
 ) -> tuple[NDArray[np.float64], list[str]]:
-    import librosa
-
     if channel == "chroma":
         positions = (np.arange(0, 12, 2) + 0.5) * settings.bands / 12
         return positions, ["C", "D", "E", "F♯", "G♯", "A♯"]
     lowest = 250 if channel == "mel" else 1000
     hz = np.array([f for f in (250, 500, 1000, 2000, 4000, 8000, 16000) if lowest <= f < settings.sample_rate / 2])
     axis = (module.mel_axis if channel == "mel" else module.stft_axis).numpy()
-    shares = librosa.hz_to_mel(hz) / librosa.hz_to_mel(settings.sample_rate / 2)
+    shares = hz_to_mel(hz) / hz_to_mel(settings.sample_rate / 2)
     return np.interp(shares, axis, np.arange(settings.bands) + 0.5), [str(f) for f in hz]

@@ -1,10 +1,18 @@
 """Mel, chroma and short-time Fourier transform as the three channels of one image, from one STFT."""
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from emoclr.augment.settings import SpectrogramSettings
+
+Floats = npt.NDArray[np.float64]
+
+_HZ_PER_MEL = 200 / 3
+_LINEAR_HZ = 1_000.0
+_LINEAR_MELS = _LINEAR_HZ / _HZ_PER_MEL
+_LOG_STEP = np.log(6.4) / 27
 
 
 class Spectrogram(nn.Module):
@@ -13,7 +21,8 @@ class Spectrogram(nn.Module):
     Channel 0 is the log mel power spectrogram, channel 1 the chromagram, channel 2 the log STFT magnitude. Frames are
     centred and the ends padded with zeros, as in librosa: `frames = 1 + samples // hop_length`. `channels` gives the
     three before logarithm and resizing, equal to `librosa.feature.melspectrogram`,
-    `librosa.feature.chroma_stft(tuning=0)` and `abs(librosa.stft)`.
+    `librosa.feature.chroma_stft(tuning=0)` and `abs(librosa.stft)`. librosa itself is not loaded: its compiler (numba)
+    takes seconds and 180 MB, which answers about a recording need not wait for.
 
     Differentiable, works in float32 on any device, and compiles with `torch.jit.script`.
 
@@ -31,16 +40,15 @@ class Spectrogram(nn.Module):
     stft_axis: Tensor
 
     def __init__(self, settings: SpectrogramSettings) -> None:
-        import librosa
-
         super().__init__()
         rate, n_fft, bands = settings.sample_rate, settings.n_fft, settings.bands
         self.n_fft = n_fft
         self.hop_length = settings.hop_length
         self.bands = bands
         self.log_offset = settings.log_offset
-        mel = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=bands)  # (bands, bins)
-        chroma = librosa.filters.chroma(sr=rate, n_fft=n_fft, tuning=0.0)  # (12, bins)
+        hz = np.linspace(0, rate / 2, n_fft // 2 + 1)  # (bins,)
+        edges_hz = mel_to_hz(np.linspace(0, float(hz_to_mel(rate / 2)), bands + 2))  # (bands + 2,)
+        mel, chroma = mel_filters(hz, edges_hz), chroma_filters(hz)  # (bands, bins), (12, bins)
         rows = _averaging_rows(n_fft // 2 + 1, bands)  # (bands, bins)
         filters = np.concatenate([mel, chroma])  # (bands + 12, bins)
         # Constants follow from the settings: they need no place in a checkpoint.
@@ -49,10 +57,8 @@ class Spectrogram(nn.Module):
         self.register_buffer("chroma_rows", torch.arange(bands) * 12 // bands, persistent=False)
         self.register_buffer("stft_rows", torch.from_numpy(rows).float(), persistent=False)
 
-        top_mel = librosa.hz_to_mel(rate / 2)
-        mel_axis = librosa.hz_to_mel(librosa.mel_frequencies(n_mels=bands + 2, fmax=rate / 2)[1:-1]) / top_mel
-        hz = librosa.fft_frequencies(sr=rate, n_fft=n_fft)
-        stft_axis = librosa.hz_to_mel(rows @ hz) / top_mel
+        top_mel = hz_to_mel(rate / 2)
+        mel_axis, stft_axis = hz_to_mel(edges_hz[1:-1]) / top_mel, hz_to_mel(rows @ hz) / top_mel
         self.register_buffer("mel_axis", torch.from_numpy(mel_axis).float(), persistent=False)
         self.register_buffer("stft_axis", torch.from_numpy(stft_axis).float(), persistent=False)
 
@@ -97,16 +103,81 @@ class Spectrogram(nn.Module):
         )  # (B, 3, bands, N)
 
 
+def hz_to_mel(hz: npt.ArrayLike) -> Floats:
+    """Returns frequencies on Slaney's mel scale: linear up to 1 kHz, logarithmic above (Auditory Toolbox, 1998).
+
+    >>> hz_to_mel([200.0, 1_000.0, 6_400.0]).round(6).tolist()
+    [3.0, 15.0, 42.0]
+    """
+    given = np.asarray(hz, dtype=np.float64)
+    above = _LINEAR_MELS + np.log(np.maximum(given, _LINEAR_HZ) / _LINEAR_HZ) / _LOG_STEP
+    return np.where(given >= _LINEAR_HZ, above, given / _HZ_PER_MEL)
+
+
+def mel_to_hz(mel: npt.ArrayLike) -> Floats:
+    """Returns what `hz_to_mel` was given.
+
+    >>> mel_to_hz([3.0, 15.0, 42.0]).round(6).tolist()
+    [200.0, 1000.0, 6400.0]
+    """
+    given = np.asarray(mel, dtype=np.float64)
+    above = _LINEAR_HZ * np.exp(_LOG_STEP * (given - _LINEAR_MELS))
+    return np.where(given >= _LINEAR_MELS, above, given * _HZ_PER_MEL)
+
+
+def mel_filters(hz: Floats, edges_hz: Floats) -> Floats:
+    """Returns triangles of equal area, (bands, bins).
+
+    Args:
+        hz: (bins,) frequencies of an STFT.
+        edges_hz: (bands + 2,) where triangles begin, have their tip, and end.
+
+    Examples:
+        >>> mel_filters(np.linspace(0, 8_000, 513), mel_to_hz(np.linspace(0, 45.245641, 98))).shape
+        (96, 513)
+    """
+    widths = np.diff(edges_hz)
+    distances = edges_hz[:, None] - hz  # (bands + 2, bins)
+    rising, falling = -distances[:-2] / widths[:-1, None], distances[2:] / widths[1:, None]
+    triangles = np.maximum(0, np.minimum(rising, falling))
+    return triangles.astype(np.float32) * (2.0 / (edges_hz[2:] - edges_hz[:-2]))[:, None]
+
+
+def chroma_filters(hz: Floats) -> Floats:
+    """Returns how much each frequency counts for each pitch class from C on, (12, bins).
+
+    A bin is a Gaussian as wide as its distance to the next one, at least a semitone; columns have a norm of 1, and
+    octaves far from the fifth count less (Ellis 2007, "Chroma feature analysis and synthesis").
+
+    Args:
+        hz: (bins,) frequencies of an STFT, from 0 on in equal steps.
+
+    Examples:
+        >>> hz = np.linspace(0, 8_000, 513)
+        >>> int(chroma_filters(hz)[:, 28].argmax())  # 437.5 Hz, an A
+        9
+    """
+    semitones = 12 * np.log2(np.arange(1, 2 * len(hz) - 2) * hz[1] / (440.0 / 16))  # above the A of 27.5 Hz
+    semitones = np.concatenate([[semitones[0] - 18], semitones])
+    widths = np.maximum(np.diff(semitones), 1.0)[: len(hz), None].T
+    semitones = semitones[: len(hz)]
+    apart = np.remainder(semitones - np.arange(12)[:, None] + 126, 12) - 6  # (12, bins), from -6 to 6
+    gaussians = np.exp(-0.5 * (2 * apart / widths) ** 2)
+    gaussians /= np.linalg.norm(gaussians, axis=0)
+    gaussians *= np.exp(-0.5 * ((semitones / 12 - 5) / 2) ** 2)
+    return np.roll(gaussians, -3, axis=0)
+
+
 def _magnitude(power: Tensor) -> Tensor:
     # The gradient of a square root is infinite at zero, and digital silence is real.
     return torch.sqrt(power + 1e-20)
 
 
-def _averaging_rows(bins: int, rows: int) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+def _averaging_rows(bins: int, rows: int) -> Floats:
     """Returns a (rows, bins) matrix that averages neighbouring bins, as area interpolation does."""
     edges = np.linspace(0, bins, rows + 1)
     position = np.arange(bins)
     overlap = np.minimum(edges[1:, None], position + 1) - np.maximum(edges[:-1, None], position)
     overlap = np.clip(overlap, 0, None)
-    rows_averaged: np.ndarray[tuple[int, int], np.dtype[np.float64]] = overlap / overlap.sum(axis=1, keepdims=True)
+    rows_averaged: Floats = overlap / overlap.sum(axis=1, keepdims=True)
     return rows_averaged

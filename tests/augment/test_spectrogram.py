@@ -154,3 +154,13 @@ def test_rows_know_their_place_on_the_mel_axis():
         place = librosa.hz_to_mel(hz) / librosa.hz_to_mel(8_000)
         for row, axis in ((0, module.mel_axis), (2, module.stft_axis)):
             assert abs(int(image[row].argmax()) - int((axis - place).abs().argmin())) <= 1
+
+
+@pytest.mark.parametrize(("rate", "n_fft", "bands"), [(16_000, 1024, 96), (8_000, 256, 32), (22_050, 2048, 128)])
+def test_filters_and_axes_are_those_of_librosa_to_the_last_bit(rate, n_fft, bands):
+    module = Spectrogram(SpectrogramSettings(sample_rate=rate, n_fft=n_fft, hop_length=n_fft // 4, bands=bands))
+    mel = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=bands)
+    chroma = librosa.filters.chroma(sr=rate, n_fft=n_fft, tuning=0.0)
+    np.testing.assert_array_equal(module.filters, np.concatenate([mel, chroma]))
+    centres = librosa.hz_to_mel(librosa.mel_frequencies(n_mels=bands + 2, fmax=rate / 2)[1:-1])
+    np.testing.assert_array_equal(module.mel_axis, np.float32(centres / librosa.hz_to_mel(rate / 2)))
