@@ -76,7 +76,8 @@ def type_of(field: FieldInfo) -> str:
         for name, sign in SIGNS.items()
         if hasattr(limit, name)
     ]
-    return ", ".join([_type(field.annotation), *bounds])
+    named = _type(field.annotation)
+    return ", ".join([f"{named}, or `null`" if field.validate_default is False else named, *bounds])
 
 
 def _type(annotation: object) -> str:
@@ -98,6 +99,8 @@ def default_of(field: FieldInfo) -> str:
         return "required"
     if isinstance(field.default, BaseModel):
         return "see below"
+    if field.validate_default is False:  # the default only stands for null, which another setting fills in
+        return "`null`"
     value = list(field.default) if isinstance(field.default, tuple) else field.default
     if isinstance(value, float):
         return f"`{value:g}`"

@@ -34,10 +34,10 @@ def print_table(rows: Sequence[PredictionRow], emotions: Sequence[str], *, timel
 def clock(seconds: float) -> str:
     """Returns a time as people write it.
 
-    >>> clock(62.55), clock(3723.0)
-    ('1:02.5', '1:02:03.0')
+    >>> clock(62.56), clock(3723.0)
+    ('1:02.6', '1:02:03.0')
     """
-    tenths = int(10 * seconds + 1e-6)
+    tenths = round(10 * seconds)
     minutes, rest = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)
     of_hours = f"{hours}:{minutes:02}" if hours else f"{minutes}"

@@ -96,7 +96,8 @@ def train_backbone(
     saver = Saver(folder, settings.save_every_steps, save)
     if saved:
         say(f"{name}: " + (f"goes on after step {saved:,}" if from_file else f"begins anew: there is no {RESUME}"))
-    say(f"{name}: {steps} steps of {settings.batch_size} clips, {settings.epochs} epochs, {trainer.precision}")
+    precision = "bf16" if trainer.precision == "bf16-mixed" else "fp32"
+    say(f"{name}: {steps} steps of {settings.batch_size} clips, {settings.epochs} epochs, {precision}")
     after_warmup = round(settings.warmup * steps)
     clips_per_epoch = steps_per_epoch * settings.batch_size * trainer.world_size
     every = settings.monitor_every * steps_per_epoch

@@ -80,7 +80,7 @@ def probe(
     names = [folder.name for folder in folders] if len(folders) > 1 else [cards[0].encoder.backbone]
     whole = read_labels(data, settings.emotions, columns=settings.columns.given)
     other = read_labels(test, columns=settings.columns.given, lenient=True) if test else None
-    understood = tell_tables([whole, *([other] if other else [])], settings.folds)
+    understood = tell_tables(whole, other, settings.folds, None if other else "folds")
     crossing = cross(whole, other) if other else None
     whole = crossing.table if crossing else whole
     opened = open_labeled(whole, opener(settings))

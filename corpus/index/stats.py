@@ -18,7 +18,7 @@ from emoclr.corpus.labels.checks.table_note import TableNote
 from emoclr.corpus.labels.checks.whole_table import notes_on
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
-from emoclr.corpus.labels.table_summary import tell_tables
+from emoclr.corpus.labels.table_summary import tell_table
 from emoclr.corpus.labels.tables.column_names import Given
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
@@ -118,7 +118,7 @@ def overview_of(
         return _overview(source, recordings, _good(recordings)["duration_s"].to_numpy())
     known = read_index_table(index) if index is not None else table_of([])
     table = read_labels(source, columns=columns)
-    tell_tables([table])
+    tell_table(table)
     names = [os.path.abspath(path) for path in table.paths]  # noqa: PTH100 (pathlib keeps "..")
     recordings = read_recordings(list_files(names), known)
     heard_s = _heard_s(table, names, _good(recordings))

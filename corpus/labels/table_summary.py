@@ -1,7 +1,6 @@
 """How a table of labels was understood, in one line."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,12 +14,13 @@ _SHOWN_EMOTIONS = 10
 _UNITS = {1.0: "s", 1e-3: "ms"}
 
 
-def table_summary(table: LabelTable, n_folds: int | None = None) -> str:
+def table_summary(table: LabelTable, n_folds: int | None = None, by: str | None = "folds") -> str:
     """Returns how a table was understood: clips, emotions, and which columns say speakers, splits and times.
 
     Args:
         table: as it was read.
         n_folds: the folds that were asked for, which go before those of the table.
+        by: "folds" or "drawn" by speaker, of a table without splits and folds; None where it stays whole.
 
     Examples:
         >>> import tempfile
@@ -37,7 +37,7 @@ def table_summary(table: LabelTable, n_folds: int | None = None) -> str:
         parts.append(f"emotions: {some(table.emotions, _SHOWN_EMOTIONS)}")
     known = len(set(table.speakers or ()) - {""})
     parts.append(f"speakers: column {columns.get('speaker', 'speaker')} ({known:,})" if known else "speakers: none")
-    parts.append(f"splits: {_splits(table, columns, n_folds)}")
+    parts.append(f"splits: {_splits(table, columns, n_folds, by)}")
     times = [columns[meaning] for meaning in ("start", "end", "duration", "file offset") if meaning in columns]
     if times:
         parts.append(f"parts: {', '.join(times)} in {_UNITS.get(unit_of(times[0]) or 1.0)}")
@@ -46,18 +46,25 @@ def table_summary(table: LabelTable, n_folds: int | None = None) -> str:
     return "; ".join([*parts, *table.reading.remarks])
 
 
-def tell_tables(tables: Sequence[LabelTable], n_folds: int | None = None) -> list[str]:
-    """Says how tables were understood, and returns it: a line each, with the name of the file; see `table_summary`."""
-    lines = [f"{readable(table.source)}: {table_summary(table, n_folds)}" for table in tables]
-    for line in lines:
-        say(line)
-    return lines
+def tell_table(table: LabelTable, n_folds: int | None = None, by: str | None = "folds") -> str:
+    """Says how a table was understood, and returns the line, with the name of the file; see `table_summary`."""
+    line = f"{readable(table.source)}: {table_summary(table, n_folds, by)}"
+    say(line)
+    return line
 
 
-def _splits(table: LabelTable, columns: dict[str, str], n_folds: int | None) -> str:
+def tell_tables(table: LabelTable, other: LabelTable | None, n_folds: int | None, by: str | None) -> list[str]:
+    """Says likewise how a table was understood, and one whose clips are scored, which is not divided."""
+    if other is None:
+        return [tell_table(table, n_folds, by)]
+    return [tell_table(table, n_folds, by), tell_table(other, by=None)]
+
+
+def _splits(table: LabelTable, columns: dict[str, str], n_folds: int | None, by: str | None) -> str:
     if table.splits is not None and n_folds is None:
         counts = Counter(table.splits)
         return f"column {columns.get('split', 'split')} ({', '.join(f'{counts[name]:,} {name}' for name in counts)})"
     if table.folds is not None and n_folds is None:
         return f"none, folds: column {columns.get('fold', 'fold')} ({len(np.unique(table.folds))})"
-    return f"{'unused' if table.splits is not None else 'none'}, folds by {kept_apart(table)}"
+    parts = "folds" if n_folds is not None else by
+    return f"{'unused' if table.splits is not None else 'none'}{f', {parts} by {kept_apart(table)}' if parts else ''}"

@@ -90,7 +90,7 @@ def open_labeled_clips(data: Path, settings: FinetuneSettings, other: LabelTable
         EmoclrError: no usable labels, or no readable clips.
     """
     whole = read_labels(data, settings.emotions, columns=settings.columns.given)
-    understood = tell_tables([whole, *([other] if other else [])], settings.folds)
+    understood = tell_tables(whole, other, settings.folds, "drawn")
     crossing = None
     if other is not None and settings.folds is None and whole.splits is not None and not len(whole.rows_of("test")):
         crossing = cross(whole, other)

@@ -10,7 +10,7 @@ from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.clips.clip_table import ClipTable
 from emoclr.corpus.labels.labels_csv import read_labels
-from emoclr.corpus.labels.table_summary import tell_tables
+from emoclr.corpus.labels.table_summary import tell_table
 from emoclr.corpus.labels.tables.column_names import Given
 
 
@@ -27,7 +27,7 @@ def labels_of(clips: ClipTable, source: Path, columns: Given | None = None) -> T
         LabelsError: the labels are not as they should be.
     """
     table = read_labels(source, columns=columns, lenient=True)
-    tell_tables([table])
+    tell_table(table, by=None)
     rows = np.arange(len(table)) if table.splits is None else table.rows_of("train")
     known = {(table.paths[row].absolute(), float(table.start_s[row])): row for row in rows.tolist()}
     labels = np.full((len(clips), len(table.emotions)), np.nan, dtype=np.float32)

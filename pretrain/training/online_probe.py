@@ -18,7 +18,7 @@ from emoclr.corpus.labels.division import inner_folds, speaker_task, without_emo
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.corpus.labels.splits import Rows, n_units, speaker_folds
-from emoclr.corpus.labels.table_summary import tell_tables
+from emoclr.corpus.labels.table_summary import tell_table
 from emoclr.corpus.labels.tables.column_names import Given
 from emoclr.evaluate.linear_probe import LinearProbe, untrainable_emotions
 from emoclr.evaluate.metrics.ranking import macro_auroc
@@ -82,7 +82,7 @@ def open_probed_clips(
         LabelsError: the labels are not as they should be.
     """
     table = read_labels(source, columns=columns, lenient=True)
-    tell_tables([table])
+    tell_table(table, by="drawn")
     generator = np.random.default_rng(seed)
     sides = [np.sort(generator.permutation(rows)[:max_clips]) for rows in _sides(table, seed)]
     table = table.select(np.concatenate(sides))

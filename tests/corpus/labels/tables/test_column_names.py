@@ -154,5 +154,8 @@ def test_how_a_table_was_understood_is_one_line(write_csv):
         "3 clips; emotions: anger, joy; speakers: column Speaker (2); splits: none, folds by speaker; "
         "parts: start, end in s; groups: sex"
     )
+    assert "; splits: none, drawn by speaker; " in table_summary(read_labels(write_csv(*lines)), by="drawn")
+    assert "; splits: none; " in table_summary(read_labels(write_csv(*lines)), by=None)
+    assert "; splits: none, folds by speaker; " in table_summary(read_labels(write_csv(*lines)), n_folds=2, by="drawn")
     split = read_labels(write_csv("path,joy,set", "a.wav,1,train", "b.wav,1,test", "c.wav,0,train"))
     assert "speakers: none; splits: column set (2 train, 1 test)" in table_summary(split)
