@@ -162,7 +162,7 @@ def check_unchanged(path: Path, digest: bytes) -> None:
         raise AudioError(path, _why_not(path, error)) from error
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=1 << 15)
 def _digest_of(path: Path, size: int, modified: int) -> bytes:
     """Returns the digest of a file in a state, without zeros at its end: numpy keeps none.
 
