@@ -37,7 +37,8 @@ def read_labels(
     """Returns a table of labels, checked.
 
     Columns are found by their usual names (docs/data.md). Emotions are the columns of which at least half of the values
-    are numbers from 0 to 1, and then all have to be; or the names in one column, such as `emotion`.
+    are numbers from 0 to 1 (of well-known emotions: numbers), and then all have to be; or the names in one column, such
+    as `emotion`.
 
     Args:
         path: the table, such as labels.csv; relative paths in it count from its folder.
