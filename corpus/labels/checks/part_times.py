@@ -41,7 +41,7 @@ def parts_beyond_the_end(table: LabelTable, heard_s: NDArray[np.float64], late: 
     milliseconds = "; are these milliseconds? Divide them by 1000" if likely else ""
     return TableNote(
         "parts beyond the end",
-        f"of {count_of(parts, 'part')}, {' and '.join(found)}{milliseconds}",
+        f"Of {count_of(parts, 'part')}, {' and '.join(found)}{milliseconds}",
         [_case(table, int(row), heard_s) for row in wrong],
     )
 

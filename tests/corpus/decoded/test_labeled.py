@@ -28,7 +28,7 @@ def test_it_is_said_and_kept_for_the_report(labels: Path, capsys: pytest.Capture
     assert len(opened.store) == len(opened.table) == 2
     speakers, parts, paths = opened.notes
     assert "'Anna' (1 clip) and 'anna' (1 clip)" in speakers
-    assert parts.startswith("of 4 parts, 2 end after their recording and are cut there and 1 begin")
+    assert parts.startswith("Of 4 parts, 2 end after their recording and are cut there and 1 begin")
     assert "milliseconds" in parts and "2.00 s" in parts
     assert paths.startswith("1 of 3 recordings") and str(labels.parent / "b.wav") in paths
     told = capsys.readouterr().err

@@ -24,7 +24,7 @@ def note_on(make_table: Callable[..., LabelTable], parts: Sequence[tuple[float, 
 def test_what_is_cut_and_what_is_nothing_is_counted_apart(make_table: Callable[..., LabelTable]) -> None:
     note = note_on(make_table, [(0, 4), (4, 8), (8, 12), (9, 11), (12, 14), (2, np.nan), (0, np.nan)])
     assert note is not None
-    assert note.summary.startswith("of 6 parts, 2 end after their recording") and "1 begin" in note.summary
+    assert note.summary.startswith("Of 6 parts, 2 end after their recording") and "1 begin" in note.summary
     assert "milliseconds" not in note.summary
     assert [case.split(" of a recording of ")[1:] for case in note.cases] == [["10.00 s"], ["10.00 s"], []]
     assert "[8 s to 12 s]" in note.cases[0]
