@@ -99,7 +99,7 @@ def _into_file(arguments: argparse.Namespace, paths: Sequence[Path], ensemble: "
         say(f"  {readable(emotion)}: {table.named[emotion]}")
     _tell(table.remarks, paths)
     if errors_path(out).exists():
-        say(f"all of these: {errors_path(out)}")
+        say(f"unreadable, partial and silent ones: {errors_path(out)}")
     return 0 if table.rows else 1
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import write_yaml
+from emoclr.configs.messages import count_of
 from emoclr.pretrain.data.sources import Source
 from emoclr.pretrain.data.views import VIEWS
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_card, save_encoder
@@ -97,7 +98,7 @@ def train_backbone(
     if saved:
         say(f"{name}: " + (f"goes on after step {saved:,}" if from_file else f"begins anew: there is no {RESUME}"))
     precision = "bf16" if trainer.precision == "bf16-mixed" else "fp32"
-    say(f"{name}: {steps} steps of {settings.batch_size} clips, {settings.epochs} epochs, {precision}")
+    say(f"{name}: {steps} steps of {settings.batch_size} clips, {count_of(settings.epochs, 'epoch')}, {precision}")
     after_warmup = round(settings.warmup * steps)
     clips_per_epoch = steps_per_epoch * settings.batch_size * trainer.world_size
     every = settings.monitor_every * steps_per_epoch

@@ -36,7 +36,7 @@ def sound_findings(table: LabelTable, recordings: Sequence[Recording | str]) -> 
     )
     offset = clips(lambda clip: abs(clip.offset) > MAX_OFFSET, lambda clip: f"mean {clip.offset:+.3f}")
     said = [
-        ("unreadable", unreadable, "that cannot be read: they are set aside wherever the labels are used."),
+        ("unreadable", unreadable, "that cannot be read, set aside wherever the labels are used."),
         ("silence", silent, f"with no sample above {SILENT_PEAK_DB:g} dBFS: a label that nobody can hear."),
         ("clipping", clipped, f"with over {CLIPPED_PART:.1%} of the samples at {FULL_SCALE:g} of full scale or more."),
         ("DC offset", offset, f"whose mean is over {MAX_OFFSET:.0%} of full scale away from zero."),

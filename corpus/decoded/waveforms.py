@@ -249,7 +249,7 @@ def open_waveforms(
     if store.failures:
         if not len(store):
             raise NoReadableClips(store.failures)
-        say(f"{len(store.failures)} of {len(table)} clips set aside:")
+        say(f"{len(store.failures):,} of {len(table):,} clips set aside:")
         for line in by_reason([(readable(failure.path), failure.reason) for failure in store.failures]):
             say(line)
     for line in lines_about(store):

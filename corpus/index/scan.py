@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 
 from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError
-from emoclr.configs.messages import count_of, readable
+from emoclr.configs.messages import by_reason, count_of, readable
 from emoclr.corpus.audio.samples import SILENT_PEAK_DB
 from emoclr.corpus.index.audio_files import list_audio
 from emoclr.corpus.index.index_file import IndexRow, is_index, read_index_table, table_of, write_index
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS_AT_ONCE = 1 << 12
-_PARTIAL_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -132,8 +131,7 @@ def summary_of(table: "pa.Table") -> list[str]:
     aside = table.filter(pc.equal(table["status"], "set aside"))
     hours = (pc.sum(table["duration_s"]).as_py() or 0.0) / 3600
     lines = [f"{count_of(len(table) - len(aside), 'recording')}, {hours:,.2f} h; {len(aside):,} set aside"]
-    for reason, count in reasons_of(aside):
-        lines.append(f"  {count:,} × {reason} (such as {_name(aside, pc.index(aside['reason'], reason).as_py())})")
+    lines += _by_reason(aside)
     silent = table.filter(pc.less_equal(table["peak_db"], SILENT_PEAK_DB))
     if len(silent):
         lines.append(
@@ -142,11 +140,7 @@ def summary_of(table: "pa.Table") -> list[str]:
         )
     partial = table.filter(pc.equal(table["status"], "partial"))
     if len(partial):
-        lines.append(f"{count_of(len(partial), 'recording')} in part only:")
-    for row in partial.slice(0, _PARTIAL_SHOWN).to_pylist():
-        lines.append(f"  {readable(os.fsdecode(row['path']))}: {row['reason']}")
-    if len(partial) > _PARTIAL_SHOWN:
-        lines.append(f"  and {len(partial) - _PARTIAL_SHOWN:,} more, with the status partial in the index")
+        lines += [f"{count_of(len(partial), 'recording')} in part only:", *_by_reason(partial)]
     return lines
 
 
@@ -160,6 +154,10 @@ def _readable(table: "pa.Table") -> "pa.Table":
     import pyarrow.compute as pc
 
     return table.filter(pc.not_equal(table["status"], "set aside"))
+
+
+def _by_reason(table: "pa.Table") -> list[str]:
+    return by_reason([(_name(table, row), reason) for row, reason in enumerate(table["reason"].to_pylist())])
 
 
 def _name(table: "pa.Table", row: int) -> str:
