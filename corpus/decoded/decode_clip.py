@@ -25,9 +25,11 @@ from emoclr.corpus.decoded.cache import (
     read_entries,
     state_key,
 )
+from emoclr.corpus.parallel.pool import KILLED
 from emoclr.corpus.index.file_digest import file_digest
 
 _BLOCK_SAMPLES = 1 << 18
+
 
 CHANGED = "changed while it was read"
 
@@ -132,7 +134,12 @@ def larger_blocks(blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.
 
 
 def lost_clip(task: DecodeTask, reason: str) -> DecodedClip:
-    """Returns a clip over which processes died."""
+    """Returns a clip over which processes died.
+
+    Where memory was short it has no digest, and so is not remembered: the next run may have more.
+    """
+    if KILLED in reason:
+        return DecodedClip(b"", b"", None, reason)
     try:
         state = _state(task.path)
         return DecodedClip(_digest_of(task.path, *state), state_key(os.fsencode(task.path), *state), None, reason)

@@ -24,6 +24,9 @@ MIN_TIME_LIMIT_S = 120.0
 MAX_WAITING_BYTES = 64 << 20
 """How much may wait for an earlier task; beyond it, all processes but that of the earliest stand still."""
 
+KILLED = "the system killed it, as it does where memory is short"
+"""How a process ended that was no fault of its file, as far as can be known."""
+
 _MIN_BYTES_PER_S = 100_000
 _BATCH_BYTES = 4 << 20
 _BATCH_FILES = 32
@@ -219,5 +222,5 @@ def _size_bytes(path: Path) -> int:
 def _exit_reason(exit_code: int) -> str:
     """Returns how a process ended."""
     if exit_code == -signal.SIGKILL:
-        return "the system killed it, as it does where memory is short"
+        return KILLED
     return signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"

@@ -14,7 +14,7 @@ _SPLIT_WORDS = {
 _EVALUATION = ("eval", "evaluation")
 
 _MISSING = ("", "nat")
-_CLOCK = re.compile(r"(?:(\d+) days?,? *)?(?:(?:(\d+):)?(\d+):(\d+(?:\.\d*)?))?")
+_CLOCK = re.compile(r"(?:(\d+) days?,? *)?(?:(?:(\d+):)?(\d+):(\d+(?:[.,]\d*)?))?")
 
 
 def number(cell: str) -> float | None:
@@ -44,8 +44,8 @@ def seconds(cell: str, unit_s: float = 1.0) -> float | None:
         unit_s: seconds that a number counts.
 
     Examples:
-        >>> seconds("1.5"), seconds("250", 1e-3), seconds("0 days 00:01:02.5"), seconds("soon")
-        (1.5, 0.25, 62.5, None)
+        >>> seconds("1.5"), seconds("250", 1e-3), seconds("0 days 00:01:02.5"), seconds("00:01:02,500"), seconds("soon")
+        (1.5, 0.25, 62.5, 62.5, None)
     """
     if cell.lower() in _MISSING:
         return math.nan
@@ -55,7 +55,7 @@ def seconds(cell: str, unit_s: float = 1.0) -> float | None:
     found = _CLOCK.fullmatch(cell)
     if found is None:
         return None
-    days, hours, minutes, rest = (float(part or 0) for part in found.groups())
+    days, hours, minutes, rest = (float((part or "0").replace(",", ".")) for part in found.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + rest
 
 

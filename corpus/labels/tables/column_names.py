@@ -72,6 +72,7 @@ _WORDS: dict[Role, _Words] = {
                 "category",
                 "annotation",
                 "classname",
+                "emoclass",
             }
         ),
     ),

@@ -15,10 +15,12 @@ from emoclr.corpus.audio.decoder import AudioError, Recording, read_waveform
 from emoclr.corpus.clips.clip_table import Clip
 from emoclr.corpus.clips.sources import clips_from
 from emoclr.corpus.decoded.cache import SHARD_VERSION, read_entries, used_bytes
+from emoclr.corpus.decoded.decode_clip import DecodeTask, lost_clip
 from emoclr.corpus.decoded.shard_writer import ShardWriter, remove_unfinished
 from emoclr.corpus.decoded.waveforms import open_waveforms
 from emoclr.corpus.index.index_file import table_of, write_index
 from emoclr.corpus.index.measure_recording import measure_recording
+from emoclr.corpus.parallel.pool import KILLED
 
 SECOND = 2 * 16_000
 """Bytes."""
@@ -253,3 +255,11 @@ def test_a_damaged_shard_is_made_again(tones, cache, ending, left):
     damaged.write_bytes(damaged.read_bytes()[:left])
     np.testing.assert_array_equal(open_waveforms(tones, cache).waveform(3), expected)
     assert used_bytes(cache) == 6 * SECOND
+
+
+@pytest.mark.parametrize(("end", "remembered"), [(KILLED, False), ("SIGSEGV", True)])
+def test_what_was_lost_for_want_of_memory_is_tried_again_and_a_crash_is_not(tones, end, remembered):
+    task = DecodeTask(tones[0].path, 0.0, float("nan"), 0, 0, b"", wanted=True)
+    clip = lost_clip(task, f"its decoder crashed: {end}")
+    assert clip.reason.endswith(end)
+    assert bool(clip.digest) == remembered
