@@ -25,8 +25,8 @@ from emoclr.corpus.decoded.cache import (
     read_entries,
     state_key,
 )
-from emoclr.corpus.parallel.pool import KILLED
 from emoclr.corpus.index.file_digest import file_digest
+from emoclr.corpus.parallel.pool import KILLED
 
 _BLOCK_SAMPLES = 1 << 18
 

@@ -20,7 +20,7 @@ from emoclr.corpus.decoded.shard_writer import ShardWriter, remove_unfinished
 from emoclr.corpus.decoded.waveforms import open_waveforms
 from emoclr.corpus.index.index_file import table_of, write_index
 from emoclr.corpus.index.measure_recording import measure_recording
-from emoclr.corpus.parallel.pool import KILLED
+from emoclr.corpus.parallel import pool
 
 SECOND = 2 * 16_000
 """Bytes."""
@@ -257,7 +257,7 @@ def test_a_damaged_shard_is_made_again(tones, cache, ending, left):
     assert used_bytes(cache) == 6 * SECOND
 
 
-@pytest.mark.parametrize(("end", "remembered"), [(KILLED, False), ("SIGSEGV", True)])
+@pytest.mark.parametrize(("end", "remembered"), [(pool.KILLED, False), ("SIGSEGV", True)])
 def test_what_was_lost_for_want_of_memory_is_tried_again_and_a_crash_is_not(tones, end, remembered):
     task = DecodeTask(tones[0].path, 0.0, float("nan"), 0, 0, b"", wanted=True)
     clip = lost_clip(task, f"its decoder crashed: {end}")
