@@ -52,7 +52,7 @@ def paths_missing(table: LabelTable, rows: Sequence[int]) -> TableNote | None:
         path, place = examples[0]
         written = readable(written_as(path, folder))
         where = f"there is {readable(place)}" if place else f"the nearest folder is {readable(nearest(path))}"
-        cases.append(f"{len(examples):,}{of} {why}, such as {written}, looked for as {readable(path)}; {where}")
+        cases.append(f"{len(examples):,}{of} {why}, such as {written}; {where}")
     return TableNote(
         "recordings that are not there",
         f"{total:,} of {count_of(recordings, 'recording')} not found (relative paths count from the table's folder, "

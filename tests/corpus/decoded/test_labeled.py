@@ -54,7 +54,7 @@ def test_where_no_recording_is_there_the_error_says_where_it_was_looked_for(tmp_
     with pytest.raises(NoReadableClips) as caught:
         open_labeled(read_labels(table), open_waveforms)
     told = str(caught.value)
-    assert f"looked for as {tmp_path}/tables/clips/a.wav" in told
+    assert f"{tmp_path}/tables/clips/a.wav: no such file" in told
     assert f"relative paths count from the table's folder, {tmp_path}/tables" in told
     assert f"the nearest folder is {tmp_path}/tables" in told
     (tmp_path / "clips").mkdir()

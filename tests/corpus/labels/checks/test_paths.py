@@ -62,7 +62,7 @@ def test_kinds_are_counted_with_an_example_each_and_the_nearest_folder_is_named(
     summary, *cases = told_of(folder, ["clips/a.mp3", "b.MP3", "clips/x.wav", "no/y.wav", "b.wav"])
     assert summary.startswith("4 of 5")
     assert [case.split(" ")[0] for case in cases] == ["2", "2"]
-    assert f"looked for as {folder}/tables/clips/x.wav; the nearest folder is {folder}/tables/clips" in cases[1]
+    assert f"such as clips/x.wav; the nearest folder is {folder}/tables/clips" in cases[1]
 
 
 def test_what_is_there_is_not_told_of(folder: Path) -> None:
