@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
+from emoclr.corpus.audit.frames import Frames
 
 Words = NDArray[np.uint32]
 """`(frames,)`; 0 stands for a frame that is too quiet to say anything."""
@@ -34,25 +35,50 @@ _MAX_NEIGHBOURS = (
 )
 
 
+class Fingerprint:
+    """The words of a 16 kHz waveform that comes in blocks; none where it is shorter than two frames.
+
+    Examples:
+        >>> words = Fingerprint()
+        >>> for block in np.random.default_rng(0).normal(size=(4, 4_000)).astype(np.float32):
+        ...     words.add(block)
+        >>> words.words().shape
+        (54,)
+    """
+
+    def __init__(self) -> None:
+        self._frames = Frames(_WINDOW, _HOP)
+        self._window = np.hanning(_WINDOW).astype(np.float32)
+        self._starts = _band_starts()
+        self._last = np.zeros((0, _BITS + 1))
+        self._words: list[Words] = []
+        self._energies: list[NDArray[np.float64]] = []
+
+    def add(self, block: NDArray[np.float32]) -> None:
+        """Adds samples, `(n,)`."""
+        for frames in self._frames.of(block):
+            power = np.abs(np.fft.rfft(frames * self._window)) ** 2
+            bands = np.add.reduceat(power, self._starts, axis=1)[:, :-1]  # (frames, bits + 1)
+            bands = np.concatenate([self._last, bands])
+            bits = np.diff(np.diff(bands, axis=1), axis=0) > 0  # (frames - 1, bits)
+            self._words.append((bits * (1 << np.arange(_BITS, dtype=np.uint64))).sum(axis=1).astype(np.uint32))
+            self._energies.append(bands.sum(axis=1)[1:])
+            self._last = bands[-1:]
+
+    def words(self) -> Words:
+        """Returns the words of what was added."""
+        words: Words = np.concatenate([np.zeros(0, dtype=np.uint32), *self._words])
+        if len(words):
+            energy = np.concatenate(self._energies)
+            words[energy <= energy.max() * _QUIET] = 0
+        return words
+
+
 def fingerprint(waveform: NDArray[np.float32]) -> Words:
-    """Returns the words of a 16 kHz waveform `(samples,)`; none where it is shorter than two frames."""
-    if len(waveform) < _WINDOW + _HOP:
-        return np.zeros(0, dtype=np.uint32)
-    frames = np.lib.stride_tricks.sliding_window_view(waveform, _WINDOW)[::_HOP]
-    window = np.hanning(_WINDOW).astype(np.float32)
-    starts = _band_starts()
-    bands = np.concatenate(  # (frames, bits + 1)
-        [
-            np.add.reduceat(np.abs(np.fft.rfft(frames[first : first + 256] * window)) ** 2, starts, axis=1)[:, :-1]
-            for first in range(0, len(frames), 256)
-        ]
-    )
-    slopes = np.diff(bands, axis=1)
-    bits = np.diff(slopes, axis=0) > 0  # (frames - 1, bits)
-    words: Words = (bits * (1 << np.arange(_BITS, dtype=np.uint64))).sum(axis=1).astype(np.uint32)
-    energy = bands.sum(axis=1)[1:]
-    words[energy <= energy.max() * _QUIET] = 0
-    return words
+    """Returns the words of a 16 kHz waveform `(samples,)`."""
+    words = Fingerprint()
+    words.add(waveform)
+    return words.words()
 
 
 def copies(fingerprints: Sequence[Words]) -> list[tuple[int, int, float]]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.configs.console import track
-from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, inspect_audio, read_waveform
+from emoclr.corpus.audio import decoder
+from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, AudioInfo
 from emoclr.corpus.audio.samples import SILENT_PEAK_DB
-from emoclr.corpus.audit.fingerprints import Words, fingerprint
+from emoclr.corpus.audit.fingerprints import Fingerprint, Words
+from emoclr.corpus.audit.frames import Frames
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.parallel.processes import each_in_processes
 
@@ -24,6 +26,7 @@ MIN_DB = -120.0
 
 _BANDWIDTH_DB = -60.0
 _FFT_SAMPLES = 1024
+_ZEROS = 1 << 16
 
 _Part = tuple[Path, float, float | None]
 
@@ -78,23 +81,40 @@ def measure_clips(table: LabelTable) -> list[Recording | str]:
 def _measure(part: _Part) -> Recording | str:
     path, start_s, end_s = part
     try:
-        info = inspect_audio(path)
-        waveform = read_waveform(path, start_s, end_s)
+        with decoder.Recording(path, path) as recording:
+            return _listen(recording.blocks(start_s, end_s), recording.info, path.suffix.lower())
     except AudioError as error:
         return error.reason
-    sizes = np.abs(waveform)
+
+
+def _listen(blocks: Iterable[NDArray[np.float32]], info: AudioInfo, suffix: str) -> Recording:
+    """Returns what is measured of a waveform that comes in blocks, of which none is kept."""
+    samples, clipped, energy, total, peak = 0, 0, 0.0, 0.0, 0.0
+    words, spectrum, digest = Fingerprint(), _Spectrum(), _Digest()
+    for block in blocks:
+        if not len(block):
+            continue
+        sizes = np.abs(block)
+        samples += len(block)
+        clipped += int(np.count_nonzero(sizes >= FULL_SCALE))
+        energy += float(np.square(block, dtype=np.float64).sum())
+        total += float(block.sum(dtype=np.float64))
+        peak = max(peak, float(sizes.max()))
+        words.add(block)
+        spectrum.add(block)
+        digest.add(block)
     return Recording(
-        duration_s=len(waveform) / SAMPLE_RATE,
+        duration_s=samples / SAMPLE_RATE,
         sample_rate=info.sample_rate,
         channels=info.channels,
-        suffix=path.suffix.lower(),
-        rms_db=_decibels(float(np.sqrt(np.mean(np.square(waveform, dtype=np.float64))))),
-        peak_db=_decibels(float(sizes.max())),
-        offset=float(waveform.mean(dtype=np.float64)),
-        clipped=float(np.mean(sizes >= FULL_SCALE)),
-        bandwidth_hz=_bandwidth_hz(waveform),
-        digest=_digest(waveform),
-        words=fingerprint(waveform),
+        suffix=suffix,
+        rms_db=_decibels(math.sqrt(energy / samples)),
+        peak_db=_decibels(peak),
+        offset=total / samples,
+        clipped=clipped / samples,
+        bandwidth_hz=spectrum.bandwidth_hz(),
+        digest=digest.hex(),
+        words=words.words(),
     )
 
 
@@ -102,21 +122,49 @@ def _decibels(amplitude: float) -> float:
     return max(MIN_DB, 20 * math.log10(amplitude)) if amplitude > 0 else MIN_DB
 
 
-def _digest(waveform: NDArray[np.float32]) -> str:
-    samples = np.rint(waveform * 32_768).astype("<i4")
-    sounding = np.flatnonzero(samples)
-    kept = samples[sounding[0] : sounding[-1] + 1] if len(sounding) else samples[:0]
-    return hashlib.blake2b(kept.tobytes(), digest_size=16).hexdigest()
+class _Digest:
+    """Of samples at 16 bits, without the zeros before and after."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.blake2b(digest_size=16)
+        self._zeros = 0
+        self._begun = False
+
+    def add(self, block: NDArray[np.float32]) -> None:
+        samples = np.rint(block * 32_768).astype("<i4")
+        sounding = np.flatnonzero(samples)
+        if not len(sounding):
+            self._zeros += len(samples)
+            return
+        first, end = int(sounding[0]), int(sounding[-1]) + 1
+        if self._begun:  # the zeros before are between sounds
+            first = 0
+            for begin in range(0, self._zeros, _ZEROS):
+                self._digest.update(bytes(4 * min(_ZEROS, self._zeros - begin)))
+        self._digest.update(samples[first:end].tobytes())
+        self._begun, self._zeros = True, len(samples) - end
+
+    def hex(self) -> str:
+        return self._digest.hexdigest()
 
 
-def _bandwidth_hz(waveform: NDArray[np.float32]) -> float:
-    """Returns the highest frequency of the mean power spectrum within 60 dB of its peak, 0 for digital silence."""
-    padded = np.pad(waveform, (0, max(0, _FFT_SAMPLES - len(waveform))))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT_SAMPLES)[:: _FFT_SAMPLES // 2]
-    window = np.hanning(_FFT_SAMPLES).astype(np.float32)
-    power = np.zeros(_FFT_SAMPLES // 2 + 1)
-    for first in range(0, len(frames), 256):  # a long recording's frames at once would be many times its size
-        power += np.sum(np.abs(np.fft.rfft(frames[first : first + 256] * window)) ** 2, axis=0)
-    power[0] = power[1] = 0.0  # an offset is no sound
-    loud = np.flatnonzero(power > power.max() * 10 ** (_BANDWIDTH_DB / 10))
-    return float(loud[-1] * SAMPLE_RATE / _FFT_SAMPLES) if len(loud) else 0.0
+class _Spectrum:
+    """The mean power spectrum."""
+
+    def __init__(self) -> None:
+        self._frames = Frames(_FFT_SAMPLES, _FFT_SAMPLES // 2)
+        self._window = np.hanning(_FFT_SAMPLES).astype(np.float32)
+        self._power = np.zeros(_FFT_SAMPLES // 2 + 1)
+
+    def add(self, block: NDArray[np.float32]) -> None:
+        for frames in self._frames.of(block):
+            self._power += np.sum(np.abs(np.fft.rfft(frames * self._window)) ** 2, axis=0)
+
+    def bandwidth_hz(self) -> float:
+        """Returns the highest frequency within 60 dB of the spectrum's peak, 0 for digital silence."""
+        if not self._power.any():  # shorter than a frame
+            self.add(np.zeros(max(0, _FFT_SAMPLES - len(self._frames.rest)), dtype=np.float32))
+        power = self._power.copy()
+        power[0] = power[1] = 0.0  # an offset is no sound
+        loud = np.flatnonzero(power > power.max() * 10 ** (_BANDWIDTH_DB / 10))
+        return float(loud[-1] * SAMPLE_RATE / _FFT_SAMPLES) if len(loud) else 0.0

@@ -6,9 +6,10 @@ import pytest
 import soundfile as sf
 import soxr
 
+from emoclr.corpus.audio.decoder import AudioInfo
 from emoclr.corpus.audit import audit
 from emoclr.corpus.audit.fingerprints import MAX_BITS_OFF, copies, fingerprint
-from emoclr.corpus.audit.recordings import Recording
+from emoclr.corpus.audit.recordings import Recording, _listen
 from emoclr.corpus.audit.report import audit_json, audit_markdown
 from emoclr.corpus.audit.shortcuts import find_shortcuts
 from emoclr.corpus.cli import main
@@ -331,3 +332,18 @@ def test_a_share_is_above_0_and_at_most_1(share, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["audit", "labels.csv", "--positive-share", share])
     assert stopped.value.code == 2 and share in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", [100, 1_000, 16_000, 40_000])
+def test_a_clip_measured_block_by_block_is_as_measured_whole(tmp_path, size):
+    sound = np.concatenate([np.zeros(3_000), 0.4 * voice(3), np.zeros(20_000), 0.2 * voice(4), np.zeros(999)])
+    sound = (np.rint(sound * 32_768) / 32_768).astype(np.float32)
+    info = AudioInfo(None, 16_000, 1)
+    whole = _listen([sound], info, ".wav")
+    split = _listen(np.split(sound, range(size, len(sound), size)), info, ".wav")
+    assert split.words.tolist() == whole.words.tolist()
+    assert (split.digest, split.bandwidth_hz, split.clipped) == (whole.digest, whole.bandwidth_hz, whole.clipped)
+    assert [split.rms_db, split.offset] == pytest.approx([whole.rms_db, whole.offset])
+    # Whatever zeros are around it, the sound is the same, and other zeros within it make another.
+    assert _listen([sound[3_000:]], info, ".wav").digest == whole.digest
+    assert _listen([np.delete(sound, np.s_[40_000:40_010])], info, ".wav").digest != whole.digest
