@@ -16,8 +16,8 @@ from emoclr.pretrain.encoder.embedding import WindowNetwork
 from emoclr.pretrain.encoder.windows import WindowCutter
 
 BATCH_WINDOWS = {"cpu": 16, "cuda": 64}
-"""Windows at once, of as many recordings as it takes. On a CPU few, for memory: 3 MB for each window of 2 s. Against 64 at
-once that is quicker for some networks (resnet10t 1.4 times) and slower for others (mobilenetv3_small_100 0.7 times)."""
+"""Windows at once, of as many recordings as it takes. On a CPU few, for memory: 3 MB for each window of 2 s. Against 64
+that is quicker for some networks (resnet10t 1.4 times) and slower for others (mobilenetv3_small_100 0.7 times)."""
 
 
 class WindowOutput(NamedTuple):
