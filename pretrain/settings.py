@@ -64,7 +64,7 @@ class PretrainSettings(ViewSettings):
     )
     channels: ChannelSetting = Field("auto", description=CHANNELS)
 
-    backbones: list[str] = Field(min_length=1, description="timm model names, each trained in turn")
+    backbones: list[str] = Field(min_length=1, description="timm model names, or `framewise_cnn`; each trained in turn")
     pretrained: bool = Field(False, description="start from ImageNet weights (downloaded by timm)")
 
     start_from: Path | None = Field(

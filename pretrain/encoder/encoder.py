@@ -7,6 +7,7 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 
+import emoclr.pretrain.networks  # noqa: F401  registers them with timm
 from emoclr.augment.masks import apply_masks
 from emoclr.augment.settings import CorpusSpectrogram, SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
