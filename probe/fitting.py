@@ -87,7 +87,8 @@ def predictions_of(
     if len(trained) > 1:
         note = f"mean of {len(trained)} probabilities"
         models.insert(0, concatenate_folds(ENSEMBLE, together(trained), note))
-        baselines.insert(0, concatenate_folds(f"{UNTRAINED} {ENSEMBLE}", together(twins), note))
+        if twins:
+            baselines.insert(0, concatenate_folds(f"{UNTRAINED} {ENSEMBLE}", together(twins), note))
     baselines += [concatenate_folds(other.name, alone(other), other.note) for other in others]
     prior = chance_probabilities(table.targets[division.fitted], sum(len(next(iter(rows.values()))) for rows in scored))
     baselines.append(Prediction(CHANCE, prior, prior, "the shares of the clips fitted to"))

@@ -37,9 +37,16 @@ from emoclr.probe.studies.cross_corpus import cross_corpus
 from emoclr.probe.studies.label_efficiency import label_efficiency
 from emoclr.probe.studies.mistakes import mistakes
 from emoclr.probe.studies.robustness import robustness
+from emoclr.probe.studies.speaker_known import speaker_known
 from emoclr.probe.summary import PRETRAINING, few_speakers, label_notes, score_notes, sound_notes, summary_of
 
-STUDIES: tuple[Callable[[Context], Section | None], ...] = (cross_corpus, label_efficiency, robustness, mistakes)
+STUDIES: tuple[Callable[[Context], Section | None], ...] = (
+    cross_corpus,
+    speaker_known,
+    label_efficiency,
+    robustness,
+    mistakes,
+)
 """The sections of a report, in order; a study that was not asked for gives none."""
 
 

@@ -11,6 +11,7 @@ from emoclr.corpus.labels.division import Division, train_validation_test
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import keeps_recordings_apart, speaker_codes, unit_of
 from emoclr.evaluate.groups import broken_down
+from emoclr.evaluate.paired import FEW_SPEAKERS
 from emoclr.pretrain.encoder.checkpoint import EncoderCard
 from emoclr.probe.features.egemaps import EGEMAPS, NOTE, egemaps_installed
 from emoclr.probe.settings import ProbeSettings
@@ -18,7 +19,6 @@ from emoclr.probe.settings import ProbeSettings
 SYNTHETIC_COLUMN = "synthetic"
 """A column of the labels that says "yes" of clips made by code."""
 
-FEW_SPEAKERS = 10
 PRETRAINING = (
     "Pretraining learns without labels. Whether the scored clips were among those it was trained on is not known here."
 )

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from emoclr.configs.console import track
-from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.metrics.registry import METRICS, comparison_columns
-from emoclr.evaluate.paired import paired_differences
-from emoclr.evaluate.report.formatting import interval, json_metrics, number
+from emoclr.evaluate.paired import paired_differences, verdict
+from emoclr.evaluate.report.formatting import json_metrics, number
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import ENSEMBLE, Prediction, Truth, concatenate_folds
 from emoclr.finetune.data.labeled_clips import Task
@@ -19,7 +18,6 @@ from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.best_epochs import best_epoch, same_networks
 from emoclr.finetune.studies.context import Context
 from emoclr.finetune.training.members import Members, SeedsOfBest, backbone_of, best_member, seeds_of
-from emoclr.probe.summary import FEW_SPEAKERS
 
 BEST = "the best single network"
 
@@ -161,20 +159,3 @@ def _how(best: Sequence[str], n_folds: int, settings: FinetuneSettings) -> str:
         f"speakers{in_folds}: {' or '.join(names)}. Weights are those with the "
         "least log loss on validation speakers, drawn towards equal where their clips are few."
     )
-
-
-def verdict(found: Measure, n_speakers: int, metric: str) -> str:
-    """Returns a difference in words.
-
-    Of few speakers, no resample can call a difference real: two agree by chance every second time.
-    """
-    if n_speakers < FEW_SPEAKERS or not np.isfinite(found.low):
-        meaning = f"too few speakers ({n_speakers}) to tell it from chance"
-    elif found.low > 0:
-        meaning = "a real gain"
-    elif found.high < 0:
-        meaning = "a real loss"
-    else:
-        meaning = "which may be chance"
-    within = f" [{interval(found)}]" if interval(found) else ""
-    return f"{found.value:+.3f}{within} {METRICS[metric].label}, {meaning}"

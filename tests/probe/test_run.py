@@ -176,3 +176,15 @@ def test_compare_names_a_folder_without_a_report(tmp_path: Path, capsys: pytest.
     assert main(["compare", str(tmp_path)]) == 1
     told = capsys.readouterr().err
     assert "no report is there" in told and "is no report" in told
+
+
+def test_the_speaker_known_has_rows_of_its_own_beside_the_plain_ones(content: dict[str, Any]) -> None:
+    found = content["speaker_known"]
+    assert found["clips_per_speaker"] == EACH
+    assert list(found["models"]) == ["ensemble", "test_efficientnet", "test_resnet", "log-mel mean and deviation"]
+    for name, of_model in found["models"].items():
+        plain = (content["models"] | content["baselines"])[name]
+        assert {metric: of_model["plain"][metric] for metric in plain} == plain
+        for metric in ("macro_auroc", "map"):
+            difference = of_model["known"][metric]["value"] - plain[metric]["value"]
+            assert of_model["difference"][metric]["value"] == pytest.approx(difference, abs=2e-6)

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from emoclr.evaluate.metrics.intervals import Measure
-from emoclr.evaluate.paired import paired_differences
+from emoclr.evaluate.paired import paired_differences, verdict
 from emoclr.evaluate.scores import Prediction, Truth
-from emoclr.finetune.studies.ensemble_comparison import verdict
 
 
 @pytest.mark.parametrize(
