@@ -8,6 +8,7 @@ from typing import Any
 from emoclr.configs.messages import readable
 from emoclr.evaluate.metrics.intervals import Measure, Metrics
 from emoclr.evaluate.metrics.registry import METRICS
+from emoclr.evaluate.paired import FEW_SPEAKERS
 from emoclr.evaluate.scores import CHANCE, LISTENERS, Row
 
 
@@ -93,3 +94,20 @@ def best_rows(rows: Sequence[Row], names: Sequence[str]) -> dict[str, float]:
         if values:
             best[name] = min(values) if METRICS[name].lower_is_better else max(values)
     return best
+
+
+def verdict(found: Measure, n_speakers: int, metric: str) -> str:
+    """Returns a difference in words.
+
+    Of few speakers, no resample can call a difference real: two agree by chance every second time.
+    """
+    if n_speakers < FEW_SPEAKERS or math.isnan(found.low):
+        meaning = f"too few speakers ({n_speakers}) to tell it from chance"
+    elif found.low > 0:
+        meaning = "a real gain"
+    elif found.high < 0:
+        meaning = "a real loss"
+    else:
+        meaning = "which may be chance"
+    within = f" [{interval(found)}]" if interval(found) else ""
+    return f"{found.value:+.3f}{within} {METRICS[metric].label}, {meaning}"

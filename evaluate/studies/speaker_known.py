@@ -12,8 +12,8 @@ import numpy.typing as npt
 from emoclr.evaluate.linear_probe import Rows
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.registry import METRICS, headline_columns
-from emoclr.evaluate.paired import paired_differences, verdict
-from emoclr.evaluate.report.formatting import json_metrics
+from emoclr.evaluate.paired import paired_differences
+from emoclr.evaluate.report.formatting import json_metrics, verdict
 from emoclr.evaluate.report.section import Cell, Section, Table
 from emoclr.evaluate.scores import Prediction, Truth, metrics_of
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from emoclr.configs.console import track
 from emoclr.evaluate.metrics.registry import METRICS, comparison_columns
-from emoclr.evaluate.paired import paired_differences, verdict
-from emoclr.evaluate.report.formatting import json_metrics, number
+from emoclr.evaluate.paired import paired_differences
+from emoclr.evaluate.report.formatting import json_metrics, number, verdict
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import ENSEMBLE, Prediction, Truth, concatenate_folds
 from emoclr.finetune.data.labeled_clips import Task

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from emoclr.evaluate.metrics.intervals import Measure
-from emoclr.evaluate.paired import paired_differences, verdict
+from emoclr.evaluate.paired import paired_differences
+from emoclr.evaluate.report.formatting import verdict
 from emoclr.evaluate.scores import Prediction, Truth
 
 
