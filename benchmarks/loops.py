@@ -23,7 +23,7 @@ from emoclr.pretrain.data.views import VIEWS, ViewBatch, ViewDataset
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, pool
 from emoclr.pretrain.encoder.precision import choose_precision
-from emoclr.pretrain.objectives import make_loss
+from emoclr.pretrain.objectives.registry import make_loss
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.module import ContrastiveModule
 from emoclr.pretrain.training.progress import Progress

@@ -11,7 +11,7 @@ from emoclr.corpus.decoded.cache_settings import CHANNELS, ChannelSetting
 from emoclr.corpus.labels.tables.column_settings import ColumnSettings
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 from emoclr.evaluate.settings import PositiveShare
-from emoclr.pretrain.objectives import OBJECTIVES
+from emoclr.pretrain.objectives.registry import OBJECTIVES
 
 Split = Literal["train", "validation", "test"]
 Accelerator = Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"]
@@ -85,6 +85,12 @@ class PretrainSettings(ViewSettings):
 
     supervised: Path | None = Field(None, description="labels.csv of a part of the recordings, for joint training")
     supervised_weight: float = Field(0.5, ge=0, description="weight of the supervised loss; the objective has 1")
+
+    functionals_weight: float = Field(
+        0.0,
+        ge=0,
+        description="weight of a regression of the clean crop's pitch, voicing, energy and spectral shape; 0 for none",
+    )
 
     epochs: int = Field(100, ge=1, description="passes over the clips")
     batch_size: int = Field(256, ge=2, description="clips on each device; two views each")

@@ -215,7 +215,7 @@ def _loader(
     settings: PretrainSettings, reader: ClipReader, order: Order, steps: int, unreadable: dict[str, str]
 ) -> ViewLoader:
     workers = default_workers() if settings.workers is None else settings.workers
-    dataset = ViewDataset(reader, _view_maker(settings))
+    dataset = ViewDataset(reader, _view_maker(settings), with_functionals=settings.functionals_weight > 0)
     return ViewLoader(dataset, order, steps, workers, UnreadableClips(settings.max_lost, unreadable))
 
 

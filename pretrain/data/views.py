@@ -10,7 +10,8 @@ from torch.utils.data import Dataset
 from emoclr.augment.views import ViewMaker
 from emoclr.augment.waveform import generators_restored
 from emoclr.corpus.audio.decoder import AudioError
-from emoclr.pretrain.data.clip_readers import ClipReader
+from emoclr.pretrain.data.clip_readers import ClipReader, Waveform
+from emoclr.pretrain.data.functionals.functionals import functionals
 
 VIEWS = 2
 UNREADABLE = -1
@@ -18,11 +19,15 @@ UNREADABLE = -1
 
 
 class ViewBatch(NamedTuple):
-    """V views of a batch of clips: waveforms (B, V, samples), masks (B, V, masks, 2), clips (B,)."""
+    """V views of a batch of clips: waveforms (B, V, samples), masks (B, V, masks, 2), clips (B,).
+
+    `functionals` (B, V, functionals) are of the clean crops that the views were made of; none where not asked for.
+    """
 
     waveforms: Tensor
     masks: Tensor
     clips: Tensor
+    functionals: Tensor = torch.empty(0)
 
 
 class ViewDataset(Dataset[ViewBatch]):
@@ -35,12 +40,16 @@ class ViewDataset(Dataset[ViewBatch]):
         reader: reads clips.
         maker: makes views of them.
         views: of each clip.
+        with_functionals: whether to measure functionals of the crops.
     """
 
-    def __init__(self, reader: ClipReader, maker: ViewMaker, views: int = VIEWS) -> None:
+    def __init__(
+        self, reader: ClipReader, maker: ViewMaker, views: int = VIEWS, *, with_functionals: bool = False
+    ) -> None:
         self.reader = reader
         self.maker = maker
         self.views = views
+        self.with_functionals = with_functionals
 
     def __getitem__(self, key: tuple[int, Any]) -> ViewBatch:
         epoch, clip = key
@@ -57,7 +66,18 @@ class ViewDataset(Dataset[ViewBatch]):
             label = UNREADABLE
         views = [self.maker.make(crop, epoch, number, view) for view, crop in enumerate(crops)]
         waveforms, masks = (torch.from_numpy(np.stack(parts)) for parts in zip(*views, strict=True))
-        return ViewBatch(waveforms, masks, torch.tensor(label))
+        return ViewBatch(waveforms, masks, torch.tensor(label), self._functionals(crops))
+
+    def _functionals(self, crops: list[Waveform]) -> Tensor:
+        """Returns functionals of crops, (V, functionals), or (V, 0) where they are not asked for."""
+        if not self.with_functionals:
+            return torch.empty(len(crops), 0)
+        found: list[Waveform] = []
+        for crop in crops:
+            # Both views of a clip that is no longer than a view are of the same crop.
+            same = bool(found) and np.array_equal(crop, crops[0])
+            found.append(found[0] if same else functionals(crop))
+        return torch.from_numpy(np.stack(found))
 
     def __getitems__(self, keys: list[tuple[int, Any]]) -> list[ViewBatch]:
         """Returns the views of each clip of a batch; it is what a DataLoader asks for."""

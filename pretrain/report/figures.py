@@ -36,6 +36,12 @@ class Curve:
 CURVES = (
     Curve("loss", "Loss", "Of the objective; not comparable between objectives or batch sizes."),
     Curve(
+        "functionals_loss",
+        "Loss of functionals",
+        "Smooth L1 of standardised functionals of the clean crop; about 0.4 where nothing is learned of them.",
+        from_zero=True,
+    ),
+    Curve(
         "contrastive_accuracy",
         "Contrastive accuracy",
         "Share of views whose nearest neighbour in the batch is their twin. Near 1 early, the task is too easy.",

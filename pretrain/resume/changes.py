@@ -5,7 +5,7 @@ from pathlib import Path
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
-from emoclr.pretrain.objectives import OBJECTIVES
+from emoclr.pretrain.objectives.registry import OBJECTIVES
 from emoclr.pretrain.resume.comparison import Resumption, changed_values, clips_compared
 from emoclr.pretrain.resume.run_card import AUGMENTATION_FILES, RunCard
 from emoclr.pretrain.settings import PretrainSettings
@@ -51,6 +51,8 @@ def check_changes(then: PretrainSettings, now: PretrainSettings, allowed: Sequen
     rules.check_allowed([*then.flat(), *now.flat()], bound)
     if OBJECTIVES[then.objective].head != OBJECTIVES[now.objective].head:
         bound["objective"] = "the projection head that was trained is of another kind"
+    if bool(then.functionals_weight) != bool(now.functionals_weight):
+        bound["functionals_weight"] = "the head of functionals is trained from the first step on, or not at all"
     rules.check_settings(then, now, FREE_TO_CHANGE, bound)
 
 

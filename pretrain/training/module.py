@@ -17,11 +17,14 @@ from emoclr.augment.background import batch_backgrounds
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import write_atomically
+from emoclr.pretrain.data.functionals.functionals import FUNCTIONALS
 from emoclr.pretrain.data.view_loader import ViewLoader
 from emoclr.pretrain.data.views import VIEWS, ViewBatch
 from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.encoder.folders import CheckpointError
-from emoclr.pretrain.objectives import OBJECTIVES, make_loss
+from emoclr.pretrain.objectives.functionals_regression import FunctionalsRegression
+from emoclr.pretrain.objectives.registry import OBJECTIVES, make_loss
+from emoclr.pretrain.objectives.supervised import supervised_contrast
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.contrastive_metrics import (
     alignment,
@@ -32,7 +35,6 @@ from emoclr.pretrain.training.contrastive_metrics import (
 )
 from emoclr.pretrain.training.gradient_cache import BatchNorm, gradient_cached
 from emoclr.pretrain.training.saver import DIVERGED, writing_into
-from emoclr.pretrain.training.supervised import supervised_contrast
 
 END = 0.001
 """Share of the learning rate that the cosine ends with."""
@@ -63,6 +65,9 @@ class ContrastiveModule(pl.LightningModule):
         self.encoder = encoder
         make_head = OBJECTIVES[settings.objective].load_head()
         self.projection = make_head(encoder.features, settings.projection_hidden, settings.projection_size)
+        self.functionals: FunctionalsRegression | None = None
+        if settings.functionals_weight:
+            self.functionals = FunctionalsRegression(encoder.features, settings.projection_hidden, len(FUNCTIONALS))
         self.settings = settings
         self.steps = steps
         self.make_loader = make_loader
@@ -94,7 +99,8 @@ class ContrastiveModule(pl.LightningModule):
         mixed = batch_backgrounds(batch.waveforms, background, (self.settings.seed, batch_idx, self.global_rank))
         batch = batch._replace(waveforms=mixed)
         averages = self._running_averages() if self.settings.max_bad_steps else {}
-        first, second = self.project(batch)
+        embeddings = self.embed(batch)
+        first, second = self.project(embeddings)
         assert self.loss is not None
         # Autocast would round similarities to bf16, eight bits of which have to tell one negative from another.
         with torch.autocast(first.device.type, enabled=False):
@@ -102,6 +108,9 @@ class ContrastiveModule(pl.LightningModule):
             if self.labels is not None:
                 temperature, weight = self.settings.temperature, self.settings.supervised_weight
                 loss = loss + weight * supervised_contrast(first, second, self.labels[batch.clips], temperature)
+            if self.functionals is not None:
+                regression = self.functionals(embeddings, batch.functionals.transpose(0, 1).flatten(0, 1))
+                loss = loss + self.settings.functionals_weight * regression
         if not torch.isfinite(loss):
             self._set_aside(batch, batch_idx, loss.item())
             # Batch norms have taken the values that are no numbers into their averages.
@@ -110,14 +119,19 @@ class ContrastiveModule(pl.LightningModule):
             self.latest = {}
             return None
         self.latest = {"loss": loss.detach(), "first": first.detach(), "second": second.detach()}
+        if self.functionals is not None:
+            self.latest["functionals_loss"] = regression.detach()
         return loss
 
-    def project(self, batch: ViewBatch) -> tuple[Tensor, Tensor]:
-        """Returns the projections of the first and of the second views, float32 (B, D) each."""
+    def embed(self, batch: ViewBatch) -> Tensor:
+        """Returns the embeddings of all first and then of all second views, float32 (2B, features)."""
         waveforms = batch.waveforms.transpose(0, 1).flatten(0, 1)  # (2B, samples)
         masks = batch.masks.transpose(0, 1).flatten(0, 1)  # (2B, masks, 2)
         chunk = VIEWS * (self.settings.chunk_size or len(batch.clips))
-        embeddings = gradient_cached(self.encoder, self.encoder, chunk, (waveforms, masks))  # (2B, features)
+        return gradient_cached(self.encoder, self.encoder, chunk, (waveforms, masks))
+
+    def project(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the projections of the first and of the second views, float32 (B, D) each."""
         # The head is small enough for the whole batch, and its batch norms want it.
         first, second = self.projection(embeddings).float().chunk(2)  # (B, D) each
         return first, second
@@ -177,9 +191,10 @@ class ContrastiveModule(pl.LightningModule):
         """Returns the metrics of the latest step, none where it was skipped; see `contrastive_metrics`."""
         if not self.latest:
             return {}
-        loss, first, second = (self.latest[name] for name in ("loss", "first", "second"))
+        losses = {name: value.item() for name, value in self.latest.items() if name.endswith("loss")}
+        first, second = self.latest["first"], self.latest["second"]
         return {
-            "loss": loss.item(),
+            **losses,
             "contrastive_accuracy": contrastive_accuracy(first, second).item(),
             "alignment": alignment(first, second).item(),
             "uniformity": uniformity(first).item(),

@@ -16,7 +16,7 @@ from emoclr.corpus.parallel.engines import make_engine
 from emoclr.corpus.tars.shards import write_shards
 from emoclr.pretrain.encoder.checkpoint import NEXT, WEIGHTS, load_encoder
 from emoclr.pretrain.encoder.folders import CARD
-from emoclr.pretrain.objectives import OBJECTIVES
+from emoclr.pretrain.objectives.registry import OBJECTIVES
 from emoclr.pretrain.training.saver import RESUME, AtomicCheckpointIO
 
 KILLS = int(os.environ.get("EMOCLR_KILLS", "3"))
@@ -25,9 +25,9 @@ KILLS = int(os.environ.get("EMOCLR_KILLS", "3"))
 RUNS = {
     "nt_xent": ["workers=0"],
     "vicreg, 2 workers": ["objective=vicreg", "workers=2"],
-    "dclw, in chunks": ["objective=dclw", "chunk_size=3"],
+    "dclw, in chunks": ["objective=dclw", "chunk_size=3", "functionals_weight=1"],
     "background": ["augment.background.p=1"],
-    "tars, 2 workers": ["workers=2", "shuffle_buffer=8"],
+    "tars, 2 workers": ["workers=2", "shuffle_buffer=8", "functionals_weight=1"],
 }
 
 

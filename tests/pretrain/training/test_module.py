@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from emoclr.configs.errors import EmoclrError
 from emoclr.pretrain.data.views import ViewBatch
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
-from emoclr.pretrain.objectives import OBJECTIVES, make_loss
+from emoclr.pretrain.objectives.registry import OBJECTIVES, make_loss
 from emoclr.pretrain.report.run_state import _bad_steps
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.contrastive_metrics import (
@@ -81,12 +81,12 @@ def test_in_bf16_the_loss_is_computed_in_single_precision(make_module, batch):
 
 def test_masks_reach_the_view_they_were_drawn_for(make_module, batch):
     module = make_module().eval()
-    first, second = module.project(batch)
+    first, second = module.project(module.embed(batch))
     unmasked = batch._replace(masks=torch.zeros_like(batch.masks))
     masks = unmasked.masks.clone()
     masks[3, 1] = torch.tensor([[0.0, 1.0]])
-    changed_first, changed_second = module.project(unmasked._replace(masks=masks))
-    plain_first, plain_second = module.project(unmasked)
+    changed_first, changed_second = module.project(module.embed(unmasked._replace(masks=masks)))
+    plain_first, plain_second = module.project(module.embed(unmasked))
     torch.testing.assert_close(changed_first, plain_first)
     differs = (changed_second - plain_second).abs().amax(dim=1) > 1e-3
     assert differs.tolist() == [False, False, False, True, False]
@@ -261,7 +261,7 @@ def test_in_training_too_chunks_have_the_gradients_of_the_whole_batch_where_the_
         settings = PretrainSettings.model_validate({**content, **small})
         torch.manual_seed(0)
         module = ContrastiveModule(encoder, settings, 10, lambda rank, ranks: None).train()
-        first, second = module.project(longer)
+        first, second = module.project(module.embed(longer))
         loss = make_loss("nt_xent", 0.15, distributed=False)(first, second)
         module.zero_grad()
         loss.backward()

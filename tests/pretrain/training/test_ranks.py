@@ -14,11 +14,12 @@ import yaml
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from emoclr.pretrain.data.functionals.functionals import FUNCTIONALS
 from emoclr.pretrain.data.unreadable_clips import SET_ASIDE
 from emoclr.pretrain.data.views import ViewBatch
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
 from emoclr.pretrain.encoder.folders import RUN
-from emoclr.pretrain.objectives import make_loss
+from emoclr.pretrain.objectives.registry import make_loss
 from emoclr.pretrain.report.report import REPORT
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.module import ContrastiveModule
@@ -165,21 +166,38 @@ class Step(nn.Module):
         module.loss = make_loss(module.settings.objective, module.settings.temperature, ranks > 1)
 
     def forward(self, batch):
-        return self.module.loss(*self.module.project(batch))
+        embeddings = self.module.embed(batch)
+        of_functionals = self.module.functionals(embeddings, batch.functionals.transpose(0, 1).flatten(0, 1))
+        return self.module.loss(*self.module.project(embeddings)) + of_functionals
 
 
 def gradients(encoder, objective, batch, ranks=1):
-    """Returns loss and gradients of one step; batch norms use what they have learned, so that nothing mixes clips."""
+    """Returns loss, gradients and what is known of functionals after one step.
+
+    Batch norms use what they have learned, so that nothing mixes clips.
+    """
     dtype = batch.waveforms.dtype
     torch.manual_seed(0)
-    content = {"data": ["x"], "out": "x", "backbones": ["test_resnet"], "objective": objective, "chunk_size": 2}
+    content = {
+        "data": ["x"],
+        "out": "x",
+        "backbones": ["test_resnet"],
+        "objective": objective,
+        "chunk_size": 2,
+        "functionals_weight": 1,
+    }
     small = {"projection_hidden": 32, "projection_size": 16}
     settings = PretrainSettings.model_validate({**content, **small})
     step = Step(ContrastiveModule(encoder, settings, 10, lambda rank, ranks: None), ranks).eval().to(dtype)
+    step.module.functionals.train()
     trained = DistributedDataParallel(step) if ranks > 1 else step
     loss = trained(batch)
     loss.backward()
-    return loss.detach(), torch.cat([parameter.grad.flatten() for parameter in step.parameters()])
+    return (
+        loss.detach(),
+        torch.cat([parameter.grad.flatten() for parameter in step.parameters()]),
+        step.module.functionals.mean,
+    )
 
 
 # Single precision rounds in another order for other batches, by how much depends on the processor: up to 6e-6 was
@@ -199,7 +217,9 @@ def test_two_ranks_learn_from_half_a_batch_each_what_one_learns_from_the_whole(
         monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
     generator = torch.Generator().manual_seed(0)
     waveforms = 0.1 * torch.randn(8, 2, 8_000, generator=generator, dtype=dtype)
-    batch = ViewBatch(waveforms, torch.zeros(8, 2, 1, 2), torch.arange(8))
+    functionals = torch.randn(8, 2, len(FUNCTIONALS), generator=generator, dtype=dtype)
+    functionals[functionals > 1] = torch.nan
+    batch = ViewBatch(waveforms, torch.zeros(8, 2, 1, 2), torch.arange(8), functionals)
     port = free_port()
 
     def work(rank):
@@ -215,9 +235,10 @@ def test_two_ranks_learn_from_half_a_batch_each_what_one_learns_from_the_whole(
     for process in ranks:
         process.join(300)
     assert [process.exitcode for process in ranks] == [0, 0]
-    (loss_0, first), (loss_1, second) = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
-    loss, whole = gradients(encoder, objective, batch)
+    (loss_0, first, *known), (loss_1, second, *known_too) = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    loss, whole, of_whole = gradients(encoder, objective, batch)
     assert whole.norm() > 0
     assert torch.equal(first, second)
+    torch.testing.assert_close([*known, *known_too], [of_whole] * 2)
     torch.testing.assert_close((loss_0 + loss_1) / 2, loss, rtol=1e-5, atol=0)
     assert (first - whole).norm() < apart * whole.norm()

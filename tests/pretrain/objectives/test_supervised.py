@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from emoclr.pretrain.training.supervised import supervised_contrast
+from emoclr.pretrain.objectives.supervised import supervised_contrast
 
 
 def projections(batch=6, size=5):

@@ -6,7 +6,7 @@ import torch
 
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.settings import validate
-from emoclr.pretrain.objectives import OBJECTIVES, make_loss
+from emoclr.pretrain.objectives.registry import OBJECTIVES, make_loss
 from emoclr.pretrain.settings import PretrainSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore:To copy construct")  # in lightly's DCLW
