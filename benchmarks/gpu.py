@@ -5,8 +5,8 @@ import time
 import librosa
 import numpy as np
 import torch
+from loops import Loops, now
 
-from benchmarks.loops import Loops, now
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
 from emoclr.pretrain.data.views import VIEWS

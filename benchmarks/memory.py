@@ -128,7 +128,7 @@ def real(folder: Path) -> None:
 
 def simulated(folder: Path, clips: int) -> None:
     """Trains, in a fresh process, on clips that are made up."""
-    from benchmarks.index import make
+    from index import make
 
     folder.mkdir()
     make(folder, clips)

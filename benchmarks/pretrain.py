@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmarks.loops import Loops
+    from loops import Loops
 
 # The folder of this script would be looked through first, and it holds a file of the package's name.
 WORKERS = (1, 2, 4)
@@ -47,7 +47,7 @@ def main() -> None:
     from emoclr.configs.command import let_waiting_threads_sleep
 
     let_waiting_threads_sleep()  # as the command does
-    from benchmarks.loops import Loops
+    from loops import Loops
 
     with tempfile.TemporaryDirectory() as name:
         for part in parts:
@@ -101,7 +101,7 @@ def workers_part(loops: "Loops", backbone: str) -> None:
 
 def gpu_part(loops: "Loops", backbone: str) -> None:
     if backbone == loops.settings.backbones[0]:
-        from benchmarks.gpu import profile, spectrograms
+        from gpu import profile, spectrograms
 
         print(spectrograms(loops.settings.spectrogram, loops.settings.crop_s, loops.device), flush=True)
         print(profile(loops, backbone), flush=True)

@@ -68,7 +68,7 @@ def test_each_member_of_an_ensemble_answers_in_its_own_number_format(
     duration_s: float,
     expected: list[bool],
 ) -> None:
-    monkeypatch.setattr("emoclr.pretrain.encoder.precision._cpu_has_amx", lambda: True)
+    monkeypatch.setattr("emoclr.pretrain.encoder.precision._cpu_gains_by_bf16", lambda: True)
     torch.manual_seed(0)
     both = [
         EmotionModel(Encoder(encoder_settings(name)), 3).eval() for name in ("test_resnet", "mobilenetv3_small_050")
