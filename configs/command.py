@@ -55,8 +55,8 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="MEANING=COLUMN",
-        help="column of a table that is the path, speaker, split, fold, start, end or emotion, where its name does not "
-        "tell it, such as speaker=actor,start=t0; none where no column is",
+        help="column of a table that is the path, speaker, split, fold, validation_fold, start, end or emotion, where "
+        "its name does not tell it, such as speaker=actor,start=t0; none where no column is",
     )
 
 

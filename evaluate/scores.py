@@ -132,7 +132,7 @@ class Scores:
     """The numbers of a report: `models` starts with the headline one, which emotions, groups and gaps belong to.
 
     `gaps` holds, for each column of `groups`, the gap in each headline metric; none where fewer than two of its
-    groups have two speakers and a value.
+    groups have two speakers and a value. `predictions` are those of models and baselines, in the order of `rows`.
     """
 
     truth: Truth
@@ -142,6 +142,7 @@ class Scores:
     emotions: list[EmotionRow]
     groups: dict[str, list[GroupRow]]
     gaps: dict[str, dict[str, Gap]]
+    predictions: Sequence[Prediction] = ()
 
     @property
     def rows(self) -> list[Row]:
@@ -187,6 +188,7 @@ def score_all(truth: Truth, models: Sequence[Prediction], baselines: Sequence[Pr
         emotions=_emotion_rows(truth, ordered[0]),
         groups=groups,
         gaps={column: _gaps(truth, ordered[0], column, rows) for column, rows in groups.items()},
+        predictions=[*ordered, *baselines],
     )
 
 

@@ -30,6 +30,7 @@ from emoclr.finetune.studies.calibration import calibration
 from emoclr.finetune.studies.context import Context, Inputs, Networks
 from emoclr.finetune.studies.cross_corpus import cross_corpus
 from emoclr.finetune.studies.ensemble_comparison import ensemble_comparison
+from emoclr.finetune.studies.fold_by_fold import fold_by_fold
 from emoclr.finetune.studies.label_efficiency import announce, label_efficiency
 from emoclr.finetune.studies.mistakes import mistakes
 from emoclr.finetune.studies.pseudo_labels import pseudo_labels
@@ -46,6 +47,7 @@ from emoclr.probe.summary import few_speakers, label_notes
 REPORT = "report"
 
 STUDIES: Sequence[Callable[[Context], Section | None]] = (
+    fold_by_fold,
     ensemble_comparison,
     calibration,
     pseudo_labels,

@@ -15,8 +15,9 @@ from emoclr.finetune.studies.best_epochs import heads_alone
 from emoclr.finetune.studies.context import Context
 from emoclr.finetune.training.initial_weights import SCRATCH
 from emoclr.probe.features.features import LOGMEL, missing_features
+from emoclr.probe.heard import pretraining_notes
 from emoclr.probe.settings import ProbeSettings
-from emoclr.probe.summary import PRETRAINING, label_notes, score_notes, sound_notes
+from emoclr.probe.summary import label_notes, score_notes, sound_notes
 
 
 def summary_of(context: Context) -> str:
@@ -34,6 +35,7 @@ def notes_of(context: Context) -> list[str]:
     table, settings = context.labeled.table, context.settings
     initial_weights = context.inputs.initial_weights
     pretrained = any(initial.source(settings) != SCRATCH for initial in initial_weights)
+    heard = {each.name: [each.folder] for each in initial_weights if each.folder is not None and not each.untrained}
     return [
         *context.labeled.notes,
         *(context.other.notes if context.other else ()),
@@ -41,7 +43,7 @@ def notes_of(context: Context) -> list[str]:
         *sound_notes(context.labeled.store.silent[context.labeled.rows]),
         *settings.augment.unsafe,
         *score_notes(table, context.labeled.division, settings.positive_share, validated=True),
-        *([PRETRAINING] if any(initial.audio_pretrained for initial in initial_weights) else []),
+        *pretraining_notes(heard, context.labeled.table, context.labeled.division),
         *comparison_notes(pretrained, settings),
     ]
 

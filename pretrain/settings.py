@@ -55,6 +55,10 @@ class PretrainSettings(ViewSettings):
     splits: Sequence[Split] | None = Field(
         ("train", "validation"), description="rows of a CSV with a `split` column that are used"
     )
+    without_fold: str | None = Field(
+        None,
+        description="fold of which no row is heard, of CSVs with a `fold` column",
+    )
     columns: ColumnSettings = Field(
         ColumnSettings(), description="columns by their meaning, see [tables](data.md#tables-of-other-forms)"
     )

@@ -20,6 +20,7 @@ from emoclr.configs.console import say
 EXAMPLES = """  probe --from checkpoints/my-run --data labels.csv --out reports/probe
   probe --from checkpoints/my-run/resnet10t --data labels.csv --out reports/folds folds=5
   probe --from checkpoints/my-run --data labels.csv --out reports/labels --fractions 0.01,0.05,0.1,0.25,1
+  probe --from 'checkpoints/fold-{fold}' --data crema_d.csv --out reports/emo-superb
   probe --from checkpoints/my-run --data acted.csv --test spoken.csv --out reports/across
   probe compare reports/probe reports/folds checkpoints/my-emotions"""
 
@@ -37,7 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "headlines of reports side by side.",
         EXAMPLES,
     )
-    parser.add_argument("--from", dest="source", required=True, type=Path, metavar="RUN", help="run or backbone folder")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        required=True,
+        type=Path,
+        metavar="RUN",
+        help="run or backbone folder; {fold} in it stands for the folds of the labels, with an encoder for each",
+    )
     parser.add_argument("--data", required=True, type=Path, metavar="CSV", help="labels.csv")
     parser.add_argument("--test", type=Path, metavar="CSV", help="another corpus to score on; --data is fitted to")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where the report goes")

@@ -12,7 +12,7 @@ from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.thresholds import tune_thresholds
 from emoclr.evaluate.scores import CHANCE, ENSEMBLE, Prediction, concatenate_folds
 from emoclr.pretrain.encoder.embedding import Embeddings
-from emoclr.probe.features.features import UNTRAINED, Features, twins_of
+from emoclr.probe.features.features import UNTRAINED, Features, of_fold, twins_of
 from emoclr.probe.features.logmel import chance_probabilities
 
 Fits = dict[str, list[LinearProbe]]
@@ -25,7 +25,7 @@ def fit_probes(
     """Returns a probe for each features and fold.
 
     Args:
-        matrices: for each features' name float32 (clips, features), rows as in the table.
+        matrices: for each features' name float32 (clips, features), rows as in the table; or of each fold.
         table: labels of the clips.
         division: which clips each fold fits to.
         positive_share: the share from which an emotion is there.
@@ -42,7 +42,15 @@ def fit_probe(
     """Returns the probe of one fold; see `fit_probes`."""
     train, _ = division.folds[fold]
     probe = LinearProbe(table.single_label, positive_share)
-    return probe.fit(matrix[train], table.targets[train], division.inner[fold])
+    return probe.fit(of_fold(matrix, fold)[train], table.targets[train], division.inner[fold])
+
+
+def scored_rows(matrices: Mapping[str, Embeddings], division: Division) -> list[dict[str, Embeddings]]:
+    """Returns for each fold the features (clips, features) of the clips that it scores, by name."""
+    return [
+        {name: of_fold(matrix, fold)[test] for name, matrix in matrices.items()}
+        for fold, (_, test) in enumerate(division.folds)
+    ]
 
 
 def predictions_of(

@@ -26,21 +26,24 @@ from emoclr.evaluate.speaker_probe import SpeakerProbe, speaker_probe, voice_hit
 from emoclr.pretrain.encoder.channels import with_channels
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_encoder, package_versions
 from emoclr.pretrain.encoder.embedding import Embeddings
-from emoclr.pretrain.encoder.folders import backbone_folders
-from emoclr.probe.checks import check_probe
-from emoclr.probe.features.features import features_of, missing_features
-from emoclr.probe.fitting import fit_probes, predictions_of
+from emoclr.pretrain.encoder.encoder import Encoder
+from emoclr.probe.checks import check_probe, encoder_folders
+from emoclr.probe.features.features import features_of, missing_features, of_fold
+from emoclr.probe.fitting import fit_probes, predictions_of, scored_rows
+from emoclr.probe.heard import pretraining_notes
 from emoclr.probe.protocol import listeners_of, protocol_of, truth_of
 from emoclr.probe.settings import ProbeSettings
 from emoclr.probe.studies.context import Context
 from emoclr.probe.studies.cross_corpus import cross_corpus
+from emoclr.probe.studies.fold_by_fold import fold_by_fold
 from emoclr.probe.studies.label_efficiency import label_efficiency
 from emoclr.probe.studies.mistakes import mistakes
 from emoclr.probe.studies.robustness import robustness
 from emoclr.probe.studies.speaker_known import speaker_known
-from emoclr.probe.summary import PRETRAINING, few_speakers, label_notes, score_notes, sound_notes, summary_of
+from emoclr.probe.summary import few_speakers, label_notes, score_notes, sound_notes, summary_of
 
 STUDIES: tuple[Callable[[Context], Section | None], ...] = (
+    fold_by_fold,
     cross_corpus,
     speaker_known,
     label_efficiency,
@@ -61,7 +64,7 @@ def probe(
     """Probes the encoders of a run on labelled clips, writes the report into `out` and returns it.
 
     Args:
-        source: run or backbone folder of `pretrain`.
+        source: run or backbone folder of `pretrain`; with `{fold}` in its name, one for each fold of the labels.
         data: labels.csv.
         out: where the report goes.
         settings: how clips are embedded, split and scored.
@@ -80,12 +83,13 @@ def probe(
     """
     began = time.monotonic()
     check_probe(source, data, settings, test)
-    folders = backbone_folders(source)
-    encoders = [load_encoder(folder) for folder in folders]
-    cards = [card for _, card in encoders]
-    settings = with_channels(settings, cards)
-    names = [folder.name for folder in folders] if len(folders) > 1 else [cards[0].encoder.backbone]
     whole = read_labels(data, settings.emotions, columns=settings.columns.given)
+    folds = sorted(set(whole.folds or ())) if whole.splits is None else []
+    folders = encoder_folders(source, folds)
+    encoders = [[load_encoder(folder) for folder in some] for some in folders]
+    cards = [card for _, card in encoders[0]]
+    settings = with_channels(settings, [card for some in encoders for _, card in some])
+    names = [folder.name for folder in folders[0]] if len(cards) > 1 else [cards[0].encoder.backbone]
     other = read_labels(test, columns=settings.columns.given, lenient=True) if test else None
     understood = tell_tables(whole, other, settings.folds, None if other else "folds")
     crossing = cross(whole, other) if other else None
@@ -95,19 +99,21 @@ def probe(
     table, rows, division, left_out = learnable(
         readable, np.arange(len(readable)), settings.folds, settings.positive_share, settings.seed
     )
+    if len(folders) > 1:  # a fold whose clips cannot be read is none
+        kept = [folds.index(name) for name in division.names]
+        folders, encoders = [folders[fold] for fold in kept], [encoders[fold] for fold in kept]
     check_leaks(table, division, store.digests[rows], store.silent[rows])
     for note in few_speakers(table, division):
         say(f"note: {note}")
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    features = features_of(dict(zip(names, encoders, strict=True)), settings)
+    features = features_of(dict(zip(names, map(list, zip(*encoders, strict=True)), strict=True)), settings)
     whole_matrices = {described.name: described.describe(store) for described in features}
-    matrices = {name: matrix[rows] for name, matrix in whole_matrices.items()}
+    matrices = {name: matrix[..., rows, :] for name, matrix in whole_matrices.items()}
 
     truth = truth_of(table, division, settings.positive_share, settings.bootstrap_resamples, settings.seed)
     fits = fit_probes(matrices, table, division, settings.positive_share)
-    scored = [{name: matrix[test] for name, matrix in matrices.items()} for _, test in division.folds]
-    models, baselines = predictions_of(features, fits, scored, table, division)
+    models, baselines = predictions_of(features, fits, scored_rows(matrices, division), table, division)
     say("scoring")
     context = Context(
         settings=settings,
@@ -127,7 +133,8 @@ def probe(
     sections = [section for study in STUDIES if (section := study(context)) is not None]
     report = Report(
         title=f"Linear probe of {source.resolve().name} {crossing.title if crossing else f'on {data.stem}'}",
-        summary=f"{crossing.text + ' ' if crossing else ''}{summary_of(table, division, cards, settings)}",
+        summary=(crossing.text + " " if crossing else "")
+        + summary_of(table, division, cards, settings, n_encoders=len(folders)),
         scores=context.scores,
         protocol=protocol_of(table, division, [settings.seed]),
         labels=understood,
@@ -141,8 +148,8 @@ def probe(
             *label_notes(table, settings.positive_share),
             *sound_notes(store.silent[rows]),
             *score_notes(table, division, settings.positive_share),
-            PRETRAINING,
-            *_unfinished(names, cards),
+            *pretraining_notes(dict(zip(names, zip(*folders, strict=True), strict=True)), table, division),
+            *_unfinished(folders, encoders),
             *missing_features(settings),
         ],
         left_out=(crossing.left_out if crossing else {}) | left_out,
@@ -162,14 +169,23 @@ def _speaker_probe(
     task = speaker_task(table, settings.seed)
     if task is None:
         return None
-    hits = {name: voice_hits(matrices[name], task, settings.seed) for name in track(list(matrices), "speaker probe")}
+    hits = {
+        name: voice_hits(of_fold(matrices[name], 0), task, settings.seed)
+        for name in track(list(matrices), "speaker probe")
+    }
     remark = "A contrast learns voices easily; what it spends on them, emotions do not get."
+    if any(matrix.ndim == 3 for matrix in matrices.values()):
+        remark += " Of the encoders of the folds the first is asked."
     return speaker_probe(hits, task, remark, settings.bootstrap_resamples, settings.seed)
 
 
-def _unfinished(names: Sequence[str], cards: Sequence[EncoderCard]) -> list[str]:
+def _unfinished(
+    folders: Sequence[Sequence[Path]], encoders: Sequence[Sequence[tuple[Encoder, EncoderCard]]]
+) -> list[str]:
     return [
-        f"{name} was probed before its pretraining ended: step {card.step:,} of {card.steps:,}."
-        for name, card in zip(names, cards, strict=True)
+        f"{folder.name if len(folders) == 1 else folder} was probed before its pretraining ended: "
+        f"step {card.step:,} of {card.steps:,}."
+        for folders_of_fold, encoders_of_fold in zip(folders, encoders, strict=True)
+        for folder, (_, card) in zip(folders_of_fold, encoders_of_fold, strict=True)
         if not card.finished
     ]

@@ -19,11 +19,6 @@ from emoclr.probe.settings import ProbeSettings
 SYNTHETIC_COLUMN = "synthetic"
 """A column of the labels that says "yes" of clips made by code."""
 
-PRETRAINING = (
-    "Pretraining learns without labels. Whether the scored clips were among those it was trained on is not known here."
-)
-"""Encoders name their corpus by a fingerprint alone."""
-
 
 def label_notes(table: LabelTable, positive_share: float) -> list[str]:
     """Returns what has to be known of these labels, by readers of a report and by users of a model trained on them."""
@@ -135,8 +130,18 @@ def units_of_choice(table: LabelTable, division: Division) -> str:
     return " or ".join(sorted(units, reverse=True))
 
 
-def summary_of(table: LabelTable, division: Division, cards: Sequence[EncoderCard], settings: ProbeSettings) -> str:
-    """Returns the protocol in one paragraph."""
+def summary_of(
+    table: LabelTable, division: Division, cards: Sequence[EncoderCard], settings: ProbeSettings, n_encoders: int = 1
+) -> str:
+    """Returns the protocol in one paragraph.
+
+    Args:
+        table: labels of the clips.
+        division: of its rows.
+        cards: of the encoders, those of one fold where each has its own.
+        settings: of the probe.
+        n_encoders: how many encoders of a name there are: 1, or as many as folds.
+    """
     codes, unit = speaker_codes(table), unit_of(table)
 
     def counted(rows: "np.typing.NDArray[np.int64]") -> str:
@@ -144,12 +149,16 @@ def summary_of(table: LabelTable, division: Division, cards: Sequence[EncoderCar
 
     model = "a logistic regression" if table.single_label else "a ridge regression"
     encoders = f"each of {len(cards)} frozen encoders" if len(cards) > 1 else "a frozen encoder"
+    if n_encoders > 1:
+        encoders += ", pretrained anew for each fold"
     if division.given:
         train, test = division.folds[0]
         split = f"fitted to {counted(train)} and scored on {counted(test)}, none of them the same"
     else:
         whole = counted(division.scored)
         split = f"fitted and scored in {len(division.folds)} folds of {whole}, which no {unit} crosses"
+        if any(len(kept) for kept in division.validation):
+            split += f"; the {unit}s that the labels keep for a fold's validation are not fitted to"
     windows = sorted({settings.window_s or card.crop_s for card in cards})
     length = " or ".join(f"{window:g} s" for window in windows)
     egemaps = f", {EGEMAPS} ({NOTE})" if settings.egemaps and egemaps_installed() else ""

@@ -35,6 +35,7 @@ def clips_from(
     columns: Given | None = None,
     *,
     lenient: bool = False,
+    without_fold: str | None = None,
 ) -> ClipTable:
     """Returns the clips of folders of audio, audio files, indexes of `corpus scan`, and tables of clips.
 
@@ -47,9 +48,10 @@ def clips_from(
         splits: keeps only these rows of a table with splits; None keeps all.
         columns: columns of the tables by their meaning, where their names do not tell it.
         lenient: whether a table may lack those, as it may where there are several tables.
+        without_fold: leaves out these rows of a table with folds: those that this fold scores.
 
     Raises:
-        ConfigError: a source does not exist, a split is no split, or nothing is left.
+        ConfigError: a source does not exist, a split is no split, no table names the fold, or nothing is left.
         LabelsError: a table is not as it should be.
         EmoclrError: an index cannot be read.
 
@@ -65,10 +67,15 @@ def clips_from(
         if split not in SPLITS:
             raise ConfigError(f"{split!r} is no split; splits are {', '.join(SPLITS)}")
     tables = []
+    divided = False
     lenient = lenient or sum(map(is_table, sources)) > 1
     for source in map(Path, sources):
         prefix = f"{source.parent.name}/{source.stem}/" if len(sources) > 1 else ""
-        tables.append(_clips_of_source(source, splits, prefix, columns, lenient))
+        rows = _rows_outside(source, without_fold, columns, lenient) if without_fold is not None else None
+        divided |= rows is not None
+        tables.append(_clips_of_source(source, splits, prefix, columns, lenient, rows))
+    if without_fold is not None and not divided:
+        raise ConfigError(f"without_fold: {without_fold}: there are no folds in {some(list(map(str, sources)))}")
     empty = [Path(source) for source, table in zip(sources, tables, strict=True) if not len(table)]
     if empty or not tables:
         kept = f" in the splits {', '.join(splits)}" if splits and not all(map(is_index, empty)) else ""
@@ -110,18 +117,40 @@ def clips_of(table: LabelTable, prefix: str = "") -> ClipTable:
     return ClipTable.parts(PathArray.of(table.paths), table.start_s, table.end_s, speakers)
 
 
+def _rows_outside(source: Path, fold: str, columns: Given | None, lenient: bool) -> LabelTable | None:
+    """Returns the rows of a table that a fold does not score; None where it has no folds, or is no table of clips.
+
+    Raises:
+        ConfigError: it has folds, and this is none of them.
+    """
+    if not is_table(source) or not source.is_file() or is_index(source):
+        return None
+    table = read_clips(source, columns, lenient=lenient)
+    if table.folds is None:
+        return None
+    if fold not in table.folds:
+        raise ConfigError(f"without_fold: {fold}: {source} has the folds {', '.join(sorted(set(table.folds)))}")
+    return table.select([name != fold for name in table.folds])
+
+
 def _clips_of_source(
-    source: Path, splits: Sequence[str] | None, prefix: str, columns: Given | None, lenient: bool
+    source: Path,
+    splits: Sequence[str] | None,
+    prefix: str,
+    columns: Given | None,
+    lenient: bool,
+    rows: LabelTable | None,
 ) -> ClipTable:
+    """Returns the clips of a source; of a table those of `rows`, where these are given."""
     if not is_table(source) or source.is_dir():
         return _clips_of_files(list_audio([source]))
     if not source.exists():
         raise ConfigError(f"{source}: no such file or folder")
     if is_index(source):
         return _clips_of_index(source)
-    plain = read_plain_clips(source, splits, prefix, columns)
+    plain = read_plain_clips(source, splits, prefix, columns) if rows is None else None
     if plain is None:
-        table = read_clips(source, columns, lenient=lenient)  # slower, and says what is wrong, and where
+        table = rows or read_clips(source, columns, lenient=lenient)  # slower, and says what is wrong, and where
         if splits is not None and table.splits is not None:
             table = table.select([split in splits for split in table.splits])
         plain = clips_of(table, prefix)

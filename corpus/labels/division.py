@@ -1,5 +1,6 @@
 """Cross-validation folds by speaker, or the labels' own split, and the emotions that can be learned in them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,11 +31,16 @@ class Division:
         inner: for each fold, the folds of its rows to fit (positions among them) that choose regularisation and
             thresholds.
         given: whether it is the labels' own split.
+        validation: for each fold the rows that the labels keep for its validation, none of them fitted to; empty where
+            they keep none.
+        names: of the folds, where the labels name them.
     """
 
     folds: list[Fold]
     inner: list[list[Fold]]
     given: bool
+    validation: Sequence[Rows] = ()
+    names: Sequence[str] = ()
 
     @property
     def scored(self) -> Rows:
@@ -96,8 +102,11 @@ def learnable(
 def divide(table: LabelTable, n_folds: int | None, seed: int) -> Division:
     """Returns a table's division; see `learnable`."""
     given = n_folds is None and table.splits is not None
+    validation: list[Rows] = []
+    names: list[str] = []
     if given:
-        train, _, test = split_rows(table)
+        train, kept, test = split_rows(table)
+        validation = [kept]
         for name, found in (("train", train), ("test", test)):
             if not len(found):
                 raise EmoclrError(
@@ -107,10 +116,13 @@ def divide(table: LabelTable, n_folds: int | None, seed: int) -> Division:
                 )
         folds = [(train, test)]
     elif n_folds is None and table.folds is not None:
-        folds = given_folds(table)
+        named = given_folds(table)
+        names = list(named)
+        folds = [(train, test) for train, _, test in named.values()]
+        validation = [kept for _, kept, _ in named.values()]
     else:
         folds = speaker_folds(table, n_folds or _n_folds(table, DEFAULT_FOLDS), seed)
-    return Division(folds, [inner_folds(table, train, seed) for train, _ in folds], given)
+    return Division(folds, [inner_folds(table, train, seed) for train, _ in folds], given, validation, names)
 
 
 def inner_folds(table: LabelTable, rows: Rows, seed: int) -> list[Fold]:
@@ -138,14 +150,12 @@ def _n_folds(table: LabelTable, wanted: int) -> int:
 def train_validation_test(table: LabelTable, division: Division, fold: int) -> tuple[Rows, Rows, Rows]:
     """Returns train, validation and test rows of a fold, speakers apart.
 
-    Validation is the labels' own where the split is theirs and names some; otherwise speakers taken out of train, or
-    recordings where train is of one speaker.
+    Validation is the labels' own where they keep some; otherwise speakers taken out of train, or recordings where train
+    is of one speaker.
     """
     train, test = division.folds[fold]
-    if division.given:
-        validation = table.rows_of("validation")
-        if len(validation):
-            return train, validation, test
+    if division.validation and len(division.validation[fold]):
+        return train, division.validation[fold], test
     fit, held = division.inner[fold][0]
     return train[fit], train[held], test
 

@@ -17,7 +17,8 @@ class Reading:
     """How a file was understood.
 
     Attributes:
-        columns: of each meaning (`path`, `speaker`, `split`, `fold`, `start`, `end`) the column's name in the file.
+        columns: of each meaning (`path`, `speaker`, `split`, `fold`, `validation_fold`, `start`, `end`) the
+            column's name in the file.
         remarks: what was assumed, a sentence each.
     """
 
@@ -41,6 +42,7 @@ class LabelTable:
         groups: every other column, to break reports down by; an empty cell reads "unknown".
         listeners: int64 `(clips,)`, how many voted, None where there is no such column.
         folds: the fold in which each clip is scored, None where there is no such column.
+        validation_folds: the fold in which each clip validates, None where there is no such column.
         reading: how the file was understood.
 
     Examples:
@@ -67,6 +69,7 @@ class LabelTable:
     groups: dict[str, list[str]]
     listeners: NDArray[np.int64] | None = None
     folds: list[str] | None = None
+    validation_folds: list[str] | None = None
     reading: Reading = Reading()
 
     def __post_init__(self) -> None:

@@ -44,8 +44,8 @@ def read_labels(
         path: the table, such as labels.csv; relative paths in it count from its folder.
         emotions: the emotions, where they are not to be found by their values.
         refuse_leaks: whether a speaker in two splits is an error; an audit counts them instead.
-        columns: columns by their meaning (`path`, `speaker`, `split`, `fold`, `start`, `end`, `emotion`), where the
-            names do not tell it; None for a meaning that no column has.
+        columns: columns by their meaning (`path`, `speaker`, `split`, `fold`, `validation_fold`, `start`, `end`,
+            `emotion`), where the names do not tell it; None for a meaning that no column has.
         lenient: whether a given column may be missing: it is that of another table; then the names tell.
 
     Raises:
@@ -193,6 +193,7 @@ def _label_table(
         },
         listeners=_listeners(table),
         folds=_filled(table, roles["fold"]) if "fold" in roles else None,
+        validation_folds=_filled(table, roles["validation_fold"]) if "validation_fold" in roles else None,
         reading=Reading({str(role): name for role, name in roles.items()} | time_columns(table, roles), table.remarks),
     )
 

@@ -54,20 +54,24 @@ def speaker_folds(table: LabelTable, n_folds: int, seed: int = 0) -> list[tuple[
     return [(np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(n_folds)]
 
 
-def given_folds(table: LabelTable) -> list[tuple[Rows, Rows]]:
-    """Returns (train rows, test rows) of the folds that a table names.
+def given_folds(table: LabelTable) -> dict[str, tuple[Rows, Rows, Rows]]:
+    """Returns train, validation and test rows of the folds that a table names, by their names.
+
+    Clips that validate in a fold are not trained on there; without a column that says so, none validates.
 
     Raises:
-        LabelsError: it names no folds or only one, or a speaker (or recording) is in several.
+        LabelsError: it names no folds or only one, a speaker (or recording) is in several, or clips validate in a fold
+            that scores them or that there is not.
 
     Examples:
         >>> import tempfile
         >>> from pathlib import Path
         >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
-        >>> _ = path.write_text("path,joy,speaker,fold\\na.wav,1,anna,1\\nb.wav,0,ben,2\\nc.wav,1,anna,1\\n")
+        >>> rows = ["path,joy,speaker,fold,validation_fold", "a.wav,1,anna,1,3", "b.wav,0,ben,2,1", "c.wav,1,cem,3,2"]
+        >>> _ = path.write_text("\\n".join(rows))
         >>> from emoclr.corpus import read_labels
-        >>> [test.tolist() for train, test in given_folds(read_labels(path))]
-        [[0, 2], [1]]
+        >>> {name: [part.tolist() for part in parts] for name, parts in given_folds(read_labels(path)).items()}
+        {'1': [[2], [1], [0]], '2': [[0], [2], [1]], '3': [[1], [0], [2]]}
     """
     names, fold_of = np.unique(np.array(table.folds or [], dtype=np.str_), return_inverse=True)
     column = table.reading.columns.get("fold", "fold")
@@ -76,6 +80,32 @@ def given_folds(table: LabelTable) -> list[tuple[Rows, Rows]]:
         raise LabelsError(
             table.source, f"names {count_of(len(names), 'fold')}, which takes two; {otherwise}", None, column
         )
+    _refuse_crossing(table, names[fold_of], column, otherwise)
+    validates = np.full(len(table), -1)
+    if table.validation_folds is not None:
+        column = table.reading.columns.get("validation_fold", "validation_fold")
+        wanted = np.array(table.validation_folds, dtype=np.str_)
+        _refuse_crossing(table, wanted, column, otherwise)
+        validates = np.searchsorted(names, wanted)
+        known = np.isin(wanted, names)
+        wrong = np.flatnonzero(~known | (validates == fold_of))
+        if len(wrong):
+            row = int(wrong[0])
+            why = "which scores it" if known[row] else f"which is none of {', '.join(names)}"
+            problem = f"{table.paths[row].name} validates in fold {wanted[row]}, {why}"
+            raise LabelsError(table.source, f"{problem}; {otherwise}", None, column)
+    return {
+        str(name): (
+            np.flatnonzero((fold_of != fold) & (validates != fold)),
+            np.flatnonzero(validates == fold),
+            np.flatnonzero(fold_of == fold),
+        )
+        for fold, name in enumerate(names)
+    }
+
+
+def _refuse_crossing(table: LabelTable, fold_of: NDArray[np.str_], column: str, otherwise: str) -> None:
+    """Raises an error where a speaker (or recording) is in two of the folds `(clips,)`."""
     codes = speaker_codes(table)
     first = np.zeros(len(codes), dtype=np.int64)
     first[codes[::-1]] = np.arange(len(codes))[::-1]  # the first row of each speaker
@@ -83,14 +113,13 @@ def given_folds(table: LabelTable) -> list[tuple[Rows, Rows]]:
     if len(crossing):
         row = int(crossing[0])
         who = table.paths[row].name if table.speakers is None or unit_of(table) == "recording" else table.speakers[row]
-        here, there = names[fold_of[row]], names[fold_of[first[codes[row]]]]
+        here, there = fold_of[row], fold_of[first[codes[row]]]
         raise LabelsError(
             table.source,
             f"{unit_of(table)} '{who}' is in fold {here} and in fold {there}: a leak; {otherwise}",
             None,
             column,
         )
-    return [(np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(len(names))]
 
 
 def split_rows(table: LabelTable, seed: int = 0) -> tuple[Rows, Rows, Rows]:

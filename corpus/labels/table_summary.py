@@ -65,6 +65,7 @@ def _splits(table: LabelTable, columns: dict[str, str], n_folds: int | None, by:
         counts = Counter(table.splits)
         return f"column {columns.get('split', 'split')} ({', '.join(f'{counts[name]:,} {name}' for name in counts)})"
     if table.folds is not None and n_folds is None:
-        return f"none, folds: column {columns.get('fold', 'fold')} ({len(np.unique(table.folds))})"
+        validation = f", validation: column {columns['validation_fold']}" if "validation_fold" in columns else ""
+        return f"none, folds: column {columns.get('fold', 'fold')} ({len(np.unique(table.folds))}){validation}"
     parts = "folds" if n_folds is not None else by
     return f"{'unused' if table.splits is not None else 'none'}{f', {parts} by {kept_apart(table)}' if parts else ''}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from emoclr.configs.console import say, show
 from emoclr.configs.errors import ConfigError
+from emoclr.configs.messages import count_of
 from emoclr.corpus.audio.file_kinds import check_folder
 from emoclr.corpus.prepare.registry import RECIPES, listing
 
@@ -27,6 +28,7 @@ def add_prepare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="where the corpus lies, in any layout")
     parser.add_argument("--labels", metavar="SET", help="one of the sets listed below; default the first")
+    parser.add_argument("--folds", metavar="NAME", help="published folds instead of the split, as listed below")
     parser.add_argument("--out", type=Path, metavar="CSV", help="where the labels go")
     parser.set_defaults(work=_prepare, bare=True)
     return parser
@@ -48,7 +50,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
     from emoclr.corpus.labels.labels_csv import read_labels, write_labels
 
     recipe = RECIPES[arguments.name]
-    prepared = recipe.prepare(arguments.folder, arguments.labels)
+    prepared = recipe.prepare(arguments.folder, arguments.labels, arguments.folds)
     write_labels(arguments.out, prepared.table)
     for note in prepared.notes:
         say(note)
@@ -63,5 +65,7 @@ def _division(table: "LabelTable") -> str:
 
     if table.splits is not None:
         return ", ".join(f"{len(table.rows_of(split)):,} {split}" for split in SPLITS)
+    if table.folds is not None:
+        return count_of(len(set(table.folds)), "fold")
     voices = "no speakers" if table.speakers is None else f"{len(set(table.speakers)):,} speakers"
     return f"{voices}, no split: folds divide them"

@@ -22,7 +22,7 @@ RECIPES = find_recipes()
 
 
 def listing() -> str:
-    """Returns the recipes as a table of two lines each, at most 80 columns wide."""
+    """Returns the recipes as a table of a few lines each, at most 80 columns wide."""
     lines = [f"{'name':12} {'language':9} {'emotions':>8}  licence"]
     for recipe in RECIPES.values():
         sets = ", ".join(f"{labels} ({clips:,})" for labels, clips in recipe.clips.items())
@@ -30,5 +30,6 @@ def listing() -> str:
             f"{recipe.name:12} {recipe.language:9} {recipe.emotions:>8}  {recipe.licence}",
             f"    {recipe.description}",
             f"    --labels {sets}",
+            *([f"    --folds {', '.join(recipe.folds)}"] if recipe.folds else []),
         ]
     return "\n".join(lines)

@@ -78,10 +78,12 @@ def open_source(settings: PretrainSettings) -> Source:
     if any(is_tar(place) for place in settings.data):
         if settings.supervised:
             raise ConfigError("supervised: joint training needs recordings or CSVs as data, not tars")
+        if settings.without_fold is not None:
+            raise ConfigError("without_fold: folds are named in CSVs; tars name none")
         cache = Path(settings.cache or default_cache_dir())
         return TarSource(settings, open_tars(settings.data, settings.splits, cache))
     places = [Path(place) for place in settings.data]
-    clips = clips_from(places, settings.splits, settings.columns.given)
+    clips = clips_from(places, settings.splits, settings.columns.given, without_fold=settings.without_fold)
     store = opener(settings)(clips)
     return DecodedSource(settings, store, clips, set_aside_by(places))
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.decoded.waveforms import Waveforms
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, untrained_encoder
@@ -24,7 +26,8 @@ class Features:
 
     Attributes:
         name: of its row in reports.
-        describe: gives float32 (clips, features) of all clips of a store.
+        describe: gives float32 (clips, features) of all clips of a store; (folds, clips, features) where each fold has
+            an encoder of its own.
         note: a few words beside the name.
         trained: whether it is an encoder that is judged; the others are baselines.
     """
@@ -35,19 +38,31 @@ class Features:
     trained: bool = False
 
 
-def features_of(encoders: dict[str, tuple[Encoder, EncoderCard]], settings: ProbeSettings) -> list[Features]:
-    """Returns each encoder, each followed by its untrained twin, then what takes no encoder."""
+def of_fold(matrix: Embeddings, fold: int) -> Embeddings:
+    """Returns the features (clips, features) that a fold is fitted to and scored by; see `Features.describe`."""
+    return matrix[fold] if matrix.ndim == 3 else matrix
+
+
+def features_of(encoders: dict[str, list[tuple[Encoder, EncoderCard]]], settings: ProbeSettings) -> list[Features]:
+    """Returns each encoder, each followed by its untrained twin, then what takes no encoder.
+
+    Args:
+        encoders: by name, one for all folds or one for each.
+        settings: how clips are embedded.
+    """
     device = choose_device(settings.device)
     if settings.device == "cuda" != device:
         raise ConfigError("device: cuda: torch finds no GPU on this machine; device=cpu works everywhere")
     found = []
-    for name, (encoder, card) in encoders.items():
+    for name, of_folds in encoders.items():
+        encoder, card = of_folds[0]
         window_s = settings.window_s or card.crop_s
         hop_s = min(settings.hop_s or window_s / 2, window_s)
-        for title, module in ((name, encoder), (f"{UNTRAINED} {name}", untrained_encoder(card, settings.seed))):
-            describe = partial(
+        twin = f"{UNTRAINED} {name}"
+        modules = {name: [encoder for encoder, _ in of_folds], twin: [untrained_encoder(card, settings.seed)]}
+        for title, encoders_of_title in modules.items():
+            embed = partial(
                 embed_clips,
-                module,
                 window_s=window_s,
                 hop_s=hop_s,
                 batch_size=settings.batch_size,
@@ -56,7 +71,8 @@ def features_of(encoders: dict[str, tuple[Encoder, EncoderCard]], settings: Prob
                 precision=settings.precision,
                 short=encoder.settings.short,
             )
-            found.append(Features(title, describe, _size_note(module), trained=title == name))
+            describe = partial(_of_all_folds, encoders_of_title, embed)
+            found.append(Features(title, describe, _size_note(encoder), trained=title == name))
     found.append(Features(LOGMEL, logmel_statistics))
     if settings.egemaps and egemaps_installed():
         found.append(Features(EGEMAPS, partial(egemaps, cache_dir=settings.cache), NOTE))
@@ -71,6 +87,12 @@ def missing_features(settings: ProbeSettings) -> list[str]:
 def twins_of(features: Sequence[Features]) -> list[Features]:
     """Returns the untrained encoders among them."""
     return [described for described in features if described.name.startswith(f"{UNTRAINED} ")]
+
+
+def _of_all_folds(encoders: Sequence[Encoder], embed: Callable[..., Embeddings], store: Waveforms) -> Embeddings:
+    if len(encoders) == 1:
+        return embed(encoders[0], store)
+    return np.stack([embed(encoder, store) for encoder in encoders])
 
 
 def _size_note(encoder: Encoder) -> str:

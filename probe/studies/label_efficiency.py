@@ -14,7 +14,7 @@ from emoclr.evaluate.scores import Prediction
 from emoclr.evaluate.studies.label_efficiency import Trial, efficiency_section
 from emoclr.pretrain.encoder.embedding import Embeddings
 from emoclr.probe.features.features import Features
-from emoclr.probe.fitting import Fits, fit_probe, models_to_compare, predictions_of
+from emoclr.probe.fitting import Fits, fit_probe, models_to_compare, predictions_of, scored_rows
 from emoclr.probe.settings import ProbeSettings
 from emoclr.probe.studies.context import Context
 
@@ -72,7 +72,7 @@ def probe_trials(
     fits: dict[tuple[float, int], Fits] = {key: {name: [] for name in matrices} for key in usable}
     for key, name, fold in track(work, "fitting to parts of the labels"):
         fits[key][name].append(fit_probe(matrices[name], table, usable[key], fold, settings.positive_share))
-    scored = [{name: matrix[test] for name, matrix in matrices.items()} for _, test in division.folds]
+    scored = scored_rows(matrices, division)
     trials = []
     for (fraction, seed), part in usable.items():
         answers = whole if fraction == WHOLE else predictions_of(features, fits[fraction, seed], scored, table, part)

@@ -1,6 +1,7 @@
 """Robustness of linear probes: their predictions for the scored clips in noise, over a telephone, in a room."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.linear_probe import Rows
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.studies.robustness import DegradedPredictions, robustness_section
-from emoclr.probe.features.features import Features
+from emoclr.probe.features.features import Features, of_fold
 from emoclr.probe.fitting import Fits, models_to_compare, predictions_of
 from emoclr.probe.studies.context import Context
 
@@ -54,14 +55,17 @@ def robustness_of_probes(
         seed: of what is random in a condition.
     """
     clips = rows[division.scored]
-    ends = np.cumsum([len(test) for _, test in division.folds])[:-1]
+    starts = np.cumsum([0, *(len(test) for _, test in division.folds)])
+    within = [np.arange(start, end) for start, end in pairwise(starts)]
     say_cost(store, clips)
     predictions = []
     for condition in CONDITIONS:
         say(f"stress: {condition.label}")
         degraded = DegradedWaveforms(store, clips, condition, seed)
-        matrices = {described.name: np.split(described.describe(degraded), ends) for described in features}
-        scored = [{name: parts[fold] for name, parts in matrices.items()} for fold in range(len(division.folds))]
+        matrices = {described.name: described.describe(degraded) for described in features}
+        scored = [
+            {name: of_fold(matrix, fold)[part] for name, matrix in matrices.items()} for fold, part in enumerate(within)
+        ]
         models, baselines = predictions_of(features, fits, scored, table, division)
         predictions.append((condition, [*models, *baselines]))
     return predictions

@@ -9,7 +9,7 @@ from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import Prediction
 from emoclr.evaluate.studies.speaker_known import PRIOR_CLIPS, speaker_known_section, standardise_within_speakers
 from emoclr.pretrain.encoder.embedding import Embeddings
-from emoclr.probe.features.features import Features, twins_of
+from emoclr.probe.features.features import Features, of_fold, twins_of
 from emoclr.probe.fitting import Fits, fit_probe, models_to_compare, predictions_of
 from emoclr.probe.studies.context import Context
 
@@ -56,7 +56,7 @@ def predictions_with_speaker(
     work = [(fold, described.name) for fold in range(len(division.folds)) for described in features]
     for fold, name in track(work, "fitting: speaker known"):
         train, test = division.folds[fold]
-        known = standardise_within_speakers(matrices[name], speakers, train).astype("float32")
+        known = standardise_within_speakers(of_fold(matrices[name], fold), speakers, train).astype("float32")
         fits[name].append(fit_probe(known, table, division, fold, positive_share))
         scored[fold][name] = known[test]
     models, baselines = predictions_of(features, fits, scored, table, division)

@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple, get_args
 from emoclr.configs.messages import perhaps
 from emoclr.corpus.labels.tables.text_table import LabelsError, TextTable
 
-Role = Literal["path", "speaker", "split", "fold", "start", "end", "emotion"]
+Role = Literal["path", "speaker", "split", "fold", "validation_fold", "start", "end", "emotion"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
-_STRUCTURE: tuple[Role, ...] = ("path", "speaker", "split", "fold", "start", "end")
+_STRUCTURE: tuple[Role, ...] = ("path", "speaker", "split", "fold", "validation_fold", "start", "end")
 
 Given = Mapping[Role, str | None]
 """Columns that were said to have a role; None where none has it."""
@@ -55,6 +55,7 @@ _WORDS: dict[Role, _Words] = {
     ),
     "split": _Words("split", frozenset({"set", "partition", "subset", "splitset", "datasplit"}), ("", "s", "name")),
     "fold": _Words("fold", frozenset({"cvfold", "kfold"}), _NUMBERED),
+    "validation_fold": _Words("validationfold", frozenset({"valfold", "devfold"}), _NUMBERED),
     "start": _Words(
         "start", frozenset({"starttime", "begin", "begintime", "onset", "onsettime", "tstart", "segmentstart"})
     ),
@@ -231,7 +232,7 @@ def _one_of_equals(table: TextTable, role: Role, names: list[str]) -> str:
     elif role == "path":
         place = max(range(len(names)), key=lambda place: sum(map(len, columns[place])))
         same = all(all(map(str.endswith, columns[place], column)) for column in columns)
-    elif role in ("speaker", "fold"):  # names and numbers of the same people
+    elif role in ("speaker", "fold", "validation_fold"):  # names and numbers of the same people
         size = len(set(columns[0]))
         same = all(len(set(column)) == size == len(set(zip(columns[0], column, strict=True))) for column in columns)
     else:

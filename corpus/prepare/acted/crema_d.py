@@ -5,6 +5,7 @@ Affective Computing 5(4). A clip's name is ACTOR_SENTENCE_EMOTION_LEVEL.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from emoclr.configs.messages import count_of, some
 from emoclr.corpus.labels.emotion_names import LISTENERS
 from emoclr.corpus.prepare.named_files import NamedFile, find_named
 from emoclr.corpus.prepare.people import age_band, split_of
-from emoclr.corpus.prepare.recipe import Prepared, Recipe
+from emoclr.corpus.prepare.recipe import Prepared, PublishedFolds, Recipe
 from emoclr.corpus.prepare.rows import one_label
 from emoclr.corpus.prepare.tables import find_table, read_published
 
@@ -39,6 +40,24 @@ _NAME = re.compile(
 )
 _VOICE_ONLY = "1"
 """What a row number of the votes starts with, where listeners heard the voice without seeing the face."""
+
+
+_FIRST_ACTORS = (1001, 1019, 1037, 1055, 1073)
+"""Of the five sets of EMO-SUPERB."""
+
+
+def emo_superb(actor: str) -> tuple[int, int]:
+    """Returns the fold of EMO-SUPERB that scores an actor, and the one in which the actor validates, each 1 to 5.
+
+    Fold 1 scores actors 1 to 18, fold 2 actors 19 to 36, fold 3 37 to 54, fold 4 55 to 72, fold 5 73 to 91. The actors
+    that the next fold scores validate, and the other three sets are trained on, as in the label files that the
+    benchmark publishes (Wu et al. 2024, arXiv:2402.13018).
+
+    >>> emo_superb("1001"), emo_superb("1037"), emo_superb("1091")
+    ((1, 5), (3, 2), (5, 4))
+    """
+    scored = bisect_right(_FIRST_ACTORS, int(actor))
+    return scored, scored - 1 or len(_FIRST_ACTORS)
 
 
 def read(folder: Path, labels: str) -> Prepared:
@@ -137,4 +156,5 @@ RECIPE = Recipe(
     citation="Cao et al. (2014), IEEE Transactions on Affective Computing 5(4)",
     clips={"votes": 7_442, "intended": 7_442},
     read=read,
+    folds={"emo-superb": PublishedFolds("EMO-SUPERB (Wu et al. 2024, arXiv:2402.13018)", emo_superb)},
 )

@@ -194,3 +194,15 @@ def test_the_quick_reader_leaves_what_is_wrong_to_the_careful_one(write_csv, lin
     assert read_plain_clips(source, None, "") is None
     with pytest.raises(LabelsError):
         read_clips(source)
+
+
+def test_a_fold_is_left_out_of_the_tables_that_name_it(write_csv, tmp_path):
+    rows = [f"{clip}.wav,s{clip},{clip % 3}" for clip in range(6)]
+    folds = write_csv("path,speaker,fold", *rows, name="folds.csv")
+    other = write_csv("path,speaker", "x.wav,x", name="other.csv")
+    found = clips_from([folds, other], without_fold="1")
+    assert [clip.path.name for clip in found] == ["0.wav", "2.wav", "3.wav", "5.wav", "x.wav"]
+    with pytest.raises(ConfigError, match=r"without_fold: 3: .*has the folds 0, 1, 2"):
+        clips_from([folds], without_fold="3")
+    with pytest.raises(ConfigError, match=r"there are no folds in .*other\.csv"):
+        clips_from([other], without_fold="1")

@@ -199,3 +199,50 @@ def test_a_table_brings_its_own_folds_which_no_speaker_may_cross(make_table: Mak
         divide(replace(table, folds=[*folds[:11], "1", *folds[12:]]), None, seed=0)
     with pytest.raises(EmoclrError, match="names 1 fold,"):
         divide(replace(table, folds=["a"] * 48), None, seed=0)
+
+
+def in_folds(table: LabelTable, folds: list[str], validates: list[str] | None = None) -> LabelTable:
+    each = len(table) // len(folds)
+    return replace(
+        table,
+        folds=[fold for fold in folds for _ in range(each)],
+        validation_folds=[fold for fold in validates for _ in range(each)] if validates else None,
+    )
+
+
+def test_what_validates_in_a_given_fold_is_neither_fitted_to_nor_scored_there(make_table: MakeTable) -> None:
+    table = in_folds(make_table(one_hot(72), speakers_of(72)), ["b", "a", "c"], ["c", "b", "a"])
+    division = divide(table, None, seed=0)
+    assert division.names == ["a", "b", "c"]
+    parts = [train_validation_test(table, division, fold) for fold in range(3)]
+    first, second, third = (set(range(24 * part, 24 * part + 24)) for part in range(3))
+    assert [tuple(map(set, rows)) for rows in parts] == [
+        (first, third, second),
+        (third, second, first),
+        (second, first, third),
+    ]
+    for (train, _), inner in zip(division.folds, division.inner, strict=True):
+        assert max(max(outside) for _, outside in inner) == len(train) - 1
+
+
+def test_without_a_column_that_says_so_all_other_folds_are_fitted_to(make_table: MakeTable) -> None:
+    division = divide(in_folds(make_table(one_hot(72), speakers_of(72)), ["a", "b", "c"]), None, seed=0)
+    assert [len(train) for train, _ in division.folds] == [48, 48, 48]
+
+
+@pytest.mark.parametrize(
+    ("validates", "told"),
+    [
+        (["a", "c", "b"], "validates in fold a, which scores it"),
+        (["b", "c", "d"], "validates in fold d, which is none of a, b, c"),
+    ],
+)
+def test_a_fold_that_cannot_validate_is_refused(make_table: MakeTable, validates: list[str], told: str) -> None:
+    with pytest.raises(EmoclrError, match=told):
+        divide(in_folds(make_table(one_hot(72), speakers_of(72)), ["a", "b", "c"], validates), None, seed=0)
+
+
+def test_a_speaker_who_validates_in_two_folds_is_refused(make_table: MakeTable) -> None:
+    table = in_folds(make_table(one_hot(72), speakers_of(72)), ["a", "b", "c"], ["b", "c", "a"])
+    with pytest.raises(EmoclrError, match="'s0' is in fold c and in fold b"):
+        divide(replace(table, validation_folds=["b", "c", *(table.validation_folds or [])[2:]]), None, seed=0)

@@ -3,6 +3,8 @@ import pytest
 
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.cli import main
+from emoclr.corpus.labels.labels_csv import read_labels
+from emoclr.corpus.prepare.acted.crema_d import emo_superb
 from emoclr.corpus.prepare.registry import RECIPES
 
 VOTES_HEADER = '"","A","D","F","H","N","S","fileName","numResponses"'
@@ -137,3 +139,31 @@ def test_vocal_bursts_are_numbered_through_the_emotions(tmp_path, prepare):
     assert table.speakers == ["000001", "000005", "000006", "000007"]
     assert table.splits == ["validation", "test", "validation", "train"]
     assert notes.startswith("4 of 32,130 clips are here\n4 of 357 contributors") and "000007-31-1.mp3" in notes
+
+
+def test_published_folds_take_the_place_of_the_split(prepare, crema_d, tmp_path, capsys):
+    out = tmp_path / "folds.csv"
+    assert main(["prepare", "crema_d", str(crema_d), "--folds", "emo-superb", "--out", str(out)]) == 0
+    assert "3 clips (1 fold), 6 emotions" in capsys.readouterr().err
+    table = read_labels(out)
+    assert table.splits is None
+    assert set(zip(table.speakers, table.folds, table.validation_folds, strict=True)) == {
+        ("1001", "1", "5"),
+        ("1005", "1", "5"),
+    }
+
+
+def test_the_folds_of_emo_superb_are_the_actors_by_number_and_the_next_fold_validates():
+    of = {actor: emo_superb(str(1000 + actor)) for actor in range(1, 92)}
+    for fold, first, last in [(1, 1, 18), (2, 19, 36), (3, 37, 54), (4, 55, 72), (5, 73, 91)]:
+        assert [actor for actor, (scored, _) in of.items() if scored == fold] == list(range(first, last + 1))
+        validate = {scored for scored, validates in of.values() if validates == fold}
+        assert validate == {fold % 5 + 1}
+
+
+def test_folds_that_nobody_published_are_an_error_that_names_those_there_are(crema_d, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "folds.csv")]
+    assert main(["prepare", "crema_d", str(crema_d), "--folds", "ten", *out]) == 2
+    assert "has emo-superb" in capsys.readouterr().err
+    assert main(["prepare", "emodb", str(crema_d), "--folds", "emo-superb", *out]) == 2
+    assert "has none" in capsys.readouterr().err
