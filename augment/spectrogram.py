@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.jit import is_scripting, is_tracing  # type: ignore[attr-defined]
 
 from emoclr.augment.settings import SpectrogramSettings
 
@@ -13,6 +14,13 @@ _HZ_PER_MEL = 200 / 3
 _LINEAR_HZ = 1_000.0
 _LINEAR_MELS = _LINEAR_HZ / _HZ_PER_MEL
 _LOG_STEP = np.log(6.4) / 27
+
+_PART_SAMPLES = 160_000
+"""So many samples at a time, for each thread, stay in a CPU's cache: two clips of 5 s at 16 kHz."""
+_BLOCK_ROWS = 16
+
+Block = tuple[Tensor, int, int]
+"""Some rows of a matrix, (rows, last - first), all of whose other columns are zero; `first` and `last`."""
 
 
 class Spectrogram(nn.Module):
@@ -24,7 +32,8 @@ class Spectrogram(nn.Module):
     `librosa.feature.chroma_stft(tuning=0)` and `abs(librosa.stft)`. librosa itself is not loaded: its compiler (numba)
     takes seconds and 180 MB, which answers about a recording need not wait for.
 
-    Differentiable, works in float32 on any device, and compiles with `torch.jit.script`.
+    Differentiable, works in float32 on any device, and can be scripted (`torch.jit.script`), traced, compiled and
+    exported (`torch.onnx.export`) with free batch and length.
 
     Examples:
         >>> spectrogram = Spectrogram(SpectrogramSettings(bands=64))
@@ -56,6 +65,7 @@ class Spectrogram(nn.Module):
         self.register_buffer("filters", torch.from_numpy(filters).float(), persistent=False)
         self.register_buffer("chroma_rows", torch.arange(bands) * 12 // bands, persistent=False)
         self.register_buffer("stft_rows", torch.from_numpy(rows).float(), persistent=False)
+        self.mel_blocks, self.stft_blocks = _nonzero_blocks(mel), _nonzero_blocks(rows)
 
         top_mel = hz_to_mel(rate / 2)
         mel_axis, stft_axis = hz_to_mel(edges_hz[1:-1]) / top_mel, hz_to_mel(rows @ hz) / top_mel
@@ -64,33 +74,18 @@ class Spectrogram(nn.Module):
 
     def channels(self, waveforms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Returns mel power (B, bands, N), chroma (B, 12, N) and STFT magnitude (B, n_fft / 2 + 1, N)."""
-        spectrum = torch.stft(
-            waveforms,
-            n_fft=self.n_fft,
-            hop_length=self.hop_length,
-            window=self.window,
-            center=True,
-            pad_mode="constant",
-            return_complex=True,
-        )  # (B, bins, N)
-        power = spectrum.real.square() + spectrum.imag.square()  # (B, bins, N)
-        filtered = torch.matmul(self.filters, power)  # (B, bands + 12, N)
-        mel = filtered[:, : self.bands]
-        chroma = filtered[:, self.bands :]
-        # librosa leaves frames alone whose largest value is below the smallest normal float.
-        largest = chroma.amax(dim=1, keepdim=True)  # (B, 1, N)
-        chroma = chroma / torch.where(largest < 1.1754944e-38, torch.ones_like(largest), largest)
-        return mel, chroma, _magnitude(power)
+        power = self._power(waveforms)  # (B, bins, N)
+        mel, chroma = torch.matmul(self.filters[: self.bands], power), self._chroma(power)
+        return mel, chroma, _into_magnitude(power)
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Returns float32 `(batch, 3, bands, frames)`; log channels are natural logarithms of power."""
-        if waveforms.device.type != "cpu":
-            return self._images(waveforms)
-        # On a CPU a few clips at a time stay in its cache: twice as fast as the whole batch at once.
-        together = max(1, 320_000 // waveforms.shape[1])
-        return torch.cat([self._images(part) for part in torch.split(waveforms, together)])
+        if is_scripting() or _is_captured() or waveforms.device.type != "cpu":
+            return self._whole(waveforms)
+        return self._in_parts(waveforms)
 
-    def _images(self, waveforms: Tensor) -> Tensor:
+    def _whole(self, waveforms: Tensor) -> Tensor:
+        """Returns the images of a batch at once, in few large operations: for GPUs, and for what is exported."""
         mel, chroma, magnitude = self.channels(waveforms)
         stft = torch.matmul(self.stft_rows, magnitude)  # (B, bands, N)
         return torch.stack(
@@ -101,6 +96,41 @@ class Spectrogram(nn.Module):
             ],
             dim=1,
         )  # (B, 3, bands, N)
+
+    def _in_parts(self, waveforms: Tensor) -> Tensor:
+        """Returns the images of a few clips at a time, which stay in a CPU's cache, without multiplying by zeros."""
+        batch, samples = waveforms.shape
+        images = waveforms.new_empty(batch, 3, self.bands, 1 + samples // self.hop_length)
+        mel_blocks = [(self.filters[a:b, c:d], c, d) for a, b, c, d in self.mel_blocks]
+        stft_blocks = [(self.stft_rows[a:b, c:d], c, d) for a, b, c, d in self.stft_blocks]
+        together = max(1, _PART_SAMPLES * torch.get_num_threads() // samples)
+        for begin in range(0, batch, together):
+            power = self._power(waveforms[begin : begin + together])  # (b, bins, N)
+            part = images[begin : begin + together]  # (b, 3, bands, N)
+            part[:, 0] = _multiply(mel_blocks, power).add_(self.log_offset).log_()
+            part[:, 1] = self._chroma(power).index_select(1, self.chroma_rows)
+            stft = _multiply(stft_blocks, _into_magnitude(power))  # (b, bands, N)
+            part[:, 2] = stft.square_().add_(self.log_offset).log_()
+        return images
+
+    def _chroma(self, power: Tensor) -> Tensor:
+        chroma = torch.matmul(self.filters[self.bands :], power)  # (B, 12, N)
+        # librosa leaves frames alone whose largest value is below the smallest normal float.
+        largest = chroma.amax(dim=1, keepdim=True)  # (B, 1, N)
+        return chroma / torch.where(largest < 1.1754944e-38, torch.ones_like(largest), largest)
+
+    def _power(self, waveforms: Tensor) -> Tensor:
+        spectrum = torch.stft(
+            waveforms,
+            n_fft=self.n_fft,
+            hop_length=self.hop_length,
+            window=self.window,
+            center=True,
+            pad_mode="constant",
+            return_complex=True,
+        )  # (B, bins, N)
+        squares = torch.view_as_real(spectrum).square_()  # (B, bins, N, 2)
+        return squares[..., 0] + squares[..., 1]
 
 
 def hz_to_mel(hz: npt.ArrayLike) -> Floats:
@@ -168,9 +198,33 @@ def chroma_filters(hz: Floats) -> Floats:
     return np.roll(gaussians, -3, axis=0)
 
 
-def _magnitude(power: Tensor) -> Tensor:
+def _into_magnitude(power: Tensor) -> Tensor:
+    """Returns magnitudes, which take the place of the power."""
     # The gradient of a square root is infinite at zero, and digital silence is real.
-    return torch.sqrt(power + 1e-20)
+    return power.add_(1e-20).sqrt_()
+
+
+def _multiply(blocks: list[Block], spectra: Tensor) -> Tensor:
+    """Returns (B, rows, N): the matrix that consists of the blocks times each of (B, bins, N)."""
+    batch = len(spectra)
+    rows = [torch.bmm(block.expand(batch, -1, -1), spectra[:, first:last]) for block, first, last in blocks]
+    return torch.cat(rows, dim=1)
+
+
+def _nonzero_blocks(matrix: Floats) -> list[tuple[int, int, int, int]]:
+    """Returns first and last row, and first and last column, of blocks that hold all of a matrix but zeros."""
+    blocks = []
+    for row in range(0, len(matrix), _BLOCK_ROWS):
+        columns = np.flatnonzero(matrix[row : row + _BLOCK_ROWS].any(axis=0))
+        first, last = (int(columns[0]), int(columns[-1]) + 1) if len(columns) else (0, 1)
+        blocks.append((row, min(row + _BLOCK_ROWS, len(matrix)), first, last))
+    return blocks
+
+
+def _is_captured() -> bool:
+    """Returns whether a graph is being made, which would keep this batch's parts for batches of any size."""
+    tracing: bool = is_tracing()  # type: ignore[no-untyped-call]
+    return tracing or torch.compiler.is_compiling()
 
 
 def _averaging_rows(bins: int, rows: int) -> Floats:
