@@ -81,11 +81,15 @@ class PretrainSettings(ViewSettings):
     )
     projection_hidden: int = Field(1024, ge=1, description="hidden units of the projection head")
     projection_size: int = Field(128, ge=2, description="outputs of the projection head")
-    negatives: Literal["any", "same_speaker"] = Field(
+    negatives: Literal["any", "same_speaker", "same_sentence"] = Field(
         "same_speaker",
-        description="`same_speaker`: several clips of one speaker in a batch, as hard negatives; `any`: any clips",
+        description="`same_speaker`: several clips of one speaker in a batch, as hard negatives; `same_sentence`: of "
+        "those, clips that say the same words where a CSV has a column `sentence`; `any`: any clips",
     )
-    speakers_per_batch: int = Field(8, ge=1, description="speakers in a batch, with `negatives: same_speaker`")
+    speakers_per_batch: int = Field(8, ge=1, description="speakers in a batch, unless `negatives: any`")
+    center_speakers: bool = Field(
+        False, description="subtract from projections the mean of their speaker's clips in the batch"
+    )
 
     supervised: Path | None = Field(None, description="labels.csv of a part of the recordings, for joint training")
     supervised_weight: float = Field(0.5, ge=0, description="weight of the supervised loss; the objective has 1")
@@ -155,7 +159,7 @@ class PretrainSettings(ViewSettings):
 
     @model_validator(mode="after")
     def _batch_holds_speakers(self) -> "PretrainSettings":
-        if self.negatives == "same_speaker" and self.batch_size % self.speakers_per_batch:
+        if self.negatives != "any" and self.batch_size % self.speakers_per_batch:
             raise ValueError(
                 f"batch_size {self.batch_size} is no multiple of speakers_per_batch {self.speakers_per_batch}"
             )

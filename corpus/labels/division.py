@@ -8,15 +8,12 @@ import numpy.typing as npt
 
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.messages import count_of
-from emoclr.corpus.labels.label_table import SPLITS, LabelTable
+from emoclr.corpus.labels.label_table import SENTENCES, SPLITS, LabelTable
 from emoclr.corpus.labels.leaks import check_duplicates
 from emoclr.corpus.labels.splits import given_folds, n_units, speaker_folds, split_rows, unit_of
 from emoclr.corpus.labels.tables.text_table import LabelsError
 from emoclr.evaluate.linear_probe import Fold, Rows, untrainable_emotions
 from emoclr.evaluate.speaker_probe import VoiceTask, voice_task
-
-SENTENCES = "sentence"
-"""The column that says which words were spoken, where a corpus has one."""
 
 DEFAULT_FOLDS = 5
 INNER_FOLDS = 3

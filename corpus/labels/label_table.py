@@ -11,6 +11,9 @@ from emoclr.corpus.labels.emotion_names import check_emotion_names
 from emoclr.corpus.labels.tables.cells import SPLITS as SPLITS
 from emoclr.corpus.labels.tables.text_table import LabelsError
 
+SENTENCES = "sentence"
+"""The column that says which words were spoken, where a corpus has one."""
+
 
 @dataclass(frozen=True)
 class Reading:

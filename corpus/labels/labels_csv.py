@@ -12,7 +12,7 @@ from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import text_cell, write_atomically
 from emoclr.corpus.labels.clip_names import portable_path
 from emoclr.corpus.labels.emotion_names import INDEX_COLUMNS, LISTENERS
-from emoclr.corpus.labels.label_table import SPLITS, LabelTable, Reading
+from emoclr.corpus.labels.label_table import SENTENCES, SPLITS, LabelTable, Reading
 from emoclr.corpus.labels.tables.cells import number, share, split_words
 from emoclr.corpus.labels.tables.clip_times import clip_times, time_columns
 from emoclr.corpus.labels.tables.column_names import Given, Role, find_columns, found_in, tokens
@@ -105,8 +105,8 @@ def has_emotions(path: Path, columns: Given | None = None, *, lenient: bool = Fa
 def read_clips(path: Path, columns: Given | None = None, *, lenient: bool = False) -> LabelTable:
     """Returns the clips of a table whose labels do not matter: only paths are needed, there are no emotions.
 
-    Speakers may be empty where unknown; splits and times are checked as in `read_labels`. Rows that the index of a scan
-    marks as unreadable are left out.
+    Of the groups only sentences are kept. Speakers may be empty where unknown; splits and times are checked as in
+    `read_labels`. Rows that the index of a scan marks as unreadable are left out.
 
     Raises:
         LabelsError: as `read_labels`.
@@ -122,7 +122,8 @@ def read_clips(path: Path, columns: Given | None = None, *, lenient: bool = Fals
     """
     table = read_table(Path(path))
     columns = found_in(table, columns) if lenient else columns
-    clips = replace(_label_table(table, find_columns(table, columns), [], speakers_needed=False), groups={})
+    clips = _label_table(table, find_columns(table, columns), [], speakers_needed=False)
+    clips = replace(clips, groups={name: cells for name, cells in clips.groups.items() if name == SENTENCES})
     if "status" in table.columns and "reason" in table.columns:
         return clips.select([status != "set aside" for status in table.columns["status"]])
     return clips

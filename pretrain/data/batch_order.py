@@ -33,7 +33,8 @@ class BatchOrder:
 
     Every clip comes at most once an epoch; the clips that fill no whole batch wait for the next epoch's order. With
     `per_speaker` above 1, that many clips of one speaker stand together wherever the speaker has as many left, so that
-    a batch's hard negatives share the voice and differ in what it expresses.
+    a batch's hard negatives share the voice and differ in what it expresses; with `sentences`, clips that say the same
+    words come first among them.
 
     Args:
         speakers: (clips,) int codes, negative where unknown.
@@ -43,6 +44,7 @@ class BatchOrder:
         rank: this process, of `ranks`; each takes its own part of every global batch.
         ranks: how many processes train together.
         clips: (clips,) the number of each clip, where these are only some of a corpus.
+        sentences: (clips,) int codes of what is said, negative where unknown.
     """
 
     def __init__(
@@ -54,9 +56,11 @@ class BatchOrder:
         rank: int = 0,
         ranks: int = 1,
         clips: NDArray[np.int64] | None = None,
+        sentences: NDArray[np.int64] | None = None,
     ) -> None:
         self.clips = np.arange(len(speakers)) if clips is None else clips
         self.speakers = speakers
+        self.sentences = sentences
         self.batch_size = batch_size
         self.per_speaker = per_speaker
         self.seed = seed
@@ -71,7 +75,7 @@ class BatchOrder:
     def epoch(self, epoch: int) -> NDArray[np.int64]:
         """Returns this rank's batches of an epoch, (batches, batch_size) clip numbers."""
         rng = np.random.default_rng((self.seed, epoch))
-        order = shuffled_groups(self.speakers, self.per_speaker, rng)
+        order = shuffled_groups(self.speakers, self.per_speaker, rng, self.sentences)
         whole = self.batches_per_epoch * self.batch_size * self.ranks
         batches = order[:whole].reshape(-1, self.ranks, self.batch_size)
         return self.clips[batches[:, self.rank]]

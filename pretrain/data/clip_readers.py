@@ -1,6 +1,6 @@
 """How the clips of a batch are read: from a corpus that was decoded once, or from the bytes of a tar's sample."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -27,6 +27,9 @@ class ClipReader(Protocol):
 
     def number(self, clip: Any) -> int:
         """Returns the number that a clip's views are drawn by, not negative."""
+
+    def speaker(self, clip: Any) -> int:
+        """Returns a number for who speaks, negative where unknown."""
 
     def crops(self, clip: Any, starts_of: Callable[[int], list[int]], n_samples: int) -> list[Waveform]:
         """Returns parts of a clip, at most `n_samples` each.
@@ -57,6 +60,10 @@ class StoredClips:
         """See `ClipReader`."""
         return clip
 
+    def speaker(self, clip: int) -> int:
+        """See `ClipReader`."""
+        return int(self.store.speakers[clip])
+
     def crops(self, clip: int, starts_of: Callable[[int], list[int]], n_samples: int) -> list[Waveform]:
         """See `ClipReader`."""
         return [self.store.crop(clip, start, n_samples) for start in starts_of(int(self.store.samples[clip]))]
@@ -77,12 +84,17 @@ class StoredClips:
 class TarClips:
     """Clips in tars; a clip is a sample with its encoded audio, of which some channels are heard."""
 
-    def __init__(self, channels: ChannelChoice = "auto") -> None:
+    def __init__(self, channels: ChannelChoice = "auto", speaker_names: Sequence[str] = ()) -> None:
         self._channels: ChannelChoice = channels
+        self._speakers = {name: number for number, name in enumerate(speaker_names)}
 
     def number(self, clip: TarSample) -> int:
         """See `ClipReader`."""
         return clip.number
+
+    def speaker(self, clip: TarSample) -> int:
+        """See `ClipReader`."""
+        return self._speakers.get(clip.speaker or "", -1)
 
     def crops(self, clip: TarSample, starts_of: Callable[[int], list[int]], n_samples: int) -> list[Waveform]:
         """See `ClipReader`."""

@@ -33,7 +33,7 @@ def report_corpus(source: Source, settings: PretrainSettings, ranks: int) -> Non
 
 def _what_fits(clips: int, settings: PretrainSettings) -> str:
     """Returns the largest batch that so many clips fill, as it is typed."""
-    step = settings.speakers_per_batch if settings.negatives == "same_speaker" else 1
+    step = settings.speakers_per_batch if settings.negatives != "any" else 1
     if clips < 2:
         return f"add recordings: with sound, of {MIN_CLIP_S:g} s or more, each another one"
     if clips < step:

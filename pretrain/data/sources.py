@@ -24,6 +24,7 @@ from emoclr.corpus.tars.tar_corpus import TarCorpus, open_tars
 from emoclr.pretrain.data.batch_order import BatchOrder, Order
 from emoclr.pretrain.data.clip_readers import ClipReader, StoredClips, TarClips
 from emoclr.pretrain.data.joint_labels import labels_of
+from emoclr.pretrain.data.sentences import sentences_of
 from emoclr.pretrain.data.tar_order import TarOrder
 from emoclr.pretrain.data.unreadable_clips import UnreadableClips
 from emoclr.pretrain.data.usable_clips import ClipTally, usable_clips
@@ -80,6 +81,8 @@ def open_source(settings: PretrainSettings) -> Source:
             raise ConfigError("supervised: joint training needs recordings or CSVs as data, not tars")
         if settings.without_fold is not None:
             raise ConfigError("without_fold: folds are named in CSVs; tars name none")
+        if settings.negatives == "same_sentence":
+            raise ConfigError("negatives: same_sentence needs CSVs as data, not tars; they hold no sentences")
         cache = Path(settings.cache or default_cache_dir())
         return TarSource(settings, open_tars(settings.data, settings.splits, cache))
     places = [Path(place) for place in settings.data]
@@ -112,6 +115,10 @@ class DecodedSource:
         self._store = store
         self._rows = usable.rows
         self._clips = clips
+        self._sentences: NDArray[np.int64] | None = None
+        if settings.negatives == "same_sentence":
+            trained = clips.take(store.source_rows[usable.rows])
+            self._sentences = sentences_of(trained, [Path(place) for place in settings.data], settings.columns.given)
 
     def normalisation(self) -> Normalisation:
         """See `Source`."""
@@ -137,7 +144,7 @@ class DecodedSource:
         settings, rows = self._settings, self._rows
         per_speaker = _per_speaker(settings)
         speakers = self._store.speakers[rows]
-        return BatchOrder(speakers, settings.batch_size, per_speaker, settings.seed, rank, ranks, rows)
+        return BatchOrder(speakers, settings.batch_size, per_speaker, settings.seed, rank, ranks, rows, self._sentences)
 
 
 class TarSource:
@@ -176,9 +183,8 @@ class TarSource:
 
     def loader(self, rank: int, ranks: int, steps: int) -> ViewLoader:
         """See `Source`."""
-        return _loader(
-            self._settings, TarClips(self._settings.channels), self._order(rank, ranks), steps, self.unreadable
-        )
+        reader = TarClips(self._settings.channels, self._corpus.speaker_names)
+        return _loader(self._settings, reader, self._order(rank, ranks), steps, self.unreadable)
 
     def _some_crops(self, maker: ViewMaker, tally: ClipTally) -> Iterator[NDArray[np.float32]]:
         samples = self._corpus.sample(MEASURED_CLIPS, maker.seed)
@@ -210,7 +216,7 @@ def _fingerprint(store: WaveformStore, rows: NDArray[np.int64]) -> str:
 
 
 def _per_speaker(settings: PretrainSettings) -> int:
-    return settings.batch_size // settings.speakers_per_batch if settings.negatives == "same_speaker" else 1
+    return settings.batch_size // settings.speakers_per_batch if settings.negatives != "any" else 1
 
 
 def _loader(

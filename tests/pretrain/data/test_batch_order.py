@@ -87,3 +87,28 @@ def test_some_clips_of_a_corpus_keep_their_numbers():
     clips = np.array([3, 5, 8, 13, 21, 34])
     order = BatchOrder(np.array([0, 0, 1, 1, 2, 2]), 2, 2, seed=0, clips=clips)
     assert sorted(order.epoch(0).ravel().tolist()) == clips.tolist()
+
+
+def test_clips_that_say_the_same_words_stand_together_among_those_of_a_speaker():
+    speakers = np.repeat(np.arange(6), 12)
+    sentences = np.tile(np.repeat(np.arange(4), 3), 6)
+    order = BatchOrder(speakers, 12, 6, seed=0, sentences=sentences)
+    epochs = [order.epoch(epoch) for epoch in (0, 1)]
+    for groups in (epoch.reshape(-1, 6) for epoch in epochs):
+        assert sorted(groups.ravel().tolist()) == list(range(72))
+        for group in groups:
+            assert len(set(speakers[group])) == 1
+            assert np.bincount(sentences[group]).max() == 3 and len(set(sentences[group])) == 2
+    # Which sentences meet differs between epochs, and so does the order of each one's clips.
+    first, second = (
+        {(speakers[group[0]], *sorted(set(sentences[group]))) for group in epoch.reshape(-1, 6)} for epoch in epochs
+    )
+    assert first != second
+
+
+def test_clips_whose_words_are_unknown_are_not_taken_for_one_sentence():
+    sentences = np.concatenate([np.full(40, -1), np.repeat(7, 40)])
+    order = BatchOrder(np.zeros(80, dtype=int), 1, 80, seed=0, sentences=sentences).epoch(0)[:, 0]
+    runs = [len(list(run)) for known, run in groupby(order >= 40) if known]
+    assert runs == [40]
+    assert 1 < len([1 for known, _ in groupby(order >= 40) if not known]) <= 2

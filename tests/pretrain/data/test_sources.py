@@ -1,8 +1,10 @@
 import signal
 
 import pytest
+import torch
 import yaml
 
+from emoclr.configs.errors import ConfigError
 from emoclr.corpus.parallel.engines import LocalEngine
 from emoclr.corpus.tars.shards import write_shards
 from emoclr.pretrain.data.sources import DecodedSource, TarSource, open_source
@@ -41,6 +43,28 @@ def test_tars_are_the_corpus_that_was_written_to_them(corpus, tars):
     )
     for ranks in (1, 2):
         assert streamed.steps_per_epoch(ranks) == decoded.steps_per_epoch(ranks) == 3 // ranks
+
+
+def test_batches_know_who_speaks(corpus, tars):
+    for data in (corpus, tars):
+        batches = open_source(settings_of(data, workers=0)).loader(0, 1, 3)
+        speakers = torch.cat([batch.speakers for batch in batches])
+        # With four speakers a batch of eight, clips of one follow each other in pairs.
+        assert torch.equal(speakers[::2], speakers[1::2])
+        assert torch.bincount(speakers).tolist() == [4] * 6
+
+
+def test_negatives_of_one_sentence_are_of_one_speaker_and_one_sentence(corpus, tars, tmp_path):
+    names = [f"{clip:02}.wav" for clip in range(24)]
+    rows = [f"{corpus.parent / name},s{clip % 6},{'dogs' if clip < 12 else 'kids'}" for clip, name in enumerate(names)]
+    table = tmp_path / "told.csv"
+    table.write_text("\n".join(["path,speaker,sentence", *rows]))
+    source = open_source(settings_of(table, workers=0, negatives="same_sentence"))
+    clips = torch.cat([batch.clips for batch in source.loader(0, 1, 3)]).reshape(-1, 2)
+    assert sorted(clips.ravel().tolist()) == list(range(24))
+    assert torch.equal(clips[:, 0] % 6, clips[:, 1] % 6) and torch.equal(clips[:, 0] // 12, clips[:, 1] // 12)
+    with pytest.raises(ConfigError, match="same_sentence needs CSVs"):
+        open_source(settings_of(tars, negatives="same_sentence"))
 
 
 def test_levels_of_tars_are_those_of_the_corpus(corpus, tars):
