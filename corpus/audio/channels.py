@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emoclr.corpus.audio.stream import Block
+from emoclr.corpus.audio.formats.stream import Block
 
 MIN_MEAN_SHARE = 0.5
 """Channels that have nothing in common have a mean with the sum of their energies over the square of their number. With

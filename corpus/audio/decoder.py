@@ -1,7 +1,7 @@
 """One audio file, or a part of one, to a mono waveform at the project's sample rate.
 
-libsndfile decodes what it decodes exactly and quicker (PCM in wav, flac, aiff and the like; Ogg), FFmpeg all the
-rest. A length is what was decoded, never what a header estimates.
+libsndfile decodes what it decodes exactly and quicker (PCM in wav, flac, aiff and the like; Ogg; mp3 that tells its
+length), FFmpeg all the rest. A length is what was decoded, never what a header estimates.
 """
 
 import contextlib
@@ -17,11 +17,12 @@ import soxr
 from numpy.typing import NDArray
 
 from emoclr.corpus.audio.channels import ChannelChoice, Channels, Mix, choose_mix, measure_channels, needs_measuring
-from emoclr.corpus.audio.containers import needs_ffmpeg
 from emoclr.corpus.audio.errors import NOTHING_BETWEEN, PLAINER_REASONS, DecoderError, reason_of
 from emoclr.corpus.audio.errors import AudioError as AudioError
-from emoclr.corpus.audio.joined import JoinedStream, Section, joined_recordings
-from emoclr.corpus.audio.stream import AudioStream, Block
+from emoclr.corpus.audio.formats.containers import needs_ffmpeg
+from emoclr.corpus.audio.formats.joined import JoinedStream, Section, joined_recordings
+from emoclr.corpus.audio.formats.mp3 import tells_its_length
+from emoclr.corpus.audio.formats.stream import AudioStream, Block
 
 SAMPLE_RATE = 16_000
 """Hz, of every waveform in the project."""
@@ -250,6 +251,13 @@ def _first_bytes(path: Path) -> bytes:
 
 def _open_by(source: Path | bytes, head: bytes) -> AudioStream:
     """Returns the stream of a file, or that of several recordings that were joined to one."""
+
+    def whole() -> Path | IO[bytes]:
+        return io.BytesIO(source) if isinstance(source, bytes) else source
+
+    if (head[:3] == b"ID3" or head[:1] == b"\xff") and tells_its_length(source):
+        with contextlib.suppress(DecoderError):
+            return _open_by_libsndfile(whole())
     parts = joined_recordings(source)
 
     def opener(first: int, end: int) -> Callable[[], AudioStream]:
@@ -260,25 +268,30 @@ def _open_by(source: Path | bytes, head: bytes) -> AudioStream:
     if len(parts) > 1:
         with contextlib.suppress(DecoderError):  # what comes before the second beginning may be no recording
             return JoinedStream([opener(first, end) for first, end in parts])
-    return _open_one(lambda: io.BytesIO(source) if isinstance(source, bytes) else source, head)
+    return _open_one(whole, head)
 
 
 def _open_one(fresh: Callable[[], Path | IO[bytes]], head: bytes) -> AudioStream:
     """Returns the stream of the first library that opens a file; where both refuse, FFmpeg's reason counts."""
-    from emoclr.corpus.audio.libsndfile import SndfileStream
-
     if head in _SNDFILE_MAGIC or (head == b"OggS" and not needs_ffmpeg(fresh())):
         with contextlib.suppress(DecoderError):
-            return SndfileStream(fresh())
-    from emoclr.corpus.audio.ffmpeg import FfmpegStream
+            return _open_by_libsndfile(fresh())
+    from emoclr.corpus.audio.formats.ffmpeg import FfmpegStream
 
     try:
         return FfmpegStream(fresh())
     except DecoderError as error:
         try:
-            return SndfileStream(fresh())
+            return _open_by_libsndfile(fresh())
         except DecoderError:
             raise error from None
+
+
+def _open_by_libsndfile(source: Path | IO[bytes]) -> AudioStream:
+    # A process that only FFmpeg is needed in begins sooner.
+    from emoclr.corpus.audio.formats.libsndfile import SndfileStream
+
+    return SndfileStream(source)
 
 
 def _resampled(blocks: Iterator[NDArray[np.float32]], rate: int) -> Iterator[NDArray[np.float32]]:

@@ -181,9 +181,9 @@ def test_a_lossy_file_that_breaks_off_is_read_up_to_there(tmp_path, name):
     # Vorbis and Opus come in pages of up to a second.
     assert 0.7 * DURATION_S - 1.1 <= len(part) / SAMPLE_RATE <= 0.7 * DURATION_S + 0.1
     assert np.sqrt(np.mean(part**2)) == pytest.approx(np.sqrt(np.mean(whole**2)), rel=0.05)
-    # The resampler ends in the samples that are not there.
+    # The resampler ends in the samples that are not there. An mp3 that was cut is read by another library.
     same = len(part) - 500
-    np.testing.assert_array_equal(part[:same], whole[:same])
+    np.testing.assert_allclose(part[:same], whole[:same], rtol=0, atol=1e-5 if name == "a.mp3" else 0)
     assert scan_of(tmp_path, tmp_path / "i.parquet")[name]["duration_s"] == pytest.approx(
         len(part) / SAMPLE_RATE, abs=1e-4
     )

@@ -44,7 +44,7 @@ def test_the_library_that_decodes_is_the_one_that_was_measured(form, written, mo
         raise DecoderError("closed")
 
     other = "ffmpeg.FfmpegStream" if form.reader == "libsndfile" else "libsndfile.SndfileStream"
-    monkeypatch.setattr(f"emoclr.corpus.audio.{other}", refuse)
+    monkeypatch.setattr(f"emoclr.corpus.audio.formats.{other}", refuse)
     assert len(read_waveform(written(form.name), 1.0, 1.5)) == pytest.approx(0.5 * SAMPLE_RATE, abs=1)
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-import emoclr.corpus.audio.ffmpeg  # so that what it takes is not counted as a mutant's
+import emoclr.corpus.audio.formats.ffmpeg  # so that what it takes is not counted as a mutant's
 import emoclr.corpus.parallel.pool
 from emoclr.corpus.audio.decoder import AudioError, Recording, inspect_audio
 from emoclr.corpus.parallel.processes import each_in_processes

@@ -1,4 +1,4 @@
-"""Decoding by libsndfile: exact and quick for PCM in wav, flac, aiff and the like, and for Ogg Opus."""
+"""Decoding by libsndfile: exact and quick for PCM in wav, flac, aiff and the like, for Ogg, and mp3 with its length."""
 
 import contextlib
 import os
@@ -8,9 +8,9 @@ from typing import IO
 
 import soundfile as sf
 
-from emoclr.corpus.audio.containers import cut_off, ogg_partial, opened, wav_frames, wav_partial
 from emoclr.corpus.audio.errors import DecoderError, reason_of
-from emoclr.corpus.audio.stream import BLOCK_SAMPLES, Block, broken_off
+from emoclr.corpus.audio.formats.containers import cut_off, ogg_partial, opened, wav_frames, wav_partial
+from emoclr.corpus.audio.formats.stream import BLOCK_SAMPLES, Block, broken_off
 
 _FAILURES = (sf.SoundFileError, OSError, RuntimeError, TypeError, ValueError)
 _MAX_FRAMES = 1 << 62
@@ -54,7 +54,7 @@ class SndfileStream:
         if self._told is not None:
             self._frames = self._told
         # Of some codecs libsndfile goes on in silence where the file ends before its header says so.
-        packed = self._file.format in ("FLAC", "OGG", "MPEG", "CAF")
+        packed = self._file.format in ("FLAC", "OGG", "MP3", "CAF")
         with opened(source) as (_, size):
             self._most = _MAX_FRAMES if packed else _MAX_FRAMES_A_BYTE * size
         self.duration_s = None if self._frames is None else self._frames / self.sample_rate
@@ -107,7 +107,7 @@ class SndfileStream:
             raise DecoderError(reason_of(error)) from error
 
     def _rest_by_ffmpeg(self, place: int) -> Iterator[Block]:
-        from emoclr.corpus.audio.ffmpeg import FfmpegStream
+        from emoclr.corpus.audio.formats.ffmpeg import FfmpegStream
 
         if not isinstance(self._source, Path):
             self._source.seek(0)
@@ -123,7 +123,7 @@ class SndfileStream:
 
     def _seek(self, start: int) -> int:
         """Returns the frame that is read next: `start`, or 0 where the codec cannot seek."""
-        if not start:
+        if not start or self._file.format == "MP3":  # whose first frames after a jump are not exact
             return 0
         try:
             return int(self._file.seek(start))

@@ -4,6 +4,7 @@ A file is a file: it is handed over as bytes, no protocol and no playlist format
 can name another file or address.
 """
 
+import itertools
 import re
 import struct
 from collections.abc import Iterator
@@ -12,15 +13,15 @@ from typing import IO, Any
 
 import av
 import numpy as np
-import soxr
 from av.codec.context import Flags2
 from av.error import FFmpegError
 from av.stream import Disposition
 
 from emoclr.configs.messages import count_of
-from emoclr.corpus.audio.containers import cut_off, ogg_partial, wav_partial
 from emoclr.corpus.audio.errors import DecoderError, reason_of
-from emoclr.corpus.audio.stream import BLOCK_SAMPLES, Block, broken_off
+from emoclr.corpus.audio.formats.containers import cut_off, ogg_partial, wav_partial
+from emoclr.corpus.audio.formats.frames import FrameBatch
+from emoclr.corpus.audio.formats.stream import BLOCK_SAMPLES, Block, broken_off
 
 FORMATS = (
     "aac,ac3,adx,aea,aiff,amr,amrnb,amrwb,ape,asf,ast,au,avi,caf,dsf,dss,dts,dtshd,dv,eac3,flac,flv,g722,gsm,gxf,iff,loas,"
@@ -45,8 +46,6 @@ _MAX_PADDING_S = 0.5
 _MAX_GAP_S = 24 * 3600.0
 _HEAD_BYTES = 1 << 16
 _MAX_DAMAGED = 1_000
-_MAX_PLANES = 7
-"""PyAV reads past the end of frames with a plane for each of more channels."""
 
 
 class FfmpegStream:
@@ -106,6 +105,7 @@ class FfmpegStream:
             # The last packet of ALAC is short already; FFmpeg would cut as much off it again.
             chosen.codec_context.flags2 |= Flags2.skip_manual
         self.partial = ""
+        self._damaged = 0
 
     def blocks(self, start: int = 0) -> Iterator[Block]:
         """See `AudioStream`."""
@@ -113,19 +113,12 @@ class FfmpegStream:
         end = None
         if self._names & EXACT and self.duration_s:
             end = round(self.duration_s * self.sample_rate)
-        held: list[Block] = []
-        count = after = 0
-        for place, block in self._frames(sought):
+        after = 0
+        for place, block in self._placed(sought):
             after = place + len(block)
             kept = block[max(0, start - place) : None if end is None else max(0, end - place)]
             if len(kept):
-                held.append(kept)
-                count += kept.size
-            if count >= BLOCK_SAMPLES:
-                yield np.concatenate(held)
-                held, count = [], 0
-        if held:
-            yield np.concatenate(held)
+                yield kept
         claimed = self.duration_s if self._counted else None
         decoded_s = after / self.sample_rate
         if not self.partial and claimed and claimed - decoded_s > _MIN_GAP_S:
@@ -150,49 +143,68 @@ class FfmpegStream:
         if wanted_s <= _LEAD_S or not self._names & EXACT:
             return False
         try:
-            self._container.seek(self._origin + int(wanted_s / self._stream.time_base), stream=self._stream)
+            wanted = int((self._origin_s + wanted_s) / self._stream.time_base)
+            self._container.seek(wanted, stream=self._stream)
         except FFmpegError:
             return False
         return True
 
     @property
-    def _origin(self) -> int:
-        """The timestamp of the first frame, in units of the stream's time base."""
-        return int(self._stream.start_time or 0)
+    def _origin_s(self) -> float:
+        """The timestamp of the first frame."""
+        return float((self._stream.start_time or 0) * self._stream.time_base)
 
-    def _frames(self, sought: bool) -> Iterator[tuple[int, Block]]:
-        """Yields decoded frames and their places, with silence where timestamps leave a gap."""
-        damaged, place, some = 0, 0, False
-        timed = bool(self._names & TIMED)
-        converter = _Converter(self.sample_rate, self.channels)
+    def _placed(self, sought: bool) -> Iterator[tuple[int, Block]]:
+        """Yields decoded blocks and their places, with silence where timestamps leave a gap."""
+        batch = FrameBatch(self.sample_rate, self.channels)
+        place, some = 0, False  # the place is that of the next block
+        timed, origin_s = bool(self._names & TIMED), self._origin_s
+        for frame in self._frames():
+            if not frame.samples:
+                continue
+            if timed and frame.pts is not None:
+                told = round((frame.time - origin_s) * self.sample_rate)
+                gap = told - place - len(batch)
+                if not some and sought:
+                    place = told
+                elif some and _MIN_GAP_S < gap / self.sample_rate < _MAX_GAP_S:
+                    for block in itertools.chain(batch.empty(), _silence(gap, self.channels)):
+                        yield place, block
+                        place += len(block)
+            try:
+                while not batch.add(frame):
+                    for block in batch.empty():
+                        yield place, block
+                        place += len(block)
+                some = True
+            except (FFmpegError, ValueError) as error:
+                self._count_damage(error)
+                if self._damaged > _MAX_DAMAGED:
+                    break
+        for block in batch.empty():
+            yield place, block
+        if not some:
+            raise DecoderError(self.partial or "no samples")
+
+    def _frames(self) -> Iterator[Any]:
+        """Yields decoded frames; damaged packets are counted."""
         for packet in self._packets():
             try:
-                decoded = [(frame, converter(frame)) for frame in packet.decode()]
+                frames = packet.decode()
             except (FFmpegError, ValueError) as error:
                 if not packet.size:  # it only changes the decoder's settings
                     continue
                 if "mp3" in self._names and bytes(packet)[:1] != b"\xff":  # a tag between joined files
                     continue
-                damaged += 1
-                self.partial = f"{count_of(damaged, 'damaged packet')}: {reason_of(error)}"
-                if damaged > _MAX_DAMAGED:
+                self._count_damage(error)
+                if self._damaged > _MAX_DAMAGED:
                     return
                 continue
-            for frame, block in decoded:
-                if timed and frame.pts is not None:
-                    told = round(float((frame.pts - self._origin) * frame.time_base) * self.sample_rate)
-                    gap = told - place
-                    if not some and sought:
-                        place = told
-                    elif some and _MIN_GAP_S < gap / self.sample_rate < _MAX_GAP_S:
-                        for silence in _silence(gap, self.channels):
-                            yield place, silence
-                            place += len(silence)
-                some = some or bool(len(block))
-                yield place, block
-                place += len(block)
-        if not some:
-            raise DecoderError(self.partial or "no samples")
+            yield from frames
+
+    def _count_damage(self, error: Exception) -> None:
+        self._damaged += 1
+        self.partial = f"{count_of(self._damaged, 'damaged packet')}: {reason_of(error)}"
 
     def _packets(self) -> Iterator[Any]:
         """Yields the packets of the chosen stream; a container that breaks off ends them."""
@@ -208,51 +220,6 @@ class FfmpegStream:
             if packet is None:
                 return
             yield packet
-
-
-class _Converter:
-    """Frames of any format to float32 `(frames, channels)` at one rate and number of channels.
-
-    In a chain of streams, rate and channels may change on the way.
-    """
-
-    def __init__(self, sample_rate: int, channels: int) -> None:
-        self.sample_rate, self.channels = sample_rate, channels
-
-    def __call__(self, frame: Any) -> Block:
-        channels = frame.layout.nb_channels
-        if channels > _MAX_PLANES and frame.format.is_planar:
-            frame = _repacked(frame, frame.format.packed.name)
-        if frame.format.name.startswith("s64"):
-            frame = _repacked(frame, "dbl")
-        if frame.format.name == "fltp":  # of mp3, AAC, Opus and Vorbis: twice as quick as an array of any format
-            planes = [np.frombuffer(plane, np.float32, frame.samples) for plane in frame.planes]
-            block = planes[0][:, np.newaxis] if channels == 1 else np.stack(planes, axis=1)
-        else:
-            samples = frame.to_ndarray()
-            block = as_float(samples.T if frame.format.is_planar else samples.reshape(-1, channels))
-        if channels != self.channels:
-            block = np.repeat(block.mean(axis=1, keepdims=True), self.channels, axis=1)
-        if frame.sample_rate != self.sample_rate:
-            block = soxr.resample(np.ascontiguousarray(block), frame.sample_rate, self.sample_rate)
-        return block
-
-
-def _repacked(frame: Any, kind: str) -> Any:
-    """Returns a frame in a format that PyAV makes arrays of."""
-    repacked = av.AudioResampler(format=kind).resample(frame)
-    if not repacked:
-        raise ValueError("no samples in a frame")
-    return repacked[0]
-
-
-def as_float(samples: np.ndarray) -> Block:
-    """Returns integer or floating-point samples as float32, full scale being 1."""
-    if samples.dtype.kind == "f":
-        return samples.astype(np.float32, copy=False)
-    half = np.float32(2 ** (8 * samples.dtype.itemsize - 1))
-    scaled: Block = samples.astype(np.float32) / half
-    return scaled - 1 if samples.dtype.kind == "u" else scaled
 
 
 def _silence(frames: int, channels: int) -> Iterator[Block]:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-import emoclr.corpus.audio.joined
+import emoclr.corpus.audio.formats.joined
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, decode_waveform, read_waveform
-from emoclr.corpus.audio.joined import _places, joined_recordings
+from emoclr.corpus.audio.formats.joined import _places, joined_recordings
 
 SECONDS = 5.0
 
@@ -136,7 +136,7 @@ def test_one_recording_is_one(form, written):
 
 @pytest.mark.parametrize("read_bytes", [1, 7, 64, 65, 1_000])
 def test_a_mark_is_found_wherever_it_lies_between_two_reads(read_bytes, monkeypatch, tmp_path):
-    monkeypatch.setattr(emoclr.corpus.audio.joined, "_READ_BYTES", read_bytes)
+    monkeypatch.setattr(emoclr.corpus.audio.formats.joined, "_READ_BYTES", read_bytes)
     mark = b"<" + bytes(62) + b">"
     content = mark + b"x" * 100 + mark + b"x" + mark + b"<" + bytes(61) + b">" + mark
     (tmp_path / "file").write_bytes(content)

@@ -16,9 +16,9 @@ from typing import IO
 import numpy as np
 import soxr
 
-from emoclr.corpus.audio.containers import ogg_pages, opened, wav_chunks
 from emoclr.corpus.audio.errors import DecoderError
-from emoclr.corpus.audio.stream import AudioStream, Block
+from emoclr.corpus.audio.formats.containers import ogg_pages, opened, wav_chunks
+from emoclr.corpus.audio.formats.stream import AudioStream, Block
 
 _HEAD_BYTES = 32
 _MAX_MATCH_BYTES = 64
