@@ -1,6 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo
+RELEASED := $(wildcard checkpoints/emoclr-small-emotions/ensemble.yaml)
 FUZZ ?= 100000
 DEMO_SIZE ?= full
 DEMO_PRETRAIN ?=
@@ -28,7 +29,7 @@ fuzz: install
 # mypy and import-linter find a package by folders: .types holds emoclr/ as it is installed, as links to the folders here.
 lint: install
 	mkdir -p .types/emoclr
-	for folder in configs evaluate corpus augment pretrain probe finetune predict; do ln -sfn ../../$$folder .types/emoclr/$$folder; done
+	for folder in configs evaluate corpus augment pretrain probe finetune predict checkpoints; do ln -sfn ../../$$folder .types/emoclr/$$folder; done
 	ln -sf ../../emoclr/__init__.py ../../emoclr/__init__.pyi ../../emoclr/py.typed .types/emoclr/
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -36,7 +37,9 @@ lint: install
 	cd .types && ../$(BIN)/lint-imports --config ../pyproject.toml
 
 demo: install
-	rm -rf $(DEMO)/corpus $(DEMO)/pretrained $(DEMO)/probe $(DEMO)/emotions
+	rm -rf $(DEMO)/voices $(DEMO)/corpus $(DEMO)/pretrained $(DEMO)/probe $(DEMO)/emotions
+	$(if $(RELEASED),$(BIN)/corpus demo --out $(DEMO)/voices --size small)
+	$(if $(RELEASED),$(BIN)/predict $(DEMO)/voices/labeled/spk01_001.wav)
 	$(BIN)/corpus demo --out $(DEMO)/corpus --size $(DEMO_SIZE)
 	$(BIN)/pretrain --config demo.yaml data=$(DEMO)/corpus/unlabeled,$(DEMO)/corpus/labels.csv \
 		out=$(DEMO)/pretrained cache=$(DEMO)/cache $(DEMO_PRETRAIN)

@@ -1,4 +1,4 @@
-"""Writes the tables of settings and options in the pages beside this file from the code that they describe.
+"""Writes the tables of settings and options in the pages of the documentation from the code that they describe.
 
 `python docs/settings.py --write` brings the tables up to date; without `--write` it lists the pages that are not.
 """
@@ -19,12 +19,14 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from emoclr.augment.settings import AugmentSettings, SpectrogramSettings, TransformSettings
+from emoclr.checkpoints.cards.settings import ReleaseSettings
 from emoclr.corpus.labels.tables.column_settings import ColumnSettings
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.probe.settings import ProbeSettings
 
 FOLDER = Path(__file__).parent
+PAGES = [*sorted(FOLDER.glob("*.md")), FOLDER.parent / "checkpoints/README.md"]
 MARKED = re.compile(r"(<!-- (settings|options) (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MODELS: dict[str, type[BaseModel]] = {
     "pretrain": PretrainSettings,
@@ -34,6 +36,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "columns": ColumnSettings,
     "probe": ProbeSettings,
     "finetune": FinetuneSettings,
+    "release": ReleaseSettings,
 }
 APART = {"spectrogram", "augment", "columns"}
 """Settings with a table of their own, which those of commands name in one row."""
@@ -180,7 +183,7 @@ def with_tables(page: str) -> str:
 
 def main() -> int:
     """Writes or checks all pages; returns 1 where one is out of date."""
-    stale = {path: new for path in sorted(FOLDER.glob("*.md")) if (new := with_tables(old := path.read_text())) != old}
+    stale = {path: new for path in PAGES if (new := with_tables(old := path.read_text())) != old}
     for path, text in stale.items():
         print(path)
         if "--write" in sys.argv:

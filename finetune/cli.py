@@ -17,7 +17,8 @@ from emoclr.configs.command import (
 )
 from emoclr.configs.console import say
 
-EXAMPLES = """  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/my-emotions
+EXAMPLES = """  finetune --from emoclr-small --data labels.csv --out checkpoints/my-emotions
+  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/my-emotions
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/head freeze=backbone
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/more --unlabeled recordings
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/across --test other-corpus/labels.csv
@@ -37,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="append",
         default=[],
         metavar="RUN",
-        help="run or backbone folder of pretrain; may be given several times, or not at all with backbones=[...]",
+        help="run or backbone folder of pretrain, a released model, or hf:OWNER/NAME; may be given several times, or "
+        "not at all with backbones=[...]",
     )
     parser.add_argument("--data", required=True, type=Path, metavar="CSV", help="labels.csv")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where models and report go")

@@ -22,19 +22,26 @@ if TYPE_CHECKING:
     from emoclr.predict.run import PredictionRow
     from emoclr.predict.tables import LineForm
 
-EXAMPLES = """  predict --from checkpoints/my-emotions recording.mp3
+EXAMPLES = """  predict recording.m4a
+  predict --from checkpoints/my-emotions recording.mp3
   predict --from checkpoints/my-emotions recordings/ --out predictions.csv
   predict --from checkpoints/my-emotions recordings/ --out timeline.parquet --timeline
   predict --from checkpoints/my-emotions/resnet10t a.wav b.ogg --out - --format jsonl | jq .emotions"""
 
 STANDARD_OUTPUT = "-"
+RELEASED = "emoclr-small-emotions"
+"""What answers where no --from is given."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `predict` and returns its exit code."""
     parser = make_parser("predict", "Say which emotions recordings carry, and when.", EXAMPLES)
     parser.add_argument(
-        "--from", dest="source", required=True, type=Path, metavar="RUN", help="folder of finetune, or of one backbone"
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="RUN",
+        help=f"folder of finetune or of one backbone, a released model, or hf:OWNER/NAME; without, {RELEASED}",
     )
     parser.add_argument("recordings", nargs="+", type=Path, metavar="FILE_OR_DIR", help="recordings of any length")
     parser.add_argument(
@@ -53,7 +60,8 @@ def _predict(arguments: argparse.Namespace) -> int:
     from emoclr.finetune.model.folders import find_card
     from emoclr.predict.out_path import check_out, form_of
 
-    find_card(arguments.source)
+    named = arguments.source or _released()
+    arguments.source = find_card(named).parent
     check_recordings(*arguments.recordings)
     to_file = arguments.out not in (None, STANDARD_OUTPUT)
     if to_file and arguments.format not in (None, form_of(Path(arguments.out))):
@@ -64,15 +72,33 @@ def _predict(arguments: argparse.Namespace) -> int:
         paths = find_audio(arguments.recordings)
         if to_file:
             check_out(Path(arguments.out), paths)
-        say(f"reading {arguments.source}")
+        say(f"reading {named}")
         from emoclr.finetune.model.checkpoint import load_ensemble
 
         ensemble, card = load_ensemble(arguments.source)
+        if card.limits:
+            say(f"{named}: {card.limits}")
         for note in card.notes:
             say(f"note: {note}")
         if to_file:
             return _into_file(arguments, paths, ensemble, card)
         return _onto_screen(arguments, paths, ensemble, card)
+
+
+def _released() -> Path:
+    """Returns the name of the released ensemble.
+
+    Raises:
+        ConfigError: it is not there.
+    """
+    from emoclr.pretrain.encoder.folders import released_models
+
+    if RELEASED not in released_models() and not Path(RELEASED).is_dir():
+        raise ConfigError(
+            f"{RELEASED}: did not come with this installation; give --from RUN, the --out folder of a finished "
+            "`finetune`, or --from hf:OWNER/NAME"
+        )
+    return Path(RELEASED)
 
 
 def _into_file(arguments: argparse.Namespace, paths: Sequence[Path], ensemble: "Ensemble", card: "EnsembleCard") -> int:

@@ -34,7 +34,8 @@ def predict_frame(
     cannot be read has no row; a line names it.
 
     Args:
-        ensemble: a folder of `finetune`, one backbone's folder in it, or what `load_ensemble` returns.
+        ensemble: a folder of `finetune`, one backbone's folder in it, the name of a released one, or what
+            `load_ensemble` returns.
         recordings: a file, a folder, an array `(samples,)`, or a sequence of files and folders or of arrays. A folder
             gives its recordings sorted by path.
         sample_rate: of arrays, Hz; files name their own.

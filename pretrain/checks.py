@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from emoclr.configs.command import check_exists
 from emoclr.configs.console import is_first_process
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.file_kinds import check_sources, check_table
 from emoclr.corpus.tars.tar import is_tar
-from emoclr.pretrain.encoder.folders import RUN
+from emoclr.pretrain.encoder.folders import RUN, find_run
 from emoclr.pretrain.settings import PretrainSettings
 
 
@@ -21,7 +20,8 @@ def check_run(settings: PretrainSettings, *, resume: bool) -> None:
         check_sources(_folder_of_tars(place) if is_tar(place) else place)
     check_table(settings.monitor, settings.supervised)
     if not resume:  # past its start, a run needs no first weights any more
-        check_exists(settings.start_from)
+        if settings.start_from is not None:
+            find_run(settings.start_from)
         if is_first_process():  # the others start after the first, which has left its card by then
             check_free(settings.out)
 

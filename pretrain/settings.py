@@ -72,7 +72,9 @@ class PretrainSettings(ViewSettings):
     pretrained: bool = Field(False, description="start from ImageNet weights (downloaded by timm)")
 
     start_from: Path | None = Field(
-        None, description="run or backbone folder of an earlier pretraining; its weights are the initial weights"
+        None,
+        description="run or backbone folder of an earlier pretraining, or a released model; its weights are the "
+        "initial weights",
     )
 
     objective: ObjectiveName = Field("nt_xent", description="contrastive or non-contrastive loss of two views")

@@ -17,7 +17,8 @@ from emoclr.configs.command import (
 )
 from emoclr.configs.console import say
 
-EXAMPLES = """  probe --from checkpoints/my-run --data labels.csv --out reports/probe
+EXAMPLES = """  probe --from emoclr-small --data labels.csv --out reports/small
+  probe --from checkpoints/my-run --data labels.csv --out reports/probe
   probe --from checkpoints/my-run/resnet10t --data labels.csv --out reports/folds folds=5
   probe --from checkpoints/my-run --data labels.csv --out reports/labels --fractions 0.01,0.05,0.1,0.25,1
   probe --from 'checkpoints/fold-{fold}' --data crema_d.csv --out reports/emo-superb
@@ -44,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         required=True,
         type=Path,
         metavar="RUN",
-        help="run or backbone folder; {fold} in it stands for the folds of the labels, with an encoder for each",
+        help="run or backbone folder, a released model, or hf:OWNER/NAME; {fold} in it stands for the folds of the "
+        "labels, with an encoder for each",
     )
     parser.add_argument("--data", required=True, type=Path, metavar="CSV", help="labels.csv")
     parser.add_argument("--test", type=Path, metavar="CSV", help="another corpus to score on; --data is fitted to")

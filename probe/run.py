@@ -132,7 +132,7 @@ def probe(
     )
     sections = [section for study in STUDIES if (section := study(context)) is not None]
     report = Report(
-        title=f"Linear probe of {source.resolve().name} {crossing.title if crossing else f'on {data.stem}'}",
+        title=f"Linear probe of {source.absolute().name} {crossing.title if crossing else f'on {data.stem}'}",
         summary=(crossing.text + " " if crossing else "")
         + summary_of(table, division, cards, settings, n_encoders=len(folders)),
         scores=context.scores,

@@ -40,16 +40,16 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_tables_of_settings_are_those_of_the_code(tables: ModuleType, page: Path) -> None:
     assert tables.with_tables(page.read_text()) == page.read_text(), "run: python docs/settings.py --write"
 
 
 def test_every_command_has_a_table_and_every_setting_is_in_one(tables: ModuleType) -> None:
-    text = "".join(page.read_text() for page in (ROOT / "docs").glob("*.md"))
+    text = "".join(page.read_text() for page in PAGES)
     for name in tables.MODELS:
         assert text.count(f"<!-- settings {name} -->") == 1
-    for name in ("corpus", "pretrain", "probe", "finetune", "predict"):
+    for name in ("corpus", "pretrain", "probe", "finetune", "predict", "checkpoints"):
         assert text.count(f"<!-- options {name} -->") == 1
     rows = re.findall(r"^\| `([a-z_.]+)` \|", text, re.MULTILINE)
     assert {"augment", "epochs", "masks.time_masks", "hop_length", "egemaps", "ensemble"} <= set(rows)

@@ -89,8 +89,8 @@ def print_comparison(places: Sequence[Path]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    folders = [_report_folder(place) for place in places]
-    reports = [(folder, _read(folder)) for folder in folders]
+    folders = [find_report(place) for place in places]
+    reports = [(folder, read_report(folder)) for folder in folders]
     shown = [
         name
         for name in comparison_columns(single_label=True)
@@ -162,8 +162,12 @@ def _difference(found: Measure | None) -> "str | Text":
     return Text.assemble((f"{found.value:+.3f}", "bold" if is_sure else ""), (told, "dim"))
 
 
-def _report_folder(place: Path) -> Path:
-    """Returns the folder of the report that is meant by a path."""
+def find_report(place: Path) -> Path:
+    """Returns the folder of the report that is meant by a path: its own, its `report.json`, or that of `finetune`.
+
+    Raises:
+        EmoclrError: no report is there.
+    """
     if place.name == REPORT_JSON and place.is_file():
         return place.parent
     for folder in (place, place / "report"):
@@ -174,7 +178,12 @@ def _report_folder(place: Path) -> Path:
     )
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def read_report(folder: Path) -> dict[str, Any]:
+    """Returns what the `report.json` of a folder holds.
+
+    Raises:
+        EmoclrError: it cannot be read, or is no report of `probe` or `finetune`.
+    """
     path = folder / REPORT_JSON
     try:
         content = parse_json(path.read_bytes())

@@ -39,6 +39,7 @@ def _of_a_table(emotions: list[str]) -> list[str]:
 
 Emotions = Annotated[list[str], Field(min_length=1), AfterValidator(_of_a_table)]
 Threshold = Annotated[float, Field(ge=0, le=1)]
+Limits = Annotated[str, Field(max_length=200, description="what a released model is not good for, in a line")]
 
 
 class ModelCard(Settings):
@@ -102,6 +103,7 @@ class EnsembleCard(Settings):
     channels: ChannelSetting = Field("auto", description="channels of recordings that are heard")
     windows: Pooling = Field("mean", description="pooling of the windows of a recording")
     notes: list[str] = []
+    limits: Limits = ""
     metrics: Metrics = {}
     versions: dict[str, str] = {}
 
@@ -162,8 +164,11 @@ def load_model(folder: Path) -> tuple[EmotionModel, ModelCard]:
     return model.eval(), card
 
 
-def load_ensemble(run: str | Path) -> tuple[Ensemble, EnsembleCard]:
+def load_ensemble(source: str | Path) -> tuple[Ensemble, EnsembleCard]:
     """Returns the ensemble of a run folder, or one backbone's model as an ensemble of one, in eval mode.
+
+    Args:
+        source: the folder, or the name of a released one, such as `emoclr-small-emotions`; see `find_run`.
 
     Raises:
         ConfigError: there is no such folder.
@@ -179,8 +184,9 @@ def load_ensemble(run: str | Path) -> tuple[Ensemble, EnsembleCard]:
         >>> len(ensemble.members), card.emotions
         (1, ['joy', 'fear'])
     """
-    run = Path(run)
-    if find_card(run).name == ENSEMBLE_CARD:
+    found = find_card(source)
+    run = found.parent
+    if found.name == ENSEMBLE_CARD:
         card = load_card(run / ENSEMBLE_CARD, EnsembleCard)
         for name in card.members:
             if not (run / name).resolve().is_relative_to(run.resolve()):

@@ -17,7 +17,7 @@ from emoclr.configs.files import read_yaml, write_yaml
 from emoclr.configs.settings import Settings, validate
 from emoclr.corpus.decoded.cache_settings import ChannelSetting
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
-from emoclr.pretrain.encoder.folders import CARD, CheckpointError
+from emoclr.pretrain.encoder.folders import CARD, CheckpointError, find_run
 from emoclr.pretrain.encoder.tensors import load_module, save_tensors
 
 WEIGHTS = "encoder.safetensors"
@@ -114,7 +114,11 @@ def file_sha256(path: Path) -> str:
 def load_encoder(folder: str | Path) -> tuple[Encoder, EncoderCard]:
     """Returns the encoder of a backbone's folder, or of a run folder with one backbone, in eval mode, and its card.
 
+    Args:
+        folder: its path, or the name of a released encoder, such as `emoclr-small/resnet10t`; see `find_run`.
+
     Raises:
+        ConfigError: there is no such folder.
         CheckpointError: files are missing, truncated, tampered with, or do not fit each other; or the run has several
             backbones.
 
@@ -127,7 +131,7 @@ def load_encoder(folder: str | Path) -> tuple[Encoder, EncoderCard]:
         >>> encoder.features, card.crop_s
         (192, 2.0)
     """
-    folder = only_backbone(Path(folder))
+    folder = only_backbone(folder)
     card = load_card(folder / CARD, EncoderCard)
     waiting = folder / NEXT
     weights = waiting if waiting.is_file() and _card_is_of(folder, waiting) else folder / WEIGHTS
@@ -139,18 +143,18 @@ def load_encoder(folder: str | Path) -> tuple[Encoder, EncoderCard]:
     return encoder.eval(), card
 
 
-def only_backbone(run: Path) -> Path:
+def only_backbone(source: str | Path) -> Path:
     """Returns the backbone's folder in a run folder that has one; the folder itself where it is a backbone's, or empty.
 
     Raises:
-        CheckpointError: the run is not there, or has several backbones.
+        ConfigError: the run is not there.
+        CheckpointError: it has several backbones.
     """
-    if not run.exists():
-        raise CheckpointError(f"{run}: no such folder")
+    run = find_run(source)
     folders = [run] if (run / CARD).exists() else sorted(path.parent for path in run.glob(f"*/{CARD}"))
     if len(folders) > 1:
         names = ", ".join(folder.name for folder in folders)
-        raise CheckpointError(f"{run}: holds {len(folders)} backbones ({names}); give the folder of one")
+        raise CheckpointError(f"{source}: holds {len(folders)} backbones ({names}); give the folder of one")
     return folders[0] if folders else run
 
 

@@ -8,7 +8,7 @@ import torch
 from emoclr.configs.errors import ConfigError
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_card, load_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
-from emoclr.pretrain.encoder.folders import CARD
+from emoclr.pretrain.encoder.folders import CARD, find_run
 from emoclr.pretrain.settings import PretrainSettings
 
 
@@ -21,9 +21,10 @@ def earlier_encoders(settings: PretrainSettings, names: Sequence[str]) -> dict[s
     """
     if settings.start_from is None:
         return {}
-    found = {}
+    found: dict[str, Path] = {}
+    run = find_run(settings.start_from) if names else settings.start_from
     for name in names:
-        beside = [settings.start_from / name, settings.start_from]
+        beside = [run / name, run]
         folder = next((path for path in beside if (path / CARD).is_file()), None)
         if folder is None:
             raise ConfigError(f"start_from: {settings.start_from}: holds no {CARD}, nor does its folder {name}")

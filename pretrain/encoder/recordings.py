@@ -30,7 +30,8 @@ def embed(
     """Returns one embedding a recording, float32 (recordings, features): the mean over overlapping windows.
 
     Args:
-        encoder: a backbone's folder, a run folder with one backbone, what `load_encoder` returns, or an `Encoder`.
+        encoder: a backbone's folder, a run folder with one backbone, the name of a released one, what `load_encoder`
+            returns, or an `Encoder`.
         recordings: a file, a folder, an array `(samples,)`, or a sequence of files and folders or of arrays. A folder
             gives its recordings sorted by path.
         sample_rate: of arrays, Hz; files name their own.

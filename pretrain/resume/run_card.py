@@ -13,6 +13,7 @@ from emoclr.configs.errors import ConfigError
 from emoclr.configs.settings import Settings
 from emoclr.pretrain.encoder.checkpoint import file_sha256
 from emoclr.pretrain.encoder.encoder import Normalisation
+from emoclr.pretrain.encoder.folders import is_named
 from emoclr.pretrain.resume.comparison import changed_values, differences
 from emoclr.pretrain.resume.history import Change, extended_history
 from emoclr.pretrain.settings import PretrainSettings
@@ -51,8 +52,14 @@ class RunCard(Settings):
 
 
 def placed(settings: PretrainSettings) -> PretrainSettings:
-    """Returns settings that name what is read by absolute paths, so that they hold wherever they are used."""
-    found: dict[str, Any] = {key: path.absolute() for key in PLACES if (path := getattr(settings, key)) is not None}
+    """Returns settings that name what is read by absolute paths, so that they hold wherever they are used.
+
+    The name of a released model does as it is.
+    """
+    given = {key: path for key in PLACES if (path := getattr(settings, key)) is not None}
+    found: dict[str, Any] = {
+        key: path if key == "start_from" and is_named(path) else path.absolute() for key, path in given.items()
+    }
     data = [place.absolute() if isinstance(place, Path) else place for place in settings.data]
     return settings.model_copy(update={**found, "data": data})
 

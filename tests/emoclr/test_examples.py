@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ["configs", "evaluate", "corpus", "augment", "pretrain", "probe", "finetune", "predict"]
+FOLDERS = ["configs", "evaluate", "corpus", "augment", "pretrain", "probe", "finetune", "predict", "checkpoints"]
 WITH_EXAMPLES = sorted(
     ".".join(("emoclr", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
     for folder in FOLDERS

@@ -151,7 +151,7 @@ def test_damaged_weights_are_refused_by_name(folder, damage):
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(CheckpointError, match="my-rum: no such folder"):
+    with pytest.raises(ConfigError, match="my-rum: no such folder"):
         load_encoder(tmp_path / "my-rum")
 
 
