@@ -89,6 +89,9 @@ def _report(report: Json) -> list[str]:
         [markdown_cell(row), *_cells(found, names)] for row, found in (report["models"] | report["baselines"]).items()
     ]
     parts.append(markdown_table(["", *labels], rows))
+    if differences := report.get("ensemble", {}).get("differences"):
+        rows = [[markdown_cell(pair), *_cells(found, names)] for pair, found in differences.items()]
+        parts.append(markdown_table(["difference", *labels], rows))
     emotions = [
         [markdown_cell(row), str(found["positives"]), *_cells(found, EMOTION_METRICS), number(found["threshold"])]
         for row, found in report["per_emotion"].items()

@@ -23,7 +23,11 @@ KEPT_OF_REPORTS = (
     "groups",
     "gaps",
     "speaker_probe",
+    "speaker_known",
+    "calibration",
+    "ensemble",
     "stress",
+    "across",
     "left_out",
 )
 """All that tells of no single clip; `made` is kept without its settings."""

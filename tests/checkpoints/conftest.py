@@ -200,6 +200,8 @@ def runs(workspace: Path, make_report: MakeReport, tmp_path_factory: pytest.Temp
     report = report_json(
         replace(make_report(), command=f"finetune --from {folder / 'my-run'} --data {folder}/votes.csv")
     )
+    report["ensemble"] = {"differences": {"mean − best": {"macro_auroc": {"value": 0.0123, "ci95": [0.004, 0.021]}}}}
+    report["mistakes"] = {"model": "ensemble", "players": False, "clips": [{"path": "secret.wav"}]}
     (folder / "my-emotions/report").mkdir()
     (folder / "my-emotions/report/report.json").write_text(json.dumps(report))
     write_yaml(folder / "card.yaml", SAID)

@@ -109,6 +109,8 @@ def test_the_cards_hold_the_numbers_of_the_report(runs, released):
     found = report["models"]["ensemble"]["macro_auroc"]
     low, high = found["ci95"]
     assert f"{found['value']:.3f} [{low:.3f}–{high:.3f}]" in re.search(r"^\| ensemble .*$", text, re.MULTILINE)[0]
+    assert re.search(r"^\| mean − best .*0\.012 \[0\.004–0\.021\]", text, re.MULTILINE)
+    assert "secret.wav" not in (folder / "release.yaml").read_text()
     for group in report["groups"]["sex"]:
         assert re.search(rf"^\| {group} \|", text, re.MULTILINE)
     for words in ("Noise of two kinds.", "- people", "CC0-1.0", "0123abc"):
