@@ -18,6 +18,7 @@ from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.pretrain.encoder.folders import CheckpointError
 from emoclr.pretrain.encoder.precision import choose_precision
 from emoclr.pretrain.resume.signals import Handlers, current_handlers, restore_handlers
+from emoclr.pretrain.training.allocator import keep_freed_memory
 from emoclr.pretrain.training.gradient_cache import BatchNorm
 from emoclr.pretrain.training.launcher import devices_and_nodes, launched
 from emoclr.pretrain.training.progress import Progress
@@ -153,6 +154,8 @@ def fit(
         CheckpointError: the resume file lacks something, or was changed.
         EmoclrError: another rank or a data process is gone, or there is not enough memory.
     """
+    if trainer.strategy.root_device.type == "cpu":
+        keep_freed_memory()
     # It follows from the number of ranks, which only the Trainer knows.
     trainer.fit_loop.epoch_loop.max_steps = steps
     # Lightning leaves a process deaf to Ctrl-C after one, and to SIGTERM after any training.
