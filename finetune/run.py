@@ -35,6 +35,7 @@ from emoclr.finetune.studies.label_efficiency import announce, label_efficiency
 from emoclr.finetune.studies.mistakes import mistakes
 from emoclr.finetune.studies.pseudo_labels import pseudo_labels
 from emoclr.finetune.studies.robustness import robustness
+from emoclr.finetune.studies.speaker_known import speaker_known
 from emoclr.finetune.summary import notes_of, summary_of
 from emoclr.finetune.training.initial_weights import encoder_cards, find_initial_weights
 from emoclr.finetune.training.members import train_from_scratch, train_members, train_seeds_of_best
@@ -50,6 +51,7 @@ STUDIES: Sequence[Callable[[Context], Section | None]] = (
     fold_by_fold,
     ensemble_comparison,
     calibration,
+    speaker_known,
     pseudo_labels,
     best_epochs,
     robustness,

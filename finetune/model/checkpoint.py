@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import AfterValidator, Field, FiniteFloat, NonNegativeFloat, PositiveFloat, model_validator
 
 from emoclr.augment.settings import HopSeconds, WindowSeconds
 from emoclr.configs.errors import ConfigError
@@ -60,6 +60,9 @@ class ModelCard(Settings):
     single_label: bool = Field(False, description="whether every training clip carried exactly one emotion")
     thresholds: list[Threshold]
     temperatures: list[PositiveFloat]
+    mean_logits: list[FiniteFloat] | None = Field(
+        None, description="mean over the validation clips' windows, which `predict --speaker` brings a voice to"
+    )
     window_s: WindowSeconds = Field(description="length of a window, s")
     hop_s: HopSeconds = Field(description="s between windows, at most")
     short: Padding = Field("zero", description="how a recording shorter than a window fills it")
@@ -74,9 +77,10 @@ class ModelCard(Settings):
 
     @model_validator(mode="after")
     def _one_of_each(self) -> "ModelCard":
-        for name in ("thresholds", "temperatures"):
-            if len(getattr(self, name)) != len(self.emotions):
-                raise ValueError(f"{name}: {len(getattr(self, name))} for {len(self.emotions)} emotions")
+        for name in ("thresholds", "temperatures", "mean_logits"):
+            found = getattr(self, name)
+            if found is not None and len(found) != len(self.emotions):
+                raise ValueError(f"{name}: {len(found)} for {len(self.emotions)} emotions")
         _check_windows(self.window_s, self.hop_s)
         return self
 
@@ -220,6 +224,7 @@ def build_ensemble(
     members: Sequence[tuple[EmotionModel, ModelCard]], how: EnsembleMethod, weights: Array | None = None
 ) -> Ensemble:
     """Returns an ensemble of models with their temperatures and thresholds."""
+    means = [card.mean_logits for _, card in members]
     return Ensemble(
         [model for model, _ in members],
         np.array([card.temperatures for _, card in members]),
@@ -227,6 +232,7 @@ def build_ensemble(
         how,
         weights,
         single_label=all(card.single_label for _, card in members),
+        mean_logits=None if None in means else np.array(means).ravel(),
     )
 
 

@@ -70,6 +70,7 @@ class Ensemble(nn.Module):
         how: they are combined; a key of `COMBINATIONS`.
         weights: (members,) where the combination fits them.
         single_label: whether each recording carries exactly one emotion.
+        mean_logits: (members * emotions,) of other voices, see `voice_shift`; None where a member does not know them.
 
     Examples:
         >>> import numpy as np
@@ -90,6 +91,7 @@ class Ensemble(nn.Module):
         weights: Array | None = None,
         *,
         single_label: bool = False,
+        mean_logits: Array | None = None,
     ) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
@@ -98,6 +100,7 @@ class Ensemble(nn.Module):
         self.how = how
         self.weights = weights
         self.single_label = single_label
+        self.mean_logits = mean_logits
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Returns the members' logits, (B, members * emotions)."""

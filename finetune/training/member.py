@@ -24,6 +24,7 @@ from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.pretrain.encoder.embedding import Embeddings, embed_clips
 from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.encoder.tensors import save_tensors
+from emoclr.pretrain.encoder.windows import window_counts
 
 ANSWERS = "answers.safetensors"
 
@@ -146,6 +147,7 @@ def train_member(
         single_label=task.single_label,
         thresholds=[round(float(value), 6) for value in final.thresholds],
         temperatures=[round(float(value), 6) for value in final.temperatures],
+        mean_logits=_mean_logits(task, logits, crop_s, hop_s),
         window_s=crop_s,
         hop_s=hop_s,
         short=settings.augment.short,
@@ -171,6 +173,15 @@ def _clip_logits(
     with torch.no_grad():
         of_means: Array = model.head(torch.from_numpy(embeddings)).double().numpy()
     return of_means
+
+
+def _mean_logits(task: Task, logits: Array, window_s: float, hop_s: float) -> list[float]:
+    """Returns the mean logits of the validation clips that are heard, by their windows, (emotions,)."""
+    heard = task.validation[~task.store.silent[task.validation]]
+    if not len(heard):
+        heard = task.validation
+    windows = window_counts(task.store.samples[heard], window_s, hop_s)
+    return [round(float(value), 6) for value in np.average(logits[heard], axis=0, weights=windows)]
 
 
 def _speaker_probe(task: Task, embeddings: Sequence[Embeddings], seed: int, name: str) -> list[Array]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.audio.padding import Padding, fix_length
 
 
@@ -26,6 +27,17 @@ def window_starts(samples: int, window: int, hop: int) -> NDArray[np.int64]:
     rest = max(0, samples - window)
     starts: NDArray[np.int64] = np.linspace(0, rest, -(-rest // hop) + 1).round().astype(np.int64)
     return starts
+
+
+def window_counts(samples: NDArray[np.int64], window_s: float, hop_s: float) -> NDArray[np.int64]:
+    """Returns how many windows clips of so many samples have.
+
+    >>> window_counts(np.array([8_000, 16_000, 16_001]), window_s=1.0, hop_s=0.5)
+    array([1, 1, 2])
+    """
+    window, hop = round(window_s * SAMPLE_RATE), round(hop_s * SAMPLE_RATE)
+    found: NDArray[np.int64] = 1 - np.minimum(0, window - samples) // hop
+    return found
 
 
 class Crop(NamedTuple):

@@ -140,6 +140,26 @@ def test_the_ensembles_row_is_the_mean_of_the_members_probabilities(
     assert content["metrics"]["micro_f1"]["value"] == pytest.approx(f1, abs=1e-6)
 
 
+def test_the_mean_of_the_validation_logits_is_on_the_cards_and_the_speaker_known_has_rows(
+    finetuned: Any, content: dict[str, Any], task: Task
+) -> None:
+    ensemble, _ = load_ensemble(finetuned.out)
+    expected = []
+    for backbone in BACKBONES:
+        model, card = load_model(finetuned.out / backbone)
+        logits = embed_clips(model, task.store, card.window_s, card.hop_s, task.validation)
+        windows = [2 + 2 * (samples > 16_000) for samples in task.store.samples[task.validation]]
+        expected += np.average(logits, axis=0, weights=windows).tolist()
+    assert ensemble.mean_logits == pytest.approx(expected, abs=1e-5)
+    found = content["speaker_known"]
+    assert list(found["models"]) == ["ensemble", *BACKBONES]
+    for name, of_model in found["models"].items():
+        plain = content["models"][name]
+        assert {metric: of_model["plain"][metric] for metric in plain} == plain
+        # One of two speakers has ten windows, the other fewer.
+        assert of_model["known"]["ece"]["value"] != plain["ece"]["value"]
+
+
 def test_the_ensembles_card_says_who_answers_how(finetuned: Any, content: dict[str, Any]) -> None:
     _, card = load_ensemble(finetuned.out)
     assert (card.members, card.how, card.emotions) == (BACKBONES, "mean", ["anger", "sadness"])
