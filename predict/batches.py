@@ -1,4 +1,4 @@
-"""Streams of recordings to probabilities, batch by batch, from any place of the work on."""
+"""Streams of recordings to logits, batch by batch, from any place of the work on."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -32,19 +32,21 @@ class Place:
 
 
 class Stretch(NamedTuple):
-    """A recording, or a window of it, and its probabilities.
+    """A recording, or a window of it, and its logits.
 
     Attributes:
         recording: its number.
         start_s: s.
         end_s: s.
-        probabilities: (emotions,) in [0, 1].
+        windows: how many are pooled.
+        logits: (members * emotions,), which `Ensemble.probabilities` takes.
     """
 
     recording: int
     start_s: float
     end_s: float
-    probabilities: Array
+    windows: int
+    logits: Array
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def predict_batches(
     device: str,
     begin: Place,
 ) -> Iterator[Batch]:
-    """Yields the probabilities of recordings, or of their windows with `timeline`, batch by batch.
+    """Yields the logits of recordings, or of their windows with `timeline`, batch by batch.
 
     Args:
         ensemble: from `load_ensemble`.
@@ -89,8 +91,7 @@ def predict_batches(
     number = begin.recording
     batches = stream_windows(network, pieces, card.window_s, card.hop_s, card.short, skipped=begin.windows)
     for batch in batches:
-        spans: list[tuple[int, float, float]] = []
-        logits: list[Array] = []
+        stretches: list[Stretch] = []
         ends: list[tuple[RecordingEnd, int]] = []
         heard = 0.0
         for item in batch:
@@ -102,16 +103,13 @@ def predict_batches(
                 start_s = item.start / SAMPLE_RATE
                 heard = min(1.0, (start_s + card.window_s) / duration_s)
                 if timeline:
-                    spans.append((number, start_s, min(start_s + card.window_s, duration_s)))
-                    logits.append(output)
+                    end_s = min(start_s + card.window_s, duration_s)
+                    stretches.append(Stretch(number, start_s, end_s, 1, output))
             else:
                 if pool.windows and not timeline:
-                    spans.append((number, 0.0, duration_s))
-                    logits.append(pool.result())
+                    stretches.append(Stretch(number, 0.0, duration_s, pool.windows, pool.result()))
                 ends.append((item, pool.windows))
                 pool = RunningPool(card.windows)
                 number, heard = number + 1, 0.0
-        found = ensemble.probabilities(np.stack(logits)) if logits else ()
-        stretches = [Stretch(*span, probabilities) for span, probabilities in zip(spans, found, strict=True)]
         total = None if pool.total is None else pool.total.tolist()
         yield Batch(stretches, ends, heard, Place(number, pool.windows, total))

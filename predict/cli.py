@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from emoclr.predict.remarks import Remark
     from emoclr.predict.run import PredictionRow
     from emoclr.predict.tables import LineForm
+    from emoclr.predict.voices import Voices
 
 EXAMPLES = """  predict recording.m4a
   predict --from checkpoints/my-emotions recording.mp3
   predict --from checkpoints/my-emotions recordings/ --out predictions.csv
   predict --from checkpoints/my-emotions recordings/ --out timeline.parquet --timeline
+  predict --from checkpoints/my-emotions calls.csv --speaker caller --out predictions.csv
   predict --from checkpoints/my-emotions/resnet10t a.wav b.ogg --out - --format jsonl | jq .emotions"""
 
 STANDARD_OUTPUT = "-"
@@ -50,6 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="the table to write: .csv, .jsonl or .parquet, or - for standard output; none shows it",
     )
     parser.add_argument("--timeline", action="store_true", help="one row a window in place of one row a file")
+    parser.add_argument(
+        "--speaker",
+        metavar="COLUMN",
+        help="hear each recording against the others of its speaker: the column of a table of recordings that names "
+        "them, or the word folder, where the recordings of a folder are of one speaker",
+    )
     parser.add_argument("--format", choices=("csv", "jsonl"), help="of standard output (default: csv)")
     return run_command(_predict, parse(parser, typed_words(arguments)))
 
@@ -62,14 +70,21 @@ def _predict(arguments: argparse.Namespace) -> int:
 
     named = arguments.source or _released()
     arguments.source = find_card(named).parent
-    check_recordings(*arguments.recordings)
+    if not arguments.speaker:
+        check_recordings(*arguments.recordings)
     to_file = arguments.out not in (None, STANDARD_OUTPUT)
     if to_file and arguments.format not in (None, form_of(Path(arguments.out))):
         raise ConfigError(
             f"--format {arguments.format}: is of standard output; --out {arguments.out} goes by its ending"
         )
     with _stopped_by_sigterm():
-        paths = find_audio(arguments.recordings)
+        speakers: list[str] | None = None
+        if arguments.speaker:
+            from emoclr.predict.voices import find_speakers
+
+            paths, speakers = find_speakers(arguments.recordings, arguments.speaker)
+        else:
+            paths = find_audio(arguments.recordings)
         if to_file:
             check_out(Path(arguments.out), paths)
         say(f"reading {named}")
@@ -80,9 +95,15 @@ def _predict(arguments: argparse.Namespace) -> int:
             say(f"{named}: {card.limits}")
         for note in card.notes:
             say(f"note: {note}")
+        voices = None
+        if speakers is not None:
+            from emoclr.predict.voices import ONE_MOOD, Voices
+
+            voices = Voices(ensemble, card, paths, speakers)
+            say(ONE_MOOD)
         if to_file:
-            return _into_file(arguments, paths, ensemble, card)
-        return _onto_screen(arguments, paths, ensemble, card)
+            return _into_file(arguments, paths, ensemble, card, voices)
+        return _onto_screen(arguments, paths, ensemble, card, voices)
 
 
 def _released() -> Path:
@@ -101,7 +122,13 @@ def _released() -> Path:
     return Path(RELEASED)
 
 
-def _into_file(arguments: argparse.Namespace, paths: Sequence[Path], ensemble: "Ensemble", card: "EnsembleCard") -> int:
+def _into_file(
+    arguments: argparse.Namespace,
+    paths: Sequence[Path],
+    ensemble: "Ensemble",
+    card: "EnsembleCard",
+    voices: "Voices | None",
+) -> int:
     from emoclr.predict.out_path import errors_path
     from emoclr.predict.run import predict_files
     from emoclr.predict.unfinished import UnfinishedTable, work_of
@@ -109,8 +136,9 @@ def _into_file(arguments: argparse.Namespace, paths: Sequence[Path], ensemble: "
     from emoclr.pretrain.resume.signals import Interrupted
 
     out, timeline, device = Path(arguments.out), arguments.timeline, choose_device()
-    work = work_of(arguments.source, card, paths, timeline=timeline, device=device)
-    with UnfinishedTable(out, card.emotions, work) as table:
+    speakers = voices.speakers if voices else None
+    work = work_of(arguments.source, card, paths, timeline=timeline, device=device, speakers=speakers)
+    with UnfinishedTable(out, card.emotions, work, voices) as table:
         if table.rows or table.remarks:
             say(f"going on after {count_of(table.rows, 'row')} in {table.part}")
         try:
@@ -123,44 +151,61 @@ def _into_file(arguments: argparse.Namespace, paths: Sequence[Path], ensemble: "
     say(f"{count_of(table.recordings, 'recording')}, {count_of(table.rows, 'row')}: {out}")
     for emotion in card.emotions:
         say(f"  {readable(emotion)}: {table.named[emotion]}")
-    _tell(table.remarks, paths)
+    _tell(table.remarks, paths, voices)
     if errors_path(out).exists():
         say(f"unreadable, partial and silent ones: {errors_path(out)}")
     return 0 if table.rows else 1
 
 
 def _onto_screen(
-    arguments: argparse.Namespace, paths: Sequence[Path], ensemble: "Ensemble", card: "EnsembleCard"
+    arguments: argparse.Namespace,
+    paths: Sequence[Path],
+    ensemble: "Ensemble",
+    card: "EnsembleCard",
+    voices: "Voices | None",
 ) -> int:
     from emoclr.predict.run import predict_files
     from emoclr.predict.screen import print_table
     from emoclr.predict.tables import as_lines, head
+    from emoclr.predict.voices import stretch_lines
     from emoclr.pretrain.encoder.devices import choose_device
 
     as_text = arguments.out == STANDARD_OUTPUT or arguments.format is not None
     form: LineForm = arguments.format or "csv"
     rows: list[PredictionRow] = []
     remarks: list[Remark] = []
+    heard: list[bytes] = []
     count = 0
+
+    def show(some: Sequence["PredictionRow"]) -> None:
+        if as_text:
+            _write(as_lines(some, card.emotions, form))
+        else:
+            rows.extend(some)
+
     if as_text:
         _write(head(card.emotions, form))
     for found in predict_files(ensemble, card, paths, timeline=arguments.timeline, device=choose_device()):
         remarks += found.remarks
         count += len(found.rows)
-        if as_text:
-            _write(as_lines(found.rows, card.emotions, form))
+        if voices:
+            heard += stretch_lines(found.stretches).encode().splitlines()
         else:
-            rows += found.rows
+            show(found.rows)
+    if voices:
+        silent = {remark.path for remark in remarks if remark.status == "silent"}
+        for some in voices.rows(lambda: heard, silent):
+            show(some)
     if rows:
         print_table(rows, card.emotions, timeline=arguments.timeline)
-    _tell(remarks, paths)
+    _tell(remarks, paths, voices)
     return 0 if count else 1
 
 
-def _tell(remarks: Sequence["Remark"], paths: Sequence[Path]) -> None:
+def _tell(remarks: Sequence["Remark"], paths: Sequence[Path], voices: "Voices | None") -> None:
     from emoclr.predict.remarks import summary_of
 
-    for line in summary_of(remarks, paths):
+    for line in (*summary_of(remarks, paths), *(voices.told() if voices else ())):
         say(line)
 
 

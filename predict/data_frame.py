@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.decoded.decode_stream import array_streams
@@ -10,7 +12,7 @@ from emoclr.corpus.decoded.recordings import Recordings, paths_in, waveforms_of
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.emotion_model import Ensemble
-from emoclr.predict.batches import Place, predict_batches
+from emoclr.predict.batches import Batch, Place, predict_batches
 from emoclr.predict.remarks import summary_of
 from emoclr.predict.run import named, predict
 from emoclr.pretrain.encoder.devices import Device, choose_device
@@ -67,8 +69,12 @@ def predict_frame(
     if sources is None:
         pieces = array_streams(waveforms_of(recordings, sample_rate))  # type: ignore[arg-type]
         batches = predict_batches(network, card, pieces, timeline=timeline, device=device, begin=Place())
-        stretches = (stretch for batch in batches for stretch in batch.stretches)
-        rows = [_row(card, *stretch, named(stretch.probabilities, card)) for stretch in stretches]
+        found = [(batch.stretches, network.probabilities(_logits(batch))) for batch in batches if batch.stretches]
+        rows = [
+            _row(card, one.recording, one.start_s, one.end_s, of_row, named(of_row, card))
+            for stretches, probabilities in found
+            for one, of_row in zip(stretches, probabilities, strict=True)
+        ]
     else:
         predictions = predict(network, card, sources, timeline=timeline, device=device)
         for line in summary_of(predictions.remarks, predictions.recordings):
@@ -81,6 +87,10 @@ def predict_frame(
             for row in predictions.rows
         ]
     return pd.DataFrame(rows)
+
+
+def _logits(batch: Batch) -> Array:
+    return np.stack([stretch.logits for stretch in batch.stretches])
 
 
 def _row(

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from emoclr.configs.console import progress
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.audio.samples import SILENT_PEAK_DB
@@ -13,7 +15,7 @@ from emoclr.corpus.index.audio_files import find_audio
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.emotion_model import Ensemble
-from emoclr.predict.batches import Place, predict_batches
+from emoclr.predict.batches import Place, Stretch, predict_batches
 from emoclr.predict.remarks import Remark
 from emoclr.pretrain.encoder.streamed_windows import RecordingEnd
 
@@ -76,12 +78,14 @@ class Progress:
 
     Attributes:
         rows: in the order of the recordings.
+        stretches: what these are made of.
         remarks: on recordings that are over.
         recordings: how many with a row are over.
         place: where the next batch begins.
     """
 
     rows: list[PredictionRow]
+    stretches: list[Stretch]
     remarks: list[Remark]
     recordings: int
     place: Place
@@ -154,13 +158,24 @@ def predict_files(
     batches = predict_batches(ensemble, card, pieces, timeline=timeline, device=device, begin=begin)
     with progress("predicting", len(paths), "recording") as show:
         for batch in batches:
-            rows = [
-                PredictionRow(paths[number], start_s, end_s, probabilities, named(probabilities, card))
-                for number, start_s, end_s, probabilities in batch.stretches
-            ]
+            rows = rows_of(batch.stretches, paths, ensemble, card)
             remarks = [remark for end, windows in batch.ends for remark in _remarks(paths[end.recording], end, windows)]
-            yield Progress(rows, remarks, sum(windows > 0 for _, windows in batch.ends), batch.place)
+            over = sum(windows > 0 for _, windows in batch.ends)
+            yield Progress(rows, batch.stretches, remarks, over, batch.place)
             show(batch.place.recording + batch.heard)
+
+
+def rows_of(
+    stretches: Sequence[Stretch], paths: Sequence[Path], ensemble: Ensemble, card: EnsembleCard
+) -> list[PredictionRow]:
+    """Returns the rows of stretches of the recordings `paths`."""
+    if not stretches:
+        return []
+    found = ensemble.probabilities(np.stack([stretch.logits for stretch in stretches]))
+    return [
+        PredictionRow(paths[stretch.recording], stretch.start_s, stretch.end_s, of_row, named(of_row, card))
+        for stretch, of_row in zip(stretches, found, strict=True)
+    ]
 
 
 def named(probabilities: Array, card: EnsembleCard) -> list[str]:

@@ -45,13 +45,7 @@ def write_predictions(predictions: Predictions, out: Path) -> None:
         path,start_s,end_s,joy,fear,emotions
         a.wav,0.000,2.500,0.9000,0.1000,joy
     """
-    form = form_of(out)
-    lines = line_form(form)
-    text = head(predictions.emotions, lines) + as_lines(predictions.rows, predictions.emotions, lines)
-    if form == "parquet":
-        write_parquet(text.encode(errors="surrogateescape").splitlines(), predictions.emotions, out)
-    else:
-        write_text(out, text)
+    write_rows([predictions.rows], predictions.emotions, out)
     write_errors(predictions.remarks, out)
 
 
@@ -68,6 +62,22 @@ def head(emotions: Sequence[str], form: LineForm) -> str:
 def as_lines(rows: Iterable[PredictionRow], emotions: Sequence[str], form: LineForm) -> str:
     """Returns rows as lines of text."""
     return "".join(_csv_line(row) if form == "csv" else _json_line(row, emotions) for row in rows)
+
+
+def write_rows(rows: Iterable[Sequence[PredictionRow]], emotions: Sequence[str], out: Path) -> None:
+    """Writes rows that come some at a time, atomically, in the form that the ending of `out` names."""
+    form = form_of(out)
+    lines = (as_lines(some, emotions, line_form(form)).encode(errors="surrogateescape") for some in rows)
+    if form == "parquet":
+        write_parquet((line for block in lines for line in block.splitlines()), emotions, out)
+        return
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:
+            file.write(head(emotions, line_form(form)).encode())
+            file.writelines(lines)
+
+    write_atomically(out, write)
 
 
 def write_parquet(lines: Iterable[bytes], emotions: Sequence[str], out: Path) -> None:

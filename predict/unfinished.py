@@ -9,7 +9,7 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -23,8 +23,9 @@ from emoclr.finetune.model.folders import CARD, find_card
 from emoclr.predict.batches import Place
 from emoclr.predict.out_path import form_of, part_path, state_path
 from emoclr.predict.remarks import Remark
-from emoclr.predict.run import Progress
-from emoclr.predict.tables import as_lines, head, line_form, write_errors, write_parquet
+from emoclr.predict.run import PredictionRow, Progress
+from emoclr.predict.tables import as_lines, head, line_form, write_errors, write_parquet, write_rows
+from emoclr.predict.voices import Voices, stretch_lines
 
 SAVED_EVERY_S = 1.0
 """What a kill costs at most, beside the batch under way and what decoding up to the same place takes."""
@@ -44,6 +45,7 @@ class UnfinishedTable:
         out: where the table will be.
         emotions: its columns.
         work: what the rows depend on; rows of other work are never mixed with these.
+        voices: who speaks. The rows are then made at the end, and until then `OUT.part` holds `stretch_lines`.
 
     Attributes:
         place: where to go on.
@@ -58,8 +60,8 @@ class UnfinishedTable:
         EmoclrError: the files cannot be written.
     """
 
-    def __init__(self, out: Path, emotions: Sequence[str], work: Work) -> None:
-        self.out, self._emotions = out, emotions
+    def __init__(self, out: Path, emotions: Sequence[str], work: Work, voices: Voices | None = None) -> None:
+        self.out, self._emotions, self._voices = out, emotions, voices
         self._form = line_form(form_of(out))
         self.part, self._state_path = part_path(out), state_path(out)
         self.place = Place()
@@ -94,10 +96,13 @@ class UnfinishedTable:
 
     def add(self, found: Progress) -> None:
         """Adds rows and remarks, and saves all of them once a second."""
-        self._unsaved += as_lines(found.rows, self._emotions, self._form)
+        if self._voices:
+            self._unsaved += stretch_lines(found.stretches)
+        else:
+            self._unsaved += as_lines(found.rows, self._emotions, self._form)
+            self.named.update(name for row in found.rows for name in row.emotions)
         self.rows += len(found.rows)
         self.recordings += found.recordings
-        self.named.update(name for row in found.rows for name in row.emotions)
         self.remarks += found.remarks
         self.place = found.place
         if time.monotonic() - self._saved_at >= SAVED_EVERY_S:
@@ -133,7 +138,10 @@ class UnfinishedTable:
         self.save()
         write_errors(self.remarks, self.out)
         try:
-            if form_of(self.out) == "parquet":
+            if self._voices:
+                write_rows(self._rows_of(self._voices), self._emotions, self.out)
+                self.part.unlink()
+            elif form_of(self.out) == "parquet":
                 with self.part.open("rb") as lines:
                     write_parquet(lines, self._emotions, self.out)
                 self.part.unlink()
@@ -143,6 +151,17 @@ class UnfinishedTable:
             self._state_path.unlink()
         except OSError as error:
             raise EmoclrError(f"{readable(self.out)}: cannot be written: {error.strerror or error}") from error
+
+    def _rows_of(self, voices: Voices) -> Iterator[list[PredictionRow]]:
+        silent = {remark.path for remark in self.remarks if remark.status == "silent"}
+
+        def lines() -> Iterator[bytes]:
+            with self.part.open("rb") as heard:
+                yield from heard
+
+        for rows in voices.rows(lines, silent):
+            self.named.update(name for row in rows for name in row.emotions)
+            yield rows
 
     def _open_rows(self, work: Work) -> IO[bytes]:
         if lock_file(self._state) is False:
@@ -161,7 +180,8 @@ class UnfinishedTable:
         saved = [*itertools.takewhile(lambda line: line.get("bytes", math.inf) <= size, map(_parsed, lines[1:]))]
         if not saved:
             return self._begin(work)
-        if others := [name for name, digest in work.items() if first["work"].get(name) != digest]:
+        before = first["work"]
+        if others := [name for name in {**before, **work} if before.get(name) != work.get(name)]:
             self._refuse(self.part, f"holds rows of another command ({', '.join(others)} differ)")
         return self._go_on(saved, sum(map(len, lines[: 1 + len(saved)])))
 
@@ -172,7 +192,8 @@ class UnfinishedTable:
         self._state.truncate(0)
         self._append({"kind": _KIND, "work": work})
         rows = self.part.open("wb")
-        rows.write(head(self._emotions, self._form).encode())
+        if not self._voices:
+            rows.write(head(self._emotions, self._form).encode())
         return rows
 
     def _go_on(self, saved: Sequence[dict[str, Any]], state_bytes: int) -> IO[bytes]:
@@ -192,7 +213,15 @@ class UnfinishedTable:
         self._state.flush()
 
 
-def work_of(source: Path, card: EnsembleCard, paths: Sequence[Path], *, timeline: bool, device: str) -> Work:
+def work_of(
+    source: Path,
+    card: EnsembleCard,
+    paths: Sequence[Path],
+    *,
+    timeline: bool,
+    device: str,
+    speakers: Sequence[str] | None = None,
+) -> Work:
     """Returns what rows depend on.
 
     Args:
@@ -201,15 +230,19 @@ def work_of(source: Path, card: EnsembleCard, paths: Sequence[Path], *, timeline
         paths: the recordings.
         timeline: whether rows are windows.
         device: where the network runs.
+        speakers: of the recordings, where these are heard against their own.
     """
     cards = [find_card(source), *(source / member / CARD for member in card.members)]
-    return {
+    work = {
         "the version of emoclr": importlib.metadata.version("emoclr"),
         "the ensemble": hashlib.sha256(b"\0".join(path.read_bytes() for path in cards)).hexdigest(),
         "the recordings": _digest_of_files(paths),
         "--timeline": str(timeline),
         "the device": device,
     }
+    if speakers is not None:
+        work["--speaker"] = hashlib.sha256("\0".join(speakers).encode(errors="surrogateescape")).hexdigest()
+    return work
 
 
 def _digest_of_files(paths: Sequence[Path]) -> str:

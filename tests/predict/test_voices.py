@@ -1,0 +1,204 @@
+"""Recordings that are heard against the others of their speaker: against numpy, and to the same bytes after a kill."""
+
+import csv
+import itertools
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile as sf
+from scipy.special import expit
+
+import emoclr.corpus.decoded.decode_stream
+import emoclr.predict.unfinished
+import emoclr.pretrain.encoder.streamed_windows
+from emoclr.configs.errors import ConfigError
+from emoclr.corpus.labels.tables.text_table import LabelsError
+from emoclr.corpus.parallel.processes import stream_in_processes
+from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
+from emoclr.finetune.model.emotion_model import Ensemble
+from emoclr.predict.batches import Stretch
+from emoclr.predict.out_path import part_path, state_path
+from emoclr.predict.run import predict_files
+from emoclr.predict.unfinished import UnfinishedTable, work_of
+from emoclr.predict.voices import Voices, find_speakers, stretch_lines
+
+Loaded = tuple[Ensemble, EnsembleCard]
+RATE = 16_000
+SPEAKERS = ["anna", "anna", "anna", "ben", "", "anna"]
+
+
+@pytest.fixture(scope="module")
+def loaded(emotions: Path) -> Loaded:
+    return load_ensemble(emotions)
+
+
+@pytest.fixture(scope="module")
+def calls(write_noise: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three recordings of Anna of 1 to 7 windows, one of Ben of 3, one of nobody, and a silent one of Anna."""
+    folder = tmp_path_factory.mktemp("calls")
+    lengths = (0.5, 2.1, 2.2, 1.0, 1.1)
+    paths = [write_noise(folder / f"{n}.wav", s, n % 2 == 0, n < 2, n) for n, s in enumerate(lengths)]
+    sf.write(folder / "5.wav", np.zeros(2 * RATE), RATE)
+    return [*paths, folder / "5.wav"]
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of 2 windows, each of which is saved; decoded in this process, which spares the start of others."""
+    here = partial(stream_in_processes, workers=1)
+    monkeypatch.setattr(emoclr.corpus.decoded.decode_stream, "stream_in_processes", here)
+    monkeypatch.setitem(emoclr.pretrain.encoder.streamed_windows.BATCH_WINDOWS, "cpu", 2)
+    monkeypatch.setattr(emoclr.predict.unfinished, "SAVED_EVERY_S", 0.0)
+
+
+@pytest.fixture
+def go_on(loaded: Loaded, calls: list[Path]) -> Callable[..., tuple[int, list[str]]]:
+    """Returns go_on(out, batches, timeline, speakers) -> batches that were done, and what is told at the end."""
+
+    def run(
+        out: Path, batches: float = float("inf"), timeline: bool = False, speakers: list[str] | None = SPEAKERS
+    ) -> tuple[int, list[str]]:
+        ensemble, card = loaded
+        voices = Voices(ensemble, card, calls, speakers) if speakers else None
+        done = 0
+        with UnfinishedTable(out, card.emotions, {"--speaker": str(speakers)}, voices) as table:
+            for found in predict_files(ensemble, card, calls, timeline=timeline, begin=table.place):
+                if done == batches:
+                    return done, []
+                table.add(found)
+                done += 1
+            table.finish()
+        assert table.named == pd.Series(_emotions(out)).value_counts().to_dict()
+        return done, list(voices.told()) if voices else []
+
+    return run
+
+
+def _emotions(out: Path) -> list[str]:
+    if out.suffix == ".csv":
+        with out.open(newline="") as file:
+            return [name for row in csv.DictReader(file) for name in row["emotions"].split(";") if name]
+    rows = pd.read_parquet(out) if out.suffix == ".parquet" else pd.read_json(out, lines=True)
+    return list(itertools.chain.from_iterable(rows["emotions"]))
+
+
+def test_rows_are_those_of_logits_moved_to_the_mean_of_others(
+    loaded: Loaded, calls: list[Path], go_on: Callable[..., tuple[int, list[str]]], tmp_path: Path
+) -> None:
+    ensemble, card = loaded
+    windows: dict[int, list[Stretch]] = {number: [] for number in range(len(calls))}
+    for found in predict_files(ensemble, card, calls, timeline=True):
+        for stretch in found.stretches:
+            windows[stretch.recording].append(stretch)
+    logits = {number: np.array([one.logits for one in of_one]) for number, of_one in windows.items()}
+    anna = np.concatenate([logits[number] for number in (0, 1, 2)])  # the silent one says nothing of her
+    means = np.array(ensemble.mean_logits)
+    assert len(anna) >= 15 and len(logits[3]) < 10
+    shift = means - (anna.sum(0) + 10 * means) / (len(anna) + 10)
+    assert np.abs(shift).max() > 1e-3
+
+    out, timeline, plain = (tmp_path / name for name in ("out.csv", "timeline.csv", "plain.csv"))
+    _, told = go_on(out)
+    go_on(timeline, timeline=True)
+    go_on(plain, speakers=None)
+    rows, of_windows = pd.read_csv(out), pd.read_csv(timeline)
+    for number, path in enumerate(calls):
+        moved = logits[number] + (shift if SPEAKERS[number] == "anna" else 0.0)
+        expected = expit(moved.mean(0).reshape(2, 2) / ensemble.temperatures).mean(0)
+        assert rows.loc[number, card.emotions].to_numpy(float) == pytest.approx(expected, abs=6e-5)
+        of_one = of_windows[of_windows["path"] == str(path)]
+        expected = expit(moved.reshape(-1, 2, 2) / ensemble.temperatures).mean(1)
+        assert of_one[card.emotions].to_numpy(float) == pytest.approx(expected, abs=6e-5)
+    same = (rows == pd.read_csv(plain))[card.emotions].all(axis=1)
+    assert same.tolist()[:5] == [False, False, False, True, True]
+    assert told == [
+        "1 of 2 speakers with fewer than 10 windows heard as if not known: ben (3)",
+        "1 recording without a speaker heard as without --speaker",
+    ]
+
+
+@pytest.mark.parametrize("timeline", [False, True])
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_it_goes_on_from_every_batch_to_the_same_bytes(
+    go_on: Callable[..., tuple[int, list[str]]], tmp_path: Path, form: str, timeline: bool
+) -> None:
+    whole, out = tmp_path / f"whole.{form}", tmp_path / f"out.{form}"
+    batches, _ = go_on(whole, timeline=timeline)
+    assert batches >= 5
+    for _ in range(batches - 1):
+        assert go_on(out, batches=1, timeline=timeline) == (1, []) and not out.exists()
+        with part_path(out).open("ab") as rows, state_path(out).open("ab") as state:
+            rows.write(b"[half a r")
+            state.write(b'{"bytes": 9')
+    assert go_on(out, timeline=timeline)[0] == 1
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_other_speakers_are_other_work(
+    go_on: Callable[..., tuple[int, list[str]]], loaded: Loaded, emotions: Path, calls: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    go_on(out, batches=2)
+    for speakers in (None, SPEAKERS[::-1]):
+        with pytest.raises(ConfigError, match="--speaker differ"):
+            go_on(out, speakers=speakers)
+    works = [
+        work_of(emotions, loaded[1], calls, timeline=False, device="cpu", speakers=speakers)
+        for speakers in (None, ["a", "b"], ["a", "c"])
+    ]
+    assert len({json.dumps(work) for work in works}) == 3
+
+
+def test_stretches_are_read_as_they_were_written(loaded: Loaded, calls: list[Path]) -> None:
+    """The longest voice in a hundred recordings is known to the last bit: rows do not depend on where it went on."""
+    ensemble, card = loaded
+    logits = np.random.default_rng(0).normal(size=(100, 4)) * 10.0 ** np.arange(-8, 8, 4)
+    stretches = [Stretch(0, 0.1 * n, 0.1 * n + 0.5, 3, row) for n, row in enumerate(logits)]
+    lines = stretch_lines(stretches).encode().splitlines()
+    voices = Voices(ensemble, card, calls, ["anna"] * len(calls))
+    (rows,) = voices.rows(lambda: lines, set())
+    assert voices.windows == {"anna": 300}
+    shift = 300 / 310 * (np.array(ensemble.mean_logits) - logits.mean(0))
+    expected = ensemble.probabilities(logits + shift)
+    assert np.array([row.probabilities for row in rows]) == pytest.approx(expected, abs=1e-12)
+
+
+def test_speakers_are_a_column_of_a_table_or_folders(calls: list[Path], tmp_path: Path) -> None:
+    table = tmp_path / "calls.csv"
+    rows = [f"{path},{speaker},train" for path, speaker in zip(calls, SPEAKERS, strict=True)]
+    table.write_text("\n".join(["file,caller,split", *rows, f"{calls[0]},anna,test"]))
+    assert find_speakers([table], "caller") == (calls, SPEAKERS)
+    assert find_speakers([calls[0].parent], "folder") == (calls, [str(calls[0].parent)] * len(calls))
+    with pytest.raises(ConfigError, match=r"--speaker caller: .* table .*--speaker folder"):
+        find_speakers([calls[0].parent], "caller")
+    with pytest.raises(ConfigError, match="one table"):
+        find_speakers([table, calls[0]], "caller")
+    with pytest.raises(LabelsError, match="has no column 'who'"):
+        find_speakers([table], "who")
+    table.write_text(f"file,caller\n{calls[0]},anna\n{calls[0]},ben\n")
+    with pytest.raises(LabelsError, match=r"0\.wav is of anna and of ben"):
+        find_speakers([table], "caller")
+
+
+def test_an_ensemble_of_before_is_refused(loaded: Loaded, calls: list[Path]) -> None:
+    ensemble, card = loaded
+    before = Ensemble(list(ensemble.members), ensemble.temperatures, ensemble.thresholds, "mean")
+    with pytest.raises(ConfigError, match=r"mean_logits.*fine-tune it anew"):
+        Voices(before, card, calls, SPEAKERS)
+
+
+def test_the_command_hears_folders_as_speakers(
+    run: Callable[..., Any], emotions: Path, calls: list[Path], tmp_path: Path
+) -> None:
+    words = ("--from", emotions, calls[0].parent, "--speaker", "folder")
+    into_file = run(*words, "--out", tmp_path / "out.csv")
+    onto_screen = run(*words, "--out", "-")
+    assert into_file.code == onto_screen.code == 0
+    assert into_file.told.count("all of one mood") == 1
+    assert (tmp_path / "out.csv").read_text() in onto_screen.told
