@@ -55,8 +55,8 @@ def _cpu_gains_by_bf16() -> bool:
         return False
     factors = [torch.ones(_PRODUCT_SIZE, _PRODUCT_SIZE, dtype=dtype) for dtype in (torch.float32, torch.bfloat16)]
     seconds = [[_seconds_of_product(factor) for factor in factors] for _ in range(_PRODUCT_ROUNDS)]
-    fp32_s, bf16_s = map(min, zip(*seconds[1:], strict=True))
-    return fp32_s > _MIN_BF16_GAIN * bf16_s
+    fp32_s, bf16_s = (min(times) for times in zip(*seconds[1:], strict=True))
+    return bool(fp32_s > _MIN_BF16_GAIN * bf16_s)
 
 
 def _seconds_of_product(factor: torch.Tensor) -> float:
