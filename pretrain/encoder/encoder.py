@@ -5,6 +5,7 @@ import math
 import timm
 import torch
 from pydantic import Field, PositiveFloat
+from timm.models.vgg import VGG
 from torch import Tensor, nn
 
 import emoclr.pretrain.networks  # noqa: F401  registers them with timm
@@ -16,8 +17,11 @@ from emoclr.configs.messages import one_line, perhaps
 from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.padding import Padding
 
-MIN_IMAGE_SIZE = 64
+MIN_IMAGE_SIZE = 65
 """Bands and frames of an image that every backbone takes: those that do not are refused."""
+
+IMAGE_MULTIPLES = (1, 32)
+"""What the bands and frames of an image are brought to a multiple of: the first that a backbone takes."""
 
 
 class Normalisation(Settings):
@@ -45,6 +49,9 @@ class EncoderSettings(Settings):
 class Encoder(nn.Module):
     """A timm CNN on normalised three-channel spectrograms, mean and max pooled over time.
 
+    Where the backbone takes images of multiples of 32 only (DLA, HRNet, TResNet, Inception), silence fills the image:
+    frames at its end, bands above its own.
+
     `forward` takes waveforms, float32 (batch, samples) in [-1, 1] at the spectrogram's sample rate, and optionally
     masks (batch, masks, 2); it returns embeddings, float32 (batch, features). `features` is twice the number of the
     backbone's channels: their mean over frequency, then mean and max over time (Niizumi et al. 2021, BYOL-A).
@@ -64,6 +71,7 @@ class Encoder(nn.Module):
 
     mean: Tensor
     std: Tensor
+    silence: Tensor
 
     def __init__(self, settings: EncoderSettings, *, pretrained: bool = False) -> None:
         super().__init__()
@@ -72,7 +80,10 @@ class Encoder(nn.Module):
         self.register_buffer("mean", torch.tensor(settings.normalisation.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(settings.normalisation.std).view(1, 3, 1, 1), persistent=False)
         self.backbone = make_backbone(settings.backbone, pretrained=pretrained)
-        self.features = 2 * feature_channels(self.backbone, settings.backbone)
+        channels, self.image_multiple = image_needs(self.backbone, settings.backbone)
+        self.features = 2 * channels
+        silence = self.spectrogram(torch.zeros(1, settings.spectrogram.n_fft))[..., :1, :1]  # (1, 3, 1, 1)
+        self.register_buffer("silence", (silence - self.mean) / self.std, persistent=False)
 
     def forward(self, waveforms: Tensor, masks: Tensor | None = None) -> Tensor:
         """Returns embeddings (batch, features); masks hide parts of the spectrogram."""
@@ -83,8 +94,12 @@ class Encoder(nn.Module):
                 axes = self.spectrogram.mel_axis, self.spectrogram.stft_axis
                 images = apply_masks(images, masks, self.settings.time_masks, *axes)
             images = images.contiguous(memory_format=torch.channels_last)
-        maps = self.backbone(images)  # (B, C, F', N')
-        return pool(maps.float())
+        return pool(self.maps(images).float())
+
+    def maps(self, images: Tensor) -> Tensor:
+        """Returns the backbone's feature maps (B, C, F', N') of normalised images (B, 3, bands, N)."""
+        maps: Tensor = self.backbone(fill_image(images, self.silence, self.image_multiple))
+        return maps
 
 
 def check_view_size(encoder: Encoder, crop_s: float) -> None:
@@ -98,28 +113,49 @@ def check_view_size(encoder: Encoder, crop_s: float) -> None:
     bands, frames = encoder.spectrogram(silence).shape[2:]
     training = encoder.training
     encoder.eval()
-    if not _takes(encoder.backbone, bands, frames):
+    if not _takes(encoder, bands, frames):
         wide, high = max(frames, MIN_IMAGE_SIZE), max(bands, MIN_IMAGE_SIZE)
-        bands_needed = next((n for n in range(bands, high) if _takes(encoder.backbone, n, wide)), high)
-        frames_needed = next((n for n in range(frames, wide) if _takes(encoder.backbone, high, n)), wide)
+        bands_needed = next((n for n in range(bands, high) if _takes(encoder, n, wide)), high)
+        frames_needed = next((n for n in range(frames, wide) if _takes(encoder, high, n)), wide)
         problems = []
         if bands_needed > bands:
             problems.append(f"spectrogram.bands={bands} is too small for it, {bands_needed} would do")
         if frames_needed > frames:
             least_s = math.ceil((frames_needed - 1) * sizes.hop_length / sizes.sample_rate * 100) / 100
             problems.append(f"crop_s={crop_s:g} ({frames} frames) is too small for it, {least_s:g} would do")
+        if not problems:
+            problems.append(f"takes no images of {bands} bands and {frames} frames, though it takes smaller ones")
         raise ConfigError(f"backbone {encoder.settings.backbone}: {'; '.join(problems)}")
     encoder.train(training)
 
 
-def _takes(backbone: nn.Module, bands: int, frames: int) -> bool:
-    """Returns whether a backbone, in eval mode, takes images of this size."""
+def _takes(encoder: Encoder, bands: int, frames: int) -> bool:
+    """Returns whether an encoder, in eval mode, takes images of this size."""
     try:
         with torch.no_grad():
-            backbone(torch.zeros(1, 3, bands, frames))
+            encoder.maps(torch.zeros(1, 3, bands, frames))
     except RuntimeError:
         return False
     return True
+
+
+def fill_image(images: Tensor, value: Tensor, multiple: int) -> Tensor:
+    """Returns images (B, 3, bands, N) with bands and frames filled up to a multiple, at their ends.
+
+    Args:
+        images: (B, 3, bands, N).
+        value: (1, 3, 1, 1), what each channel is filled with.
+        multiple: of the bands and of the frames.
+
+    Examples:
+        >>> fill_image(torch.zeros(2, 3, 96, 101), torch.ones(1, 3, 1, 1), 32).shape
+        torch.Size([2, 3, 96, 128])
+    """
+    bands, frames = images.shape[2:]
+    above, after = -bands % multiple, -frames % multiple
+    if not above and not after:
+        return images
+    return nn.functional.pad(images - value, (0, after, 0, above)) + value
 
 
 def pool(maps: Tensor) -> Tensor:
@@ -151,27 +187,38 @@ def make_backbone(name: str, *, pretrained: bool = False) -> nn.Module:
             "`pretrained: false` starts without them"
         ) from error
     assert isinstance(backbone, nn.Module)
-    return backbone.to(memory_format=torch.channels_last)
+    if type(backbone) is VGG:
+        backbone.pre_logits = nn.Identity()  # 120 M weights of a classifier, which would come before the pooling
+    for weights in backbone.parameters():
+        if weights.dim() == 4:  # lambda layers have others
+            weights.data = weights.data.to(memory_format=torch.channels_last)
+    return backbone
 
 
-def feature_channels(backbone: nn.Module, name: str) -> int:
-    """Returns the channels of a backbone's feature maps, (B, C, F, N).
+def image_needs(backbone: nn.Module, name: str) -> tuple[int, int]:
+    """Returns the channels of a backbone's feature maps, (B, C, F, N), and what it needs bands and frames to be.
+
+    That is the first of `IMAGE_MULTIPLES` whose odd multiples it takes.
 
     Raises:
-        ConfigError: it gives something else, as transformers do, or takes images of one size only.
+        ConfigError: it gives something else than maps, as transformers do, or takes images of one size only.
     """
     problem = f"backbone {name}: is no CNN that gives feature maps (batch, channels, height, width)"
     training = backbone.training
-    try:
-        with torch.no_grad():
-            square, wide = (
-                backbone.eval()(torch.zeros(1, 3, MIN_IMAGE_SIZE, width))
-                for width in (MIN_IMAGE_SIZE, 2 * MIN_IMAGE_SIZE)
-            )
-    except Exception as error:
-        raise ConfigError(f"{problem} of images of any size: {one_line(error)}") from error
-    backbone.train(training)
-    # Where the third axis follows the width of the image, the channels come last.
-    if not isinstance(square, Tensor) or square.dim() != 4 or square.shape[:3] != wide.shape[:3]:
-        raise ConfigError(problem)
-    return int(square.shape[1])
+    backbone.eval()
+    reason = ""
+    for multiple in IMAGE_MULTIPLES:
+        side = multiple * (MIN_IMAGE_SIZE // multiple | 1)
+        wider = side + 2 * max(multiple, 16)
+        try:
+            with torch.no_grad():
+                square, wide = (backbone(torch.zeros(1, 3, side, width)) for width in (side, wider))
+        except Exception as error:
+            reason = reason or one_line(error) or type(error).__name__
+            continue
+        backbone.train(training)
+        # Where the third axis follows the width of the image, the channels come last.
+        if not isinstance(square, Tensor) or square.dim() != 4 or square.shape[:3] != wide.shape[:3]:
+            raise ConfigError(problem)
+        return int(square.shape[1]), multiple
+    raise ConfigError(f"{problem} of images of any size: {reason}")
