@@ -30,7 +30,7 @@ KILLED = "the system killed it, as it does where memory is short"
 _MIN_BYTES_PER_S = 100_000
 _BATCH_BYTES = 4 << 20
 _BATCH_FILES = 32
-_DYING_S = 5.0
+DYING_S = 5.0
 """How long a process may take to end after its pipe broke, before it is killed and its own exit code is lost."""
 
 
@@ -171,7 +171,7 @@ class Pool(Generic[Task]):
 
     def _replace(self, worker: Worker[Task], overdue: bool = False) -> None:
         """Puts a fresh process in the place of one that died, or hangs, over the first of its tasks."""
-        end = _exit_reason(worker.stop(0.0 if overdue else _DYING_S))
+        end = exit_reason(worker.stop(0.0 if overdue else DYING_S))
         if not worker.started:
             raise EmoclrError(f"a worker process did not start: {end}")
         fresh: Worker[Task] = Worker(self._work)
@@ -219,7 +219,7 @@ def _size_bytes(path: Path) -> int:
     return 0
 
 
-def _exit_reason(exit_code: int) -> str:
+def exit_reason(exit_code: int) -> str:
     """Returns how a process ended."""
     if exit_code == -signal.SIGKILL:
         return KILLED

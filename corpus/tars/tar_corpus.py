@@ -5,10 +5,11 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,11 @@ from emoclr.configs.console import say, track
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import parse_json, write_atomically
 from emoclr.configs.messages import count_of
-from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, decode_waveform
+from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError
+from emoclr.corpus.parallel.processes import usable_cores
 from emoclr.corpus.tars.members import open_url
 from emoclr.corpus.tars.tar import BrokenTar, TarCard, TarSample, is_tar, read_card, read_samples
+from emoclr.corpus.tars.tar_decoder import TarDecoder, batches
 
 _AT_ONCE = 16
 """Cards and tars that are read at the same time: what they wait for is mostly the other end of a network."""
@@ -131,7 +134,11 @@ def open_tars(sources: Sequence[str | Path], splits: Sequence[str] | None, cache
     missing = [url for url, card in zip(urls, cards, strict=True) if card is None]
     if missing:
         say(f"{len(missing)} of {len(urls)} tars have no card beside them and are read once, to count their clips")
-        counted = _in_threads(lambda url: _count(url, cache_dir), missing, "counting")
+        with ExitStack() as stack:
+            decoders: SimpleQueue[TarDecoder] = SimpleQueue()
+            for _ in range(min(usable_cores(), len(missing))):
+                decoders.put(stack.enter_context(TarDecoder()))
+            counted = _in_threads(lambda url: _count(url, cache_dir, decoders), missing, "counting")
         cards = [card or counted[missing.index(url)] for url, card in zip(urls, cards, strict=True)]
     found = [(url, card) for url, card in zip(urls, cards, strict=True) if card is not None and card.clips]
     kept = [(url, card) for url, card in found if splits is None or card.split is None or card.split in splits]
@@ -169,23 +176,25 @@ def _memory_of(url: str, cache_dir: Path) -> Path:
     return cache_dir / "tars" / f"{name}.json"
 
 
-def _count(url: str, cache_dir: Path) -> TarCard:
-    """Returns the card of a tar that has none, after reading all of it, and remembers it."""
+def _count(url: str, cache_dir: Path, decoders: SimpleQueue[TarDecoder]) -> TarCard:
+    """Returns the card of a tar that has none, after reading all of it by decoders that are free, and remembers it."""
     digest = hashlib.blake2b(digest_size=16)
     clips, samples, speakers = 0, 0, set[str]()
     try:
-        for sample in read_samples(url):
-            clips += 1
-            digest.update(sample.key.encode(errors="surrogateescape") + b"\0" + sample.audio)
-            if sample.speaker is not None:
-                speakers.add(sample.speaker)
-            if sample.problem:
-                say(f"{sample.name}: {sample.problem}")
-                continue
+        for batch in batches(read_samples(url)):
+            decoder = decoders.get()
             try:
-                samples += len(decode_waveform(sample.audio, Path(sample.name)))
-            except AudioError as error:
-                say(f"{error}")
+                for sample, waveform in decoder.waveforms(batch):
+                    clips += 1
+                    digest.update(sample.key.encode(errors="surrogateescape") + b"\0" + sample.audio)
+                    if sample.speaker is not None:
+                        speakers.add(sample.speaker)
+                    if isinstance(waveform, AudioError):
+                        say(str(waveform))
+                    else:
+                        samples += len(waveform)
+            finally:
+                decoders.put(decoder)
     except BrokenTar as error:
         say(f"{error}; {count_of(clips, 'clip')} beside that")
     card = TarCard(

@@ -1,16 +1,17 @@
 """How the clips of a batch are read: from a corpus that was decoded once, or from the bytes of a tar's sample."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.corpus.audio.channels import ChannelChoice
-from emoclr.corpus.audio.decoder import AudioError, decode_waveform
+from emoclr.corpus.audio.decoder import AudioError
 from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.corpus.tars.tar import TarSample
+from emoclr.corpus.tars.tar_decoder import Decoded, TarDecoder
 
 Waveform = NDArray[np.float32]
 
@@ -24,6 +25,9 @@ class Problem(NamedTuple):
 
 class ClipReader(Protocol):
     """Reads the clips that a batch order hands out."""
+
+    def expect(self, clips: Sequence[Any]) -> None:
+        """Tells which clips are read next, in their order; it may begin with them."""
 
     def number(self, clip: Any) -> int:
         """Returns the number that a clip's views are drawn by, not negative."""
@@ -56,6 +60,9 @@ class StoredClips:
     def __init__(self, store: WaveformStore) -> None:
         self.store = store
 
+    def expect(self, clips: Sequence[int]) -> None:
+        """See `ClipReader`."""
+
     def number(self, clip: int) -> int:
         """See `ClipReader`."""
         return clip
@@ -82,11 +89,19 @@ class StoredClips:
 
 
 class TarClips:
-    """Clips in tars; a clip is a sample with its encoded audio, of which some channels are heard."""
+    """Clips in tars; a clip is a sample with its encoded audio, of which some channels are heard.
+
+    They are decoded in a process beside each that reads them.
+    """
 
     def __init__(self, channels: ChannelChoice = "auto", speaker_names: Sequence[str] = ()) -> None:
-        self._channels: ChannelChoice = channels
+        self._decoder = TarDecoder(channels)
+        self._expected: Iterator[Decoded] = iter(())
         self._speakers = {name: number for number, name in enumerate(speaker_names)}
+
+    def expect(self, clips: Sequence[TarSample]) -> None:
+        """See `ClipReader`."""
+        self._expected = self._decoder.waveforms(clips)
 
     def number(self, clip: TarSample) -> int:
         """See `ClipReader`."""
@@ -98,8 +113,15 @@ class TarClips:
 
     def crops(self, clip: TarSample, starts_of: Callable[[int], list[int]], n_samples: int) -> list[Waveform]:
         """See `ClipReader`."""
-        waveform = decode_waveform(clip.audio, Path(clip.name), self._channels)
-        return [waveform[start : start + n_samples] for start in starts_of(len(waveform))]
+        waveform = self._waveform(clip)
+        return [waveform[start : start + n_samples].copy() for start in starts_of(len(waveform))]
+
+    def _waveform(self, clip: TarSample) -> Waveform:
+        coming = itertools.chain(self._expected, self._decoder.waveforms([clip]))
+        waveform = next(waveform for expected, waveform in coming if expected is clip)
+        if isinstance(waveform, AudioError):
+            raise waveform
+        return waveform
 
     def reference(self, clip: TarSample) -> Problem:
         """Returns the name of a sample and what its tar lacks, without the audio."""

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +12,7 @@ from torch import Tensor
 from emoclr.augment.views import ViewMaker
 from emoclr.configs.console import track
 from emoclr.configs.errors import ConfigError
-from emoclr.corpus.audio.decoder import AudioError, decode_waveform
+from emoclr.corpus.audio.decoder import AudioError
 from emoclr.corpus.clips.clip_table import ClipTable
 from emoclr.corpus.clips.sources import clips_from, set_aside_by
 from emoclr.corpus.decoded.cache import default_cache_dir
@@ -21,6 +20,7 @@ from emoclr.corpus.decoded.cache_settings import opener
 from emoclr.corpus.decoded.waveforms import WaveformStore
 from emoclr.corpus.tars.tar import is_tar
 from emoclr.corpus.tars.tar_corpus import TarCorpus, open_tars
+from emoclr.corpus.tars.tar_decoder import TarDecoder
 from emoclr.pretrain.data.batch_order import BatchOrder, Order
 from emoclr.pretrain.data.clip_readers import ClipReader, StoredClips, TarClips
 from emoclr.pretrain.data.joint_labels import labels_of
@@ -188,12 +188,13 @@ class TarSource:
 
     def _some_crops(self, maker: ViewMaker, tally: ClipTally) -> Iterator[NDArray[np.float32]]:
         samples = self._corpus.sample(MEASURED_CLIPS, maker.seed)
-        for sample in track(samples, "measuring levels", total=min(MEASURED_CLIPS, self.clips)):
-            with suppress(AudioError):
-                waveform = decode_waveform(sample.audio, Path(sample.name), self._settings.channels)
-                tally.add(sample.audio, waveform)
-                start = maker.crop_start(len(waveform), 0, sample.number, 0)
-                yield maker.fill(waveform[start : start + maker.crop_samples])
+        with TarDecoder(self._settings.channels) as decoder:
+            decoded = decoder.waveforms(samples)
+            for sample, waveform in track(decoded, "measuring levels", total=min(MEASURED_CLIPS, self.clips)):
+                if not isinstance(waveform, AudioError):
+                    tally.add(sample.audio, waveform)
+                    start = maker.crop_start(len(waveform), 0, sample.number, 0)
+                    yield maker.fill(waveform[start : start + maker.crop_samples].copy())
 
     def _order(self, rank: int, ranks: int) -> TarOrder:
         settings = self._settings

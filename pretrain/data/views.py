@@ -84,6 +84,7 @@ class ViewDataset(Dataset[ViewBatch]):
 
     def __getitems__(self, keys: list[tuple[int, Any]]) -> list[ViewBatch]:
         """Returns the views of each clip of a batch; it is what a DataLoader asks for."""
+        self.reader.expect([clip for _, clip in keys])
         with generators_restored():
             return [self[key] for key in keys]
 

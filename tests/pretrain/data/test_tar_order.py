@@ -1,9 +1,11 @@
 import io
 import json
 import multiprocessing
+import os
 from collections import Counter
 from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +16,11 @@ import torch.distributed as dist
 from emoclr.augment.settings import AugmentSettings
 from emoclr.augment.views import ViewMaker
 from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.audio.decoder import decode_waveform
 from emoclr.corpus.clips.sources import clips_from
 from emoclr.corpus.decoded.waveforms import open_waveforms
 from emoclr.corpus.parallel.engines import LocalEngine
+from emoclr.corpus.parallel.side_process import SideProcess
 from emoclr.corpus.tars.shards import write_shards
 from emoclr.corpus.tars.tar import write_tar
 from emoclr.corpus.tars.tar_corpus import open_tars
@@ -245,3 +249,20 @@ def test_with_one_rank_an_unreadable_clip_is_left_out_as_from_a_decoded_corpus(f
         assert places == sorted(set(places))
         for found, expected in zip(batch, before, strict=True):
             torch.testing.assert_close(found, expected[places], rtol=0, atol=0)
+
+
+def decode_or_die(task):
+    if task[1].name.endswith(": 7.wav"):
+        os._exit(3)
+    return decode_waveform(*task)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_clip_that_kills_its_decoder_is_left_out_and_the_run_goes_on(folder, workers, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[3])
+    loader = loader_of(folder, workers, steps=5, max_lost=0.2)
+    loader.dataset.reader._decoder._process = SideProcess(decode_or_die)
+    plain = contents(loader_of(folder, 0, steps=5))
+    batches = contents(loader)
+    assert [Path(name).name for name in loader.unreadable.reasons] == ["c-0.tar: 7.wav"]
+    assert len(batches) == len(plain) and sum(len(one[2]) for one in batches) == sum(len(one[2]) for one in plain) - 1
