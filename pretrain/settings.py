@@ -36,6 +36,12 @@ OWN_RATES = {
 }
 """Of batches of 256: of SGD as in MoCo (He et al. 2020), of LARS as in SimCLR (Chen et al. 2020)."""
 
+Readout = Literal["last", "stages"]
+READOUT = (
+    "embeddings: `stages`: mean and mean absolute delta over time of the last three stages' feature maps; "
+    "`last`: mean and max of the last one's. Training is the same"
+)
+
 Place = Annotated[Path | str, BeforeValidator(_place)]
 
 
@@ -70,6 +76,8 @@ class PretrainSettings(ViewSettings):
 
     backbones: list[str] = Field(min_length=1, description="timm model names, or `framewise_cnn`; each trained in turn")
     pretrained: bool = Field(False, description="start from ImageNet weights (downloaded by timm)")
+
+    readout: Readout = Field("stages", description=READOUT)
 
     start_from: Path | None = Field(
         None,

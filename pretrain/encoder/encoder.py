@@ -16,6 +16,8 @@ from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import one_line, perhaps
 from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.padding import Padding
+from emoclr.pretrain.networks.stages import stage_channels, stage_maps
+from emoclr.pretrain.settings import READOUT, Readout
 
 MIN_IMAGE_SIZE = 65
 """Bands and frames of an image that every backbone takes: those that do not are refused."""
@@ -44,21 +46,26 @@ class EncoderSettings(Settings):
     normalisation: Normalisation = Normalisation()
     short: Padding = Field("zero", description="how what is shorter than a window fills it")
     time_masks: int = Field(0, ge=0, le=16, description="how many of the masks given to `forward` are time masks")
+    readout: Readout = Field("last", description=READOUT)
 
 
 class Encoder(nn.Module):
-    """A timm CNN on normalised three-channel spectrograms, mean and max pooled over time.
+    """A timm CNN on normalised three-channel spectrograms, its feature maps pooled over frequency and time.
 
     Where the backbone takes images of multiples of 32 only (DLA, HRNet, TResNet, Inception), silence fills the image:
     frames at its end, bands above its own.
 
     `forward` takes waveforms, float32 (batch, samples) in [-1, 1] at the spectrogram's sample rate, and optionally
-    masks (batch, masks, 2); it returns embeddings, float32 (batch, features). `features` is twice the number of the
-    backbone's channels: their mean over frequency, then mean and max over time (Niizumi et al. 2021, BYOL-A).
+    masks (batch, masks, 2); it returns embeddings, float32 (batch, features): with the readout `last` of the last
+    feature maps (see `pool`), with `stages` of those of the last three stages (see `mean_and_delta`).
 
     Args:
-        settings: backbone, spectrogram and normalisation.
+        settings: backbone, spectrogram, normalisation and readout.
         pretrained: start the backbone from timm's ImageNet weights, which are downloaded.
+
+    Attributes:
+        features: size of an embedding.
+        trained_features: size of what `pooled` gives.
 
     Raises:
         ConfigError: timm has no such backbone, or it is no CNN that gives feature maps.
@@ -67,6 +74,8 @@ class Encoder(nn.Module):
         >>> encoder = Encoder(EncoderSettings(backbone="test_resnet")).eval()
         >>> encoder(torch.zeros(2, 16_000)).shape, encoder.features
         (torch.Size([2, 192]), 192)
+        >>> Encoder(EncoderSettings(backbone="test_resnet", readout="stages")).features  # 2 * (48 + 192 + 96)
+        672
     """
 
     mean: Tensor
@@ -81,25 +90,42 @@ class Encoder(nn.Module):
         self.register_buffer("std", torch.tensor(settings.normalisation.std).view(1, 3, 1, 1), persistent=False)
         self.backbone = make_backbone(settings.backbone, pretrained=pretrained)
         channels, self.image_multiple = image_needs(self.backbone, settings.backbone)
-        self.features = 2 * channels
         silence = self.spectrogram(torch.zeros(1, settings.spectrogram.n_fft))[..., :1, :1]  # (1, 3, 1, 1)
         self.register_buffer("silence", (silence - self.mean) / self.std, persistent=False)
+        self.trained_features = 2 * channels
+        earlier = stage_channels(self.backbone) if settings.readout == "stages" else []
+        self._has_stages = bool(earlier)
+        self.features = 2 * (channels + sum(earlier))
 
     def forward(self, waveforms: Tensor, masks: Tensor | None = None) -> Tensor:
         """Returns embeddings (batch, features); masks hide parts of the spectrogram."""
+        if self.settings.readout == "last":
+            return self.pooled(waveforms, masks)
+        images = self._images(waveforms, masks)
+        maps = stage_maps(self.backbone, self._filled(images)) if self._has_stages else [self.maps(images)]
+        return torch.cat([mean_and_delta(of_stage.float()) for of_stage in maps], dim=1)
+
+    def pooled(self, waveforms: Tensor, masks: Tensor | None = None) -> Tensor:
+        """Returns what pretraining trains, (batch, trained_features): the last feature maps, whatever the readout."""
+        return pool(self.maps(self._images(waveforms, masks)).float())
+
+    def _images(self, waveforms: Tensor, masks: Tensor | None) -> Tensor:
+        """Returns normalised spectrograms (B, 3, bands, N), masked."""
         # The power of a spectrum spans more than half precision can hold.
         with torch.autocast(waveforms.device.type, enabled=False):
-            images = (self.spectrogram(waveforms.float()) - self.mean) / self.std  # (B, 3, bands, N)
+            images: Tensor = (self.spectrogram(waveforms.float()) - self.mean) / self.std  # (B, 3, bands, N)
             if masks is not None and masks.shape[1] > 0:
                 axes = self.spectrogram.mel_axis, self.spectrogram.stft_axis
                 images = apply_masks(images, masks, self.settings.time_masks, *axes)
-            images = images.contiguous(memory_format=torch.channels_last)
-        return pool(self.maps(images).float())
+            return images.contiguous(memory_format=torch.channels_last)
 
     def maps(self, images: Tensor) -> Tensor:
         """Returns the backbone's feature maps (B, C, F', N') of normalised images (B, 3, bands, N)."""
-        maps: Tensor = self.backbone(fill_image(images, self.silence, self.image_multiple))
+        maps: Tensor = self.backbone(self._filled(images))
         return maps
+
+    def _filled(self, images: Tensor) -> Tensor:
+        return fill_image(images, self.silence, self.image_multiple)
 
 
 def check_view_size(encoder: Encoder, crop_s: float) -> None:
@@ -159,9 +185,26 @@ def fill_image(images: Tensor, value: Tensor, multiple: int) -> Tensor:
 
 
 def pool(maps: Tensor) -> Tensor:
-    """Returns (B, 2C): the mean over frequency of (B, C, F, N) maps, then its mean and its max over time."""
+    """Returns (B, 2C): the mean over frequency of (B, C, F, N) maps, then its mean and its max over time.
+
+    As in BYOL-A (Niizumi et al. 2021).
+    """
     over_time = maps.mean(dim=2)  # (B, C, N)
     return torch.cat([over_time.mean(dim=2), over_time.amax(dim=2)], dim=1)
+
+
+def mean_and_delta(maps: Tensor) -> Tensor:
+    """Returns (B, 2C): the mean over frequency of (B, C, F, N) maps, then its mean and its mean absolute delta.
+
+    A delta is the difference between a frame and the one before; of a single frame it is 0.
+
+    Examples:
+        >>> mean_and_delta(torch.tensor([1.0, 3.0, 2.0]).view(1, 1, 1, 3)).tolist()
+        [[2.0, 1.5]]
+    """
+    over_time = maps.mean(dim=2)  # (B, C, N)
+    deltas = over_time.diff(dim=2).abs().sum(dim=2) / max(1, over_time.shape[2] - 1)
+    return torch.cat([over_time.mean(dim=2), deltas], dim=1)
 
 
 def check_backbone_name(name: str) -> None:

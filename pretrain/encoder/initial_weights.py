@@ -78,6 +78,7 @@ def starting_encoder(
             normalisation=normalisation,
             short=settings.augment.short,
             time_masks=settings.augment.masks.time_masks,
+            readout=settings.readout,
         ),
         pretrained=settings.pretrained and not begun,
     )

@@ -4,6 +4,6 @@ A network is a module that takes images and gives feature maps as a CNN of timm 
 and `backbones: [framewise_cnn]` trains it.
 """
 
-from emoclr.pretrain.networks.framewise_cnn import framewise_cnn
+from emoclr.pretrain.networks.framewise_cnn import FramewiseCNN
 
-__all__ = ["framewise_cnn"]
+__all__ = ["FramewiseCNN"]

@@ -75,12 +75,16 @@ class FramewiseCNN(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Returns logits (B, num_classes), or without pooling and classes the feature maps."""
-        outputs: Tensor = self.head(self.forward_features(images))
-        return outputs
+        return self.forward_head(self.forward_features(images))
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Returns feature maps (B, num_features, 1, N // 4) of images (B, in_chans, bands, N)."""
         return self._frames(self.blocks(images))
+
+    def forward_head(self, maps: Tensor) -> Tensor:
+        """Returns feature maps pooled and classified."""
+        outputs: Tensor = self.head(maps)
+        return outputs
 
     def forward_intermediates(
         self, images: Tensor, indices: int | Sequence[int] | None = None, *, intermediates_only: bool = False

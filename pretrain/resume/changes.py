@@ -15,7 +15,7 @@ from emoclr.pretrain.settings import PretrainSettings
 # they are decides what batches hold, and is compared by itself.
 FREE_TO_CHANGE = frozenset(
     {"out", "backbones", "cache", "cache_gb", "epochs", "max_lost", "workers", "log_every_steps", "save_every_steps"}
-    | {"monitor", "monitor_every", "monitor_clips", "positive_share", "accelerator", "devices", "num_nodes"}
+    | {"readout", "monitor", "monitor_every", "monitor_clips", "positive_share", "accelerator", "devices", "num_nodes"}
 )
 
 BOUND = {

@@ -65,10 +65,12 @@ class ContrastiveModule(pl.LightningModule):
         super().__init__()
         self.encoder = encoder
         make_head = OBJECTIVES[settings.objective].load_head()
-        self.projection = make_head(encoder.features, settings.projection_hidden, settings.projection_size)
+        self.projection = make_head(encoder.trained_features, settings.projection_hidden, settings.projection_size)
         self.functionals: FunctionalsRegression | None = None
         if settings.functionals_weight:
-            self.functionals = FunctionalsRegression(encoder.features, settings.projection_hidden, len(FUNCTIONALS))
+            self.functionals = FunctionalsRegression(
+                encoder.trained_features, settings.projection_hidden, len(FUNCTIONALS)
+            )
         self.settings = settings
         self.steps = steps
         self.make_loader = make_loader
@@ -127,11 +129,11 @@ class ContrastiveModule(pl.LightningModule):
         return loss
 
     def embed(self, batch: ViewBatch) -> Tensor:
-        """Returns the embeddings of all first and then of all second views, float32 (2B, features)."""
+        """Returns the embeddings of all first and then of all second views, float32 (2B, trained_features)."""
         waveforms = batch.waveforms.transpose(0, 1).flatten(0, 1)  # (2B, samples)
         masks = batch.masks.transpose(0, 1).flatten(0, 1)  # (2B, masks, 2)
         chunk = VIEWS * (self.settings.chunk_size or len(batch.clips))
-        return gradient_cached(self.encoder, self.encoder, chunk, (waveforms, masks))
+        return gradient_cached(self.encoder.pooled, self.encoder, chunk, (waveforms, masks))
 
     def project(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the projections of the first and of the second views, float32 (B, D) each."""

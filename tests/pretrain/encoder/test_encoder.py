@@ -7,7 +7,15 @@ import torch
 
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.settings import SHIPPED, load_settings
-from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, check_view_size, make_backbone, pool
+from emoclr.pretrain.encoder.encoder import (
+    Encoder,
+    EncoderSettings,
+    check_view_size,
+    make_backbone,
+    mean_and_delta,
+    pool,
+)
+from emoclr.pretrain.networks.stages import stage_channels, stage_maps
 from emoclr.pretrain.settings import PretrainSettings
 
 
@@ -155,3 +163,58 @@ def test_trying_a_view_leaves_an_encoder_as_it_was(encoder):
     check_view_size(encoder, 0.5)
     assert encoder.training and encoder.backbone.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in encoder.state_dict().items())
+
+
+def test_mean_and_delta_are_those_of_numpy_and_a_single_frame_has_no_delta():
+    maps = torch.randn(2, 5, 3, 7)
+    by_hand = maps.numpy().mean(axis=2)
+    expected = np.concatenate([by_hand.mean(axis=2), np.abs(np.diff(by_hand, axis=2)).mean(axis=2)], axis=1)
+    np.testing.assert_allclose(mean_and_delta(maps).numpy(), expected, rtol=1e-5, atol=1e-6)
+    assert not mean_and_delta(maps[..., :1])[:, 5:].any()
+
+
+# The last maps are a stage's own, a stage's through a last convolution, two stages' through a norm, and ours.
+@pytest.mark.parametrize("name", ["test_resnet", "mobilenetv3_small_050", "test_convnext", "framewise_cnn"])
+def test_with_stages_an_embedding_holds_the_last_maps_and_those_of_the_two_stages_before(name):
+    made = Encoder(EncoderSettings(backbone=name, readout="stages")).eval()
+    images = torch.randn(2, 3, 64, 96)
+    with torch.no_grad():
+        *earlier, last = stage_maps(made.backbone, images)
+        torch.testing.assert_close(last, made.backbone(images))
+    assert [maps.shape[1] for maps in earlier] == stage_channels(made.backbone)
+    assert [maps.shape[1] for maps in earlier] == [info["num_chs"] for info in made.backbone.feature_info[-3:-1]]
+    clip = waveforms(2, 16_000)
+    embedding = made(clip)
+    assert embedding.shape == (2, made.features) == (2, 2 * sum(maps.shape[1] for maps in [*earlier, last]))
+    channels = last.shape[1]
+    of_last = torch.cat([embedding[:, -2 * channels : -channels], made.pooled(clip)[:, channels:]], dim=1)
+    torch.testing.assert_close(of_last, made.pooled(clip), rtol=1e-4, atol=1e-5)
+
+
+def test_a_backbone_without_stages_is_read_from_its_last_maps(monkeypatch):
+    def without_stages(name, **options):
+        network = timm.models.create_model(name, **options)
+        network.forward_intermediates = None
+        return network
+
+    monkeypatch.setattr("emoclr.pretrain.encoder.encoder.timm.create_model", without_stages)
+    made = Encoder(EncoderSettings(backbone="test_resnet", readout="stages")).eval()
+    with torch.no_grad():
+        images = made._images(waveforms(2), None)
+        torch.testing.assert_close(made(waveforms(2)), mean_and_delta(made.backbone(images)))
+    assert made.features == made.trained_features == 192
+
+
+def test_the_readout_changes_nothing_of_what_is_trained():
+    torch.manual_seed(0)
+    last = Encoder(EncoderSettings(backbone="test_resnet"))
+    torch.manual_seed(0)
+    stages = Encoder(EncoderSettings(backbone="test_resnet", readout="stages"))
+    torch.testing.assert_close(stages.pooled(waveforms(4)), last(waveforms(4)), rtol=0, atol=0)
+    assert stages.trained_features == last.features and stages.features > last.features
+    assert set(stages.state_dict()) == set(last.state_dict())
+
+
+def test_cards_of_before_are_read_as_they_were_and_new_runs_from_stages():
+    assert EncoderSettings.model_validate({"backbone": "resnet10t"}).readout == "last"
+    assert load_settings(PretrainSettings, "simclr-small.yaml", ["data=recordings", "out=run"]).readout == "stages"
