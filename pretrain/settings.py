@@ -97,9 +97,6 @@ class PretrainSettings(ViewSettings):
         "those, clips that say the same words where a CSV has a column `sentence`; `any`: any clips",
     )
     speakers_per_batch: int = Field(8, ge=1, description="speakers in a batch, unless `negatives: any`")
-    center_speakers: bool = Field(
-        False, description="subtract from projections the mean of their speaker's clips in the batch"
-    )
 
     supervised: Path | None = Field(None, description="labels.csv of a part of the recordings, for joint training")
     supervised_weight: float = Field(0.5, ge=0, description="weight of the supervised loss; the objective has 1")

@@ -32,9 +32,6 @@ class ClipReader(Protocol):
     def number(self, clip: Any) -> int:
         """Returns the number that a clip's views are drawn by, not negative."""
 
-    def speaker(self, clip: Any) -> int:
-        """Returns a number for who speaks, negative where unknown."""
-
     def crops(self, clip: Any, starts_of: Callable[[int], list[int]], n_samples: int) -> list[Waveform]:
         """Returns parts of a clip, at most `n_samples` each.
 
@@ -67,10 +64,6 @@ class StoredClips:
         """See `ClipReader`."""
         return clip
 
-    def speaker(self, clip: int) -> int:
-        """See `ClipReader`."""
-        return int(self.store.speakers[clip])
-
     def crops(self, clip: int, starts_of: Callable[[int], list[int]], n_samples: int) -> list[Waveform]:
         """See `ClipReader`."""
         return [self.store.crop(clip, start, n_samples) for start in starts_of(int(self.store.samples[clip]))]
@@ -94,10 +87,9 @@ class TarClips:
     They are decoded in a process beside each that reads them.
     """
 
-    def __init__(self, channels: ChannelChoice = "auto", speaker_names: Sequence[str] = ()) -> None:
+    def __init__(self, channels: ChannelChoice = "auto") -> None:
         self._decoder = TarDecoder(channels)
         self._expected: Iterator[Decoded] = iter(())
-        self._speakers = {name: number for number, name in enumerate(speaker_names)}
 
     def expect(self, clips: Sequence[TarSample]) -> None:
         """See `ClipReader`."""
@@ -106,10 +98,6 @@ class TarClips:
     def number(self, clip: TarSample) -> int:
         """See `ClipReader`."""
         return clip.number
-
-    def speaker(self, clip: TarSample) -> int:
-        """See `ClipReader`."""
-        return self._speakers.get(clip.speaker or "", -1)
 
     def crops(self, clip: TarSample, starts_of: Callable[[int], list[int]], n_samples: int) -> list[Waveform]:
         """See `ClipReader`."""

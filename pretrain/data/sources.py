@@ -183,7 +183,7 @@ class TarSource:
 
     def loader(self, rank: int, ranks: int, steps: int) -> ViewLoader:
         """See `Source`."""
-        reader = TarClips(self._settings.channels, self._corpus.speaker_names)
+        reader = TarClips(self._settings.channels)
         return _loader(self._settings, reader, self._order(rank, ranks), steps, self.unreadable)
 
     def _some_crops(self, maker: ViewMaker, tally: ClipTally) -> Iterator[NDArray[np.float32]]:

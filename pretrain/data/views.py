@@ -19,17 +19,15 @@ UNREADABLE = -1
 
 
 class ViewBatch(NamedTuple):
-    """V views of a batch of clips: waveforms (B, V, samples), masks (B, V, masks, 2), clips (B,), speakers (B,).
+    """V views of a batch of clips: waveforms (B, V, samples), masks (B, V, masks, 2), clips (B,).
 
-    Speakers are numbers, negative where unknown. `functionals` (B, V, functionals) are of the clean crops that the
-    views were made of; none where not asked for.
+    `functionals` (B, V, functionals) are of the clean crops that the views were made of; none where not asked for.
     """
 
     waveforms: Tensor
     masks: Tensor
     clips: Tensor
     functionals: Tensor = torch.empty(0)
-    speakers: Tensor = torch.empty(0)
 
 
 class ViewDataset(Dataset[ViewBatch]):
@@ -68,8 +66,7 @@ class ViewDataset(Dataset[ViewBatch]):
             label = UNREADABLE
         views = [self.maker.make(crop, epoch, number, view) for view, crop in enumerate(crops)]
         waveforms, masks = (torch.from_numpy(np.stack(parts)) for parts in zip(*views, strict=True))
-        speaker = torch.tensor(self.reader.speaker(clip))
-        return ViewBatch(waveforms, masks, torch.tensor(label), self._functionals(crops), speaker)
+        return ViewBatch(waveforms, masks, torch.tensor(label), self._functionals(crops))
 
     def _functionals(self, crops: list[Waveform]) -> Tensor:
         """Returns functionals of crops, (V, functionals), or (V, 0) where they are not asked for."""

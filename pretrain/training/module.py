@@ -24,7 +24,6 @@ from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.encoder.folders import CheckpointError
 from emoclr.pretrain.objectives.functionals_regression import FunctionalsRegression
 from emoclr.pretrain.objectives.registry import OBJECTIVES, make_loss
-from emoclr.pretrain.objectives.speaker_centring import center_speakers
 from emoclr.pretrain.objectives.supervised import supervised_contrast
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.contrastive_metrics import (
@@ -107,8 +106,6 @@ class ContrastiveModule(pl.LightningModule):
         assert self.loss is not None
         # Autocast would round similarities to bf16, eight bits of which have to tell one negative from another.
         with torch.autocast(first.device.type, enabled=False):
-            if self.settings.center_speakers:
-                first, second = center_speakers(first, second, batch.speakers)
             loss: Tensor = self.loss(first, second)
             if self.labels is not None:
                 temperature, weight = self.settings.temperature, self.settings.supervised_weight

@@ -45,15 +45,6 @@ def test_tars_are_the_corpus_that_was_written_to_them(corpus, tars):
         assert streamed.steps_per_epoch(ranks) == decoded.steps_per_epoch(ranks) == 3 // ranks
 
 
-def test_batches_know_who_speaks(corpus, tars):
-    for data in (corpus, tars):
-        batches = open_source(settings_of(data, workers=0)).loader(0, 1, 3)
-        speakers = torch.cat([batch.speakers for batch in batches])
-        # With four speakers a batch of eight, clips of one follow each other in pairs.
-        assert torch.equal(speakers[::2], speakers[1::2])
-        assert torch.bincount(speakers).tolist() == [4] * 6
-
-
 def test_negatives_of_one_sentence_are_of_one_speaker_and_one_sentence(corpus, tars, tmp_path):
     names = [f"{clip:02}.wav" for clip in range(24)]
     rows = [f"{corpus.parent / name},s{clip % 6},{'dogs' if clip < 12 else 'kids'}" for clip, name in enumerate(names)]

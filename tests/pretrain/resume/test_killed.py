@@ -27,7 +27,7 @@ RUNS = {
     "vicreg, 2 workers": ["objective=vicreg", "workers=2"],
     "dclw, in chunks": ["objective=dclw", "chunk_size=3", "functionals_weight=1"],
     "background": ["augment.background.p=1"],
-    "tars, 2 workers": ["workers=2", "shuffle_buffer=8", "functionals_weight=1", "center_speakers=true"],
+    "tars, 2 workers": ["workers=2", "shuffle_buffer=8", "functionals_weight=1"],
 }
 
 
