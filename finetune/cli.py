@@ -17,8 +17,7 @@ from emoclr.configs.command import (
 )
 from emoclr.configs.console import say
 
-EXAMPLES = """  finetune --from emoclr-small --data labels.csv --out checkpoints/my-emotions
-  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/my-emotions
+EXAMPLES = """  finetune --from checkpoints/my-run --data labels.csv --out checkpoints/my-emotions
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/head freeze=backbone
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/more --unlabeled recordings
   finetune --from checkpoints/my-run --data labels.csv --out checkpoints/across --test other-corpus/labels.csv

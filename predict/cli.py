@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from emoclr.predict.tables import LineForm
     from emoclr.predict.voices import Voices
 
-EXAMPLES = """  predict recording.m4a
-  predict --from checkpoints/my-emotions recording.mp3
+EXAMPLES = """  predict --from checkpoints/my-emotions recording.mp3
   predict --from checkpoints/my-emotions recordings/ --out predictions.csv
   predict --from checkpoints/my-emotions recordings/ --out timeline.parquet --timeline
   predict --from checkpoints/my-emotions calls.csv --speaker caller --out predictions.csv
@@ -43,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         dest="source",
         type=Path,
         metavar="RUN",
-        help=f"folder of finetune or of one backbone, a released model, or hf:OWNER/NAME; without, {RELEASED}",
+        help="folder of finetune or of one backbone, a released model, or hf:OWNER/NAME; "
+        f"without, {RELEASED}, once it comes with the package",
     )
     parser.add_argument("recordings", nargs="+", type=Path, metavar="FILE_OR_DIR", help="recordings of any length")
     parser.add_argument(

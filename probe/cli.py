@@ -17,8 +17,7 @@ from emoclr.configs.command import (
 )
 from emoclr.configs.console import say
 
-EXAMPLES = """  probe --from emoclr-small --data labels.csv --out reports/small
-  probe --from checkpoints/my-run --data labels.csv --out reports/probe
+EXAMPLES = """  probe --from checkpoints/my-run --data labels.csv --out reports/probe
   probe --from checkpoints/my-run/resnet10t --data labels.csv --out reports/folds folds=5
   probe --from checkpoints/my-run --data labels.csv --out reports/labels --fractions 0.01,0.05,0.1,0.25,1
   probe --from 'checkpoints/fold-{fold}' --data crema_d.csv --out reports/emo-superb

@@ -1,5 +1,7 @@
 """What came with the package is found by name, from anywhere, in all commands and from Python."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,8 @@ from emoclr.pretrain.encoder.folders import backbone_folders, find_run
 from emoclr.pretrain.encoder.initial_weights import earlier_encoders
 from emoclr.pretrain.resume.run_card import placed
 from emoclr.pretrain.settings import PretrainSettings
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +74,15 @@ def test_without_the_release_predict_asks_for_a_run(workspace, call, monkeypatch
     done = call(emoclr.predict.cli.main, [workspace / "recordings/00.wav"], workspace)
     assert done.code == 2 and done.told.count("\n") == 1
     assert "emoclr-small-emotions" in done.told and "--from RUN" in done.told
+
+
+@pytest.mark.parametrize("command", [emoclr.probe.cli, emoclr.finetune.cli, emoclr.predict.cli])
+def test_examples_take_no_model_that_did_not_come(command):
+    for words in map(str.split, command.EXAMPLES.splitlines()):
+        named = words[words.index("--from") + 1] if "--from" in words else None
+        if named is None and words[0] == "predict":
+            named = emoclr.predict.cli.RELEASED
+        assert not (named or "").startswith("emoclr-") or (ROOT / "checkpoints" / named).is_dir(), words
 
 
 def test_commands_name_the_released_ones(installed, workspace, call):
