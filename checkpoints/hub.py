@@ -34,7 +34,8 @@ def push(folder: Path, address: str) -> str:
         emoclr.configs.errors.ConfigError: my-run: is no address of the hub, which is written hf:OWNER/NAME
     """
     repository = address.removeprefix(HUB)
-    if not address.startswith(HUB) or repository.count("/") != 1 or "@" in repository:
+    names = repository.split("/")
+    if not address.startswith(HUB) or len(names) != 2 or not all(names) or "@" in repository:
         raise ConfigError(f"{address}: is no address of the hub, which is written hf:OWNER/NAME")
     found = find_run(folder, "give a folder of `checkpoints release`")
     check_release(found)

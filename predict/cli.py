@@ -70,7 +70,7 @@ def _predict(arguments: argparse.Namespace) -> int:
 
     named = arguments.source or _released()
     arguments.source = find_card(named).parent
-    if not arguments.speaker:
+    if arguments.speaker is None:
         check_recordings(*arguments.recordings)
     to_file = arguments.out not in (None, STANDARD_OUTPUT)
     if to_file and arguments.format not in (None, form_of(Path(arguments.out))):
@@ -79,7 +79,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         )
     with _stopped_by_sigterm():
         speakers: list[str] | None = None
-        if arguments.speaker:
+        if arguments.speaker is not None:
             from emoclr.predict.voices import find_speakers
 
             paths, speakers = find_speakers(arguments.recordings, arguments.speaker)

@@ -54,7 +54,7 @@ def find_speakers(sources: Sequence[Path], speaker: str) -> tuple[list[Path], li
     if not any(is_table(source) and not source.is_dir() for source in sources):
         if speaker != FOLDER:
             raise ConfigError(
-                f"--speaker {speaker}: is a column of a table of recordings, and none is given; "
+                f"--speaker {speaker or repr(speaker)}: is a column of a table of recordings, and none is given; "
                 f"--speaker {FOLDER} takes each folder's recordings for one speaker's"
             )
         check_recordings(*sources)

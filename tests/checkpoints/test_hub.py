@@ -69,7 +69,7 @@ def test_only_a_release_is_pushed_and_only_whole(hub, runs, released, tmp_path):
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match="not the file that its card describes"):
         push(copy, "hf:me/copy")
-    for address in ("me/copy", "hf:copy", "hf:me/copy/part", "hf:me/copy@v1"):
+    for address in ("me/copy", "hf:copy", "hf:me/copy/part", "hf:me/copy@v1", "hf:me/", "hf:/copy"):
         with pytest.raises(ConfigError, match="no address of the hub"):
             push(released / "emoclr-small", address)
     assert hub.commits == {}

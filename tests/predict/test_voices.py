@@ -177,6 +177,8 @@ def test_speakers_are_a_column_of_a_table_or_folders(calls: list[Path], tmp_path
     assert find_speakers([calls[0].parent], "folder") == (calls, [str(calls[0].parent)] * len(calls))
     with pytest.raises(ConfigError, match=r"--speaker caller: .* table .*--speaker folder"):
         find_speakers([calls[0].parent], "caller")
+    with pytest.raises(ConfigError, match="--speaker '': "):
+        find_speakers([calls[0].parent], "")
     with pytest.raises(ConfigError, match="one table"):
         find_speakers([table, calls[0]], "caller")
     with pytest.raises(LabelsError, match="has no column 'who'"):
@@ -202,3 +204,9 @@ def test_the_command_hears_folders_as_speakers(
     assert into_file.code == onto_screen.code == 0
     assert into_file.told.count("all of one mood") == 1
     assert (tmp_path / "out.csv").read_text() in onto_screen.told
+
+
+def test_an_empty_speaker_is_refused(run: Callable[..., Any], emotions: Path, calls: list[Path]) -> None:
+    """As of a shell's variable that is not set: without a word the speakers would be heard as if not known."""
+    found = run("--from", emotions, calls[0].parent, "--speaker", "")
+    assert found.code == 2 and "--speaker '': is a column" in found.told

@@ -22,7 +22,7 @@ def tells_its_length(source: Path | bytes) -> bool:
     """Returns whether an mp3 is one recording whose first frame tells its length to the sample (Xing's header, LAME's).
 
     Every byte behind the ID3 tag must be of a frame, and there must be as many as that header counts, so that a file
-    that was cut, joined or damaged is none of them.
+    that was cut, joined or damaged between frames is none of them.
 
     Examples:
         >>> import io

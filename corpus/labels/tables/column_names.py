@@ -122,7 +122,7 @@ def find_columns(table: TextTable, given: Given | None = None) -> dict[Role, str
         raise LabelsError(
             table.path,
             f"has no column 'path'{perhaps('path', table.columns)}; its columns are: {known}; "
-            "say which one names the recordings, as by --columns path=NAME",
+            "rename the one that names the recordings, or say it as by --columns path=NAME",
         )
     left = [name for name in _offsets(table.columns) if name not in found.values()]
     if left and not ("start" in found and "end" in found):
