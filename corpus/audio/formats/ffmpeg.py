@@ -21,6 +21,7 @@ from emoclr.configs.messages import count_of
 from emoclr.corpus.audio.errors import DecoderError, reason_of
 from emoclr.corpus.audio.formats.containers import cut_off, ogg_partial, wav_partial
 from emoclr.corpus.audio.formats.frames import FrameBatch
+from emoclr.corpus.audio.formats.mp4 import edited_s
 from emoclr.corpus.audio.formats.stream import BLOCK_SAMPLES, Block, broken_off
 
 FORMATS = (
@@ -95,6 +96,8 @@ class FfmpegStream:
             whole -= float(chosen.start_time * chosen.time_base)
         tagged = _tagged_duration_s(chosen)
         self.duration_s = float(own) if own is not None else tagged or whole
+        if "mov" in self._names:
+            self.duration_s = edited_s(self._file, chosen.id) or self.duration_s
         # All others guess a duration from the bit rate; beside a picture, that of the whole is the longer one's.
         alone = own is not None or tagged is not None or len(self._container.streams) == 1
         self._counted = (alone and bool(self._names & (TIMED | {"flac", "wv"}))) or (

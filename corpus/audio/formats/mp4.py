@@ -1,0 +1,87 @@
+"""What the edit list of an mp4 says of a track (ISO/IEC 14496-12, 8.6.6), and FFmpeg's duration does not."""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from emoclr.corpus.audio.formats.containers import opened
+
+Span = tuple[int, int]
+"""Places of a first byte and behind a last one."""
+
+_MAX_EDITS = 10_000
+
+
+def edited_s(source: Path | IO[bytes], track: int) -> float | None:
+    """Returns how long a track plays once it has begun, None where no edit list says so.
+
+    FFmpeg's duration is that of the track's media or of all edits, whichever is shorter: too long where a track whose
+    media is trimmed begins late, too short where edits pause on the way or play something twice.
+
+    Args:
+        source: a path, or an open file, whose position is put back.
+        track: its number in the file, `id` of a stream of PyAV.
+    """
+    with opened(source) as (file, size):
+        try:
+            for moov in _boxes(file, (0, size), b"moov"):
+                if any(_boxes(file, moov, b"mvex")):  # fragments, which lengthen the tracks, follow
+                    return None
+                for trak in _boxes(file, moov, b"trak"):
+                    if _numbers(file, trak, b"tkhd")[0] == track:
+                        lengths_s = list(_edits_s(file, _numbers(file, moov, b"mvhd")[0], trak))
+                        return sum(lengths_s) if lengths_s and min(lengths_s) > 0 else None
+        except (struct.error, ZeroDivisionError):  # damaged
+            return None
+    return None
+
+
+def _edits_s(file: IO[bytes], units_per_s: int, trak: Span) -> Iterator[float]:
+    """Yields how long the edits of a track last, from the first on that plays some of it."""
+    begun = False
+    for elst in _boxes(file, trak, b"edts", b"elst"):
+        media_units_per_s, media_units = _numbers(file, trak, b"mdia", b"mdhd")
+        file.seek(elst[0])
+        version, count = struct.unpack(">B3xI", file.read(8))
+        edit = struct.Struct(">Qq4x" if version else ">Ii4x")
+        for _ in range(min(count, _MAX_EDITS)):
+            units, start = edit.unpack(file.read(edit.size))
+            length_s = units / units_per_s
+            if start >= 0:
+                begun = True
+                yield min(length_s, (media_units - start) / media_units_per_s)
+            elif begun:
+                yield length_s
+
+
+def _numbers(file: IO[bytes], within: Span, *names: bytes) -> tuple[int, int]:
+    """Returns what follows the two times of a header: units of a second and how many there are, or a track's number.
+
+    Raises:
+        struct.error: there is no such box.
+    """
+    for first, _ in _boxes(file, within, *names):
+        file.seek(first)
+        long = file.read(4)[:1] == b"\1"
+        numbers = struct.unpack(">16xIQ" if long else ">8xII", file.read(28 if long else 16))
+        return int(numbers[0]), int(numbers[1])
+    raise struct.error(f"no {names[-1]!r}")
+
+
+def _boxes(file: IO[bytes], within: Span, *names: bytes) -> Iterator[Span]:
+    """Yields the contents of the boxes of the last of the names, in those of the one before, and so on."""
+    place, end = within
+    while place + 8 <= end:
+        file.seek(place)
+        length, name = struct.unpack(">I4s", file.read(8))
+        head = 8
+        if length == 1:
+            length, head = struct.unpack(">Q", file.read(8))[0], 16
+        after = min(place + length, end) if length else end
+        if after < place + head:
+            return
+        if name == names[0]:
+            inner = (place + head, after)
+            yield from _boxes(file, inner, *names[1:]) if names[1:] else [inner]
+        place = after
