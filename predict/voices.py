@@ -104,7 +104,7 @@ class Voices:
     def __init__(self, ensemble: Ensemble, card: EnsembleCard, paths: Sequence[Path], speakers: Sequence[str]) -> None:
         if ensemble.mean_logits is None:
             raise ConfigError(
-                "--speaker: the cards of this ensemble have no mean_logits, as those of emoclr before 0.3.0; "
+                "--speaker: the cards of this ensemble have no mean_logits, as those of emoclr up to 0.2.0; "
                 "fine-tune it anew, or leave --speaker out"
             )
         self._ensemble, self._card, self._of_others = ensemble, card, ensemble.mean_logits

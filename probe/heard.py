@@ -44,8 +44,8 @@ def _sentence(folders: Sequence[Path], table: LabelTable, division: Division) ->
     if not heard:
         own = ", each fold by an encoder of its own" if len(folders) > 1 else ""
         return (
-            f"Pretraining learns without labels. None of the {count_of(scored, unit)} scored was heard in it by "
-            f"{{names}}{own}: its run names none of their recordings. A copy in another folder goes unnoticed."
+            f"Pretraining learns without labels. The run of {{names}} names no recording of the "
+            f"{count_of(scored, unit)} scored{own}: none was heard, unless as a copy in another folder."
         )
     names = division.names or [str(fold + 1) for fold in range(len(counts))]
     each = [f"{known} of {of} in fold {name}" for name, (known, of) in zip(names, counts, strict=True)]

@@ -25,7 +25,7 @@ HOW = (
 
 
 def speaker_known(context: Context) -> Section | None:
-    """Returns it where speakers are known and some have several scored clips; None of members of before 0.3.0, too."""
+    """Returns it where speakers are known, some have several scored clips, and members know their mean logits."""
     speakers = context.labeled.readable.speakers
     every = [member for folds in context.members.values() for member in folds]
     if speakers is None or len(set(speakers)) < 2 or len(set(context.truth.speakers)) == len(context.truth):
