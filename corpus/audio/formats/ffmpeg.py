@@ -21,7 +21,7 @@ from emoclr.configs.messages import count_of
 from emoclr.corpus.audio.errors import DecoderError, reason_of
 from emoclr.corpus.audio.formats.containers import cut_off, ogg_partial, wav_partial
 from emoclr.corpus.audio.formats.frames import FrameBatch
-from emoclr.corpus.audio.formats.mp4 import edited_s
+from emoclr.corpus.audio.formats.mp4 import edits
 from emoclr.corpus.audio.formats.stream import BLOCK_SAMPLES, Block, broken_off
 
 FORMATS = (
@@ -96,8 +96,11 @@ class FfmpegStream:
             whole -= float(chosen.start_time * chosen.time_base)
         tagged = _tagged_duration_s(chosen)
         self.duration_s = float(own) if own is not None else tagged or whole
-        if "mov" in self._names:
-            self.duration_s = edited_s(self._file, chosen.id) or self.duration_s
+        self._pauses: list[tuple[int, int]] = []  # first frame, and that behind the last
+        if "mov" in self._names and (parts := edits(self._file, chosen.id)):
+            self.duration_s = sum(part.length_s for part in parts)
+            ends = [round(end_s * self.sample_rate) for end_s in itertools.accumulate(part.length_s for part in parts)]
+            self._pauses = [span for part, span in zip(parts[1:], itertools.pairwise(ends), strict=True) if part.pause]
         # All others guess a duration from the bit rate; beside a picture, that of the whole is the longer one's.
         alone = own is not None or tagged is not None or len(self._container.streams) == 1
         self._counted = (alone and bool(self._names & (TIMED | {"flac", "wv"}))) or (
@@ -119,6 +122,10 @@ class FfmpegStream:
         after = 0
         for place, block in self._placed(sought):
             after = place + len(block)
+            if self._pauses:
+                block = block.copy()
+                for first, behind in self._pauses:
+                    block[max(0, first - place) : max(0, behind - place)] = 0
             kept = block[max(0, start - place) : None if end is None else max(0, end - place)]
             if len(kept):
                 yield kept

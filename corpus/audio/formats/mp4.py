@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from emoclr.corpus.audio.formats.containers import opened
 
@@ -13,11 +13,19 @@ Span = tuple[int, int]
 _MAX_EDITS = 10_000
 
 
-def edited_s(source: Path | IO[bytes], track: int) -> float | None:
-    """Returns how long a track plays once it has begun, None where no edit list says so.
+class Edit(NamedTuple):
+    """A part of what a track plays: how many s it lasts, and whether it is a pause."""
+
+    length_s: float
+    pause: bool
+
+
+def edits(source: Path | IO[bytes], track: int) -> list[Edit]:
+    """Returns what a track plays from its first sound to its last; nothing where no edit list says so.
 
     FFmpeg's duration is that of the track's media or of all edits, whichever is shorter: too long where a track whose
-    media is trimmed begins late, too short where edits pause on the way or play something twice.
+    media is trimmed begins late, too short where edits pause on the way or play something twice. In such a pause
+    it plays the track's beginning.
 
     Args:
         source: a path, or an open file, whose position is put back.
@@ -27,18 +35,20 @@ def edited_s(source: Path | IO[bytes], track: int) -> float | None:
         try:
             for moov in _boxes(file, (0, size), b"moov"):
                 if any(_boxes(file, moov, b"mvex")):  # fragments, which lengthen the tracks, follow
-                    return None
+                    return []
                 for trak in _boxes(file, moov, b"trak"):
                     if _numbers(file, trak, b"tkhd")[0] == track:
-                        lengths_s = list(_edits_s(file, _numbers(file, moov, b"mvhd")[0], trak))
-                        return sum(lengths_s) if lengths_s and min(lengths_s) > 0 else None
+                        found = list(_edits(file, _numbers(file, moov, b"mvhd")[0], trak))
+                        while found and found[-1].pause:
+                            found.pop()
+                        return found if all(edit.length_s > 0 for edit in found) else []
         except (struct.error, ZeroDivisionError):  # damaged
-            return None
-    return None
+            return []
+    return []
 
 
-def _edits_s(file: IO[bytes], units_per_s: int, trak: Span) -> Iterator[float]:
-    """Yields how long the edits of a track last, from the first on that plays some of it."""
+def _edits(file: IO[bytes], units_per_s: int, trak: Span) -> Iterator[Edit]:
+    """Yields the edits of a track, from the first on that plays some of it."""
     begun = False
     for elst in _boxes(file, trak, b"edts", b"elst"):
         media_units_per_s, media_units = _numbers(file, trak, b"mdia", b"mdhd")
@@ -50,9 +60,9 @@ def _edits_s(file: IO[bytes], units_per_s: int, trak: Span) -> Iterator[float]:
             length_s = units / units_per_s
             if start >= 0:
                 begun = True
-                yield min(length_s, (media_units - start) / media_units_per_s)
+                yield Edit(min(length_s, (media_units - start) / media_units_per_s), pause=False)
             elif begun:
-                yield length_s
+                yield Edit(length_s, pause=True)
 
 
 def _numbers(file: IO[bytes], within: Span, *names: bytes) -> tuple[int, int]:
