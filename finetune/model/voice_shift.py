@@ -23,8 +23,8 @@ def voice_shift(own: npt.ArrayLike, of_others: npt.ArrayLike, windows: int) -> A
         windows: how many windows of the voice there are; 0 is returned of fewer than `MIN_WINDOWS`.
 
     Examples:
-        >>> voice_shift([3.0], [1.0], windows=30), voice_shift([3.0], [1.0], windows=9)
-        (array([-1.5]), array([0.]))
+        >>> voice_shift([1.0], [3.0], windows=30), voice_shift([1.0], [3.0], windows=9)
+        (array([1.5]), array([0.]))
     """
     distance = np.asarray(of_others, dtype=np.float64) - np.asarray(own, dtype=np.float64)
     return distance * (windows / (windows + PRIOR_WINDOWS) if windows >= MIN_WINDOWS else 0.0)

@@ -1,6 +1,10 @@
 """All batches of views of a run, for decoded corpora and tars alike; clips that cannot be read are taken out."""
 
+import multiprocessing
+import os
 import signal
+import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, cast
@@ -141,3 +145,17 @@ def _start_worker(worker: int) -> None:
     # Ctrl-C reaches the whole process group: the training process decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None:
+        threading.Thread(target=_end_after, args=(parent.pid,), daemon=True).start()
+
+
+def _end_after(process: int) -> None:
+    """Ends this process once its parent is gone.
+
+    Where that was killed while it handed out a batch, the worker waits for the rest of the message for ever: it holds
+    the pipe's other end itself.
+    """
+    while os.getppid() == process:
+        time.sleep(1)
+    os._exit(1)

@@ -38,10 +38,9 @@ print("imported:", *sorted({heavy} & set(sys.modules)))
 """
 
 
-def test_there_are_six_commands_one_a_folder():
-    assert PROJECT["scripts"] == {
-        name: f"emoclr.{name}.cli:main" for name in ("augment", "corpus", "finetune", "predict", "pretrain", "probe")
-    }
+def test_there_are_seven_commands_one_a_folder():
+    names = ("augment", "checkpoints", "corpus", "finetune", "predict", "pretrain", "probe")
+    assert PROJECT["scripts"] == {name: f"emoclr.{name}.cli:main" for name in names}
 
 
 @pytest.mark.parametrize("command", sorted(PROJECT["scripts"]))

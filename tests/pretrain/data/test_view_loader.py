@@ -1,4 +1,8 @@
+import multiprocessing
+import os
 import random
+import select
+import time
 from itertools import chain
 
 import numpy as np
@@ -13,7 +17,7 @@ from emoclr.corpus.decoded.waveforms import open_waveforms
 from emoclr.pretrain.data.batch_order import BatchOrder
 from emoclr.pretrain.data.clip_readers import StoredClips
 from emoclr.pretrain.data.unreadable_clips import UnreadableClips
-from emoclr.pretrain.data.view_loader import ViewLoader
+from emoclr.pretrain.data.view_loader import ViewLoader, _start_worker
 from emoclr.pretrain.data.views import ViewDataset
 
 
@@ -149,3 +153,27 @@ def test_a_batch_of_which_nothing_is_left_ends_the_run(on_the_fly):
         on_the_fly.path(clip).unlink()
     with pytest.raises(EmoclrError, match="no clip of a batch of 4"):
         list(lossy_loader(on_the_fly))
+
+
+def test_a_data_process_ends_with_the_process_that_it_works_for():
+    fork = multiprocessing.get_context("fork")
+    reading, writing = os.pipe()
+
+    def work():
+        _start_worker(0)
+        os.write(writing, b"!")
+        time.sleep(120)
+
+    def killed():
+        worker = fork.Process(target=work, daemon=True)
+        worker.start()
+        time.sleep(0.5)
+        os._exit(0)
+
+    parent = fork.Process(target=killed)
+    parent.start()
+    os.close(writing)
+    parent.join()
+    assert os.read(reading, 1) == b"!"
+    assert select.select([reading], [], [], 30)[0] and os.read(reading, 1) == b""
+    os.close(reading)
