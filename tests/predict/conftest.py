@@ -1,6 +1,7 @@
 """An ensemble of two, trained on made recordings, and recordings that it has not heard."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,7 +9,11 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+import emoclr.corpus.decoded.decode_stream
+import emoclr.predict.unfinished
+import emoclr.pretrain.encoder.streamed_windows
 from emoclr.augment.settings import SpectrogramSettings
+from emoclr.corpus.parallel.processes import stream_in_processes
 from emoclr.finetune.run import finetune
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.predict.cli import main
@@ -80,3 +85,12 @@ def recordings(write_noise: Callable[..., Path], tmp_path_factory: pytest.TempPa
 def run(call: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
     """Returns run(*words) -> how the command ended and what it told."""
     return lambda *words: call(main, words, tmp_path)
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of 2 windows, each of which is saved; decoded in this process, which spares the start of others."""
+    here = partial(stream_in_processes, workers=1)
+    monkeypatch.setattr(emoclr.corpus.decoded.decode_stream, "stream_in_processes", here)
+    monkeypatch.setitem(emoclr.pretrain.encoder.streamed_windows.BATCH_WINDOWS, "cpu", 2)
+    monkeypatch.setattr(emoclr.predict.unfinished, "SAVED_EVERY_S", 0.0)

@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +15,15 @@ import pytest
 import soundfile as sf
 import torch
 
-import emoclr.corpus.decoded.decode_stream
-import emoclr.predict.unfinished
-import emoclr.pretrain.encoder.streamed_windows
 from emoclr.configs.errors import ConfigError, EmoclrError
-from emoclr.corpus.parallel.processes import stream_in_processes
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.predict.cli import main
 from emoclr.predict.out_path import errors_path, part_path, state_path
 from emoclr.predict.run import predict_files
 from emoclr.predict.unfinished import UnfinishedTable, Work, work_of
+
+pytestmark = pytest.mark.usefixtures("small_batches")
 
 Loaded = tuple[Ensemble, EnsembleCard]
 WORK = {"the ensemble": "a", "the recordings": "b"}
@@ -35,15 +32,6 @@ WORK = {"the ensemble": "a", "the recordings": "b"}
 @pytest.fixture(scope="module")
 def loaded(emotions: Path) -> Loaded:
     return load_ensemble(emotions)
-
-
-@pytest.fixture(autouse=True)
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches of 2 windows, each of which is saved; decoded in this process, which spares the start of others."""
-    here = partial(stream_in_processes, workers=1)
-    monkeypatch.setattr(emoclr.corpus.decoded.decode_stream, "stream_in_processes", here)
-    monkeypatch.setitem(emoclr.pretrain.encoder.streamed_windows.BATCH_WINDOWS, "cpu", 2)
-    monkeypatch.setattr(emoclr.predict.unfinished, "SAVED_EVERY_S", 0.0)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import csv
 import itertools
 import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,8 @@ import pytest
 import soundfile as sf
 from scipy.special import expit
 
-import emoclr.corpus.decoded.decode_stream
-import emoclr.predict.unfinished
-import emoclr.pretrain.encoder.streamed_windows
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.labels.tables.text_table import LabelsError
-from emoclr.corpus.parallel.processes import stream_in_processes
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.predict.batches import Stretch
@@ -27,6 +22,8 @@ from emoclr.predict.out_path import part_path, state_path
 from emoclr.predict.run import predict_files
 from emoclr.predict.unfinished import UnfinishedTable, work_of
 from emoclr.predict.voices import Voices, find_speakers, stretch_lines
+
+pytestmark = pytest.mark.usefixtures("small_batches")
 
 Loaded = tuple[Ensemble, EnsembleCard]
 RATE = 16_000
@@ -46,15 +43,6 @@ def calls(write_noise: Callable[..., Path], tmp_path_factory: pytest.TempPathFac
     paths = [write_noise(folder / f"{n}.wav", s, n % 2 == 0, n < 2, n) for n, s in enumerate(lengths)]
     sf.write(folder / "5.wav", np.zeros(2 * RATE), RATE)
     return [*paths, folder / "5.wav"]
-
-
-@pytest.fixture(autouse=True)
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches of 2 windows, each of which is saved; decoded in this process, which spares the start of others."""
-    here = partial(stream_in_processes, workers=1)
-    monkeypatch.setattr(emoclr.corpus.decoded.decode_stream, "stream_in_processes", here)
-    monkeypatch.setitem(emoclr.pretrain.encoder.streamed_windows.BATCH_WINDOWS, "cpu", 2)
-    monkeypatch.setattr(emoclr.predict.unfinished, "SAVED_EVERY_S", 0.0)
 
 
 @pytest.fixture
