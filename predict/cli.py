@@ -18,9 +18,9 @@ from emoclr.configs.messages import count_of, readable
 if TYPE_CHECKING:
     from emoclr.finetune.model.checkpoint import EnsembleCard
     from emoclr.finetune.model.emotion_model import Ensemble
+    from emoclr.predict.output.tables import LineForm
     from emoclr.predict.remarks import Remark
     from emoclr.predict.run import PredictionRow
-    from emoclr.predict.tables import LineForm
     from emoclr.predict.voices import Voices
 
 EXAMPLES = """  predict --from checkpoints/my-emotions recording.mp3
@@ -66,7 +66,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     from emoclr.corpus.audio.file_kinds import check_recordings
     from emoclr.corpus.index.audio_files import find_audio
     from emoclr.finetune.model.folders import find_card
-    from emoclr.predict.out_path import check_out, form_of
+    from emoclr.predict.output.out_path import check_out, form_of
 
     named = arguments.source or _released()
     arguments.source = find_card(named).parent
@@ -129,9 +129,9 @@ def _into_file(
     card: "EnsembleCard",
     voices: "Voices | None",
 ) -> int:
-    from emoclr.predict.out_path import errors_path
+    from emoclr.predict.output.out_path import errors_path
+    from emoclr.predict.output.unfinished import UnfinishedTable, work_of
     from emoclr.predict.run import predict_files
-    from emoclr.predict.unfinished import UnfinishedTable, work_of
     from emoclr.pretrain.encoder.devices import choose_device
     from emoclr.pretrain.resume.signals import Interrupted
 
@@ -164,9 +164,9 @@ def _onto_screen(
     card: "EnsembleCard",
     voices: "Voices | None",
 ) -> int:
+    from emoclr.predict.output.screen import print_table
+    from emoclr.predict.output.tables import as_lines, head
     from emoclr.predict.run import predict_files
-    from emoclr.predict.screen import print_table
-    from emoclr.predict.tables import as_lines, head
     from emoclr.predict.voices import stretch_lines
     from emoclr.pretrain.encoder.devices import choose_device
 

@@ -10,7 +10,7 @@ import pytest
 import soundfile as sf
 
 import emoclr.corpus.decoded.decode_stream
-import emoclr.predict.unfinished
+import emoclr.predict.output.unfinished
 import emoclr.pretrain.encoder.streamed_windows
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.corpus.parallel.processes import stream_in_processes
@@ -93,4 +93,4 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     here = partial(stream_in_processes, workers=1)
     monkeypatch.setattr(emoclr.corpus.decoded.decode_stream, "stream_in_processes", here)
     monkeypatch.setitem(emoclr.pretrain.encoder.streamed_windows.BATCH_WINDOWS, "cpu", 2)
-    monkeypatch.setattr(emoclr.predict.unfinished, "SAVED_EVERY_S", 0.0)
+    monkeypatch.setattr(emoclr.predict.output.unfinished, "SAVED_EVERY_S", 0.0)

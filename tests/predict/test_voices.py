@@ -18,9 +18,9 @@ from emoclr.corpus.labels.tables.text_table import LabelsError
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.predict.batches import Stretch
-from emoclr.predict.out_path import part_path, state_path
+from emoclr.predict.output.out_path import part_path, state_path
+from emoclr.predict.output.unfinished import UnfinishedTable, work_of
 from emoclr.predict.run import predict_files
-from emoclr.predict.unfinished import UnfinishedTable, work_of
 from emoclr.predict.voices import Voices, find_speakers, stretch_lines
 
 pytestmark = pytest.mark.usefixtures("small_batches")

@@ -21,10 +21,10 @@ from emoclr.corpus.parallel.locks import lock_file
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.folders import CARD, find_card
 from emoclr.predict.batches import Place
-from emoclr.predict.out_path import form_of, part_path, state_path
+from emoclr.predict.output.out_path import form_of, part_path, state_path
+from emoclr.predict.output.tables import as_lines, head, line_form, write_errors, write_parquet, write_rows
 from emoclr.predict.remarks import Remark
 from emoclr.predict.run import PredictionRow, Progress
-from emoclr.predict.tables import as_lines, head, line_form, write_errors, write_parquet, write_rows
 from emoclr.predict.voices import Voices, stretch_lines
 
 SAVED_EVERY_S = 1.0

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from emoclr.configs.errors import ConfigError
-from emoclr.predict.out_path import errors_path
+from emoclr.predict.output.out_path import errors_path
+from emoclr.predict.output.tables import write_predictions
 from emoclr.predict.remarks import Remark
 from emoclr.predict.run import PredictionRow, Predictions
-from emoclr.predict.tables import write_predictions
 
 ANSWERS = [
     PredictionRow(Path("a.wav"), 0.0, 1.23456, np.array([0.91234567, 0.5]), ["anger", "joy"]),

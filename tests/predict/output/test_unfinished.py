@@ -19,9 +19,9 @@ from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.predict.cli import main
-from emoclr.predict.out_path import errors_path, part_path, state_path
+from emoclr.predict.output.out_path import errors_path, part_path, state_path
+from emoclr.predict.output.unfinished import UnfinishedTable, Work, work_of
 from emoclr.predict.run import predict_files
-from emoclr.predict.unfinished import UnfinishedTable, Work, work_of
 
 pytestmark = pytest.mark.usefixtures("small_batches")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from emoclr.configs.files import csv_line, path_cell, text_cell, write_atomically, write_text
-from emoclr.predict.out_path import (
+from emoclr.predict.output.out_path import (
     ERROR_COLUMNS,
     FIRST_COLUMNS,
     LAST_COLUMN,

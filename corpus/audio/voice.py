@@ -1,0 +1,127 @@
+"""Where somebody speaks, laughs, cries or shouts: Silero VAD, whose network comes inside its package."""
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.audio.decoder import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+FRAME_SAMPLES = 512
+"""Each gets a probability; 32 ms."""
+
+FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
+
+ON, OFF = 0.1, 0.05
+"""A voice begins where its probability reaches the first, and ends where it falls below the second. Low, so that
+laughs, sobs and screams are voices."""
+
+MIN_VOICE_FRAMES = 2
+"""What is shorter is a click."""
+
+PADDING_FRAMES = 3
+"""Before and after each voice; so pauses shorter than 0.2 s belong to it."""
+
+_CONTEXT_SAMPLES = 64
+_MAX_FRAMES = 512
+"""At once; 3 MB."""
+
+
+class VoiceGate:
+    """The probability of a voice, frame by frame, of 16 kHz mono that comes piece by piece.
+
+    The network of the package silero-vad (https://github.com/snakers4/silero-vad, MIT), many frames at a time. The
+    package itself is not imported: it would set the threads of torch.
+
+    Examples:
+        >>> gate = VoiceGate()
+        >>> gate.push(np.zeros(1_000, dtype=np.float32)).shape, gate.finish().shape
+        ((1,), (1,))
+    """
+
+    def __init__(self) -> None:
+        self._session = _session()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._hidden = self._cell = np.zeros((1, 1, 128), dtype=np.float32)
+        self._held = np.zeros(_CONTEXT_SAMPLES, dtype=np.float32)  # what came before the next frame, and its beginning
+
+    def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Returns the probabilities (frames,) of the frames that samples (n,) complete."""
+        held = np.concatenate([self._held, samples])
+        frames = (len(held) - _CONTEXT_SAMPLES) // FRAME_SAMPLES
+        found = [np.empty(0, dtype=np.float32)]
+        for first in range(0, frames, _MAX_FRAMES):
+            some = min(_MAX_FRAMES, frames - first)
+            part = held[first * FRAME_SAMPLES : (first + some) * FRAME_SAMPLES + _CONTEXT_SAMPLES]
+            # (frames, 576): each begins with the last samples of the one before
+            block = np.lib.stride_tricks.sliding_window_view(part, _CONTEXT_SAMPLES + FRAME_SAMPLES)[::FRAME_SAMPLES]
+            inputs = {"input": np.ascontiguousarray(block), "h": self._hidden, "c": self._cell}
+            voice, self._hidden, self._cell = self._session.run(["speech_probs", "hn", "cn"], inputs)
+            found.append(voice.ravel())
+        self._held = held[frames * FRAME_SAMPLES :].copy()
+        return np.concatenate(found)
+
+    def finish(self) -> NDArray[np.float32]:
+        """Returns the probability of the last frame, filled with silence, where there is one, and begins anew."""
+        rest = len(self._held) - _CONTEXT_SAMPLES
+        last = self.push(np.zeros(FRAME_SAMPLES - rest, dtype=np.float32)) if rest else np.empty(0, np.float32)
+        self._begin()
+        return last
+
+
+def voice_probabilities(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns the probability of a voice for each frame of a waveform (samples,), the last one filled with silence.
+
+    >>> bool(voice_probabilities(np.zeros(16_000, dtype=np.float32)).max() < 0.1)
+    True
+    """
+    gate = VoiceGate()
+    return np.concatenate([gate.push(waveform), gate.finish()])
+
+
+def voiced_frames(probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Returns in which frames there is a voice, (frames,), by the probabilities (frames,) of a recording.
+
+    A frame is settled once `MIN_VOICE_FRAMES + PADDING_FRAMES` more are known: no later one changes it.
+
+    >>> voiced_frames(np.float32([0, 0, 0, 0, 0.9, 0.06, 0.01, 0, 0, 0, 0])).astype(int).tolist()
+    [0, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0]
+    """
+    from scipy.ndimage import binary_dilation, binary_opening
+
+    # Between OFF and ON it goes on as before.
+    decided = np.where((probabilities >= ON) | (probabilities < OFF), np.arange(len(probabilities)), 0)
+    voiced = probabilities[np.maximum.accumulate(decided)] >= ON
+    voiced = binary_opening(voiced, np.ones(MIN_VOICE_FRAMES, dtype=bool))
+    padded: NDArray[np.bool_] = binary_dilation(voiced, iterations=PADDING_FRAMES)
+    return padded
+
+
+def voiced_intervals(probabilities: NDArray[np.float32]) -> list[tuple[float, float]]:
+    """Returns from when to when there is a voice, in s, by the probabilities (frames,) of a recording.
+
+    >>> voiced_intervals(np.repeat(np.float32([0, 0.9, 0.06, 0.9, 0]), 50))
+    [(1.504, 6.496)]
+    """
+    edges = np.diff(voiced_frames(probabilities).astype(np.int8), prepend=0, append=0).nonzero()[0]
+    return [(start * FRAME_S, end * FRAME_S) for start, end in edges.reshape(-1, 2).tolist()]
+
+
+def _session() -> "onnxruntime.InferenceSession":
+    import onnxruntime
+
+    package = importlib.util.find_spec("silero_vad")
+    if package is None or package.origin is None:
+        raise EmoclrError("the package silero-vad is not installed; `pip install silero-vad`")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    model = Path(package.origin).parent / "data/silero_vad_16k_sequence.onnx"
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
