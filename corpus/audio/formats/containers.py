@@ -111,7 +111,9 @@ def wav_partial(source: Path | IO[bytes]) -> str:
             if name == b"fmt ":
                 file.seek(place + 8)
                 bytes_per_s = struct.unpack("<I", file.read(4))[0]
-            if name == b"data" and length not in _UNKNOWN_SIZES and length > size - place and bytes_per_s:
+            if name == b"data" and length not in _UNKNOWN_SIZES and length > size - place:
+                if not bytes_per_s:  # of a variable bit rate
+                    return f"breaks off: {100 * (size - place) / length:.0f} % of it are there"
                 return f"breaks off: {(size - place) / bytes_per_s:.2f} of {length / bytes_per_s:.2f} s are there"
     return ""
 

@@ -22,6 +22,7 @@ from emoclr.corpus.audio.errors import DecoderError, reason_of
 from emoclr.corpus.audio.formats.containers import cut_off, ogg_partial, wav_partial
 from emoclr.corpus.audio.formats.frames import FrameBatch
 from emoclr.corpus.audio.formats.mp4 import edits
+from emoclr.corpus.audio.formats.priming import priming_samples
 from emoclr.corpus.audio.formats.stream import BLOCK_SAMPLES, Block, broken_off
 
 FORMATS = (
@@ -110,6 +111,10 @@ class FfmpegStream:
         if "caf" in self._names and chosen.codec_context.name == "alac":
             # The last packet of ALAC is short already; FFmpeg would cut as much off it again.
             chosen.codec_context.flags2 |= Flags2.skip_manual
+        # Its decoder of WMA drops the first frame, before which its encoder puts nothing.
+        own = self._container.metadata.get("encoder", "").startswith("Lavf")
+        self._drops_first = own and chosen.codec_context.name in ("wmav1", "wmav2")
+        self._first_packet = b""
         self.partial = ""
         self._damaged = 0
 
@@ -129,6 +134,9 @@ class FfmpegStream:
             kept = block[max(0, start - place) : None if end is None else max(0, end - place)]
             if len(kept):
                 yield kept
+        # What its decoder keeps at the end.
+        if end is not None and max(start, after) < end <= after + self._priming():
+            yield np.zeros((end - max(start, after), self.channels), dtype=np.float32)
         claimed = self.duration_s if self._counted else None
         decoded_s = after / self.sample_rate
         if not self.partial and claimed and claimed - decoded_s > _MIN_GAP_S:
@@ -172,11 +180,18 @@ class FfmpegStream:
         for frame in self._frames():
             if not frame.samples:
                 continue
+            if not some:
+                place = -self._priming()
+                if self._drops_first:
+                    self._drops_first = False
+                    for block in _silence(frame.samples, self.channels):
+                        yield place, block
+                        place += len(block)
             if timed and frame.pts is not None:
                 told = round((frame.time - origin_s) * self.sample_rate)
                 gap = told - place - len(batch)
                 if not some and sought:
-                    place = told
+                    place += told
                 elif some and _MIN_GAP_S < gap / self.sample_rate < _MAX_GAP_S:
                     for block in itertools.chain(batch.empty(), _silence(gap, self.channels)):
                         yield place, block
@@ -195,6 +210,12 @@ class FfmpegStream:
             yield place, block
         if not some:
             raise DecoderError(self.partial or "no samples")
+
+    def _priming(self) -> int:
+        """Returns how many samples come before the recording; the first packet must have been decoded."""
+        told = "mp3" in self._names and bool(self._stream.start_time)
+        codec = self._stream.codec_context.name
+        return priming_samples(self._names, codec, told=told, first_packet=self._first_packet)
 
     def _frames(self) -> Iterator[Any]:
         """Yields decoded frames; damaged packets are counted."""
@@ -229,6 +250,7 @@ class FfmpegStream:
                 return
             if packet is None:
                 return
+            self._first_packet = self._first_packet or bytes(packet)
             yield packet
 
 

@@ -24,6 +24,8 @@ _HEAD_BYTES = 32
 _MAX_MATCH_BYTES = 64
 _READ_BYTES = 1 << 20
 _XING = re.compile(rb"\xff[\xe2-\xff]..(?:\0{9}|\0{17}|\0{32})(?:Xing|Info)", re.DOTALL)
+_INITIAL = b"[" + b"".join(b"\\x%02x" % byte for byte in range(256) if byte & 8) + b"]"
+"""The second byte of the flags of the first block of a group in WavPack."""
 _ZEROS = re.compile(rb"\0*")
 _MAX_JUNK_BYTES = 4096
 """Before the first frame of an mp3, behind its tags and the zeros that pad them."""
@@ -184,6 +186,8 @@ def _same_heads(source: Path | bytes, head: bytes) -> Iterator[int]:
         b"TTA1": re.escape(head[:14]),
         b"\x30\x26\xb2\x75": re.escape(head[:16]),  # asf
         b"\x1a\x45\xdf\xa3": re.escape(head[:24]),  # Matroska
+        # WavPack numbers the samples of its blocks: the first of a recording is initial and holds some from 0 on.
+        b"wvpk": b"wvpk...." + re.escape(head[8:10]) + b"\0.....\0{4}(?!\0{4})....." + _INITIAL,
         b"#!AM": re.escape(head[: head.find(b"\n") + 1]),
     }.get(head[:4])
     if beginning is not None and len(head) == _HEAD_BYTES:

@@ -45,6 +45,9 @@ class SndfileStream:
         """
         self._source = source
         self._file = self._opened()
+        if self._file.format != "MP3" and self._file.subtype.startswith("MPEG"):
+            self._file.close()
+            raise DecoderError("MPEG audio in another container: libsndfile guesses its length")
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.float_samples = self._file.subtype in ("FLOAT", "DOUBLE")

@@ -78,11 +78,13 @@ def _clicks(rate: int) -> np.ndarray:
 
 
 def _late_s(waveform: np.ndarray) -> list[float]:
+    length = int(0.004 * SAMPLE_RATE)
+    click = np.hanning(length) * np.exp(2j * np.pi * 1000 * np.arange(length) / SAMPLE_RATE)
     found = []
     for at_s in MARKS_S:
         first = int((at_s - 0.3) * SAMPLE_RATE)
-        energy = np.convolve(waveform[first : first + int(0.6 * SAMPLE_RATE)] ** 2, np.ones(64), "same")
-        found.append((first + int(energy.argmax())) / SAMPLE_RATE - at_s)
+        likeness = np.abs(np.convolve(waveform[first : first + int(0.6 * SAMPLE_RATE)], click, "same"))
+        found.append((first + int(likeness.argmax())) / SAMPLE_RATE - at_s)
     return found
 
 

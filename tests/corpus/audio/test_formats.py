@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, decode_waveform, read_waveform
-from emoclr.corpus.audio.errors import DecoderError
+from emoclr.corpus.audio.formats import ffmpeg, libsndfile
 
 MILLISECOND = 0.001
 SECONDS = 5.0
@@ -38,14 +38,21 @@ def test_a_part_is_what_the_whole_holds_there(form, written, read):
 
 
 def test_the_library_that_decodes_is_the_one_that_was_measured(form, written, monkeypatch):
-    """The other one opens nothing."""
+    """The last one that opens the file; the other one may have refused it before."""
+    opened = []
 
-    def refuse(*_):
-        raise DecoderError("closed")
+    def spy(kind, name):
+        def open_one(source):
+            stream = kind(source)
+            opened.append(name)
+            return stream
 
-    other = "ffmpeg.FfmpegStream" if form.reader == "libsndfile" else "libsndfile.SndfileStream"
-    monkeypatch.setattr(f"emoclr.corpus.audio.formats.{other}", refuse)
+        return open_one
+
+    monkeypatch.setattr(ffmpeg, "FfmpegStream", spy(ffmpeg.FfmpegStream, "FFmpeg"))
+    monkeypatch.setattr(libsndfile, "SndfileStream", spy(libsndfile.SndfileStream, "libsndfile"))
     assert len(read_waveform(written(form.name), 1.0, 1.5)) == pytest.approx(0.5 * SAMPLE_RATE, abs=1)
+    assert set(opened) == {form.reader}
 
 
 @pytest.mark.parametrize("name", ["a.m4a", "a.mp3", "a.webm", "a.opus", "a.flac"])

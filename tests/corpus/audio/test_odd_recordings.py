@@ -224,3 +224,19 @@ def test_silence_behind_the_end_of_a_file_is_not_made_up(written, read, tmp_path
     path.write_bytes(content)
     waveform, recording = read(path)
     assert len(waveform) < 3 * SECONDS * SAMPLE_RATE and recording.partial
+
+
+@pytest.mark.parametrize(("rate", "frame"), [(44_100, 1152), (16_000, 576)])
+def test_an_mp3_whose_first_frame_does_not_count_the_others_begins_where_the_recording_does(
+    encode, read, late_s, tmp_path, rate, frame
+):
+    path = encode(tmp_path / "a.mp3", "libmp3lame", rate, "mp3", write_xing="0")
+    waveform, recording = read(path)
+    assert 0 <= len(waveform) / SAMPLE_RATE - SECONDS <= frame / rate and recording.partial == ""
+    assert max(map(abs, late_s(waveform))) < 0.001
+
+
+@pytest.mark.parametrize("codec", ["libmp3lame", "mp2"])
+def test_both_layers_of_an_mpeg_transport_stream_have_their_own_delay(encode, read, late_s, tmp_path, codec):
+    waveform, _ = read(encode(tmp_path / "a.mts", codec, 48_000, "mpegts"))
+    assert max(map(abs, late_s(waveform))) < 0.001
