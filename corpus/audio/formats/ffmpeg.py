@@ -112,8 +112,8 @@ class FfmpegStream:
             # The last packet of ALAC is short already; FFmpeg would cut as much off it again.
             chosen.codec_context.flags2 |= Flags2.skip_manual
         # Its decoder of WMA drops the first frame, before which its encoder puts nothing.
-        own = self._container.metadata.get("encoder", "").startswith("Lavf")
-        self._drops_first = own and chosen.codec_context.name in ("wmav1", "wmav2")
+        by_ffmpeg = self._container.metadata.get("encoder", "").startswith("Lavf")
+        self._drops_first = by_ffmpeg and chosen.codec_context.name in ("wmav1", "wmav2")
         self._first_packet = b""
         self.partial = ""
         self._damaged = 0
