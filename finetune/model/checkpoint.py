@@ -64,7 +64,7 @@ class ModelCard(Settings):
         None, description="mean over the validation clips' windows, which `predict --speaker` brings a voice to"
     )
     window_s: WindowSeconds = Field(description="length of a window, s")
-    hop_s: HopSeconds = Field(description="s between windows, at most")
+    hop_s: HopSeconds = Field(description="s between windows")
     short: Padding = Field("zero", description="how a recording shorter than a window fills it")
     channels: ChannelSetting = Field("auto", description="channels of recordings that are heard")
     windows: Pooling = Field("mean", description="pooling of the windows of a recording")

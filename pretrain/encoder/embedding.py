@@ -42,7 +42,7 @@ def embed_clips(
         encoder: takes windows (B, samples) and gives (B, features); is put into eval mode, and left on `device`.
         store: holds the clips.
         window_s: length of a window in s.
-        hop_s: greatest distance between windows in s.
+        hop_s: distance between windows in s.
         clips: which clips of the store, in which order; None for all.
         batch_size: windows at once, of as many clips as it takes.
         description: shown with the progress.

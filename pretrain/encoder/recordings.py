@@ -36,7 +36,7 @@ def embed(
             gives its recordings sorted by path.
         sample_rate: of arrays, Hz; files name their own.
         window_s: length of a window, s; None for the length of the views that the encoder was trained on.
-        hop_s: greatest distance between windows, s; None for half a window.
+        hop_s: distance between windows, s; None for half a window.
         device: "cpu" or "cuda"; None for a GPU where there is one.
 
     Raises:

@@ -73,7 +73,7 @@ def stream_windows(
         network: what the windows go through.
         pieces: of recordings one after the other, each with its number; see `decode_streams`.
         window_s: length of a window, s.
-        hop_s: greatest distance between windows, s.
+        hop_s: distance between windows, s.
         short: how a recording that is shorter than a window fills it.
         skipped: how many windows of the first recording are left out.
     """
@@ -103,14 +103,15 @@ def _windows(
     skipped: int,
 ) -> Iterator[_Window | RecordingEnd]:
     samples, loudest = 0, 0.0
-    cutter: WindowCutter | None = None
+    cutter = WindowCutter(window, hop, short, skipped)
     for piece in pieces:
         if isinstance(piece, Opened):
             samples = piece.samples
-            cutter = WindowCutter(samples, window, hop, short, skipped)
         elif isinstance(piece, Ended):
-            yield RecordingEnd(number, cutter.received if cutter else 0, bool(is_silent(loudest)), piece)
-        elif cutter and len(piece):
+            for start, waveform in cutter.finish():
+                yield _Window(number, start, samples, waveform)
+            yield RecordingEnd(number, cutter.received, bool(is_silent(loudest)), piece)
+        elif len(piece):
             block = piece.astype(np.float32)
             if piece.dtype == np.int16:
                 block /= np.float32(INT16_FULL_SCALE)

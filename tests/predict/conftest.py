@@ -54,7 +54,7 @@ def train(
 
 @pytest.fixture(scope="session")
 def emotions(train: Callable[..., Path]) -> Path:
-    """An ensemble of two for windows of 0.5 s, at most 0.3 s apart."""
+    """An ensemble of two for windows of 0.5 s, 0.3 s apart."""
     return train(BACKBONES, single_label=False)
 
 

@@ -35,9 +35,9 @@ RATE = 16_000
 def test_windows_of_blocks_are_those_of_the_whole(samples, window, share, blocks, skipped) -> None:
     hop = max(1, int(share * window))
     whole = np.arange(1, samples + 1, dtype=np.float32)
-    cutter = WindowCutter(samples, window, hop, "repeat", skipped)
+    cutter = WindowCutter(window, hop, "repeat", skipped)
     edges = [*np.cumsum(blocks).tolist(), samples]
-    found = [crop for part in np.split(whole, edges) for crop in cutter.push(part)]
+    found = [*(crop for part in np.split(whole, edges) for crop in cutter.push(part)), *cutter.finish()]
     starts = window_starts(samples, window, hop)[skipped:]
     assert [crop.start for crop in found] == starts.tolist() and cutter.received == samples
     for crop in found:
