@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     {
         "corpus.labels.labels_csv": ["read_labels"],
         "evaluate.linear_probe": ["LinearProbe"],
-        "finetune.model.checkpoint": ["load_ensemble"],
+        "predict.loaded_ensemble": ["load_ensemble"],
         "pretrain.encoder.checkpoint": ["load_encoder"],
         "pretrain.encoder.recordings": ["embed"],
     },

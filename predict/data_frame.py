@@ -7,12 +7,14 @@ import numpy as np
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.clips.segmented_index import segmented_index as index_of
 from emoclr.corpus.decoded.decode_stream import array_streams
 from emoclr.corpus.decoded.recordings import Recordings, paths_in, waveforms_of
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.predict.batches import Batch, Place, predict_batches
+from emoclr.predict.output.out_path import FIRST_COLUMNS
 from emoclr.predict.remarks import summary_of
 from emoclr.predict.run import named, predict
 from emoclr.pretrain.encoder.devices import Device, choose_device
@@ -27,6 +29,7 @@ def predict_frame(
     sample_rate: int | None = None,
     *,
     timeline: bool = False,
+    segmented_index: bool = False,
     device: Device | None = None,
 ) -> "pd.DataFrame":
     """Returns the probability of each emotion, one row a recording.
@@ -42,6 +45,7 @@ def predict_frame(
             gives its recordings sorted by path.
         sample_rate: of arrays, Hz; files name their own.
         timeline: one row a window in place of one a recording.
+        segmented_index: rows by `file`, `start` and `end`, see `segmented_index`, in place of three columns.
         device: "cpu" or "cuda"; None for a GPU where there is one.
 
     Raises:
@@ -86,7 +90,11 @@ def predict_frame(
             _row(card, str(row.path), row.start_s, row.end_s, row.probabilities, row.emotions)
             for row in predictions.rows
         ]
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    if segmented_index:
+        index = index_of(*(frame[name].tolist() for name in FIRST_COLUMNS))
+        return frame.drop(columns=FIRST_COLUMNS).set_index(index)
+    return frame
 
 
 def _logits(batch: Batch) -> Array:

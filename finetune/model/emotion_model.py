@@ -104,19 +104,49 @@ class Ensemble(nn.Module):
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Returns the members' logits, (B, members * emotions)."""
+        embeddings = self.embeddings(waveforms)
+        logits = [member.head(found) for member, found in zip(self._models, embeddings, strict=True)]
+        return torch.cat(logits, dim=1)
+
+    def embeddings(self, waveforms: Tensor) -> list[Tensor]:
+        """Returns the embeddings of each member's encoder, float32 (B, features)."""
         kind = waveforms.device.type
-        logits = []
-        for member in self.members:
-            assert isinstance(member, EmotionModel)
+        found = []
+        for member in self._models:
             encoder = member.encoder
             window_s = waveforms.shape[1] / encoder.settings.spectrogram.sample_rate
             half = choose_precision("auto", encoder.backbone, kind, window_s) == "bf16-mixed"
             with torch.autocast(kind, dtype=torch.bfloat16, enabled=half):
-                logits.append(member(waveforms))
-        return torch.cat(logits, dim=1)
+                found.append(encoder(waveforms).float())
+        return found
+
+    @property
+    def _models(self) -> list[EmotionModel]:
+        return [member for member in self.members if isinstance(member, EmotionModel)]
 
     def probabilities(self, logits: Array) -> Array:
         """Returns (n, emotions) from logits (n, members * emotions)."""
         by_member = logits.reshape(len(logits), *self.temperatures.shape)  # (n, members, emotions)
         calibrated = calibrate(by_member, self.temperatures)
         return combine(calibrated.swapaxes(0, 1), self.thresholds, self.how, self.weights, self.single_label)
+
+
+class EnsembleEncoder(nn.Module):
+    """The encoders of an ensemble as one: waveforms (B, samples) to embeddings (B, features), those of all members.
+
+    Examples:
+        >>> import numpy as np
+        >>> from emoclr.pretrain import EncoderSettings
+        >>> members = [EmotionModel(Encoder(EncoderSettings(backbone="test_resnet")), 3) for _ in range(2)]
+        >>> encoder = EnsembleEncoder(Ensemble(members, np.ones((2, 3)), np.full((2, 3), 0.5), "mean")).eval()
+        >>> encoder(torch.zeros(4, 16_000)).shape
+        torch.Size([4, 384])
+    """
+
+    def __init__(self, ensemble: Ensemble) -> None:
+        super().__init__()
+        self.ensemble = ensemble
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Returns the members' embeddings side by side, float32 (B, features)."""
+        return torch.cat(self.ensemble.embeddings(waveforms), dim=1)

@@ -1,11 +1,19 @@
 """Recordings to embeddings, as a notebook asks for them."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
+from torch import nn
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.corpus.audio.channels import ChannelChoice
+from emoclr.corpus.audio.decoder import SAMPLE_RATE
+from emoclr.corpus.audio.padding import Padding
+from emoclr.corpus.clips.segmented_index import segmented_index as index_of
 from emoclr.corpus.decoded.decode_stream import array_streams, decode_streams
 from emoclr.corpus.decoded.recordings import Recordings, paths_in, waveforms_of
 from emoclr.corpus.decoded.telling import Streamed, lines_about
@@ -13,9 +21,40 @@ from emoclr.corpus.index.audio_files import find_audio
 from emoclr.evaluate.pooling import RunningPool
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_encoder
 from emoclr.pretrain.encoder.devices import Device, choose_device
-from emoclr.pretrain.encoder.embedding import Embeddings, WindowNetwork
+from emoclr.pretrain.encoder.embedding import Embeddings, PrecisionSetting, WindowNetwork
 from emoclr.pretrain.encoder.encoder import Encoder
-from emoclr.pretrain.encoder.streamed_windows import RecordingEnd, WindowOutput, stream_windows
+from emoclr.pretrain.encoder.streamed_windows import RecordingEnd, stream_windows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@overload
+def embed(
+    encoder: str | Path | Encoder | tuple[Encoder, EncoderCard],
+    recordings: Recordings,
+    sample_rate: int | None = None,
+    *,
+    window_s: float | None = None,
+    hop_s: float | None = None,
+    timeline: bool = False,
+    segmented_index: Literal[False] = False,
+    device: Device | None = None,
+) -> Embeddings: ...
+
+
+@overload
+def embed(
+    encoder: str | Path | Encoder | tuple[Encoder, EncoderCard],
+    recordings: Recordings,
+    sample_rate: int | None = None,
+    *,
+    window_s: float | None = None,
+    hop_s: float | None = None,
+    timeline: bool = False,
+    segmented_index: Literal[True],
+    device: Device | None = None,
+) -> "pd.DataFrame": ...
 
 
 def embed(
@@ -25,8 +64,10 @@ def embed(
     *,
     window_s: float | None = None,
     hop_s: float | None = None,
+    timeline: bool = False,
+    segmented_index: bool = False,
     device: Device | None = None,
-) -> Embeddings:
+) -> "Embeddings | pd.DataFrame":
     """Returns one embedding a recording, float32 (recordings, features): the mean over overlapping windows.
 
     Args:
@@ -37,6 +78,9 @@ def embed(
         sample_rate: of arrays, Hz; files name their own.
         window_s: length of a window, s; None for the length of the views that the encoder was trained on.
         hop_s: distance between windows, s; None for half a window.
+        timeline: one embedding a window in place of one a recording.
+        segmented_index: a pandas DataFrame by `file`, `start` and `end`, see `segmented_index`, in place of an array.
+            A file that cannot be read has no row then; a line names it.
         device: "cpu" or "cuda"; None for a GPU where there is one.
 
     Raises:
@@ -57,39 +101,127 @@ def embed(
     window_s = window_s or (card.crop_s if card else None)
     if window_s is None:
         raise ConfigError("window_s: an Encoder without its card does not say how long its windows are")
+    windows = Windows(
+        window_s, min(hop_s or window_s / 2, window_s), network.settings.short, card.channels if card else "auto"
+    )
+    found = embed_windows(network, windows, recordings, sample_rate, timeline=timeline, device=device)
+    return found.frame() if segmented_index else found.array()
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How recordings become windows.
+
+    Attributes:
+        window_s: length of a window, s.
+        hop_s: distance between windows, s.
+        short: how a recording that is shorter than a window fills it.
+        channels: of recordings that are heard.
+        precision: of the network, see `embed_clips`.
+    """
+
+    window_s: float
+    hop_s: float
+    short: Padding
+    channels: ChannelChoice
+    precision: PrecisionSetting = "auto"
+
+
+@dataclass
+class Embedded:
+    """Embeddings of recordings or windows, of which each is a part of a recording.
+
+    Attributes:
+        rows: float32 (features,) each.
+        files: the recording of each row, or its position among arrays.
+        starts_s: of each row, s.
+        ends_s: of each row, s.
+        failures: why recordings have no row.
+    """
+
+    rows: list[Embeddings] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    starts_s: list[float] = field(default_factory=list)
+    ends_s: list[float] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, row: Embeddings, file: str, start_s: float, end_s: float) -> None:
+        """Adds a row."""
+        self.rows.append(row)
+        self.files.append(file)
+        self.starts_s.append(start_s)
+        self.ends_s.append(end_s)
+
+    def array(self) -> Embeddings:
+        """Returns float32 (rows, features).
+
+        Raises:
+            EmoclrError: a recording has no row, and so the rows after it would be taken for those of others.
+        """
+        if self.failures:
+            raise EmoclrError(self.failures[0])
+        return np.stack(self.rows)
+
+    def frame(self) -> "pd.DataFrame":
+        """Returns a DataFrame with the features as columns, by `segmented_index`; says which recordings have no row.
+
+        Raises:
+            EmoclrError: none has a row.
+        """
+        import pandas as pd
+
+        if not self.rows:
+            raise EmoclrError(f"no recording can be read; the first: {self.failures[0]}")
+        for failure in self.failures:
+            say(failure)
+        return pd.DataFrame(np.stack(self.rows), index=index_of(self.files, self.starts_s, self.ends_s))
+
+
+def embed_windows(
+    network: nn.Module,
+    windows: Windows,
+    recordings: Recordings,
+    sample_rate: int | None,
+    *,
+    timeline: bool,
+    device: Device | None,
+) -> Embedded:
+    """Returns what a network gives for recordings, or for their windows with `timeline`; see `embed`."""
     sources = paths_in(recordings)
+    paths: list[Path] = []
     if sources is None:
-        names: list[Path] = []
         pieces = array_streams(waveforms_of(recordings, sample_rate))  # type: ignore[arg-type]
     else:
-        names = [path for source in sources for path in find_audio([source])]
-        pieces = decode_streams(names, card.channels if card else "auto")
-    hop_s = min(hop_s or window_s / 2, window_s)
-    windows = WindowNetwork(network, window_s, device or choose_device(), "auto", "embedding")
-    found, pool, heard = [], RunningPool("mean"), Streamed(names)
-    for batch in stream_windows(windows, pieces, window_s, hop_s, network.settings.short):
+        paths = [path for source in sources for path in find_audio([source])]
+        pieces = decode_streams(paths, windows.channels)
+    on_device = WindowNetwork(network, windows.window_s, device or choose_device(), windows.precision, "embedding")
+    found, pool, heard = Embedded(), RunningPool("mean"), Streamed(paths)
+    for batch in stream_windows(on_device, pieces, windows.window_s, windows.hop_s, windows.short):
         for item in batch:
-            if isinstance(item, WindowOutput):
+            name = str(paths[item.recording] if paths else item.recording)
+            duration_s = item.samples / SAMPLE_RATE
+            if isinstance(item, RecordingEnd):
+                if pool.windows and not timeline:
+                    found.add(pool.result().astype(np.float32), name, 0.0, duration_s)
+                pool = RunningPool("mean")
+                if paths:
+                    found.failures.extend(_failures(item, heard))
+            elif timeline:
+                start_s = item.start / SAMPLE_RATE
+                found.add(item.output, name, start_s, min(start_s + windows.window_s, duration_s))
+            else:
                 pool.add(item.output.astype(np.float64))
-                continue
-            if names:
-                _note(item, heard)
-            found.append(pool.result().astype(np.float32))
-            pool = RunningPool("mean")
     for line in lines_about(heard):
         say(line)
-    return np.stack(found)
+    return found
 
 
-def _note(end: RecordingEnd, heard: Streamed) -> None:
-    """Takes down what there is to say of a recording.
-
-    Raises:
-        EmoclrError: it could not be read.
-    """
+def _failures(end: RecordingEnd, heard: Streamed) -> Iterator[str]:
+    """Takes down what there is to say of a recording; yields why it could not be read, or not to its end."""
     number, (failure, partial, notes) = end.recording, end.ended
     if failure:
-        raise EmoclrError(f"{heard.path(number)}: {failure}")
+        yield f"{heard.path(number)}: {failure}"
+        return
     if partial:
         heard.partial[number] = partial
     if notes:
