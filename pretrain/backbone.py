@@ -36,7 +36,7 @@ def train_backbone(
     monitored: ProbedClips | None,
     resume: bool,
 ) -> Path:
-    """Trains one backbone and returns its folder; one that was finished before is left as it is.
+    """Trains one backbone and returns its folder; of one that was finished before, only the read-out may change.
 
     Args:
         encoder: as training begins.
@@ -59,9 +59,15 @@ def train_backbone(
     trainer = make_trainer(folder, encoder.backbone, settings, settings.crop_s)
     steps_per_epoch = source.steps_per_epoch(trainer.world_size)
     steps = settings.epochs * steps_per_epoch
-    saved = load_card(folder / CARD, EncoderCard).step if resume and (folder / CARD).is_file() else 0
-    if saved >= steps:
+    card = load_card(folder / CARD, EncoderCard) if resume and (folder / CARD).is_file() else None
+    saved = card.step if card else 0
+    if card and saved >= steps:
         say(f"{name}: finished before, after step {saved:,} of {steps:,}; nothing is trained")
+        if card.encoder.readout != settings.readout and is_first_rank():  # which the weights do not know of
+            say(f"{name}: readout: {card.encoder.readout} then, {settings.readout} now")
+            read_out = card.encoder.model_copy(update={"readout": settings.readout})
+            with writing_into(settings.out):
+                write_yaml(folder / CARD, card.model_copy(update={"encoder": read_out}).model_dump(mode="json"))
         return folder
     from_file = resume_file(folder) if resume else None
     module = ContrastiveModule(encoder, settings, steps, lambda rank, ranks: source.loader(rank, ranks, steps), labels)

@@ -63,6 +63,15 @@ def test_what_is_told_that_it_may_change_changes_and_nothing_else_may(stopped_co
     assert yaml.safe_load((stopped_copy / RUN).read_text()) == card
 
 
+def test_a_finished_run_takes_another_readout(finished, run, tmp_path):
+    out = Path(shutil.copytree(finished.out, tmp_path / "run"))
+    before = weights_of(out)
+    assert load_encoder(out / "test_resnet")[0].features == 2 * (48 + 192 + 96)
+    ran = run(out, "--resume", "readout=last")
+    assert ran.code == 0 and "readout: stages then, last now" in ran.told
+    assert load_encoder(out / "test_resnet")[0].features == 2 * 96 and weights_of(out) == before
+
+
 def test_another_learning_rate_and_weight_decay_are_those_of_the_steps_that_follow(stopped_copy, run, finished):
     changes = ("learning_rate=0.0005", "weight_decay=0.2")
     ran = run(stopped_copy, "--resume", *changes, "--allow-change", "learning_rate,weight_decay")
