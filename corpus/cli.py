@@ -29,6 +29,7 @@ _EXAMPLES = """\
   corpus prepare crema_d CREMA-D/ --labels votes --out crema_d.csv
   corpus shard recordings/ --out 'tars/corpus-%06d.tar'
   corpus audit crema_d.csv --out reports/audit
+  corpus label picked.csv --out labels.csv --emotions anger,joy,sadness
   corpus demo --out demo/
 """
 
@@ -90,6 +91,35 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     add_columns(audit)
     audit.set_defaults(work=_audit)
 
+    label = commands.add_parser(
+        "label", help="hear clips on a page of this machine and write what is heard as labels.csv"
+    )
+    label.add_argument("table", type=Path, metavar="CSV", help="clips: path, and start_s and end_s of parts")
+    where = label.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        "--out",
+        type=Path,
+        metavar="LABELS",
+        help="labels.csv, which holds each answer at once; one that is there goes on",
+    )
+    where.add_argument(
+        "--page",
+        type=Path,
+        metavar="HTML",
+        help="write the page with its sound as one file instead, for others to label",
+    )
+    label.add_argument(
+        "--emotions",
+        type=_names,
+        metavar="NAME[,NAME...]",
+        help="what to listen for; without, those of --out, or six basic emotions and neutral",
+    )
+    label.add_argument(
+        "--port", type=int, default=0, help="of the page, on this machine alone; without, one that is free"
+    )
+    add_columns(label)
+    label.set_defaults(work=_label)
+
     cache = commands.add_parser("cache", help="how much decoded audio is kept for later runs, and how to be rid of it")
     cache.add_argument("--dir", type=Path, help="its folder; without, $EMOCLR_CACHE or ~/.cache/emoclr")
     cache.add_argument("--clear", action="store_true", help="remove it; decoding again is all that this costs")
@@ -101,7 +131,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     demo.add_argument("--size", choices=("small", "full"), default="full", help="default full")
     demo.set_defaults(work=_demo)
 
-    for command in (scan, stats, prepare, shard, audit, cache, demo):
+    for command in (scan, stats, prepare, shard, audit, label, cache, demo):
         add_debug(command)
     return parse_group(parser, commands, words)
 
@@ -126,6 +156,10 @@ def _share(text: str) -> float:
     if not 0 < share <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
     return share
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
 
 
 def _positive(text: str) -> int:
@@ -193,6 +227,16 @@ def _audit(arguments: argparse.Namespace) -> int:
         write_audit(found, arguments.out)
         say(f"wrote {arguments.out / 'report.md'}")
     return 0 if found.good else 1
+
+
+def _label(arguments: argparse.Namespace) -> None:
+    check_table(arguments.table)
+    from emoclr.corpus.labels.annotation.run import label_by_ear, write_label_page
+
+    if arguments.page is not None:
+        write_label_page(arguments.table, arguments.page, arguments.emotions, _columns(arguments))
+    else:
+        label_by_ear(arguments.table, arguments.out, arguments.emotions, arguments.port, _columns(arguments))
 
 
 def _cache(arguments: argparse.Namespace) -> None:

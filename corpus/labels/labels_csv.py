@@ -15,7 +15,7 @@ from emoclr.corpus.labels.emotion_names import INDEX_COLUMNS, LISTENERS
 from emoclr.corpus.labels.label_table import SENTENCES, SPLITS, LabelTable, Reading
 from emoclr.corpus.labels.tables.cells import number, share, split_words
 from emoclr.corpus.labels.tables.clip_times import clip_times, time_columns
-from emoclr.corpus.labels.tables.column_names import Given, Role, find_columns, found_in, tokens
+from emoclr.corpus.labels.tables.column_names import Given, Role, find_column, find_columns, found_in, tokens
 from emoclr.corpus.labels.tables.emotion_columns import names_column, share_columns, spread_names
 from emoclr.corpus.labels.tables.table_file import read_table
 from emoclr.corpus.labels.tables.text_table import LabelsError, TextTable, require_columns
@@ -102,11 +102,19 @@ def has_emotions(path: Path, columns: Given | None = None, *, lenient: bool = Fa
     return bool(shares) or names_column(table, others, shares, columns) is not None
 
 
-def read_clips(path: Path, columns: Given | None = None, *, lenient: bool = False) -> LabelTable:
+def read_clips(
+    path: Path, columns: Given | None = None, *, lenient: bool = False, keep_groups: bool = False
+) -> LabelTable:
     """Returns the clips of a table whose labels do not matter: only paths are needed, there are no emotions.
 
-    Of the groups only sentences are kept. Speakers may be empty where unknown; splits and times are checked as in
-    `read_labels`. Rows that the index of a scan marks as unreadable are left out.
+    Speakers may be empty where unknown; splits and times are checked as in `read_labels`. Rows that the index of a
+    scan marks as unreadable are left out.
+
+    Args:
+        path: the table.
+        columns: see `read_labels`.
+        lenient: see `read_labels`.
+        keep_groups: whether columns that can be no emotions are kept as groups, or of all columns only sentences.
 
     Raises:
         LabelsError: as `read_labels`.
@@ -123,7 +131,10 @@ def read_clips(path: Path, columns: Given | None = None, *, lenient: bool = Fals
     table = read_table(Path(path))
     columns = found_in(table, columns) if lenient else columns
     clips = _label_table(table, find_columns(table, columns), [], speakers_needed=False)
-    clips = replace(clips, groups={name: cells for name, cells in clips.groups.items() if name == SENTENCES})
+    kept = {SENTENCES}
+    if keep_groups:
+        kept = clips.groups.keys() - {*share_columns(table, list(clips.groups)), find_column(table, "emotion", columns)}
+    clips = replace(clips, groups={name: cells for name, cells in clips.groups.items() if name in kept})
     if "status" in table.columns and "reason" in table.columns:
         return clips.select([status != "set aside" for status in table.columns["status"]])
     return clips

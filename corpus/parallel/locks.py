@@ -62,14 +62,33 @@ def lock_folder(folder: Path) -> Iterator[None]:
             ...
         emoclr.configs.errors.ConfigError: ...
     """
+    with _held_lock(folder / LOCK, folder):
+        yield
+
+
+@contextlib.contextmanager
+def lock_table(path: Path) -> Iterator[None]:
+    """Keeps other runs from writing a file, by a hidden one beside it, as `lock_folder` keeps them out of a folder.
+
+    Raises:
+        ConfigError: another run writes it.
+        EmoclrError: its folder cannot be written to.
+    """
+    with _held_lock(path.with_name(f".{path.name}{LOCK}"), path):
+        yield
+
+
+@contextlib.contextmanager
+def _held_lock(path: Path, what: Path) -> Iterator[None]:
+    """Holds the lock at `path` for what is written; makes its folder, and removes it again if it stays empty."""
     if not is_first_process():
         yield
         return
+    folder = path.parent
     made = [place for place in (folder, *folder.parents) if not place.exists()]
-    path = folder / LOCK
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = _lock_at(path)
+        file = _lock_at(path, what)
     except OSError as error:
         raise EmoclrError(f"{folder}: cannot be written to: {why_refused(error)}") from error
     _held.add(file)
@@ -85,7 +104,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
                 place.rmdir()
 
 
-def _lock_at(path: Path) -> IO[bytes]:
+def _lock_at(path: Path, what: Path) -> IO[bytes]:
     """Returns an open file at `path` that is locked, and says by whom."""
     while True:
         file = path.open("a+b", buffering=0)
@@ -94,7 +113,7 @@ def _lock_at(path: Path) -> IO[bytes]:
             holder = file.read(200).decode(errors="replace").strip() or "it has just begun"
             file.close()
             raise ConfigError(
-                f"{path.parent}: another run writes into it ({holder}); wait until it ends, or give another --out"
+                f"{what}: another run writes into it ({holder}); wait until it ends, or give another --out"
             )
         # Whoever had the lock may have removed the file after it was opened here.
         with contextlib.suppress(FileNotFoundError):
