@@ -76,7 +76,7 @@ def baseline_rows(
         settings: of the run.
     """
     heads: dict[str, Prediction] = {}
-    for name, folds in members.items():
+    for name, folds in members.items() if settings.freeze == "none" else ():  # else the members are these heads
         predictions = [(member.head_only, member.head_only_thresholds) for member in folds]
         heads.setdefault(backbone_of(name), concatenate_folds(f"head alone, {backbone_of(name)}", predictions))
     supervised = [member_row(from_scratch(name), folds) for name, folds in scratch.items()]

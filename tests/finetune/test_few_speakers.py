@@ -101,6 +101,9 @@ def test_the_table_of_tess_is_fine_tuned_on_one_voice_and_scored_on_the_other(te
     assert code == 0, told
     assert (report["protocol"]["folds"], report["protocol"]["clips"]) == (2, 36)
     assert report["protocol"]["speaker_disjoint"] is True
+    # With freeze=backbone a model is its head alone, and has no row beside it.
+    assert "untrained test_resnet" in report["baselines"]
+    assert not any("head alone" in name for name in report["baselines"])
 
 
 @pytest.mark.parametrize("command", [probe, finetune], ids=["probe", "finetune"])
