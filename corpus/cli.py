@@ -29,6 +29,7 @@ _EXAMPLES = """\
   corpus prepare crema_d CREMA-D/ --labels votes --out crema_d.csv
   corpus shard recordings/ --out 'tars/corpus-%06d.tar'
   corpus audit crema_d.csv --out reports/audit
+  corpus segment recordings/ --out segments.csv
   corpus label picked.csv --out labels.csv --emotions anger,joy,sadness
   corpus demo --out demo/
 """
@@ -91,6 +92,17 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     add_columns(audit)
     audit.set_defaults(work=_audit)
 
+    segment = commands.add_parser("segment", help="cut long recordings into voiced segments")
+    segment.add_argument(
+        "sources", nargs="+", type=Path, metavar="SOURCE", help="folder of recordings, file, index or table of clips"
+    )
+    segment.add_argument("--out", required=True, type=Path, metavar="CSV", help="path, start_s and end_s of each")
+    segment.add_argument("--min-s", type=float, default=1.0, metavar="S", help="shortest segment (1)")
+    segment.add_argument("--max-s", type=float, default=8.0, metavar="S", help="longest segment (8)")
+    _add_engine(segment)
+    add_columns(segment)
+    segment.set_defaults(work=_segment)
+
     label = commands.add_parser(
         "label", help="hear clips on a page of this machine and write what is heard as labels.csv"
     )
@@ -131,7 +143,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     demo.add_argument("--size", choices=("small", "full"), default="full", help="default full")
     demo.set_defaults(work=_demo)
 
-    for command in (scan, stats, prepare, shard, audit, label, cache, demo):
+    for command in (scan, stats, prepare, shard, audit, segment, label, cache, demo):
         add_debug(command)
     return parse_group(parser, commands, words)
 
@@ -227,6 +239,18 @@ def _audit(arguments: argparse.Namespace) -> int:
         write_audit(found, arguments.out)
         say(f"wrote {arguments.out / 'report.md'}")
     return 0 if found.good else 1
+
+
+def _segment(arguments: argparse.Namespace) -> int:
+    check_sources(*arguments.sources)
+    from emoclr.corpus.clips.segment import segment
+    from emoclr.corpus.parallel.engines import make_engine
+
+    engine = make_engine(arguments.engine, arguments.ray_address)
+    out = arguments.out
+    any_found = segment(arguments.sources, out, arguments.min_s, arguments.max_s, engine, _columns(arguments))
+    say(f"wrote {out}")
+    return 0 if any_found else 1
 
 
 def _label(arguments: argparse.Namespace) -> None:

@@ -1,8 +1,10 @@
 """What is known of the recordings in some folders, as an index: only what is new or changed is read."""
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, overload
 
@@ -12,8 +14,8 @@ from emoclr.configs.messages import by_reason, count_of, readable
 from emoclr.corpus.audio.samples import SILENT_PEAK_DB
 from emoclr.corpus.index.audio_files import list_audio
 from emoclr.corpus.index.index_file import IndexRow, is_index, read_index_table, table_of, write_index
+from emoclr.corpus.index.journal import Journal
 from emoclr.corpus.index.measure_recording import lost_recording, measure_recording
-from emoclr.corpus.index.scan_journal import ScanJournal
 from emoclr.corpus.parallel.engines import Engine, LocalEngine
 
 if TYPE_CHECKING:
@@ -60,11 +62,11 @@ def scan(folders: Sequence[Path], out: Path, engine: Engine | None = None) -> Sc
     out = Path(out)
     before = _index_before(out)
     files = list_audio(folders)
-    with ScanJournal(out) as journal:
-        read_before = journal.read()
+    with Journal(out) as journal:
+        read_before = _journalled(journal)
         if len(read_before):
             say(f"going on with a scan that did not end, after {count_of(len(read_before), 'recording')}")
-        table = read_recordings(files, pa.concat_tables([read_before, before]), journal.append, engine)
+        table = read_recordings(files, pa.concat_tables([read_before, before]), partial(_write_down, journal), engine)
         write_index(out, table)
     lines = summary_of(table)
     if len(before):
@@ -148,6 +150,25 @@ def reasons_of(aside: "pa.Table") -> list[tuple[str, int]]:
     """Returns why recordings were set aside, and how many, the most frequent first."""
     counts = aside["reason"].value_counts().to_pylist()
     return sorted(((found["values"], found["counts"]) for found in counts), key=lambda found: -found[1])
+
+
+def _write_down(journal: Journal, row: IndexRow) -> None:
+    journal.append([os.fsdecode(row.path), *row[1:]])
+
+
+def _journalled(journal: Journal) -> "pa.Table":
+    """Returns the rows that an earlier scan left, the latest of a file first."""
+    import pyarrow as pa
+
+    tables, rows = [table_of([])], list[IndexRow]()
+    for path, *others in journal.rows():
+        with contextlib.suppress(TypeError):
+            rows.append(IndexRow(os.fsencode(path), *others))
+        if len(rows) == _ROWS_AT_ONCE:
+            tables.append(table_of(rows[::-1]))
+            rows.clear()
+    tables.append(table_of(rows[::-1]))
+    return pa.concat_tables(tables[::-1])
 
 
 def _readable(table: "pa.Table") -> "pa.Table":
