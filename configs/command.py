@@ -7,7 +7,7 @@ import select
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from emoclr.configs.console import console, is_first_process, say
 from emoclr.configs.errors import ConfigError, EmoclrError
@@ -17,8 +17,29 @@ DEBUG = "--debug"
 DEFECT = "This is a defect of emoclr, and not yours to mend: please report it with the lines above."
 
 
+class _StoreOnce(argparse.Action):
+    """Stores the value of an option, and refuses a second one, which would take the place of the first."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Stores `values`."""
+        before = getattr(namespace, self.dest, self.default)
+        if option_string and before is not self.default:
+            parser.error(f"{option_string} is given twice: {before} and {values}")
+        setattr(namespace, self.dest, values)
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors show words of the command line as text of one line."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.register("action", None, _StoreOnce)
 
     def error(self, message: str) -> NoReturn:
         """Ends with the usage and an error."""

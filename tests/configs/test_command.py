@@ -126,6 +126,12 @@ def test_options_stand_anywhere_and_help_may_be_a_name_among_others(parser):
     assert (parsed.words, parsed.out) == (["help", "a=1"], "x")
 
 
+def test_an_option_that_is_given_twice_is_refused(parser, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse(parser, ["--out", "x", "a=1", "--out", "y"])
+    assert caught.value.code == 2 and "--out is given twice: x and y" in capsys.readouterr().err
+
+
 def test_a_command_that_needs_no_arguments_goes_without():
     parser = make_parser("cache", "Tells.", "  cache")
     parser.set_defaults(bare=True)
