@@ -11,6 +11,7 @@ MAX_PAUSE_S = 0.5
 """What is between two voices and no longer belongs to one segment."""
 
 _SMOOTHING_FRAMES = 7
+_ROUNDING_S = 1e-6
 
 Interval = tuple[float, float]
 
@@ -41,7 +42,7 @@ def voiced_segments(probabilities: NDArray[np.float32], min_s: float, max_s: flo
             joined.append((start_s, end_s))
     smooth = np.convolve(probabilities, np.ones(_SMOOTHING_FRAMES) / _SMOOTHING_FRAMES, mode="same")
     pieces = [piece for interval in joined for piece in _pieces(interval, smooth, min_s, max_s)]
-    return [(round(start_s, 3), round(end_s, 3)) for start_s, end_s in pieces if end_s - start_s >= min_s]
+    return [(round(start_s, 3), round(end_s, 3)) for start_s, end_s in pieces if end_s - start_s > min_s - _ROUNDING_S]
 
 
 def _pieces(interval: Interval, smooth: NDArray[np.floating], min_s: float, max_s: float) -> list[Interval]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from emoclr.configs.errors import ConfigError
@@ -123,6 +123,8 @@ def test_lengths_that_no_cut_can_keep_are_refused(tmp_path):
     min_s=st.floats(0.2, 2),
     more=st.floats(2, 6),
 )
+@example(runs=[(0.0, 1), (1.0, 271)], min_s=0.2, more=2.0)
+@example(runs=[(1.0, 13)], min_s=0.203125, more=2.0)
 def test_segments_have_the_lengths_that_were_asked_for_and_hold_all_long_voices(runs, min_s, more):
     probabilities = np.concatenate([np.full(count, level, np.float32) for level, count in runs])
     max_s = more * min_s
