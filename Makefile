@@ -51,7 +51,7 @@ demo: install
 benchmarks: install
 	$(BIN)/python benchmarks/spectrogram.py
 	$(BIN)/python benchmarks/functionals.py
-	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/answers.py
 	$(BIN)/python benchmarks/pretrain.py files plain workers
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/cache.py

@@ -1,5 +1,6 @@
 """Streams of recordings to logits, batch by batch, from any place of the work on."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -113,3 +114,17 @@ def predict_batches(
                 number, heard = number + 1, 0.0
         total = None if pool.total is None else pool.total.tolist()
         yield Batch(stretches, ends, heard, Place(number, pool.windows, total))
+
+
+def stretch_lines(stretches: Iterable[Stretch]) -> str:
+    """Returns stretches as lines of JSON, from which they are read as they were."""
+    return "".join(
+        json.dumps([found.recording, found.start_s, found.end_s, found.windows, found.logits.tolist()]) + "\n"
+        for found in stretches
+    )
+
+
+def stretch_of_line(line: bytes | str) -> Stretch:
+    """Returns the stretch of a line of `stretch_lines`."""
+    recording, start_s, end_s, windows, logits = json.loads(line)
+    return Stretch(recording, start_s, end_s, windows, np.array(logits, dtype=np.float64))

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from emoclr.configs.command import make_parser, parse, run_command, typed_words
+from emoclr.configs.command import make_parser, parse, run_command, typed_words, uncollected
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import count_of, readable
@@ -88,9 +88,10 @@ def _predict(arguments: argparse.Namespace) -> int:
         if to_file:
             check_out(Path(arguments.out), paths)
         say(f"reading {named}")
-        from emoclr.finetune.model.checkpoint import load_ensemble
+        with uncollected():
+            from emoclr.finetune.model.checkpoint import load_ensemble
 
-        ensemble, card = load_ensemble(arguments.source)
+            ensemble, card = load_ensemble(arguments.source)
         if card.limits:
             say(f"{named}: {card.limits}")
         for note in card.notes:
@@ -164,10 +165,10 @@ def _onto_screen(
     card: "EnsembleCard",
     voices: "Voices | None",
 ) -> int:
+    from emoclr.predict.batches import stretch_lines
     from emoclr.predict.output.screen import print_table
     from emoclr.predict.output.tables import as_lines, head
     from emoclr.predict.run import predict_files
-    from emoclr.predict.voices import stretch_lines
     from emoclr.pretrain.encoder.devices import choose_device
 
     as_text = arguments.out == STANDARD_OUTPUT or arguments.format is not None

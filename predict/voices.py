@@ -1,12 +1,9 @@
 """Who speaks in which recording, and predictions that hear each recording against the others of its voice."""
 
 import itertools
-import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import count_of, readable, some
@@ -19,7 +16,7 @@ from emoclr.evaluate.pooling import RunningPool
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.finetune.model.voice_shift import MIN_WINDOWS, voice_shift
-from emoclr.predict.batches import Stretch
+from emoclr.predict.batches import Stretch, stretch_of_line
 from emoclr.predict.run import PredictionRow, rows_of
 
 FOLDER = "folder"
@@ -76,14 +73,6 @@ def find_speakers(sources: Sequence[Path], speaker: str) -> tuple[list[Path], li
     return list(found), list(found.values())
 
 
-def stretch_lines(stretches: Iterable[Stretch]) -> str:
-    """Returns stretches as lines of JSON, from which they are read as they were."""
-    return "".join(
-        json.dumps([found.recording, found.start_s, found.end_s, found.windows, found.logits.tolist()]) + "\n"
-        for found in stretches
-    )
-
-
 class Voices:
     """The speakers of recordings, and the rows of these once all are heard.
 
@@ -118,8 +107,8 @@ class Voices:
             lines: of all recordings, those of one after the other.
             silent: recordings that say nothing of a voice.
         """
-        shifts = self._shifts(map(_stretch, lines()), silent)
-        heard = map(_stretch, lines())
+        shifts = self._shifts(map(stretch_of_line, lines()), silent)
+        heard = map(stretch_of_line, lines())
         while some_rows := list(itertools.islice(heard, _ROWS_AT_ONCE)):
             moved = [
                 found._replace(logits=found.logits + shifts.get(self.speakers[found.recording], 0.0))
@@ -155,8 +144,3 @@ class Voices:
             speaker: voice_shift(total / self.windows[speaker], self._of_others, self.windows[speaker])
             for speaker, total in sums.items()
         }
-
-
-def _stretch(line: bytes | str) -> Stretch:
-    recording, start_s, end_s, windows, logits = json.loads(line)
-    return Stretch(recording, start_s, end_s, windows, np.array(logits, dtype=np.float64))

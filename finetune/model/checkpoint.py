@@ -162,7 +162,7 @@ def load_model(folder: Path) -> tuple[EmotionModel, ModelCard]:
         return EmotionModel(Encoder(card.encoder), len(card.emotions))
 
     try:
-        model = load_module(make, card.encoder.backbone, "encoder.backbone.", folder / WEIGHTS, card.weights_sha256)
+        model = load_module(make, folder / WEIGHTS, card.weights_sha256)
     except ConfigError as error:
         raise CheckpointError(f"{folder / CARD}: {error}") from error
     return model.eval(), card

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from emoclr.augment.settings import SpectrogramSettings
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.finetune.model.combination import EnsembleMethod, combine
 from emoclr.finetune.model.temperatures import calibrate
@@ -111,13 +112,17 @@ class Ensemble(nn.Module):
     def embeddings(self, waveforms: Tensor) -> list[Tensor]:
         """Returns the embeddings of each member's encoder, float32 (B, features)."""
         kind = waveforms.device.type
+        spectrograms: dict[SpectrogramSettings, Tensor] = {}
         found = []
         for member in self._models:
             encoder = member.encoder
-            window_s = waveforms.shape[1] / encoder.settings.spectrogram.sample_rate
+            settings = encoder.settings.spectrogram
+            if settings not in spectrograms:
+                spectrograms[settings] = encoder.spectrograms(waveforms)
+            window_s = waveforms.shape[1] / settings.sample_rate
             half = choose_precision("auto", encoder.backbone, kind, window_s) == "bf16-mixed"
             with torch.autocast(kind, dtype=torch.bfloat16, enabled=half):
-                found.append(encoder(waveforms).float())
+                found.append(encoder.embed(spectrograms[settings]).float())
         return found
 
     @property

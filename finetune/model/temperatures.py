@@ -2,8 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
-from scipy.special import expit
 
 from emoclr.evaluate.metrics.arrays import Array
 
@@ -12,7 +10,7 @@ MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 
 def calibrate(logits: npt.NDArray[np.floating], temperatures: Array) -> Array:
     """Returns sigmoid(logits / temperatures)."""
-    return np.asarray(expit(logits.astype(np.float64) / temperatures), dtype=np.float64)
+    return np.asarray(np.exp(-np.logaddexp(0.0, -logits.astype(np.float64) / temperatures)), dtype=np.float64)
 
 
 def tune_temperatures(targets: npt.ArrayLike, logits: npt.ArrayLike) -> Array:
@@ -22,6 +20,8 @@ def tune_temperatures(targets: npt.ArrayLike, logits: npt.ArrayLike) -> Array:
         targets: (n, emotions) shares in [0, 1], of clips that the model was not fitted to.
         logits: (n, emotions).
     """
+    from scipy.optimize import minimize_scalar
+
     target = np.asarray(targets, dtype=np.float64)
     logit = np.asarray(logits, dtype=np.float64)
 

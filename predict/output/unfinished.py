@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import parse_json
@@ -20,12 +20,14 @@ from emoclr.configs.messages import readable
 from emoclr.corpus.parallel.locks import lock_file
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.folders import CARD, find_card
-from emoclr.predict.batches import Place
+from emoclr.predict.batches import Place, stretch_lines
 from emoclr.predict.output.out_path import form_of, part_path, state_path
 from emoclr.predict.output.tables import as_lines, head, line_form, write_errors, write_parquet, write_rows
 from emoclr.predict.remarks import Remark
 from emoclr.predict.run import PredictionRow, Progress
-from emoclr.predict.voices import Voices, stretch_lines
+
+if TYPE_CHECKING:
+    from emoclr.predict.voices import Voices
 
 SAVED_EVERY_S = 1.0
 """What a kill costs at most, beside the batch under way and what decoding up to the same place takes."""
@@ -60,7 +62,7 @@ class UnfinishedTable:
         EmoclrError: the files cannot be written.
     """
 
-    def __init__(self, out: Path, emotions: Sequence[str], work: Work, voices: Voices | None = None) -> None:
+    def __init__(self, out: Path, emotions: Sequence[str], work: Work, voices: "Voices | None" = None) -> None:
         self.out, self._emotions, self._voices = out, emotions, voices
         self._form = line_form(form_of(out))
         self.part, self._state_path = part_path(out), state_path(out)
@@ -152,7 +154,7 @@ class UnfinishedTable:
         except OSError as error:
             raise EmoclrError(f"{readable(self.out)}: cannot be written: {error.strerror or error}") from error
 
-    def _rows_of(self, voices: Voices) -> Iterator[list[PredictionRow]]:
+    def _rows_of(self, voices: "Voices") -> Iterator[list[PredictionRow]]:
         silent = {remark.path for remark in self.remarks if remark.status == "silent"}
 
         def lines() -> Iterator[bytes]:

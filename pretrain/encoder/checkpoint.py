@@ -136,8 +136,7 @@ def load_encoder(folder: str | Path) -> tuple[Encoder, EncoderCard]:
     waiting = folder / NEXT
     weights = waiting if waiting.is_file() and _card_is_of(folder, waiting) else folder / WEIGHTS
     try:
-        make = partial(Encoder, card.encoder)
-        encoder = load_module(make, card.encoder.backbone, "backbone.", weights, card.weights_sha256)
+        encoder = load_module(partial(Encoder, card.encoder), weights, card.weights_sha256)
     except ConfigError as error:
         raise CheckpointError(f"{folder / CARD}: {error}") from error
     return encoder.eval(), card

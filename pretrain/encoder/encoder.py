@@ -2,20 +2,18 @@
 
 import math
 
-import timm
 import torch
 from pydantic import Field, PositiveFloat
-from timm.models.vgg import VGG
 from torch import Tensor, nn
 
-import emoclr.pretrain.networks  # noqa: F401  registers them with timm
 from emoclr.augment.masks import apply_masks
 from emoclr.augment.settings import CorpusSpectrogram, SpectrogramSettings
 from emoclr.augment.spectrogram import Spectrogram
-from emoclr.configs.errors import ConfigError
+from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.messages import one_line, perhaps
 from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.padding import Padding
+from emoclr.pretrain.networks import timm_models
 from emoclr.pretrain.networks.stages import stage_channels, stage_maps
 from emoclr.pretrain.settings import READOUT, Readout
 
@@ -99,21 +97,31 @@ class Encoder(nn.Module):
 
     def forward(self, waveforms: Tensor, masks: Tensor | None = None) -> Tensor:
         """Returns embeddings (batch, features); masks hide parts of the spectrogram."""
+        return self.embed(self.spectrograms(waveforms), masks)
+
+    def spectrograms(self, waveforms: Tensor) -> Tensor:
+        """Returns spectrograms (B, 3, bands, N), which follow from `settings.spectrogram` alone."""
+        # The power of a spectrum spans more than half precision can hold.
+        with torch.autocast(waveforms.device.type, enabled=False):
+            found: Tensor = self.spectrogram(waveforms.float())
+        return found
+
+    def embed(self, spectrograms: Tensor, masks: Tensor | None = None) -> Tensor:
+        """Returns embeddings (B, features) of what `spectrograms` gives."""
+        images = self._images(spectrograms, masks)
         if self.settings.readout == "last":
-            return self.pooled(waveforms, masks)
-        images = self._images(waveforms, masks)
+            return pool(self.maps(images).float())
         maps = stage_maps(self.backbone, self._filled(images)) if self._has_stages else [self.maps(images)]
         return torch.cat([mean_and_delta(of_stage.float()) for of_stage in maps], dim=1)
 
     def pooled(self, waveforms: Tensor, masks: Tensor | None = None) -> Tensor:
         """Returns what pretraining trains, (batch, trained_features): the last feature maps, whatever the readout."""
-        return pool(self.maps(self._images(waveforms, masks)).float())
+        return pool(self.maps(self._images(self.spectrograms(waveforms), masks)).float())
 
-    def _images(self, waveforms: Tensor, masks: Tensor | None) -> Tensor:
+    def _images(self, spectrograms: Tensor, masks: Tensor | None) -> Tensor:
         """Returns normalised spectrograms (B, 3, bands, N), masked."""
-        # The power of a spectrum spans more than half precision can hold.
-        with torch.autocast(waveforms.device.type, enabled=False):
-            images: Tensor = (self.spectrogram(waveforms.float()) - self.mean) / self.std  # (B, 3, bands, N)
+        with torch.autocast(spectrograms.device.type, enabled=False):
+            images: Tensor = (spectrograms - self.mean) / self.std  # (B, 3, bands, N)
             if masks is not None and masks.shape[1] > 0:
                 axes = self.spectrogram.mel_axis, self.spectrogram.stft_axis
                 images = apply_masks(images, masks, self.settings.time_masks, *axes)
@@ -209,7 +217,9 @@ def mean_and_delta(maps: Tensor) -> Tensor:
 
 def check_backbone_name(name: str) -> None:
     """Raises ConfigError where timm has no such model; the message names near ones."""
-    if not timm.is_model(name.split(".")[0]):
+    if not timm_models.is_model(name.split(".")[0]):
+        import timm
+
         raise ConfigError(f"backbone {name}: timm has no such model{perhaps(name, timm.list_models(), shown=5)}")
 
 
@@ -221,7 +231,9 @@ def make_backbone(name: str, *, pretrained: bool = False) -> nn.Module:
     """
     check_backbone_name(name)
     try:
-        backbone = timm.create_model(name, pretrained=pretrained, in_chans=3, num_classes=0, global_pool="")
+        backbone = timm_models.create_model(name, pretrained=pretrained, in_chans=3, num_classes=0, global_pool="")
+    except EmoclrError:
+        raise
     except Exception as error:
         if not pretrained or isinstance(error, TypeError | AssertionError):
             raise ConfigError(f"backbone {name}: is no CNN that gives feature maps: {one_line(error)}") from error
@@ -229,8 +241,7 @@ def make_backbone(name: str, *, pretrained: bool = False) -> nn.Module:
             f"backbone {name}: its ImageNet weights cannot be had ({type(error).__name__}: {one_line(error)}); "
             "`pretrained: false` starts without them"
         ) from error
-    assert isinstance(backbone, nn.Module)
-    if type(backbone) is VGG:
+    if type(backbone).__name__ == "VGG":
         backbone.pre_logits = nn.Identity()  # 120 M weights of a classifier, which would come before the pooling
     for weights in backbone.parameters():
         if weights.dim() == 4:  # lambda layers have others

@@ -1,23 +1,31 @@
 """Weights in safetensors: written with their SHA-256, and loaded only into the network that they are of."""
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import safetensors
 import safetensors.torch
-import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
+from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import write_atomically
-from emoclr.pretrain.encoder.encoder import make_backbone
 from emoclr.pretrain.encoder.folders import CheckpointError
 
 SPARE_BYTES = 16 << 20
-"""What a file holds beside the weights of a backbone, at most: its header, and a head."""
+"""What a file holds beside the weights of a network, at most: its header."""
+MIN_WEIGHT_BYTES = 2
+"""Of a weight in half precision."""
 
 M = TypeVar("M", bound=nn.Module)
+
+
+class _TooManyWeights(EmoclrError):
+    """A network has more weights than its file can hold."""
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> str:
@@ -28,15 +36,13 @@ def save_tensors(path: Path, tensors: dict[str, Tensor]) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def load_module(make: Callable[[], M], backbone: str, prefix: str, path: Path, sha256: str) -> M:
+def load_module(make: Callable[[], M], path: Path, sha256: str) -> M:
     """Returns a module with the weights of a safetensors file whose SHA-256 is known.
 
-    It is made only after the file has turned out to hold a backbone of that name: a card alone takes no memory.
+    A module with more weights than the file can hold is not made to its end: a card alone takes no memory.
 
     Args:
         make: returns the module.
-        backbone: timm's name of the backbone in it.
-        prefix: of the names of the backbone's tensors.
         path: of the file.
         sha256: of the file, in hex.
 
@@ -44,13 +50,16 @@ def load_module(make: Callable[[], M], backbone: str, prefix: str, path: Path, s
         ConfigError: timm has no such backbone.
         CheckpointError: the file is missing, is not the one the card describes, or holds other tensors.
     """
-    with torch.device("meta"):  # shapes without memory
-        expected = {f"{prefix}{name}": tensor for name, tensor in make_backbone(backbone).state_dict().items()}
-    size = sum(tensor.numel() * tensor.element_size() for tensor in expected.values())
+    try:
+        with _max_weights(_size(path) // MIN_WEIGHT_BYTES):
+            module = make()
+    except _TooManyWeights as error:
+        load_tensors(path, sha256)  # one that was cut off is told to be so
+        raise CheckpointError(f"{path}: its tensors do not fit the architecture of its card: {error}") from None
+    own = module.state_dict()
+    size = sum(tensor.numel() * tensor.element_size() for tensor in own.values())
     tensors = load_tensors(path, sha256, max_bytes=2 * size + SPARE_BYTES)
-    _check_fit(path, {name: tensor for name, tensor in tensors.items() if name.startswith(prefix)}, expected)
-    module = make()
-    _check_fit(path, tensors, module.state_dict())
+    _check_fit(path, tensors, own)
     module.load_state_dict(tensors)
     return module
 
@@ -61,12 +70,9 @@ def load_tensors(path: Path, sha256: str, max_bytes: int | None = None) -> dict[
     Raises:
         CheckpointError: the file is missing, is not the one that its card describes, or has more than `max_bytes`.
     """
+    if max_bytes is not None and (size := _size(path)) > max_bytes:
+        raise CheckpointError(f"{path}: has {size:,} bytes, where the network of its card takes {max_bytes:,} at most")
     try:
-        size = path.stat().st_size
-        if max_bytes is not None and size > max_bytes:
-            raise CheckpointError(
-                f"{path}: has {size:,} bytes, where the network of its card takes {max_bytes:,} at most"
-            )
         content = path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -79,6 +85,32 @@ def load_tensors(path: Path, sha256: str, max_bytes: int | None = None) -> dict[
         return dict(safetensors.torch.load(content))
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"{path}: is not a safetensors file: {error}") from error
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _max_weights(limit: int) -> Iterator[None]:
+    """Raises _TooManyWeights where this thread makes modules of more weights."""
+    thread, count = threading.get_ident(), 0
+
+    def add(module: nn.Module, name: str, weights: nn.Parameter) -> None:
+        nonlocal count
+        if threading.get_ident() == thread:
+            count += weights.numel()
+            if count > limit:
+                raise _TooManyWeights(f"that has more than the {limit:,} weights that the file could hold")
+
+    hook = register_module_parameter_registration_hook(add)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _check_fit(path: Path, stored: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:

@@ -4,6 +4,9 @@ A network is a module that takes images and gives feature maps as a CNN of timm 
 and `backbones: [framewise_cnn]` trains it.
 """
 
-from emoclr.pretrain.networks.framewise_cnn import FramewiseCNN
+from emoclr.pretrain.networks.timm_models import timm_in_part
+
+with timm_in_part():
+    from emoclr.pretrain.networks.framewise_cnn import FramewiseCNN
 
 __all__ = ["FramewiseCNN"]

@@ -17,11 +17,11 @@ from emoclr.configs.errors import ConfigError
 from emoclr.corpus.labels.tables.text_table import LabelsError
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.emotion_model import Ensemble
-from emoclr.predict.batches import Stretch
+from emoclr.predict.batches import Stretch, stretch_lines
 from emoclr.predict.output.out_path import part_path, state_path
 from emoclr.predict.output.unfinished import UnfinishedTable, work_of
 from emoclr.predict.run import predict_files
-from emoclr.predict.voices import Voices, find_speakers, stretch_lines
+from emoclr.predict.voices import Voices, find_speakers
 
 pytestmark = pytest.mark.usefixtures("small_batches")
 

@@ -6,13 +6,13 @@ import shutil
 import signal
 
 import pytest
-import timm
 import torch
 import yaml
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
 from emoclr.pretrain.encoder.folders import CARD, RUN
+from emoclr.pretrain.networks import timm_models
 from emoclr.pretrain.training.metrics_log import METRICS
 from emoclr.pretrain.training.module import ContrastiveModule
 from emoclr.pretrain.training.saver import RESUME, AtomicCheckpointIO
@@ -83,8 +83,10 @@ def expected(request, run, finished, tmp_path, monkeypatch):
     """A run that nothing interrupted; of a network whose blocks are dropped at random, too."""
     if not request.param:
         return finished.out
-    create = timm.create_model
-    monkeypatch.setattr(timm, "create_model", lambda *names, **options: create(*names, **options, drop_path_rate=0.5))
+    create = timm_models.create_model
+    monkeypatch.setattr(
+        timm_models, "create_model", lambda *names, **options: create(*names, **options, drop_path_rate=0.5)
+    )
     ran = run(tmp_path / "expected")
     assert weights_of(ran.out) != weights_of(finished.out)
     return ran.out

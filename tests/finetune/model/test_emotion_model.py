@@ -9,7 +9,7 @@ import torch
 from scipy.special import expit
 
 from emoclr.finetune.model.emotion_model import EmotionHead, EmotionModel, Ensemble
-from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
 
 TEMPERATURES = np.array([[0.5, 2.0, 1.0], [1.5, 0.8, 3.0]])
 THRESHOLDS = np.array([[0.5, 0.4, 0.6], [0.3, 0.5, 0.5]])
@@ -59,6 +59,24 @@ def test_an_ensemble_gives_the_logits_of_its_members(members: list[EmotionModel]
     with torch.inference_mode():
         alone = [member(waveforms) for member in members]
         assert torch.equal(ensemble(waveforms), torch.cat(alone, dim=1))
+
+
+def test_members_of_the_same_settings_share_their_spectrograms(
+    encoder_settings: Callable[[str], EncoderSettings], waveforms: torch.Tensor
+) -> None:
+    usual = encoder_settings("test_resnet")
+    coarse = usual.model_copy(update={"spectrogram": usual.spectrogram.model_copy(update={"hop_length": 200})})
+    louder = usual.model_copy(update={"normalisation": Normalisation(mean=(-3, 0.2, -4), std=(2, 0.3, 3))})
+    models = [EmotionModel(Encoder(settings), 3).eval() for settings in (usual, coarse, louder)]
+    computed: list[int] = []
+    for number, model in enumerate(models):
+        model.encoder.spectrogram.register_forward_hook(lambda *_, number=number: computed.append(number))
+    with torch.inference_mode():
+        alone = [model(waveforms) for model in models]
+        computed.clear()
+        found = Ensemble(models, np.ones((3, 3)), np.ones((3, 3)), "mean").eval()(waveforms)
+    assert computed == [0, 1]
+    assert torch.equal(found, torch.cat(alone, dim=1))
 
 
 @pytest.mark.parametrize(("duration_s", "expected"), [(1.5, [True, False]), (0.5, [False, False])])

@@ -16,6 +16,7 @@ from emoclr.finetune.training.initial_weights import find_initial_weights
 from emoclr.pretrain.encoder.checkpoint import save_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
 from emoclr.pretrain.encoder.folders import CheckpointError
+from emoclr.pretrain.networks import timm_models
 
 BACKBONES = ["test_efficientnet", "test_resnet"]
 Settings = Callable[..., FinetuneSettings]
@@ -75,12 +76,12 @@ def no_network(name: str, pretrained: bool = False, **settings: object) -> torch
     return CREATE(name, **settings)
 
 
-CREATE = timm.create_model
+CREATE = timm_models.create_model
 
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timm, "create_model", no_network)
+    monkeypatch.setattr(timm_models, "create_model", no_network)
 
 
 def test_weights_that_cannot_be_downloaded_are_named_with_what_to_do(

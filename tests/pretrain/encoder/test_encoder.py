@@ -15,6 +15,7 @@ from emoclr.pretrain.encoder.encoder import (
     mean_and_delta,
     pool,
 )
+from emoclr.pretrain.networks import timm_models
 from emoclr.pretrain.networks.stages import stage_channels, stage_maps
 from emoclr.pretrain.settings import PretrainSettings
 
@@ -127,7 +128,7 @@ def test_weights_that_cannot_be_downloaded_are_told(monkeypatch):
         assert options["pretrained"]
         raise ConnectionError("no network")
 
-    monkeypatch.setattr(timm, "create_model", no_network)
+    monkeypatch.setattr(timm_models, "create_model", no_network)
     with pytest.raises(ConfigError, match=r"its ImageNet weights cannot be had .*no network.*pretrained: false"):
         make_backbone("test_resnet", pretrained=True)
 
@@ -197,10 +198,10 @@ def test_a_backbone_without_stages_is_read_from_its_last_maps(monkeypatch):
         network.forward_intermediates = None
         return network
 
-    monkeypatch.setattr("emoclr.pretrain.encoder.encoder.timm.create_model", without_stages)
+    monkeypatch.setattr("emoclr.pretrain.networks.timm_models.create_model", without_stages)
     made = Encoder(EncoderSettings(backbone="test_resnet", readout="stages")).eval()
     with torch.no_grad():
-        images = made._images(waveforms(2), None)
+        images = made._images(made.spectrograms(waveforms(2)), None)
         torch.testing.assert_close(made(waveforms(2)), mean_and_delta(made.backbone(images)))
     assert made.features == made.trained_features == 192
 

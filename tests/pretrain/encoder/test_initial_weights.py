@@ -2,12 +2,12 @@ import shutil
 import signal
 
 import pytest
-import timm
 import torch
 import yaml
 
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
 from emoclr.pretrain.encoder.folders import CARD, RUN
+from emoclr.pretrain.networks import timm_models
 
 
 def test_a_run_starts_from_the_weights_and_the_normalisation_of_an_earlier_one(run, finished, tmp_path):
@@ -59,7 +59,7 @@ def test_a_start_with_other_normalisation_for_each_backbone_is_refused(run, fini
 @pytest.fixture
 def without_network(monkeypatch):
     """timm as it is where weights cannot be downloaded; returns how often they were asked for."""
-    create, asked = timm.create_model, []
+    create, asked = timm_models.create_model, []
 
     def create_model(name, *, pretrained=False, **more):
         if pretrained:
@@ -67,7 +67,7 @@ def without_network(monkeypatch):
             raise OSError("no route to host")
         return create(name, **more)
 
-    monkeypatch.setattr(timm, "create_model", create_model)
+    monkeypatch.setattr(timm_models, "create_model", create_model)
     return asked
 
 
