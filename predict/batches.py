@@ -97,18 +97,15 @@ def predict_batches(
         heard = 0.0
         for item in batch:
             number = item.recording
-            duration_s = item.samples / SAMPLE_RATE
             if isinstance(item, WindowOutput):
                 output = item.output.astype(np.float64)
                 pool.add(output)
-                start_s = item.start / SAMPLE_RATE
-                heard = min(1.0, (start_s + card.window_s) / duration_s)
+                heard = item.end / item.samples if item.samples else 0.0
                 if timeline:
-                    end_s = min(start_s + card.window_s, duration_s)
-                    stretches.append(Stretch(number, start_s, end_s, 1, output))
+                    stretches.append(Stretch(number, item.start / SAMPLE_RATE, item.end / SAMPLE_RATE, 1, output))
             else:
                 if pool.windows and not timeline:
-                    stretches.append(Stretch(number, 0.0, duration_s, pool.windows, pool.result()))
+                    stretches.append(Stretch(number, 0.0, item.samples / SAMPLE_RATE, pool.windows, pool.result()))
                 ends.append((item, pool.windows))
                 pool = RunningPool(card.windows)
                 number, heard = number + 1, 0.0

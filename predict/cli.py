@@ -16,6 +16,7 @@ from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import count_of, readable
 
 if TYPE_CHECKING:
+    from emoclr.corpus.audio.formats.pipe import Pipe
     from emoclr.finetune.model.checkpoint import EnsembleCard
     from emoclr.finetune.model.emotion_model import Ensemble
     from emoclr.predict.output.tables import LineForm
@@ -27,7 +28,8 @@ EXAMPLES = """  predict --from checkpoints/my-emotions recording.mp3
   predict --from checkpoints/my-emotions recordings/ --out predictions.csv
   predict --from checkpoints/my-emotions recordings/ --out timeline.parquet --timeline
   predict --from checkpoints/my-emotions calls.csv --speaker caller --out predictions.csv
-  predict --from checkpoints/my-emotions/resnet10t a.wav b.ogg --out - --format jsonl | jq .emotions"""
+  predict --from checkpoints/my-emotions/resnet10t a.wav b.ogg --out - --format jsonl | jq .emotions
+  arecord -f S16_LE -r 16000 | predict --from checkpoints/my-emotions -"""
 
 STANDARD_OUTPUT = "-"
 RELEASED = "emoclr-small-emotions"
@@ -45,7 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="folder of finetune or of one backbone, a released model, or hf:OWNER/NAME; "
         f"without, {RELEASED}, once it comes with the package",
     )
-    parser.add_argument("recordings", nargs="+", type=Path, metavar="FILE_OR_DIR", help="recordings of any length")
+    parser.add_argument(
+        "recordings",
+        nargs="+",
+        type=Path,
+        metavar="FILE_OR_DIR",
+        help="recordings of any length, or - for standard input, whose rows come as its windows end",
+    )
     parser.add_argument(
         "--out",
         metavar="FILE",
@@ -58,19 +66,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="hear each recording against the others of its speaker: the column of a table of recordings that names "
         "them, or the word folder, where the recordings of a folder are of one speaker",
     )
+    parser.add_argument(
+        "--rate",
+        type=_count,
+        metavar="HZ",
+        help="standard input is raw 16-bit samples (s16le) of this rate, and no container",
+    )
+    parser.add_argument("--channels", type=_count, metavar="N", help="of raw samples (default: 1)")
     parser.add_argument("--format", choices=("csv", "jsonl"), help="of standard output (default: csv)")
     return run_command(_predict, parse(parser, typed_words(arguments)))
 
 
+def _count(text: str) -> int:
+    """Returns a number from 1 on."""
+    found = int(text)
+    if found < 1:
+        raise ValueError
+    return found
+
+
 def _predict(arguments: argparse.Namespace) -> int:
     from emoclr.corpus.audio.file_kinds import check_recordings
+    from emoclr.corpus.decoded.decode_stream import STANDARD_INPUT
     from emoclr.corpus.index.audio_files import find_audio
     from emoclr.finetune.model.folders import find_card
     from emoclr.predict.output.out_path import check_out, form_of
 
     named = arguments.source or _released()
     arguments.source = find_card(named).parent
-    if arguments.speaker is None:
+    pipe = _pipe(arguments)
+    if arguments.speaker is None and not pipe:
         check_recordings(*arguments.recordings)
     to_file = arguments.out not in (None, STANDARD_OUTPUT)
     if to_file and arguments.format not in (None, form_of(Path(arguments.out))):
@@ -84,7 +109,7 @@ def _predict(arguments: argparse.Namespace) -> int:
 
             paths, speakers = find_speakers(arguments.recordings, arguments.speaker)
         else:
-            paths = find_audio(arguments.recordings)
+            paths = [STANDARD_INPUT] if pipe else find_audio(arguments.recordings)
         if to_file:
             check_out(Path(arguments.out), paths)
         say(f"reading {named}")
@@ -104,7 +129,35 @@ def _predict(arguments: argparse.Namespace) -> int:
             say(ONE_MOOD)
         if to_file:
             return _into_file(arguments, paths, ensemble, card, voices)
-        return _onto_screen(arguments, paths, ensemble, card, voices)
+        return _onto_screen(arguments, paths, ensemble, card, voices, pipe)
+
+
+def _pipe(arguments: argparse.Namespace) -> "Pipe | None":
+    """Returns standard input, where that is the recording.
+
+    Raises:
+        ConfigError: it is not alone, is a terminal, or comes with options that are of files, or files with its own.
+    """
+    if Path("-") not in arguments.recordings:
+        for name in ("rate", "channels"):
+            if getattr(arguments, name) is not None:
+                raise ConfigError(f"--{name}: is of raw samples on standard input, which is the recording -")
+        return None
+    if len(arguments.recordings) > 1:
+        raise ConfigError("-: standard input is one recording; leave the others to another command")
+    if arguments.out not in (None, STANDARD_OUTPUT):
+        raise ConfigError(
+            f"--out {arguments.out}: rows of standard input go to standard output; write > {arguments.out}"
+        )
+    if arguments.speaker is not None:
+        raise ConfigError("--speaker: is of recordings that can be heard to their end, not of standard input")
+    from emoclr.corpus.audio.formats.pipe import Pipe, RawPcm
+
+    if arguments.rate is not None:
+        return Pipe(sys.stdin.buffer, RawPcm(arguments.rate, arguments.channels or 1))
+    if arguments.channels is not None:
+        raise ConfigError("--channels: is of raw samples; give their --rate, too")
+    return Pipe(sys.stdin.buffer)
 
 
 def _released() -> Path:
@@ -164,14 +217,16 @@ def _onto_screen(
     ensemble: "Ensemble",
     card: "EnsembleCard",
     voices: "Voices | None",
+    pipe: "Pipe | None",
 ) -> int:
     from emoclr.predict.batches import stretch_lines
+    from emoclr.predict.live import predict_live
     from emoclr.predict.output.screen import print_table
     from emoclr.predict.output.tables import as_lines, head
     from emoclr.predict.run import predict_files
     from emoclr.pretrain.encoder.devices import choose_device
 
-    as_text = arguments.out == STANDARD_OUTPUT or arguments.format is not None
+    as_text = arguments.out == STANDARD_OUTPUT or arguments.format is not None or pipe is not None
     form: LineForm = arguments.format or "csv"
     rows: list[PredictionRow] = []
     remarks: list[Remark] = []
@@ -186,7 +241,13 @@ def _onto_screen(
 
     if as_text:
         _write(head(card.emotions, form))
-    for found in predict_files(ensemble, card, paths, timeline=arguments.timeline, device=choose_device()):
+    device = choose_device()
+    batches = (
+        predict_live(ensemble, card, pipe, device)
+        if pipe
+        else predict_files(ensemble, card, paths, timeline=arguments.timeline, device=device)
+    )
+    for found in batches:
         remarks += found.remarks
         count += len(found.rows)
         if voices:

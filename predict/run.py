@@ -15,7 +15,7 @@ from emoclr.corpus.index.audio_files import find_audio
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.emotion_model import Ensemble
-from emoclr.predict.batches import Place, Stretch, predict_batches
+from emoclr.predict.batches import Batch, Place, Stretch, predict_batches
 from emoclr.predict.remarks import Remark
 from emoclr.pretrain.encoder.streamed_windows import RecordingEnd
 
@@ -158,11 +158,16 @@ def predict_files(
     batches = predict_batches(ensemble, card, pieces, timeline=timeline, device=device, begin=begin)
     with progress("predicting", len(paths), "recording") as show:
         for batch in batches:
-            rows = rows_of(batch.stretches, paths, ensemble, card)
-            remarks = [remark for end, windows in batch.ends for remark in _remarks(paths[end.recording], end, windows)]
-            over = sum(windows > 0 for _, windows in batch.ends)
-            yield Progress(rows, batch.stretches, remarks, over, batch.place)
+            yield progress_of(batch, paths, ensemble, card)
             show(batch.place.recording + batch.heard)
+
+
+def progress_of(batch: Batch, paths: Sequence[Path], ensemble: Ensemble, card: EnsembleCard) -> Progress:
+    """Returns what a batch adds to predictions of the recordings `paths`."""
+    rows = rows_of(batch.stretches, paths, ensemble, card)
+    remarks = [remark for end, windows in batch.ends for remark in _remarks(paths[end.recording], end, windows)]
+    over = sum(windows > 0 for _, windows in batch.ends)
+    return Progress(rows, batch.stretches, remarks, over, batch.place)
 
 
 def rows_of(

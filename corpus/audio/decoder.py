@@ -5,23 +5,20 @@ length), FFmpeg all the rest. A length is what was decoded, never what a header 
 """
 
 import contextlib
-import io
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
 from emoclr.corpus.audio.channels import ChannelChoice, Channels, Mix, choose_mix, measure_channels, needs_measuring
-from emoclr.corpus.audio.errors import NOTHING_BETWEEN, PLAINER_REASONS, DecoderError, reason_of
+from emoclr.corpus.audio.errors import NOTHING_BETWEEN, DecoderError
 from emoclr.corpus.audio.errors import AudioError as AudioError
-from emoclr.corpus.audio.formats.containers import needs_ffmpeg
-from emoclr.corpus.audio.formats.joined import JoinedStream, Section, joined_recordings
-from emoclr.corpus.audio.formats.mp3 import tells_its_length
+from emoclr.corpus.audio.formats.open_stream import open_stream
+from emoclr.corpus.audio.formats.pipe import Pipe
 from emoclr.corpus.audio.formats.stream import AudioStream, Block
 
 SAMPLE_RATE = 16_000
@@ -33,8 +30,6 @@ MAX_DURATION_S = 24 * 3600.0
 _MIN_SAMPLE_RATE, _MAX_SAMPLE_RATE = 1_000, 2_000_000
 # 32-bit integers kept as floating point are loud, but sound; far beyond them resampling overflows.
 _MAX_SAMPLE = 2.0**31 + 1
-_SNDFILE_MAGIC = (b"RIFF", b"RF64", b"riff", b"FORM", b".snd", b"fLaC", b"caff", b"NIST", b"2BIT", b"PVF1")
-"""First bytes of what libsndfile is asked about first. Of a voc of several blocks it takes their headers for sound."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +52,16 @@ class Recording:
         mix: how channels became one, once `blocks` has begun.
     """
 
-    def __init__(self, path: Path, source: Path | bytes, channels: ChannelChoice = "auto") -> None:
-        """Opens a recording, a path or its bytes, of which some channels are heard.
+    def __init__(self, path: Path, source: Path | bytes | Pipe, channels: ChannelChoice = "auto") -> None:
+        """Opens a recording, a path, its bytes or what comes as it is made, of which some channels are heard.
 
         Raises:
             AudioError: the file is missing, empty, or nothing that a decoder reads.
         """
         self.path = path
         self._channels = channels
-        self._open_again: Callable[[], AudioStream] = lambda: _open(path, source)
+        self._live = isinstance(source, Pipe)
+        self._open_again: Callable[[], AudioStream] = lambda: open_stream(path, source)
         self._stream: AudioStream | None = self._open_again()
         self.info = AudioInfo(self._stream.duration_s, self._stream.sample_rate, self._stream.channels)
         self.partial = ""
@@ -92,7 +88,8 @@ class Recording:
         Args:
             start_s: s.
             end_s: s; None for the end.
-            mix: how channels become one; None chooses by what the part holds, for which it is read once before.
+            mix: how channels become one; None chooses by what the part holds, for which it is read once before; of
+                what comes as it is made it is the mean.
 
         Raises:
             AudioError: nothing can be decoded, or what is decoded is no sound.
@@ -140,12 +137,16 @@ class Recording:
         others, count, choice = stream.others, stream.channels, self._channels
         if isinstance(choice, int) and 1 < count < choice:
             raise AudioError(self.path, f"has {count} channels, where channels={choice} is asked for")
-        if stream.float_samples or (count > 1 and needs_measuring(choice)):
+        if not self._live and (stream.float_samples or (count > 1 and needs_measuring(choice))):
             with contextlib.closing(stream):
                 mix = choose_mix(measure_channels(self._part(stream, start_s, end_s), count), choice)
         else:
             mix, self._stream = choose_mix(Channels(np.zeros(count), 0.0, 0.0), choice), stream
         self.notes = [*mix.notes]
+        if self._live and count > 1 and needs_measuring(choice):
+            self.notes.append(
+                f"the mean of {count} channels: which of them to hear shows at the end of a recording only"
+            )
         if others:
             self.notes.append(f"the default one of {1 + len(others)} audio streams; the others: {', '.join(others)}")
         return mix
@@ -155,7 +156,7 @@ class Recording:
         rate = stream.sample_rate
         start = round(start_s * rate)
         left = math.inf if end_s is None else max(0, round(end_s * rate) - start)
-        allowed = MAX_DURATION_S * rate
+        allowed = math.inf if self._live else MAX_DURATION_S * rate
         if not left:
             return
         for block in stream.blocks(start):
@@ -219,79 +220,6 @@ def decode_waveform(content: bytes, path: Path, channels: ChannelChoice = "auto"
     """Returns a recording whose bytes are in memory, as `read_waveform` would; `path` names it in errors."""
     with Recording(path, content, channels) as recording:
         return recording.waveform()
-
-
-def _open(path: Path, source: Path | bytes) -> AudioStream:
-    """Returns a recording, opened; a pipe or a device is refused, since reading one may never end."""
-    if isinstance(source, bytes):
-        if not source:
-            raise AudioError(path, "empty file (0 bytes)")
-        head = source[:4]
-    else:
-        head = _first_bytes(source)
-    try:
-        return _open_by(source, head)
-    except (DecoderError, OSError) as error:
-        raise AudioError(path, f"cannot be read as audio: {PLAINER_REASONS.get(str(error), error)}") from error
-
-
-def _first_bytes(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-        if not path.is_file():
-            raise AudioError(path, "not a file")
-        with path.open("rb") as file:
-            head = file.read(4)
-    except OSError as error:
-        raise AudioError(path, "no such file" if isinstance(error, FileNotFoundError) else reason_of(error)) from error
-    if size == 0:
-        raise AudioError(path, "empty file (0 bytes)")
-    return head
-
-
-def _open_by(source: Path | bytes, head: bytes) -> AudioStream:
-    """Returns the stream of a file, or that of several recordings that were joined to one."""
-
-    def whole() -> Path | IO[bytes]:
-        return io.BytesIO(source) if isinstance(source, bytes) else source
-
-    if (head[:3] == b"ID3" or head[:1] == b"\xff") and tells_its_length(source):
-        with contextlib.suppress(DecoderError):
-            return _open_by_libsndfile(whole())
-    parts = joined_recordings(source)
-
-    def opener(first: int, end: int) -> Callable[[], AudioStream]:
-        if isinstance(source, bytes):
-            return lambda: _open_one(lambda: io.BytesIO(source[first:end]), head)
-        return lambda: _open_one(lambda: io.BufferedReader(Section(source, first, end)), head)
-
-    if len(parts) > 1:
-        with contextlib.suppress(DecoderError):  # what comes before the second beginning may be no recording
-            return JoinedStream([opener(first, end) for first, end in parts])
-    return _open_one(whole, head)
-
-
-def _open_one(fresh: Callable[[], Path | IO[bytes]], head: bytes) -> AudioStream:
-    """Returns the stream of the first library that opens a file; where both refuse, FFmpeg's reason counts."""
-    if head in _SNDFILE_MAGIC or (head == b"OggS" and not needs_ffmpeg(fresh())):
-        with contextlib.suppress(DecoderError):
-            return _open_by_libsndfile(fresh())
-    from emoclr.corpus.audio.formats.ffmpeg import FfmpegStream
-
-    try:
-        return FfmpegStream(fresh())
-    except DecoderError as error:
-        try:
-            return _open_by_libsndfile(fresh())
-        except DecoderError:
-            raise error from None
-
-
-def _open_by_libsndfile(source: Path | IO[bytes]) -> AudioStream:
-    # A process that only FFmpeg is needed in begins sooner.
-    from emoclr.corpus.audio.formats.libsndfile import SndfileStream
-
-    return SndfileStream(source)
 
 
 def _resampled(blocks: Iterator[NDArray[np.float32]], rate: int) -> Iterator[NDArray[np.float32]]:

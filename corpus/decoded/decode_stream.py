@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from emoclr.corpus.audio.channels import ChannelChoice
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, Recording
+from emoclr.corpus.audio.formats.pipe import Pipe
 from emoclr.corpus.audio.samples import to_int16
 from emoclr.corpus.decoded.decode_clip import larger_blocks
 from emoclr.corpus.parallel.processes import stream_in_processes
@@ -20,6 +21,10 @@ MAX_HELD_SAMPLES = 600 * SAMPLE_RATE
 
 READ_AHEAD = 32
 """How many pieces wait for the network at most; a block of a long recording has about half a megabyte."""
+
+
+STANDARD_INPUT = Path("stdin")
+"""How standard input is named in rows and messages."""
 
 
 class Opened(NamedTuple):
@@ -42,8 +47,13 @@ class Ended(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-Piece = Opened | NDArray[np.int16] | NDArray[np.float32] | Ended
-"""What comes of a recording: `Opened`, blocks of samples, int16 or float32 `(n,)` at `SAMPLE_RATE`, and `Ended`."""
+class Waiting(NamedTuple):
+    """No more of a recording is there yet: what came may be worked on."""
+
+
+Piece = Opened | NDArray[np.int16] | NDArray[np.float32] | Waiting | Ended
+"""What comes of a recording: `Opened`, blocks of samples, int16 or float32 `(n,)` at `SAMPLE_RATE`, and `Ended`; of one
+that comes as it is made no `Opened`, and `Waiting` in between."""
 
 
 def decode_stream(path: Path, channels: ChannelChoice = "auto") -> Generator[Opened | NDArray[np.int16], None, Ended]:
@@ -93,6 +103,24 @@ def _itself(path: Path) -> Path:
 
 def _lost(path: Path, reason: str) -> Ended:
     return Ended(failure=reason)
+
+
+def live_stream(pipe: Pipe, channels: ChannelChoice = "auto") -> Iterator[tuple[int, Piece]]:
+    """Yields the pieces of one recording as it is made, each with the number 0; see `decode_streams`.
+
+    It is decoded in a thread, since a pipe is of this process.
+    """
+    return read_ahead(_live_pieces(pipe, channels), READ_AHEAD, idle=(0, Waiting()))
+
+
+def _live_pieces(pipe: Pipe, channels: ChannelChoice) -> Generator[tuple[int, Piece], None, None]:
+    try:
+        with Recording(STANDARD_INPUT, pipe, channels) as recording:
+            for block in recording.blocks():
+                yield 0, to_int16(block)
+            yield 0, Ended(partial=recording.partial, notes=tuple(recording.notes))
+    except AudioError as error:
+        yield 0, Ended(failure=error.reason)
 
 
 def array_streams(waveforms: Iterable[NDArray[np.float32]]) -> Iterator[tuple[int, Piece]]:

@@ -21,10 +21,11 @@ class _Over:
     error: BaseException | None = None
 
 
-def read_ahead(items: Generator[Item, None, None], count: int) -> Iterator[Item]:
+def read_ahead(items: Generator[Item, None, None], count: int, idle: Item | None = None) -> Iterator[Item]:
     """Yields items that a thread takes from a generator, at most `count` of them ahead.
 
-    The generator is closed in that thread, whether it comes to its end or nobody wants more.
+    The generator is closed in that thread, whether it comes to its end or nobody wants more. Where the next item is not
+    there yet, `idle` comes first, unless it is None.
 
     >>> list(read_ahead((number**2 for number in range(4)), count=2))
     [0, 1, 4, 9]
@@ -48,7 +49,11 @@ def read_ahead(items: Generator[Item, None, None], count: int) -> Iterator[Item]
     thread = threading.Thread(target=fetch, daemon=True)
     thread.start()
     try:
-        while not isinstance(item := waiting.get(), _Over):
+        while True:
+            if idle is not None and waiting.empty():
+                yield idle
+            if isinstance(item := waiting.get(), _Over):
+                break
             yield item
         if item.error is not None:
             raise item.error

@@ -199,16 +199,14 @@ def embed_windows(
     for batch in stream_windows(on_device, pieces, windows.window_s, windows.hop_s, windows.short):
         for item in batch:
             name = str(paths[item.recording] if paths else item.recording)
-            duration_s = item.samples / SAMPLE_RATE
             if isinstance(item, RecordingEnd):
                 if pool.windows and not timeline:
-                    found.add(pool.result().astype(np.float32), name, 0.0, duration_s)
+                    found.add(pool.result().astype(np.float32), name, 0.0, item.samples / SAMPLE_RATE)
                 pool = RunningPool("mean")
                 if paths:
                     found.failures.extend(_failures(item, heard))
             elif timeline:
-                start_s = item.start / SAMPLE_RATE
-                found.add(item.output, name, start_s, min(start_s + windows.window_s, duration_s))
+                found.add(item.output, name, item.start / SAMPLE_RATE, item.end / SAMPLE_RATE)
             else:
                 pool.add(item.output.astype(np.float64))
     for line in lines_about(heard):

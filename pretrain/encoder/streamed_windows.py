@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.audio.padding import Padding
 from emoclr.corpus.audio.samples import INT16_FULL_SCALE, is_silent
-from emoclr.corpus.decoded.decode_stream import Ended, Opened, Piece
+from emoclr.corpus.decoded.decode_stream import Ended, Opened, Piece, Waiting
 from emoclr.pretrain.encoder.embedding import WindowNetwork
 from emoclr.pretrain.encoder.windows import WindowCutter
 
@@ -26,12 +26,14 @@ class WindowOutput(NamedTuple):
     Attributes:
         recording: its number.
         start: first sample of the window.
-        samples: length of the recording.
+        end: the sample behind its last one, or behind that of a recording that is shorter.
+        samples: length of the recording; 0 where it is not known yet.
         output: float32 `(features,)`.
     """
 
     recording: int
     start: int
+    end: int
     samples: int
     output: NDArray[np.float32]
 
@@ -55,6 +57,7 @@ class RecordingEnd(NamedTuple):
 class _Window(NamedTuple):
     recording: int
     start: int
+    end: int
     samples: int
     waveform: NDArray[np.float32]
 
@@ -67,7 +70,7 @@ def stream_windows(
     short: Padding,
     skipped: int = 0,
 ) -> Iterator[list[WindowOutput | RecordingEnd]]:
-    """Yields what a network gives for the windows of recordings, in batches of `BATCH_WINDOWS`.
+    """Yields what a network gives for the windows of recordings, in batches of `BATCH_WINDOWS`; at once while it waits.
 
     Args:
         network: what the windows go through.
@@ -83,12 +86,13 @@ def stream_windows(
     crops: list[NDArray[np.float32]] = []
     for number, group in itertools.groupby(pieces, key=itemgetter(0)):
         for item in _windows(number, (piece for _, piece in group), window, hop, short, skipped):
-            waiting.append(item)
+            if not isinstance(item, Waiting):
+                waiting.append(item)
             if isinstance(item, _Window):
                 crops.append(item.waveform)
-                if len(crops) == size:
-                    yield _answered(network, waiting, crops)
-                    waiting, crops = [], []
+            if len(crops) == size or (isinstance(item, Waiting) and waiting):
+                yield _answered(network, waiting, crops)
+                waiting, crops = [], []
         skipped = 0
     if waiting:
         yield _answered(network, waiting, crops)
@@ -101,7 +105,7 @@ def _windows(
     hop: int,
     short: Padding,
     skipped: int,
-) -> Iterator[_Window | RecordingEnd]:
+) -> Iterator[_Window | RecordingEnd | Waiting]:
     samples, loudest = 0, 0.0
     cutter = WindowCutter(window, hop, short, skipped)
     for piece in pieces:
@@ -109,22 +113,21 @@ def _windows(
             samples = piece.samples
         elif isinstance(piece, Ended):
             for start, waveform in cutter.finish():
-                yield _Window(number, start, samples, waveform)
+                yield _Window(number, start, cutter.received, samples, waveform)
             yield RecordingEnd(number, cutter.received, bool(is_silent(loudest)), piece)
+        elif isinstance(piece, Waiting):
+            yield piece
         elif len(piece):
             block = piece.astype(np.float32)
             if piece.dtype == np.int16:
                 block /= np.float32(INT16_FULL_SCALE)
             loudest = max(loudest, float(np.abs(block).max()))
             for start, waveform in cutter.push(block):
-                yield _Window(number, start, samples, waveform)
+                yield _Window(number, start, start + window, samples, waveform)
 
 
 def _answered(
     network: WindowNetwork, items: list[_Window | RecordingEnd], crops: list[NDArray[np.float32]]
 ) -> list[WindowOutput | RecordingEnd]:
     outputs = iter(network(crops) if crops else ())
-    return [
-        WindowOutput(item.recording, item.start, item.samples, next(outputs)) if isinstance(item, _Window) else item
-        for item in items
-    ]
+    return [WindowOutput(*item[:-1], next(outputs)) if isinstance(item, _Window) else item for item in items]

@@ -6,7 +6,6 @@ can name another file or address.
 
 import itertools
 import re
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +20,9 @@ from emoclr.configs.messages import count_of
 from emoclr.corpus.audio.errors import DecoderError, reason_of
 from emoclr.corpus.audio.formats.containers import cut_off, ogg_partial, wav_partial
 from emoclr.corpus.audio.formats.frames import FrameBatch
-from emoclr.corpus.audio.formats.mp4 import edits
+from emoclr.corpus.audio.formats.mp3 import counts_frames
+from emoclr.corpus.audio.formats.mp4 import edits, plays_once
+from emoclr.corpus.audio.formats.pipe import Pipe
 from emoclr.corpus.audio.formats.priming import priming_samples
 from emoclr.corpus.audio.formats.stream import BLOCK_SAMPLES, Block, broken_off
 
@@ -43,8 +44,6 @@ _LEAD_S = 1.0
 """Decoding begins this much before a part: the first frames after a seek are not exact."""
 _MIN_GAP_S = 0.1
 """Timestamps that jump further ahead are a pause in the recording; below that, they are rounding."""
-_MAX_PADDING_S = 0.5
-"""What encoders of mp3 put before and behind a recording, and more."""
 _MAX_GAP_S = 24 * 3600.0
 _HEAD_BYTES = 1 << 16
 _MAX_DAMAGED = 1_000
@@ -53,8 +52,8 @@ _MAX_DAMAGED = 1_000
 class FfmpegStream:
     """A file opened by FFmpeg; see `AudioStream`. Of several audio streams the default one is decoded."""
 
-    def __init__(self, source: Path | IO[bytes]) -> None:
-        """Opens a path, or bytes in memory.
+    def __init__(self, source: Path | IO[bytes] | Pipe) -> None:
+        """Opens a path, bytes in memory, or what comes as it is made.
 
         Raises:
             DecoderError: FFmpeg does not read it, or it holds no audio.
@@ -63,18 +62,15 @@ class FfmpegStream:
         self._source = source
         self._file = source.open("rb") if isinstance(source, Path) else source
         self._owned = isinstance(source, Path)
-        head = self._file.read(_HEAD_BYTES)
-        self._file.seek(0)
+        head = b""
+        if not isinstance(self._file, Pipe):
+            head = self._file.read(_HEAD_BYTES)
+            self._file.seek(0)
         try:
-            options = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
-            self._container = av.open(self._file, "r", options=options, metadata_errors="replace")
+            self._container = _opened(self._file, head)
         except (FFmpegError, OSError, ValueError) as error:
             self._close_file()
-            # Recorders of phones write the index of an mp4 last.
-            cut_off = head[4:8] == b"ftyp"
-            raise DecoderError(
-                "cut off before its index (moov) was written" if cut_off else reason_of(error)
-            ) from error
+            raise DecoderError(_why_not(error, self._file, head)) from error
         streams = self._container.streams.audio
         if not streams:
             self.close()
@@ -98,14 +94,14 @@ class FfmpegStream:
         tagged = _tagged_duration_s(chosen)
         self.duration_s = float(own) if own is not None else tagged or whole
         self._pauses: list[tuple[int, int]] = []  # first frame, and that behind the last
-        if "mov" in self._names and (parts := edits(self._file, chosen.id)):
+        if "mov" in self._names and not isinstance(self._file, Pipe) and (parts := edits(self._file, chosen.id)):
             self.duration_s = sum(part.length_s for part in parts)
             ends = [round(end_s * self.sample_rate) for end_s in itertools.accumulate(part.length_s for part in parts)]
             self._pauses = [span for part, span in zip(parts[1:], itertools.pairwise(ends), strict=True) if part.pause]
         # All others guess a duration from the bit rate; beside a picture, that of the whole is the longer one's.
         alone = own is not None or tagged is not None or len(self._container.streams) == 1
         self._counted = (alone and bool(self._names & (TIMED | {"flac", "wv"}))) or (
-            "mp3" in self._names and _counts_frames(head, self.duration_s, self.sample_rate)
+            "mp3" in self._names and counts_frames(head, self.duration_s, self.sample_rate)
         )
         self.float_samples = chosen.codec_context.name.startswith("pcm_f")
         if "caf" in self._names and chosen.codec_context.name == "alac":
@@ -141,6 +137,8 @@ class FfmpegStream:
         decoded_s = after / self.sample_rate
         if not self.partial and claimed and claimed - decoded_s > _MIN_GAP_S:
             self.partial = broken_off(decoded_s, claimed)
+        if isinstance(self._source, Pipe):
+            return
         if not self.partial and self._names & {"wav", "ogg"}:
             self.partial = (wav_partial if "wav" in self._names else ogg_partial)(self._source)
         if not self.partial:
@@ -202,6 +200,10 @@ class FfmpegStream:
                         yield place, block
                         place += len(block)
                 some = True
+                if isinstance(self._file, Pipe):  # the next frame may be long in coming
+                    for block in batch.empty():
+                        yield place, block
+                        place += len(block)
             except (FFmpegError, ValueError) as error:
                 self._count_damage(error)
                 if self._damaged > _MAX_DAMAGED:
@@ -254,20 +256,30 @@ class FfmpegStream:
             yield packet
 
 
+def _opened(file: IO[bytes] | Pipe, head: bytes) -> Any:
+    """Returns the container of a file that begins so."""
+    options, kind = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}, None
+    if isinstance(file, Pipe) and (raw := file.raw):
+        options |= {"format_whitelist": "s16le", "sample_rate": f"{raw.sample_rate}", "ch_layout": f"{raw.channels}C"}
+        kind = "s16le"
+    elif not isinstance(file, Pipe) and head[4:8] == b"ftyp" and plays_once(file):
+        options["advanced_editlist"] = "0"
+    return av.open(file, "r", format=kind, options=options, metadata_errors="replace")
+
+
+def _why_not(error: Exception, file: IO[bytes] | Pipe, head: bytes) -> str:
+    """Returns why a file that begins so cannot be opened."""
+    if (file.head if isinstance(file, Pipe) else head)[4:8] != b"ftyp":
+        return reason_of(error)
+    if isinstance(file, Pipe):
+        return "an mp4 whose index (moov) comes last, or that is cut off; give the file itself"
+    return "cut off before its index (moov) was written"  # recorders of phones write it last
+
+
 def _silence(frames: int, channels: int) -> Iterator[Block]:
     step = BLOCK_SAMPLES // channels
     for begin in range(0, frames, step):
         yield np.zeros((min(step, frames - begin), channels), dtype=np.float32)
-
-
-def _counts_frames(head: bytes, duration_s: float | None, sample_rate: int) -> bool:
-    """Returns whether the header of an mp3 counts its frames and the duration is theirs: of joined files it is not."""
-    place = max(head.find(b"Xing"), head.find(b"Info"))
-    if place < 0 or len(head) < place + 12 or not duration_s:
-        return False
-    flags, frames = struct.unpack_from(">II", head, place + 4)
-    samples_per_frame = 1152 if sample_rate >= 32_000 else 576
-    return bool(flags & 1) and abs(frames * samples_per_frame / sample_rate - duration_s) < _MAX_PADDING_S
 
 
 def _tagged_duration_s(stream: Any) -> float | None:

@@ -16,6 +16,8 @@ _RATES = {1: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000)}
 _ENCODERS = (b"LAME", b"Lavf", b"Lavc")
 _READ_BYTES = 1 << 20
 _TAG_BYTES = 128
+_MAX_PADDING_S = 0.5
+"""What encoders put before and behind a recording, and more."""
 
 
 def tells_its_length(source: Path | bytes) -> bool:
@@ -96,3 +98,13 @@ def _frame_lengths(header: bytes) -> dict[bytes, int]:
         for padded in (0, 1)
         for private in (0, 1)
     }
+
+
+def counts_frames(head: bytes, duration_s: float | None, sample_rate: int) -> bool:
+    """Returns whether the header of an mp3 counts its frames and the duration is theirs: of joined files it is not."""
+    place = max(head.find(b"Xing"), head.find(b"Info"))
+    if place < 0 or len(head) < place + 12 or not duration_s:
+        return False
+    flags, frames = struct.unpack_from(">II", head, place + 4)
+    samples_per_frame = 1152 if sample_rate >= 32_000 else 576
+    return bool(flags & 1) and abs(frames * samples_per_frame / sample_rate - duration_s) < _MAX_PADDING_S
