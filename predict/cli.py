@@ -14,6 +14,7 @@ from emoclr.configs.command import make_parser, parse, run_command, typed_words,
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import count_of, readable
+from emoclr.predict.live import STANDARD_OUTPUT, predict_live, standard_input
 
 if TYPE_CHECKING:
     from emoclr.corpus.audio.formats.pipe import Pipe
@@ -31,7 +32,6 @@ EXAMPLES = """  predict --from checkpoints/my-emotions recording.mp3
   predict --from checkpoints/my-emotions/resnet10t a.wav b.ogg --out - --format jsonl | jq .emotions
   arecord -f S16_LE -r 16000 | predict --from checkpoints/my-emotions -"""
 
-STANDARD_OUTPUT = "-"
 RELEASED = "emoclr-small-emotions"
 """What answers where no --from is given."""
 
@@ -58,6 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--out",
         metavar="FILE",
         help="the table to write: .csv, .jsonl or .parquet, or - for standard output; none shows it",
+    )
+    parser.add_argument(
+        "--embeddings",
+        metavar="FILE",
+        help="write embeddings in place of emotions: .parquet, .npz, or .npy with an index; --from may be an encoder",
     )
     parser.add_argument("--timeline", action="store_true", help="one row a window in place of one row a file")
     parser.add_argument(
@@ -92,9 +97,11 @@ def _predict(arguments: argparse.Namespace) -> int:
     from emoclr.finetune.model.folders import find_card
     from emoclr.predict.output.out_path import check_out, form_of
 
+    if arguments.embeddings is not None:
+        return _embeddings(arguments)
     named = arguments.source or _released()
     arguments.source = find_card(named).parent
-    pipe = _pipe(arguments)
+    pipe = standard_input(arguments)
     if arguments.speaker is None and not pipe:
         check_recordings(*arguments.recordings)
     to_file = arguments.out not in (None, STANDARD_OUTPUT)
@@ -132,32 +139,32 @@ def _predict(arguments: argparse.Namespace) -> int:
         return _onto_screen(arguments, paths, ensemble, card, voices, pipe)
 
 
-def _pipe(arguments: argparse.Namespace) -> "Pipe | None":
-    """Returns standard input, where that is the recording.
+def _embeddings(arguments: argparse.Namespace) -> int:
+    from emoclr.corpus.audio.file_kinds import check_recordings
+    from emoclr.corpus.index.audio_files import find_audio
+    from emoclr.predict.output.embedding_file import check_embeddings
 
-    Raises:
-        ConfigError: it is not alone, is a terminal, or comes with options that are of files, or files with its own.
-    """
-    if Path("-") not in arguments.recordings:
-        for name in ("rate", "channels"):
-            if getattr(arguments, name) is not None:
-                raise ConfigError(f"--{name}: is of raw samples on standard input, which is the recording -")
-        return None
-    if len(arguments.recordings) > 1:
-        raise ConfigError("-: standard input is one recording; leave the others to another command")
-    if arguments.out not in (None, STANDARD_OUTPUT):
-        raise ConfigError(
-            f"--out {arguments.out}: rows of standard input go to standard output; write > {arguments.out}"
-        )
-    if arguments.speaker is not None:
-        raise ConfigError("--speaker: is of recordings that can be heard to their end, not of standard input")
-    from emoclr.corpus.audio.formats.pipe import Pipe, RawPcm
+    out = Path(arguments.embeddings)
+    for name in ("out", "format", "speaker", "rate", "channels"):
+        if getattr(arguments, name) is not None:
+            raise ConfigError(f"--{name}: does not go with --embeddings, which are written in place of emotions")
+    check_recordings(*arguments.recordings)
+    check_embeddings(out)
+    with _stopped_by_sigterm():
+        paths = find_audio(arguments.recordings)
+        named = arguments.source or _released()
+        say(f"reading {named}")
+        with uncollected():
+            from emoclr.predict.embeddings import embed_files
+        from emoclr.predict.output.out_path import errors_path
+        from emoclr.pretrain.encoder.devices import choose_device
 
-    if arguments.rate is not None:
-        return Pipe(sys.stdin.buffer, RawPcm(arguments.rate, arguments.channels or 1))
-    if arguments.channels is not None:
-        raise ConfigError("--channels: is of raw samples; give their --rate, too")
-    return Pipe(sys.stdin.buffer)
+        count, remarks = embed_files(named, paths, out, timeline=arguments.timeline, device=choose_device())
+    say(f"{count_of(count, 'embedding')}: {out}")
+    _tell(remarks, paths, None)
+    if errors_path(out).exists():
+        say(f"unreadable, partial and silent ones: {errors_path(out)}")
+    return 0 if count else 1
 
 
 def _released() -> Path:
@@ -220,7 +227,6 @@ def _onto_screen(
     pipe: "Pipe | None",
 ) -> int:
     from emoclr.predict.batches import stretch_lines
-    from emoclr.predict.live import predict_live
     from emoclr.predict.output.screen import print_table
     from emoclr.predict.output.tables import as_lines, head
     from emoclr.predict.run import predict_files

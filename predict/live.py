@@ -1,16 +1,51 @@
 """A recording as it is made, from standard input: rows come as its windows end."""
 
+import argparse
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from emoclr.corpus.audio.formats.pipe import Pipe
-from emoclr.corpus.decoded.decode_stream import STANDARD_INPUT, live_stream
-from emoclr.finetune.model.checkpoint import EnsembleCard
-from emoclr.finetune.model.emotion_model import Ensemble
-from emoclr.predict.batches import Place, predict_batches
-from emoclr.predict.run import Progress, progress_of
+from emoclr.configs.errors import ConfigError
+
+if TYPE_CHECKING:
+    from emoclr.corpus.audio.formats.pipe import Pipe
+    from emoclr.finetune.model.checkpoint import EnsembleCard
+    from emoclr.finetune.model.emotion_model import Ensemble
+    from emoclr.predict.run import Progress
+
+STANDARD_OUTPUT = "-"
 
 
-def predict_live(ensemble: Ensemble, card: EnsembleCard, pipe: Pipe, device: str) -> Iterator[Progress]:
+def standard_input(arguments: argparse.Namespace) -> "Pipe | None":
+    """Returns standard input, where that is the recording.
+
+    Raises:
+        ConfigError: it is not alone, is a terminal, or comes with options that are of files, or files with its own.
+    """
+    if Path("-") not in arguments.recordings:
+        for name in ("rate", "channels"):
+            if getattr(arguments, name) is not None:
+                raise ConfigError(f"--{name}: is of raw samples on standard input, which is the recording -")
+        return None
+    if len(arguments.recordings) > 1:
+        raise ConfigError("-: standard input is one recording; leave the others to another command")
+    if arguments.out not in (None, STANDARD_OUTPUT):
+        raise ConfigError(
+            f"--out {arguments.out}: rows of standard input go to standard output; write > {arguments.out}"
+        )
+    if arguments.speaker is not None:
+        raise ConfigError("--speaker: is of recordings that can be heard to their end, not of standard input")
+    from emoclr.corpus.audio.formats.pipe import Pipe, RawPcm
+
+    if arguments.rate is not None:
+        return Pipe(sys.stdin.buffer, RawPcm(arguments.rate, arguments.channels or 1))
+    if arguments.channels is not None:
+        raise ConfigError("--channels: is of raw samples; give their --rate, too")
+    return Pipe(sys.stdin.buffer)
+
+
+def predict_live(ensemble: "Ensemble", card: "EnsembleCard", pipe: "Pipe", device: str) -> "Iterator[Progress]":
     """Yields the emotions of the windows of a recording, each as soon as its last sample is there.
 
     Args:
@@ -19,6 +54,10 @@ def predict_live(ensemble: Ensemble, card: EnsembleCard, pipe: Pipe, device: str
         pipe: where the recording comes from.
         device: "cpu" or "cuda".
     """
+    from emoclr.corpus.decoded.decode_stream import STANDARD_INPUT, live_stream
+    from emoclr.predict.batches import Place, predict_batches
+    from emoclr.predict.run import progress_of
+
     pieces = live_stream(pipe, card.channels)
     for batch in predict_batches(ensemble, card, pieces, timeline=True, device=device, begin=Place()):
         yield progress_of(batch, [STANDARD_INPUT], ensemble, card)

@@ -106,8 +106,11 @@ class LoadedEnsemble(NamedTuple):
 
         Windows are those of `predict`.
         """
-        card = self.card
-        windows = Windows(card.window_s, card.hop_s, card.short, card.channels, "fp32")
-        encoder = EnsembleEncoder(self.ensemble)  # members choose their precision themselves
-        found = embed_windows(encoder, windows, recordings, sample_rate, timeline=timeline, device=device)
+        found = embed_windows(*self.encoder(), recordings, sample_rate, timeline=timeline, device=device)
         return found.frame() if segmented_index else found.array()
+
+    def encoder(self) -> tuple[EnsembleEncoder, Windows]:
+        """Returns the members' encoders as one, and how recordings become its windows."""
+        card = self.card
+        # Members choose their precision themselves.
+        return EnsembleEncoder(self.ensemble), Windows(card.window_s, card.hop_s, card.short, card.channels, "fp32")

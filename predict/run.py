@@ -165,7 +165,7 @@ def predict_files(
 def progress_of(batch: Batch, paths: Sequence[Path], ensemble: Ensemble, card: EnsembleCard) -> Progress:
     """Returns what a batch adds to predictions of the recordings `paths`."""
     rows = rows_of(batch.stretches, paths, ensemble, card)
-    remarks = [remark for end, windows in batch.ends for remark in _remarks(paths[end.recording], end, windows)]
+    remarks = [remark for end, windows in batch.ends for remark in remarks_on(paths[end.recording], end, windows)]
     over = sum(windows > 0 for _, windows in batch.ends)
     return Progress(rows, batch.stretches, remarks, over, batch.place)
 
@@ -193,8 +193,8 @@ def named(probabilities: Array, card: EnsembleCard) -> list[str]:
     return [name for name, p, least in zip(card.emotions, probabilities, card.thresholds, strict=True) if p >= least]
 
 
-def _remarks(path: Path, end: RecordingEnd, windows: int) -> Iterator[Remark]:
-    """Yields what there is to say of a recording, of which so many windows were heard."""
+def remarks_on(path: Path, end: RecordingEnd, windows: int) -> Iterator[Remark]:
+    """Yields what there is to say of a recording that is over, of which so many windows were heard."""
     failure, partial, notes = end.ended
     if not windows:
         yield Remark(path, "unreadable", failure)

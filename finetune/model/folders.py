@@ -26,3 +26,13 @@ def find_card(source: str | Path) -> Path:
         if (run / name).is_file():
             return run / name
     raise CheckpointError(f"{source}: holds neither {ENSEMBLE_CARD} nor {CARD}; {GIVE}")
+
+
+def holds_emotions(source: str | Path) -> bool:
+    """Returns whether a run folder holds emotion models; one of `pretrain` holds encoders alone.
+
+    Raises:
+        ConfigError: there is no such folder.
+    """
+    run = find_run(source, GIVE)
+    return any((run / name).is_file() for name in (ENSEMBLE_CARD, CARD))

@@ -1,9 +1,9 @@
 """Recordings to embeddings, as a notebook asks for them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 import numpy as np
 from torch import nn
@@ -14,7 +14,7 @@ from emoclr.corpus.audio.channels import ChannelChoice
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.audio.padding import Padding
 from emoclr.corpus.clips.segmented_index import segmented_index as index_of
-from emoclr.corpus.decoded.decode_stream import array_streams, decode_streams
+from emoclr.corpus.decoded.decode_stream import Piece, array_streams, decode_streams
 from emoclr.corpus.decoded.recordings import Recordings, paths_in, waveforms_of
 from emoclr.corpus.decoded.telling import Streamed, lines_about
 from emoclr.corpus.index.audio_files import find_audio
@@ -98,12 +98,7 @@ def embed(
     if isinstance(encoder, str | Path):
         encoder = load_encoder(encoder)
     network, card = encoder if isinstance(encoder, tuple) else (encoder, None)
-    window_s = window_s or (card.crop_s if card else None)
-    if window_s is None:
-        raise ConfigError("window_s: an Encoder without its card does not say how long its windows are")
-    windows = Windows(
-        window_s, min(hop_s or window_s / 2, window_s), network.settings.short, card.channels if card else "auto"
-    )
+    windows = encoder_windows(network, card, window_s, hop_s)
     found = embed_windows(network, windows, recordings, sample_rate, timeline=timeline, device=device)
     return found.frame() if segmented_index else found.array()
 
@@ -194,24 +189,77 @@ def embed_windows(
     else:
         paths = [path for source in sources for path in find_audio([source])]
         pieces = decode_streams(paths, windows.channels)
-    on_device = WindowNetwork(network, windows.window_s, device or choose_device(), windows.precision, "embedding")
-    found, pool, heard = Embedded(), RunningPool("mean"), Streamed(paths)
-    for batch in stream_windows(on_device, pieces, windows.window_s, windows.hop_s, windows.short):
-        for item in batch:
+    found, heard = Embedded(), Streamed(paths)
+    for item in stream_embeddings(network, windows, pieces, timeline=timeline, device=device or choose_device()):
+        if isinstance(item, EmbeddedRow):
             name = str(paths[item.recording] if paths else item.recording)
-            if isinstance(item, RecordingEnd):
-                if pool.windows and not timeline:
-                    found.add(pool.result().astype(np.float32), name, 0.0, item.samples / SAMPLE_RATE)
-                pool = RunningPool("mean")
-                if paths:
-                    found.failures.extend(_failures(item, heard))
-            elif timeline:
-                found.add(item.output, name, item.start / SAMPLE_RATE, item.end / SAMPLE_RATE)
-            else:
-                pool.add(item.output.astype(np.float64))
+            found.add(item.embedding, name, item.start_s, item.end_s)
+        elif paths:
+            found.failures.extend(_failures(item, heard))
     for line in lines_about(heard):
         say(line)
     return found
+
+
+class EmbeddedRow(NamedTuple):
+    """The embedding of a recording, or of a window of it.
+
+    Attributes:
+        recording: its number.
+        start_s: s.
+        end_s: s.
+        embedding: float32 (features,).
+    """
+
+    recording: int
+    start_s: float
+    end_s: float
+    embedding: Embeddings
+
+
+def stream_embeddings(
+    network: nn.Module, windows: Windows, pieces: Iterable[tuple[int, Piece]], *, timeline: bool, device: str
+) -> Iterator[EmbeddedRow | RecordingEnd]:
+    """Yields what a network gives for recordings, or for their windows with `timeline`, and the end of each.
+
+    Args:
+        network: takes windows (B, samples) and gives (B, features).
+        windows: how they are cut.
+        pieces: of the recordings; see `decode_streams`.
+        timeline: one row a window in place of one a recording.
+        device: "cpu" or "cuda".
+    """
+    on_device = WindowNetwork(network, windows.window_s, device, windows.precision, "embedding")
+    pool = RunningPool("mean")
+    for batch in stream_windows(on_device, pieces, windows.window_s, windows.hop_s, windows.short):
+        for item in batch:
+            if not isinstance(item, RecordingEnd):
+                if timeline:
+                    begin_s, end_s = item.start / SAMPLE_RATE, item.end / SAMPLE_RATE
+                    yield EmbeddedRow(item.recording, begin_s, end_s, item.output)
+                else:
+                    pool.add(item.output.astype(np.float64))
+                continue
+            if pool.windows:
+                embedding = pool.result().astype(np.float32)
+                yield EmbeddedRow(item.recording, 0.0, item.samples / SAMPLE_RATE, embedding)
+                pool = RunningPool("mean")
+            yield item
+
+
+def encoder_windows(
+    network: Encoder, card: EncoderCard | None, window_s: float | None = None, hop_s: float | None = None
+) -> Windows:
+    """Returns how recordings become windows of an encoder; see `embed`.
+
+    Raises:
+        ConfigError: nothing says how long they are.
+    """
+    window_s = window_s or (card.crop_s if card else None)
+    if window_s is None:
+        raise ConfigError("window_s: an Encoder without its card does not say how long its windows are")
+    hop_s = min(hop_s or window_s / 2, window_s)
+    return Windows(window_s, hop_s, network.settings.short, card.channels if card else "auto")
 
 
 def _failures(end: RecordingEnd, heard: Streamed) -> Iterator[str]:

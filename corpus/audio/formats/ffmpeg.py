@@ -61,7 +61,6 @@ class FfmpegStream:
         av.logging.set_level(None)
         self._source = source
         self._file = source.open("rb") if isinstance(source, Path) else source
-        self._owned = isinstance(source, Path)
         head = b""
         if not isinstance(self._file, Pipe):
             head = self._file.read(_HEAD_BYTES)
@@ -150,7 +149,7 @@ class FfmpegStream:
         self._close_file()
 
     def _close_file(self) -> None:
-        if self._owned:
+        if isinstance(self._source, Path) and not isinstance(self._file, Pipe):
             self._file.close()
 
     def _seek(self, start: int) -> bool:
