@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=Path,
         metavar="RUN",
         help="folder of finetune or of one backbone, a released model, or hf:OWNER/NAME; "
-        f"without, {RELEASED}, once it comes with the package",
+        f"without, {RELEASED}",
     )
     parser.add_argument(
         "recordings",
