@@ -3,12 +3,10 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from emoclr.configs.command import (
     add_columns,
     add_debug,
-    column_overrides,
     make_parser,
     parse_group,
     run_command,
@@ -17,11 +15,9 @@ from emoclr.configs.command import (
 from emoclr.configs.console import say, show
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.file_kinds import check_recordings, check_sources, check_table
+from emoclr.corpus.labels.annotation.command import add_label, add_pick, columns_of, positive
 from emoclr.corpus.prepare.command import add_prepare
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
-
-if TYPE_CHECKING:
-    from emoclr.corpus.labels.tables.column_names import Given
 
 _EXAMPLES = """\
   corpus scan recordings/ --out index.parquet
@@ -30,6 +26,7 @@ _EXAMPLES = """\
   corpus shard recordings/ --out 'tars/corpus-%06d.tar'
   corpus audit crema_d.csv --out reports/audit
   corpus segment recordings/ --out segments.csv
+  corpus pick segments.csv --n 100 --out picked.csv
   corpus label picked.csv --out labels.csv --emotions anger,joy,sadness
   corpus demo --out demo/
 """
@@ -80,7 +77,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         default="flac",
         help="16 kHz mono flac (default), or files as they are",
     )
-    shard.add_argument("--shard-mb", type=_positive, default=256, metavar="MB", help="recordings in a tar (256)")
+    shard.add_argument("--shard-mb", type=positive, default=256, metavar="MB", help="recordings in a tar (256)")
     _add_engine(shard)
     add_columns(shard)
     shard.set_defaults(work=_shard)
@@ -103,34 +100,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     add_columns(segment)
     segment.set_defaults(work=_segment)
 
-    label = commands.add_parser(
-        "label", help="hear clips on a page of this machine and write what is heard as labels.csv"
-    )
-    label.add_argument("table", type=Path, metavar="CSV", help="clips: path, and start_s and end_s of parts")
-    where = label.add_mutually_exclusive_group(required=True)
-    where.add_argument(
-        "--out",
-        type=Path,
-        metavar="LABELS",
-        help="labels.csv, which holds each answer at once; one that is there goes on",
-    )
-    where.add_argument(
-        "--page",
-        type=Path,
-        metavar="HTML",
-        help="write the page with its sound as one file instead, for others to label",
-    )
-    label.add_argument(
-        "--emotions",
-        type=_names,
-        metavar="NAME[,NAME...]",
-        help="what to listen for; without, those of --out, or six basic emotions and neutral",
-    )
-    label.add_argument(
-        "--port", type=int, default=0, help="of the page, on this machine alone; without, one that is free"
-    )
-    add_columns(label)
-    label.set_defaults(work=_label)
+    pick, label = add_pick(commands), add_label(commands)
 
     cache = commands.add_parser("cache", help="how much decoded audio is kept for later runs, and how to be rid of it")
     cache.add_argument("--dir", type=Path, help="its folder; without, $EMOCLR_CACHE or ~/.cache/emoclr")
@@ -143,7 +113,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     demo.add_argument("--size", choices=("small", "full"), default="full", help="default full")
     demo.set_defaults(work=_demo)
 
-    for command in (scan, stats, prepare, shard, audit, segment, label, cache, demo):
+    for command in (scan, stats, prepare, shard, audit, segment, pick, label, cache, demo):
         add_debug(command)
     return parse_group(parser, commands, words)
 
@@ -170,24 +140,6 @@ def _share(text: str) -> float:
     return share
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",")]
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
-    return number
-
-
-def _columns(arguments: argparse.Namespace) -> "Given":
-    from emoclr.configs.settings import load_settings
-    from emoclr.corpus.labels.tables.column_settings import ColumnSettings
-
-    return load_settings(ColumnSettings, None, column_overrides(arguments.columns)).given
-
-
 def _scan(arguments: argparse.Namespace) -> int:
     check_recordings(*arguments.folders)
     from emoclr.corpus.index.scan import scan
@@ -206,7 +158,7 @@ def _stats(arguments: argparse.Namespace) -> int:
     from emoclr.corpus.index.stats import overview_of
     from emoclr.corpus.index.stats_tables import print_overview
 
-    overview = overview_of(arguments.source, arguments.index, arguments.positive_share, _columns(arguments))
+    overview = overview_of(arguments.source, arguments.index, arguments.positive_share, columns_of(arguments))
     print_overview(overview)
     if arguments.out is not None:
         from emoclr.corpus.index.stats_figure import draw_overview
@@ -222,7 +174,7 @@ def _shard(arguments: argparse.Namespace) -> None:
     from emoclr.corpus.tars.shards import write_shards
 
     engine = make_engine(arguments.engine, arguments.ray_address)
-    write_shards(arguments.sources, arguments.out, engine, arguments.format, arguments.shard_mb, _columns(arguments))
+    write_shards(arguments.sources, arguments.out, engine, arguments.format, arguments.shard_mb, columns_of(arguments))
 
 
 def _audit(arguments: argparse.Namespace) -> int:
@@ -233,7 +185,7 @@ def _audit(arguments: argparse.Namespace) -> int:
 
     if is_index(arguments.labels):
         raise ConfigError(f"{arguments.labels}: is an index; an audit needs labels (a labels.csv)")
-    found = audit(arguments.labels, arguments.positive_share, _columns(arguments))
+    found = audit(arguments.labels, arguments.positive_share, columns_of(arguments))
     print_audit(found)
     if arguments.out is not None:
         write_audit(found, arguments.out)
@@ -248,19 +200,9 @@ def _segment(arguments: argparse.Namespace) -> int:
 
     engine = make_engine(arguments.engine, arguments.ray_address)
     out = arguments.out
-    any_found = segment(arguments.sources, out, arguments.min_s, arguments.max_s, engine, _columns(arguments))
+    any_found = segment(arguments.sources, out, arguments.min_s, arguments.max_s, engine, columns_of(arguments))
     say(f"wrote {out}")
     return 0 if any_found else 1
-
-
-def _label(arguments: argparse.Namespace) -> None:
-    check_table(arguments.table)
-    from emoclr.corpus.labels.annotation.run import label_by_ear, write_label_page
-
-    if arguments.page is not None:
-        write_label_page(arguments.table, arguments.page, arguments.emotions, _columns(arguments))
-    else:
-        label_by_ear(arguments.table, arguments.out, arguments.emotions, arguments.port, _columns(arguments))
 
 
 def _cache(arguments: argparse.Namespace) -> None:

@@ -22,7 +22,8 @@ EXAMPLES = """  probe --from checkpoints/my-run --data labels.csv --out reports/
   probe --from checkpoints/my-run --data labels.csv --out reports/labels --fractions 0.01,0.05,0.1,0.25,1
   probe --from 'checkpoints/fold-{fold}' --data crema_d.csv --out reports/emo-superb
   probe --from checkpoints/my-run --data acted.csv --test spoken.csv --out reports/across
-  probe compare reports/probe reports/folds checkpoints/my-emotions"""
+  probe compare reports/probe reports/folds checkpoints/my-emotions
+  probe pick --from checkpoints/my-run --data segments.csv --n 100 --out picked.csv"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,10 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser = make_parser("probe compare", "Print the headlines of several reports side by side.", EXAMPLES)
         parser.add_argument("folders", nargs="+", type=Path, metavar="REPORT", help="folder of probe or finetune")
         return run_command(_compare, parse(parser, words[1:]))
+    if words[:1] == ["pick"]:
+        return run_command(_pick, parse(_pick_parser(), words[1:]))
     parser = make_parser(
         "probe",
         "Fit linear probes to frozen encoders, with baselines and intervals. `probe compare FOLDER ...` prints the "
-        "headlines of reports side by side.",
+        "headlines of reports side by side; `probe pick` says which clips to label first.",
         EXAMPLES,
     )
     parser.add_argument(
@@ -77,6 +80,45 @@ def _probe(arguments: argparse.Namespace) -> None:
         report = probe(arguments.source, arguments.data, arguments.out, settings, arguments.command, arguments.test)
     print_results(report)
     say(f"report: {arguments.out / 'report.html'}")
+
+
+def _pick_parser() -> argparse.ArgumentParser:
+    parser = make_parser(
+        "probe pick",
+        "Pick the clips that should be labelled first: those that lie farthest, in an encoder's embeddings, from all "
+        "that have labels.",
+        "  probe pick --from checkpoints/my-run --data segments.csv --n 100 --out picked.csv\n"
+        "  probe pick --from checkpoints/my-run --data segments.csv --labels labels.csv --n 100 --out more.csv",
+    )
+    parser.add_argument(
+        "--from", dest="source", required=True, type=Path, metavar="RUN", help="run or backbone folder, released model"
+    )
+    parser.add_argument(
+        "--data", required=True, type=Path, metavar="CSV", help="clips, as `corpus segment` writes them"
+    )
+    parser.add_argument("--n", required=True, type=int, help="how many")
+    parser.add_argument("--labels", type=Path, metavar="CSV", help="labels.csv of clips that are not picked again")
+    parser.add_argument("--out", required=True, type=Path, metavar="CSV", help="where they go, in the order of picking")
+    add_columns(parser)
+    add_settings(parser, "probe.yaml")
+    return parser
+
+
+def _pick(arguments: argparse.Namespace) -> None:
+    from emoclr.configs.settings import load_settings
+    from emoclr.corpus.audio.file_kinds import check_table
+    from emoclr.pretrain.encoder.folders import backbone_folders
+    from emoclr.probe.settings import ProbeSettings
+
+    overrides = [*arguments.overrides, *column_overrides(arguments.columns, "columns.")]
+    settings = load_settings(ProbeSettings, arguments.config, overrides)
+    backbone_folders(arguments.source)
+    check_table(arguments.data, arguments.labels)
+    say(f"reading {arguments.source} and {arguments.data}")
+    from emoclr.probe.pick import pick
+
+    pick(arguments.source, arguments.data, arguments.out, arguments.n, settings, arguments.labels)
+    say(f"wrote {arguments.out}")
 
 
 def _compare(arguments: argparse.Namespace) -> None:

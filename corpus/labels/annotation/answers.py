@@ -8,8 +8,16 @@ from typing import Literal
 import numpy as np
 
 from emoclr.configs.files import csv_line, text_cell, write_text
-from emoclr.corpus.labels.clip_names import clip_name, portable_path
-from emoclr.corpus.labels.emotion_names import LISTENERS
+from emoclr.corpus.labels.annotation.clip_rows import (
+    CLIP,
+    DIVISIONS,
+    Key,
+    clip_keys,
+    clip_rows,
+    extra_cells,
+    joined_line,
+)
+from emoclr.corpus.labels.clip_names import clip_name
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_clips, read_labels
 from emoclr.corpus.labels.tables.column_names import Given
@@ -19,9 +27,6 @@ from emoclr.evaluate.positive_share import POSITIVE_SHARE
 CANNOT_TELL: Literal["?"] = "?"
 Answer = list[int] | Literal["?"] | None
 """Positions of the emotions that were heard, none of them included; `CANNOT_TELL`; or None before a clip is heard."""
-
-_Key = tuple[str, int, int]
-_DIVISIONS = ("split", "fold", "validation_fold")
 
 
 class Answers:
@@ -63,7 +68,7 @@ class Answers:
 
     def __init__(self, clips: LabelTable, out: Path, emotions: Sequence[str]) -> None:
         self.clips, self.out = clips, Path(out)
-        self.unclear = self.out.with_name(f"{self.out.stem}.cannot-tell.csv")
+        self.unclear = unclear_path(self.out)
         before = read_labels(self.out, refuse_leaks=False) if self.out.exists() else None
         if before is not None and set(before.emotions) != set(emotions):
             raise LabelsError(
@@ -74,28 +79,28 @@ class Answers:
         self.emotions = before.emotions if before else list(emotions)
         _check_divisions(clips, before)
         tables = [before, clips] if before else [clips]
-        extra = list(dict.fromkeys(name for table in tables for name in _extra_cells(table, self.out)))
-        self.header = csv_line(["path", "start_s", "end_s", *self.emotions, *map(text_cell, extra)])
+        extra = list(dict.fromkeys(name for table in tables for name in extra_cells(table, self.out)))
+        self.header = csv_line([*CLIP, *self.emotions, *map(text_cell, extra)])
         self._lock = threading.Lock()
         self._changes: list[int] = []
-        self._rows = [_csv_rows(table, self.out, extra) for table in tables]
-        keys = {key: row for row, key in enumerate(_keys(clips))}
+        self._rows = [clip_rows(table, self.out, extra) for table in tables]
+        keys = {key: row for row, key in enumerate(clip_keys(clips))}
         self.given: list[Answer] = [None] * len(clips)
         self.others: list[str] = []
         if before is not None:
-            for row, key in enumerate(_keys(before)):
+            for row, key in enumerate(clip_keys(before)):
                 if key in keys:
                     self.given[keys[key]] = np.flatnonzero(before.targets[row] >= POSITIVE_SHARE).tolist()
                 else:
-                    self.others.append(_line(self._rows[0][row], [f"{share:g}" for share in before.targets[row]]))
+                    self.others.append(joined_line(self._rows[0][row], [f"{share:g}" for share in before.targets[row]]))
         self._others_unclear: list[str] = []
         if self.unclear.exists():
-            for key in _keys(table := read_clips(self.unclear)):
+            for key in clip_keys(table := read_clips(self.unclear)):
                 if key in keys and self.given[keys[key]] is None:
                     self.given[keys[key]] = CANNOT_TELL
             self._others_unclear = [
                 before_cells
-                for key, (before_cells, _) in zip(_keys(table), _csv_rows(table, self.out, []), strict=True)
+                for key, (before_cells, _) in zip(clip_keys(table), clip_rows(table, self.out, []), strict=True)
                 if key not in keys
             ]
 
@@ -143,12 +148,21 @@ class Answers:
         for row, answer in enumerate(self.given):
             if isinstance(answer, list):
                 cells = ["1" if emotion in answer else "0" for emotion in range(len(self.emotions))]
-                lines.append(_line(self.csv_row(row), cells))
+                lines.append(joined_line(self.csv_row(row), cells))
         _write_or_remove(self.out, self.header, lines)
-        _write_or_remove(self.unclear, csv_line(["path", "start_s", "end_s"]), [f"{line}\n" for line in unclear])
+        _write_or_remove(self.unclear, csv_line(CLIP), [f"{line}\n" for line in unclear])
 
     def _before_of(self, wanted: Answer) -> list[str]:
         return [self.csv_row(row)[0] for row, answer in enumerate(self.given) if answer == wanted]
+
+
+def unclear_path(labels: Path) -> Path:
+    """Returns the table of what nobody can tell, beside a labels.csv.
+
+    >>> unclear_path(Path("labels.csv"))
+    PosixPath('labels.cannot-tell.csv')
+    """
+    return labels.with_name(f"{labels.stem}.cannot-tell.csv")
 
 
 def read_clips_to_label(path: Path, columns: Given | None = None) -> LabelTable:
@@ -158,8 +172,8 @@ def read_clips_to_label(path: Path, columns: Given | None = None) -> LabelTable:
         LabelsError: it is no table of clips, or one of them is in it twice.
     """
     table = read_clips(path, columns, keep_groups=True)
-    first: dict[_Key, int] = {}
-    for row, key in enumerate(_keys(table)):
+    first: dict[Key, int] = {}
+    for row, key in enumerate(clip_keys(table)):
         if first.setdefault(key, row) != row:
             raise LabelsError(path, f"has {clip_name(table, row)} twice")
     return table
@@ -167,7 +181,7 @@ def read_clips_to_label(path: Path, columns: Given | None = None) -> LabelTable:
 
 def _check_divisions(clips: LabelTable, before: LabelTable | None) -> None:
     """Checks that labels and clips are both divided, or neither."""
-    for name in _DIVISIONS if before else ():
+    for name in DIVISIONS if before else ():
         has = [table for table in (before, clips) if table is not None and getattr(table, f"{name}s") is not None]
         if len(has) == 1:
             lacking = clips if has[0] is before else before
@@ -175,58 +189,6 @@ def _check_divisions(clips: LabelTable, before: LabelTable | None) -> None:
             raise LabelsError(
                 lacking.source, f"has no column '{name}', which {has[0].source} has: add it, or give another --out"
             )
-
-
-def _keys(table: LabelTable) -> list[_Key]:
-    """Returns what tells each clip from others: its recording, and its times in ms."""
-    ends = np.nan_to_num(table.end_s, nan=-1.0)
-    times = np.round(np.stack([table.start_s, ends]) * 1000).astype(np.int64)
-    return [(str(path), int(start), int(end)) for path, start, end in zip(table.paths, *times, strict=True)]
-
-
-def _extra_cells(table: LabelTable, out: Path) -> dict[str, list[str]]:
-    """Returns the columns of a table besides clips and emotions, as cells."""
-    found: dict[str, list[str]] = {}
-    if table.speakers is not None and any(table.speakers):
-        named = zip(table.speakers, table.paths, strict=True)
-        found["speaker"] = [name or _unknown_speaker(path, out) for name, path in named]
-    for name in _DIVISIONS:
-        column = getattr(table, f"{name}s")
-        if column is not None:
-            found[name] = column
-    if table.listeners is not None:
-        found[LISTENERS] = [str(count) for count in table.listeners.tolist()]
-    return found | table.groups
-
-
-def _unknown_speaker(path: Path, out: Path) -> str:
-    """Returns a name for the unknown voice of a recording: each counts as a voice of its own."""
-    return f"unknown in {portable_path(path, out)}"
-
-
-def _csv_rows(table: LabelTable, out: Path, extra: Sequence[str]) -> list[tuple[str, str]]:
-    """Returns what of each clip's line comes before its emotions, and after."""
-    cells = _extra_cells(table, out)
-    lacking = [name for name in extra if name not in cells]
-    rows = []
-    for row, path in enumerate(table.paths):
-        otherwise = {name: _otherwise(name, path, out) for name in lacking}
-        end_s = table.end_s[row]
-        clip = [portable_path(path, out), f"{table.start_s[row]:.10g}", "" if np.isnan(end_s) else f"{end_s:.10g}"]
-        rest = [text_cell(otherwise[name] if name in otherwise else cells[name][row]) for name in extra]
-        rows.append((csv_line(clip).removesuffix("\n"), csv_line(rest).removesuffix("\n") if rest else ""))
-    return rows
-
-
-def _otherwise(name: str, path: Path, out: Path) -> str:
-    """Returns what stands in a column that a clip's own table lacks."""
-    if name == "speaker":
-        return _unknown_speaker(path, out)
-    return "1" if name == LISTENERS else "unknown"
-
-
-def _line(row: tuple[str, str], shares: Sequence[str]) -> str:
-    return ",".join([row[0], *shares, *([row[1]] if row[1] else [])]) + "\n"
 
 
 def _write_or_remove(path: Path, header: str, lines: Sequence[str]) -> None:
