@@ -44,8 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         dest="source",
         type=Path,
         metavar="RUN",
-        help="folder of finetune or of one backbone, a released model, or hf:OWNER/NAME; "
-        f"without, {RELEASED}",
+        help=f"folder of finetune or of one backbone, a released model, or hf:OWNER/NAME; without, {RELEASED}",
     )
     parser.add_argument(
         "recordings",
@@ -156,14 +155,12 @@ def _embeddings(arguments: argparse.Namespace) -> int:
         say(f"reading {named}")
         with uncollected():
             from emoclr.predict.embeddings import embed_files
-        from emoclr.predict.output.out_path import errors_path
         from emoclr.pretrain.encoder.devices import choose_device
 
         count, remarks = embed_files(named, paths, out, timeline=arguments.timeline, device=choose_device())
-    say(f"{count_of(count, 'embedding')}: {out}")
-    _tell(remarks, paths, None)
-    if errors_path(out).exists():
-        say(f"unreadable, partial and silent ones: {errors_path(out)}")
+    if count:
+        say(f"{count_of(count, 'embedding')}: {out}")
+    _tell(remarks, paths, out=out)
     return 0 if count else 1
 
 
@@ -190,7 +187,6 @@ def _into_file(
     card: "EnsembleCard",
     voices: "Voices | None",
 ) -> int:
-    from emoclr.predict.output.out_path import errors_path
     from emoclr.predict.output.unfinished import UnfinishedTable, work_of
     from emoclr.predict.run import predict_files
     from emoclr.pretrain.encoder.devices import choose_device
@@ -212,9 +208,7 @@ def _into_file(
     say(f"{count_of(table.recordings, 'recording')}, {count_of(table.rows, 'row')}: {out}")
     for emotion in card.emotions:
         say(f"  {readable(emotion)}: {table.named[emotion]}")
-    _tell(table.remarks, paths, voices)
-    if errors_path(out).exists():
-        say(f"unreadable, partial and silent ones: {errors_path(out)}")
+    _tell(table.remarks, paths, voices, out)
     return 0 if table.rows else 1
 
 
@@ -270,11 +264,16 @@ def _onto_screen(
     return 0 if count else 1
 
 
-def _tell(remarks: Sequence["Remark"], paths: Sequence[Path], voices: "Voices | None") -> None:
+def _tell(
+    remarks: Sequence["Remark"], paths: Sequence[Path], voices: "Voices | None" = None, out: Path | None = None
+) -> None:
+    from emoclr.predict.output.out_path import errors_path
     from emoclr.predict.remarks import summary_of
 
     for line in (*summary_of(remarks, paths), *(voices.told() if voices else ())):
         say(line)
+    if out and errors_path(out).exists():
+        say(f"unreadable, partial and silent ones: {errors_path(out)}")
 
 
 def _write(text: str) -> None:
