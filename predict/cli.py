@@ -5,16 +5,17 @@ import contextlib
 import io
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from emoclr.configs.command import make_parser, parse, run_command, typed_words, uncollected
+from emoclr.configs.command import parse, run_command, typed_words, uncollected
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
-from emoclr.configs.messages import count_of, readable
+from emoclr.configs.messages import count_of
 from emoclr.predict.live import STANDARD_OUTPUT, predict_live, standard_input
+from emoclr.predict.options import RELEASED, make_options
 
 if TYPE_CHECKING:
     from emoclr.corpus.audio.formats.pipe import Pipe
@@ -22,71 +23,13 @@ if TYPE_CHECKING:
     from emoclr.finetune.model.emotion_model import Ensemble
     from emoclr.predict.output.tables import LineForm
     from emoclr.predict.remarks import Remark
-    from emoclr.predict.run import PredictionRow
-    from emoclr.predict.voices import Voices
-
-EXAMPLES = """  predict --from checkpoints/my-emotions recording.mp3
-  predict --from checkpoints/my-emotions recordings/ --out predictions.csv
-  predict --from checkpoints/my-emotions recordings/ --out timeline.parquet --timeline
-  predict --from checkpoints/my-emotions calls.csv --speaker caller --out predictions.csv
-  predict --from checkpoints/my-emotions/resnet10t a.wav b.ogg --out - --format jsonl | jq .emotions
-  arecord -f S16_LE -r 16000 | predict --from checkpoints/my-emotions -"""
-
-RELEASED = "emoclr-small-emotions"
-"""What answers where no --from is given."""
+    from emoclr.predict.stream.rows import Row, RowKind, Spoken
+    from emoclr.predict.stream.voices import Voices
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `predict` and returns its exit code."""
-    parser = make_parser("predict", "Say which emotions recordings carry, and when.", EXAMPLES)
-    parser.add_argument(
-        "--from",
-        dest="source",
-        type=Path,
-        metavar="RUN",
-        help=f"folder of finetune or of one backbone, a released model, or hf:OWNER/NAME; without, {RELEASED}",
-    )
-    parser.add_argument(
-        "recordings",
-        nargs="+",
-        type=Path,
-        metavar="FILE_OR_DIR",
-        help="recordings of any length, or - for standard input, whose rows come as its windows end",
-    )
-    parser.add_argument(
-        "--out",
-        metavar="FILE",
-        help="the table to write: .csv, .jsonl or .parquet, or - for standard output; none shows it",
-    )
-    parser.add_argument(
-        "--embeddings",
-        metavar="FILE",
-        help="write embeddings in place of emotions: .parquet, .npz, or .npy with an index; --from may be an encoder",
-    )
-    parser.add_argument("--timeline", action="store_true", help="one row a window in place of one row a file")
-    parser.add_argument(
-        "--speaker",
-        metavar="COLUMN",
-        help="hear each recording against the others of its speaker: the column of a table of recordings that names "
-        "them, or the word folder, where the recordings of a folder are of one speaker",
-    )
-    parser.add_argument(
-        "--rate",
-        type=_count,
-        metavar="HZ",
-        help="standard input is raw 16-bit samples (s16le) of this rate, and no container",
-    )
-    parser.add_argument("--channels", type=_count, metavar="N", help="of raw samples (default: 1)")
-    parser.add_argument("--format", choices=("csv", "jsonl"), help="of standard output (default: csv)")
-    return run_command(_predict, parse(parser, typed_words(arguments)))
-
-
-def _count(text: str) -> int:
-    """Returns a number from 1 on."""
-    found = int(text)
-    if found < 1:
-        raise ValueError
-    return found
+    return run_command(_predict, parse(make_options(), typed_words(arguments)))
 
 
 def _predict(arguments: argparse.Namespace) -> int:
@@ -111,7 +54,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     with _stopped_by_sigterm():
         speakers: list[str] | None = None
         if arguments.speaker is not None:
-            from emoclr.predict.voices import find_speakers
+            from emoclr.predict.stream.voices import find_speakers
 
             paths, speakers = find_speakers(arguments.recordings, arguments.speaker)
         else:
@@ -120,16 +63,17 @@ def _predict(arguments: argparse.Namespace) -> int:
             check_out(Path(arguments.out), paths)
         say(f"reading {named}")
         with uncollected():
-            from emoclr.finetune.model.checkpoint import load_ensemble
+            from emoclr.finetune.model.checkpoint import load_ensemble, with_windows
 
             ensemble, card = load_ensemble(arguments.source)
+        card = with_windows(card, arguments.window, arguments.hop)
         if card.limits:
             say(f"{named}: {card.limits}")
         for note in card.notes:
             say(f"note: {note}")
         voices = None
         if speakers is not None:
-            from emoclr.predict.voices import ONE_MOOD, Voices
+            from emoclr.predict.stream.voices import ONE_MOOD, Voices
 
             voices = Voices(ensemble, card, paths, speakers)
             say(ONE_MOOD)
@@ -144,8 +88,8 @@ def _embeddings(arguments: argparse.Namespace) -> int:
     from emoclr.predict.output.embedding_file import check_embeddings
 
     out = Path(arguments.embeddings)
-    for name in ("out", "format", "speaker", "rate", "channels"):
-        if getattr(arguments, name) is not None:
+    for name in ("out", "format", "speaker", "rate", "channels", "window", "hop", "segments"):
+        if getattr(arguments, name) not in (None, False):
             raise ConfigError(f"--{name}: does not go with --embeddings, which are written in place of emotions")
     check_recordings(*arguments.recordings)
     check_embeddings(out)
@@ -160,7 +104,7 @@ def _embeddings(arguments: argparse.Namespace) -> int:
         count, remarks = embed_files(named, paths, out, timeline=arguments.timeline, device=choose_device())
     if count:
         say(f"{count_of(count, 'embedding')}: {out}")
-    _tell(remarks, paths, out=out)
+    _tell((), remarks, paths, out=out)
     return 0 if count else 1
 
 
@@ -187,29 +131,32 @@ def _into_file(
     card: "EnsembleCard",
     voices: "Voices | None",
 ) -> int:
+    from emoclr.predict.output.screen import sums
+    from emoclr.predict.output.tables import Columns
     from emoclr.predict.output.unfinished import UnfinishedTable, work_of
     from emoclr.predict.run import predict_files
     from emoclr.pretrain.encoder.devices import choose_device
     from emoclr.pretrain.resume.signals import Interrupted
 
-    out, timeline, device = Path(arguments.out), arguments.timeline, choose_device()
+    out, kind, device = Path(arguments.out), _kind(arguments), choose_device()
+    options = {"the kind of rows": kind, "--gate": arguments.gate, "--window": f"{card.window_s}"}
+    options["--hop"] = f"{card.hop_s}"
     speakers = voices.speakers if voices else None
-    work = work_of(arguments.source, card, paths, timeline=timeline, device=device, speakers=speakers)
-    with UnfinishedTable(out, card.emotions, work, voices) as table:
+    work = work_of(arguments.source, card, paths, options=options, device=device, speakers=speakers)
+    with UnfinishedTable(out, Columns(card.emotions, kind), work, voices) as table:
         if table.rows or table.remarks:
             say(f"going on after {count_of(table.rows, 'row')} in {table.part}")
+        gate, begin = arguments.gate == "voice", table.place
         try:
-            for found in predict_files(ensemble, card, paths, timeline=timeline, device=device, begin=table.place):
+            for found in predict_files(ensemble, card, paths, kind=kind, gate=gate, device=device, begin=begin):
                 table.add(found)
         except KeyboardInterrupt:
             kept = f"{count_of(table.saved_rows, 'row')} in {table.part}; the same command goes on there"
             raise Interrupted(f"stopped: {kept if table.saved_rows else 'no rows yet'}") from None
         table.finish()
-    say(f"{count_of(table.recordings, 'recording')}, {count_of(table.rows, 'row')}: {out}")
-    for emotion in card.emotions:
-        say(f"  {readable(emotion)}: {table.named[emotion]}")
-    _tell(table.remarks, paths, voices, out)
-    return 0 if table.rows else 1
+    say(f"{count_of(table.rows, 'row')}: {out}")
+    _tell(sums(table.spoken, table.recordings, card.emotions), table.remarks, paths, voices, out)
+    return 0 if table.recordings else 1
 
 
 def _onto_screen(
@@ -220,60 +167,72 @@ def _onto_screen(
     voices: "Voices | None",
     pipe: "Pipe | None",
 ) -> int:
-    from emoclr.predict.batches import stretch_lines
-    from emoclr.predict.output.screen import print_table
-    from emoclr.predict.output.tables import as_lines, head
+    from emoclr.predict.output.screen import print_table, sums
+    from emoclr.predict.output.tables import Columns, as_lines, head
     from emoclr.predict.run import predict_files
+    from emoclr.predict.stream.rows import all_spoken, item_lines
     from emoclr.pretrain.encoder.devices import choose_device
 
     as_text = arguments.out == STANDARD_OUTPUT or arguments.format is not None or pipe is not None
     form: LineForm = arguments.format or "csv"
-    rows: list[PredictionRow] = []
+    kind = "window" if pipe and not arguments.segments else _kind(arguments)
+    columns = Columns(card.emotions, kind)
+    rows: list[Row] = []
     remarks: list[Remark] = []
     heard: list[bytes] = []
-    count = 0
+    spoken: list[Spoken] = []
 
-    def show(some: Sequence["PredictionRow"]) -> None:
+    def show(some: Sequence["Row"]) -> None:
         if as_text:
-            _write(as_lines(some, card.emotions, form))
+            _write(as_lines(some, columns, form))
         else:
             rows.extend(some)
 
     if as_text:
-        _write(head(card.emotions, form))
-    device = choose_device()
+        _write(head(columns, form))
+    gate, device = arguments.gate == "voice", choose_device()
     batches = (
-        predict_live(ensemble, card, pipe, device)
+        predict_live(ensemble, card, pipe, device, columns.kind, gate=gate)
         if pipe
-        else predict_files(ensemble, card, paths, timeline=arguments.timeline, device=device)
+        else predict_files(ensemble, card, paths, kind=columns.kind, gate=gate, device=device)
     )
     for found in batches:
         remarks += found.remarks
-        count += len(found.rows)
         if voices:
-            heard += stretch_lines(found.stretches).encode().splitlines()
+            heard += item_lines(found.items).encode().splitlines()
         else:
             show(found.rows)
+            spoken += found.spoken
     if voices:
         silent = {remark.path for remark in remarks if remark.status == "silent"}
-        for some in voices.rows(lambda: heard, silent):
+        for some, of_some in voices.rows(lambda: heard, silent, columns.kind):
             show(some)
+            spoken += of_some
     if rows:
-        print_table(rows, card.emotions, timeline=arguments.timeline)
-    _tell(remarks, paths, voices)
-    return 0 if count else 1
+        print_table(rows, columns)
+    said = all_spoken(spoken, len(card.emotions))
+    _tell(sums(said, len(spoken), card.emotions), remarks, paths, voices)
+    return 0 if spoken else 1
+
+
+def _kind(arguments: argparse.Namespace) -> "RowKind":
+    return "window" if arguments.timeline else "segment" if arguments.segments else "recording"
 
 
 def _tell(
-    remarks: Sequence["Remark"], paths: Sequence[Path], voices: "Voices | None" = None, out: Path | None = None
+    sums: Iterable[str],
+    remarks: Sequence["Remark"],
+    paths: Sequence[Path],
+    voices: "Voices | None" = None,
+    out: Path | None = None,
 ) -> None:
     from emoclr.predict.output.out_path import errors_path
     from emoclr.predict.remarks import summary_of
 
-    for line in (*summary_of(remarks, paths), *(voices.told() if voices else ())):
+    for line in (*sums, *summary_of(remarks, paths), *(voices.told() if voices else ())):
         say(line)
     if out and errors_path(out).exists():
-        say(f"unreadable, partial and silent ones: {errors_path(out)}")
+        say(f"unreadable, partial, silent and voiceless ones: {errors_path(out)}")
 
 
 def _write(text: str) -> None:

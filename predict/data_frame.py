@@ -1,22 +1,21 @@
 """Predictions as a pandas DataFrame, as a notebook asks for them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.clips.segmented_index import segmented_index as index_of
 from emoclr.corpus.decoded.decode_stream import array_streams
 from emoclr.corpus.decoded.recordings import Recordings, paths_in, waveforms_of
-from emoclr.evaluate.metrics.arrays import Array
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.emotion_model import Ensemble
-from emoclr.predict.batches import Batch, Place, predict_batches
 from emoclr.predict.output.out_path import FIRST_COLUMNS
+from emoclr.predict.output.tables import Columns
 from emoclr.predict.remarks import summary_of
-from emoclr.predict.run import named, predict
+from emoclr.predict.run import predict
+from emoclr.predict.stream.batches import Place, predict_batches
+from emoclr.predict.stream.rows import Row, RowKind, RowMaker
 from emoclr.pretrain.encoder.devices import Device, choose_device
 
 if TYPE_CHECKING:
@@ -29,14 +28,16 @@ def predict_frame(
     sample_rate: int | None = None,
     *,
     timeline: bool = False,
+    segments: bool = False,
+    gate: Literal["voice", "none"] = "voice",
     segmented_index: bool = False,
     device: Device | None = None,
 ) -> "pd.DataFrame":
     """Returns the probability of each emotion, one row a recording.
 
-    The columns are those of the `predict` command: `path`, `start_s`, `end_s`, one probability an emotion, and
-    `emotions`, the list of those at or over their threshold. The `path` of an array is its position. A file that
-    cannot be read has no row; a line names it.
+    The columns are those of the `predict` command, `emotions` as a list; where nobody speaks that is empty, and
+    probabilities are NaN. The `path` of an array is its position. A file that cannot be read has no row; a line names
+    it.
 
     Args:
         ensemble: a folder of `finetune`, one backbone's folder in it, the name of a released one, or what
@@ -45,6 +46,8 @@ def predict_frame(
             gives its recordings sorted by path.
         sample_rate: of arrays, Hz; files name their own.
         timeline: one row a window in place of one a recording.
+        segments: one row a segment.
+        gate: "none" hears everything, as for music and other sounds.
         segmented_index: rows by `file`, `start` and `end`, see `segmented_index`, in place of three columns.
         device: "cpu" or "cuda"; None for a GPU where there is one.
 
@@ -61,48 +64,37 @@ def predict_frame(
         >>> model = EmotionModel(Encoder(EncoderSettings(backbone="test_resnet")), n_emotions=2)
         >>> ensemble = Ensemble([model], np.ones((1, 2)), np.full((1, 2), 0.5), "mean")
         >>> card = EnsembleCard(members=["."], emotions=["joy", "fear"], thresholds=[0.5, 0.5], window_s=1.0, hop_s=0.5)
-        >>> frame = predict_frame((ensemble, card), [np.zeros(16_000), np.zeros(8_000)], sample_rate=16_000)
-        >>> list(frame.columns), frame["end_s"].tolist()
-        (['path', 'start_s', 'end_s', 'joy', 'fear', 'emotions'], [1.0, 0.5])
+        >>> silence = [np.zeros(16_000), np.zeros(8_000)]
+        >>> frame = predict_frame((ensemble, card), silence, sample_rate=16_000, timeline=True)
+        >>> list(frame.columns), frame["end_s"].tolist(), frame["emotions"].tolist()
+        (['path', 'start_s', 'end_s', 'voice', 'joy', 'fear', 'emotions'], [1.0, 0.5], [[], []])
     """
     import pandas as pd
 
     network, card = load_ensemble(ensemble) if isinstance(ensemble, str | Path) else ensemble
     device = device or choose_device()
+    kind: RowKind = "window" if timeline else "segment" if segments else "recording"
+    rows: list[Row] = []
     sources = paths_in(recordings)
     if sources is None:
-        pieces = array_streams(waveforms_of(recordings, sample_rate))  # type: ignore[arg-type]
-        batches = predict_batches(network, card, pieces, timeline=timeline, device=device, begin=Place())
-        found = [(batch.stretches, network.probabilities(_logits(batch))) for batch in batches if batch.stretches]
-        rows = [
-            _row(card, one.recording, one.start_s, one.end_s, of_row, named(of_row, card))
-            for stretches, probabilities in found
-            for one, of_row in zip(stretches, probabilities, strict=True)
-        ]
+        waveforms = waveforms_of(recordings, sample_rate)  # type: ignore[arg-type]
+        maker = RowMaker(network, card, [Path(str(number)) for number in range(len(waveforms))], kind)
+        pieces = array_streams(waveforms)
+        for batch in predict_batches(network, card, pieces, gate=gate == "voice", device=device, begin=Place()):
+            rows.extend(maker.rows(batch.items))
     else:
-        predictions = predict(network, card, sources, timeline=timeline, device=device)
+        predictions = predict(network, card, sources, kind=kind, gate=gate == "voice", device=device)
         for line in summary_of(predictions.remarks, predictions.recordings):
             say(line)
-        if not predictions.rows:
+        if len(predictions.failures) == len(predictions.recordings):
             failure = predictions.failures[0]
             raise EmoclrError(f"no recording can be read; the first: {failure.path}: {failure.reason}")
-        rows = [
-            _row(card, str(row.path), row.start_s, row.end_s, row.probabilities, row.emotions)
-            for row in predictions.rows
-        ]
-    frame = pd.DataFrame(rows)
+        rows = predictions.rows
+    columns = Columns(card.emotions, kind)
+    frame = pd.DataFrame([columns.values(row) for row in rows], columns=columns.names)
+    if sources is None:
+        frame["path"] = frame["path"].astype(int)
     if segmented_index:
         index = index_of(*(frame[name].tolist() for name in FIRST_COLUMNS))
         return frame.drop(columns=FIRST_COLUMNS).set_index(index)
     return frame
-
-
-def _logits(batch: Batch) -> Array:
-    return np.stack([stretch.logits for stretch in batch.stretches])
-
-
-def _row(
-    card: EnsembleCard, path: str | int, start_s: float, end_s: float, probabilities: Array, emotions: list[str]
-) -> dict[str, object]:
-    by_emotion = dict(zip(card.emotions, probabilities.tolist(), strict=True))
-    return {"path": path, "start_s": start_s, "end_s": end_s, **by_emotion, "emotions": emotions}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from emoclr.finetune.model.checkpoint import EnsembleCard
     from emoclr.finetune.model.emotion_model import Ensemble
     from emoclr.predict.run import Progress
+    from emoclr.predict.stream.rows import RowKind
 
 STANDARD_OUTPUT = "-"
 
@@ -45,19 +46,33 @@ def standard_input(arguments: argparse.Namespace) -> "Pipe | None":
     return Pipe(sys.stdin.buffer)
 
 
-def predict_live(ensemble: "Ensemble", card: "EnsembleCard", pipe: "Pipe", device: str) -> "Iterator[Progress]":
-    """Yields the emotions of the windows of a recording, each as soon as its last sample is there.
+def predict_live(
+    ensemble: "Ensemble",
+    card: "EnsembleCard",
+    pipe: "Pipe",
+    device: str,
+    kind: "RowKind" = "window",
+    *,
+    gate: bool = True,
+) -> "Iterator[Progress]":
+    """Yields the emotions of a recording, those of each window as soon as its last sample is there.
+
+    Whether somebody speaks in it is known 0.2 s later.
 
     Args:
         ensemble: from `load_ensemble`.
         card: its card.
         pipe: where the recording comes from.
         device: "cpu" or "cuda".
+        kind: what a row is of.
+        gate: name no emotion where nobody speaks.
     """
     from emoclr.corpus.decoded.decode_stream import STANDARD_INPUT, live_stream
-    from emoclr.predict.batches import Place, predict_batches
     from emoclr.predict.run import progress_of
+    from emoclr.predict.stream.batches import Place, predict_batches
+    from emoclr.predict.stream.rows import RowMaker
 
+    maker = RowMaker(ensemble, card, [STANDARD_INPUT], kind)
     pieces = live_stream(pipe, card.channels)
-    for batch in predict_batches(ensemble, card, pieces, timeline=True, device=device, begin=Place()):
-        yield progress_of(batch, [STANDARD_INPUT], ensemble, card)
+    for batch in predict_batches(ensemble, card, pieces, gate=gate, device=device, begin=Place()):
+        yield progress_of(batch, [STANDARD_INPUT], maker)

@@ -63,12 +63,21 @@ class LoadedEnsemble(NamedTuple):
         sample_rate: int | None = None,
         *,
         timeline: bool = False,
+        segments: bool = False,
+        gate: Literal["voice", "none"] = "voice",
         segmented_index: bool = False,
         device: Device | None = None,
     ) -> "pd.DataFrame":
         """Returns the probability of each emotion; see `predict_frame`."""
         return predict_frame(
-            self, recordings, sample_rate, timeline=timeline, segmented_index=segmented_index, device=device
+            self,
+            recordings,
+            sample_rate,
+            timeline=timeline,
+            segments=segments,
+            gate=gate,
+            segmented_index=segmented_index,
+            device=device,
         )
 
     @overload

@@ -1,14 +1,14 @@
-"""What there is to say of recordings: which could not be read, or not whole, which are silent, what was chosen."""
+"""What there is to say of recordings: which could not be read, or not whole, which hold no voice, what was chosen."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from emoclr.configs.messages import by_reason, count_of, readable
+from emoclr.configs.messages import by_reason, count_of, readable, some
 from emoclr.corpus.decoded.telling import Streamed, lines_about
 
-Status = Literal["unreadable", "partial", "silent", "note"]
+Status = Literal["unreadable", "partial", "silent", "voiceless", "note"]
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class Remark:
 
     Attributes:
         path: the recording, as it was given.
-        status: `unreadable`; `partial`, where a part of it was not decoded; `silent`, see `is_silent`; or
-            `note`, on the channel or the stream that was chosen.
+        status: `unreadable`; `partial`, where a part of it was not decoded; `silent`, see `is_silent`; `voiceless`,
+            where nobody speaks; or `note`, on the channel or the stream that was chosen.
         reason: in words.
     """
 
@@ -40,11 +40,13 @@ def summary_of(remarks: Sequence[Remark], recordings: Sequence[Path]) -> Iterato
     """
     positions = {path: position for position, path in enumerate(recordings)}
     heard = Streamed(recordings)
-    unreadable = []
+    unreadable, voiceless = [], []
     for remark in remarks:
         position, reason = positions[remark.path], readable(remark.reason)
         if remark.status == "unreadable":
             unreadable.append((readable(remark.path), reason))
+        elif remark.status == "voiceless":
+            voiceless.append(readable(remark.path))
         elif remark.status == "silent":
             heard.silent[position] = True
         else:
@@ -53,3 +55,8 @@ def summary_of(remarks: Sequence[Remark], recordings: Sequence[Path]) -> Iterato
         yield f"{len(unreadable):,} of {count_of(len(recordings), 'recording')} could not be read:"
         yield from by_reason(unreadable)
     yield from lines_about(heard)
+    if voiceless:
+        yield (
+            f"{len(voiceless):,} of {count_of(len(recordings), 'recording')} in which nobody speaks (--gate none hears "
+            f"them all the same): {some(voiceless)}"
+        )

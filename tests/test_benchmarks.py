@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("script", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", sorted((ROOT / "benchmarks").rglob("*.py")), ids=lambda path: path.stem)
 def test_what_a_benchmark_imports_of_the_packages_is_there(script):
     tree = ast.parse(script.read_text(encoding="utf-8"))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
@@ -20,7 +20,7 @@ def test_what_a_benchmark_imports_of_the_packages_is_there(script):
             assert not missing, f"{node.module} has no {', '.join(missing)}"
 
 
-@pytest.mark.parametrize("script", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", sorted((ROOT / "benchmarks").rglob("*.py")), ids=lambda path: path.stem)
 def test_what_a_benchmark_imports_is_found_when_it_runs_as_a_script(script, monkeypatch):
     # Python puts the script's own folder in front of the path, not the folder that one stands in.
     monkeypatch.syspath_prepend(script.parent)

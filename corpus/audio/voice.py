@@ -1,5 +1,6 @@
 """Where somebody speaks, laughs, cries or shouts: Silero VAD, whose network comes inside its package."""
 
+import functools
 import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,9 @@ MIN_VOICE_FRAMES = 2
 
 PADDING_FRAMES = 3
 """Before and after each voice; so pauses shorter than 0.2 s belong to it."""
+
+_UNSETTLED_FRAMES = MIN_VOICE_FRAMES + PADDING_FRAMES
+"""So many of the latest may still change."""
 
 _CONTEXT_SAMPLES = 64
 _MAX_FRAMES = 512
@@ -90,19 +94,10 @@ def voice_probabilities(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
 def voiced_frames(probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Returns in which frames there is a voice, (frames,), by the probabilities (frames,) of a recording.
 
-    A frame is settled once `MIN_VOICE_FRAMES + PADDING_FRAMES` more are known: no later one changes it.
-
     >>> voiced_frames(np.float32([0, 0, 0, 0, 0.9, 0.06, 0.01, 0, 0, 0, 0])).astype(int).tolist()
     [0, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0]
     """
-    from scipy.ndimage import binary_dilation, binary_opening
-
-    # Between OFF and ON it goes on as before.
-    decided = np.where((probabilities >= ON) | (probabilities < OFF), np.arange(len(probabilities)), 0)
-    voiced = probabilities[np.maximum.accumulate(decided)] >= ON
-    voiced = binary_opening(voiced, np.ones(MIN_VOICE_FRAMES, dtype=bool))
-    padded: NDArray[np.bool_] = binary_dilation(voiced, iterations=PADDING_FRAMES)
-    return padded
+    return _padded(_begun(probabilities, before=False))
 
 
 def voiced_intervals(probabilities: NDArray[np.float32]) -> list[tuple[float, float]]:
@@ -115,6 +110,74 @@ def voiced_intervals(probabilities: NDArray[np.float32]) -> list[tuple[float, fl
     return [(start * FRAME_S, end * FRAME_S) for start, end in edges.reshape(-1, 2).tolist()]
 
 
+class VoiceTrack:
+    """From when to when there is a voice, in a recording whose samples come piece by piece.
+
+    Attributes:
+        known: samples, from the first on, of which it is known.
+
+    Examples:
+        >>> track = VoiceTrack()
+        >>> track.push(np.zeros(16_000, dtype=np.float32))
+        >>> track.finish()
+        >>> track.known, track.voiced(0, 16_000)
+        (16384, [])
+    """
+
+    def __init__(self) -> None:
+        self._gate = VoiceGate()
+        self._frames = bytearray()  # settled: 1 where there is a voice
+        self._begun: NDArray[np.bool_] = np.empty(0, dtype=np.bool_)  # of frames that may still change, and before them
+        self._context = 0
+
+    @property
+    def known(self) -> int:
+        """Samples, from the first on, of which it is known."""
+        return len(self._frames) * FRAME_SAMPLES
+
+    def push(self, samples: NDArray[np.float32]) -> None:
+        """Hears what comes next, (n,)."""
+        self._settle(self._gate.push(samples), _UNSETTLED_FRAMES)
+
+    def finish(self) -> None:
+        """Is told that the recording is over; all of it is known then."""
+        self._settle(self._gate.finish(), 0)
+
+    def voiced(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Returns the parts of a stretch of samples in which there is a voice."""
+        first = start // FRAME_SAMPLES
+        frames = np.frombuffer(self._frames[first : -(-end // FRAME_SAMPLES)], dtype=np.int8)
+        edges = (np.diff(frames, prepend=0, append=0).nonzero()[0] + first) * FRAME_SAMPLES
+        return [(max(start, a), min(end, b)) for a, b in edges.reshape(-1, 2).tolist()]
+
+    def _settle(self, probabilities: NDArray[np.float32], unsettled: int) -> None:
+        before = bool(self._begun[-1]) if len(self._begun) else False
+        self._begun = np.concatenate([self._begun, _begun(probabilities, before)])
+        end = max(self._context, len(self._begun) - unsettled)
+        self._frames += _padded(self._begun)[self._context : end].tobytes()
+        self._begun = self._begun[max(0, end - _UNSETTLED_FRAMES) :]
+        self._context = min(end, _UNSETTLED_FRAMES)
+
+
+def _begun(probabilities: NDArray[np.float32], before: bool) -> NDArray[np.bool_]:
+    """Returns in which frames a voice has begun and not ended; `before` says so of the frame before the first."""
+    decided = (probabilities >= ON) | (probabilities < OFF)  # between the two it goes on as before
+    latest = np.maximum.accumulate(np.where(decided, np.arange(1, len(probabilities) + 1), 0))
+    voiced: NDArray[np.bool_] = np.concatenate([[before], probabilities >= ON])[latest]
+    return voiced
+
+
+def _padded(begun: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Returns voices without those that are too short, and what belongs to the others before and after."""
+    edges = np.diff(begun.astype(np.int8), prepend=0, append=0).nonzero()[0]
+    padded = np.zeros(len(begun), dtype=np.bool_)
+    for start, end in edges.reshape(-1, 2).tolist():
+        if end - start >= MIN_VOICE_FRAMES:
+            padded[max(0, start - PADDING_FRAMES) : end + PADDING_FRAMES] = True
+    return padded
+
+
+@functools.cache
 def _session() -> "onnxruntime.InferenceSession":
     import onnxruntime
 

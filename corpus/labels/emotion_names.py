@@ -33,11 +33,13 @@ RESERVED_COLUMNS = ("path", "speaker", "split", "start_s", "end_s", LISTENERS)
 """Columns of a labels.csv with a meaning of their own."""
 INDEX_COLUMNS = (
     *("size", "modified", "fingerprint", "duration_s", "sample_rate", "channels", "rms_db", "peak_db"),
-    *("status", "reason"),
+    *("status", "reason", "voice"),
 )
-"""Columns of `corpus scan`'s index: neither emotions nor groups, though some hold numbers from 0 to 1."""
+"""Columns of `corpus scan`'s index, and one of `predict`: neither emotions nor groups, though they may hold shares."""
 NAMED = "emotions"
 """Column of `predict`'s table."""
+SHARE = "{}_share"
+"""Column of `predict`'s table beside the probability of an emotion."""
 MAX_EMOTIONS = 1000
 MAX_NAME_LENGTH = 100
 

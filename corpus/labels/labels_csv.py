@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import text_cell, write_atomically
 from emoclr.corpus.labels.clip_names import portable_path
-from emoclr.corpus.labels.emotion_names import INDEX_COLUMNS, LISTENERS
+from emoclr.corpus.labels.emotion_names import INDEX_COLUMNS, LISTENERS, SHARE
 from emoclr.corpus.labels.label_table import SENTENCES, SPLITS, LabelTable, Reading
 from emoclr.corpus.labels.tables.cells import number, share, split_words
 from emoclr.corpus.labels.tables.clip_times import clip_times, time_columns
@@ -211,7 +211,7 @@ def _label_table(
 
 
 def _other_columns(table: TextTable, roles: Roles) -> list[str]:
-    taken = {*roles.values(), *time_columns(table, roles).values(), *INDEX_COLUMNS}
+    taken = {*roles.values(), *time_columns(table, roles).values(), *INDEX_COLUMNS, *map(SHARE.format, table.columns)}
     if _listeners(table) is not None:
         taken.add(LISTENERS)
     return [name for name in table.columns if name not in taken]

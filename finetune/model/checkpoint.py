@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, FiniteFloat, NonNegativeFloat, Posit
 from emoclr.augment.settings import HopSeconds, WindowSeconds
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import write_yaml
-from emoclr.configs.settings import Settings
+from emoclr.configs.settings import Settings, validate
 from emoclr.corpus.audio.padding import Padding
 from emoclr.corpus.decoded.cache_settings import ChannelSetting
 from emoclr.corpus.labels.emotion_names import check_emotion_names
@@ -130,6 +130,22 @@ class EnsembleCard(Settings):
                 raise ValueError(f"weights: their sum is {sum(self.weights):g}; it should be 1")
         _check_windows(self.window_s, self.hop_s)
         return self
+
+
+def with_windows(card: EnsembleCard, window_s: float | None, hop_s: float | None) -> EnsembleCard:
+    """Returns a card with other windows; a hop that is not given is at most the window.
+
+    Raises:
+        ConfigError: they are none.
+
+    Examples:
+        >>> card = EnsembleCard(members=["a"], emotions=["joy"], thresholds=[0.4], window_s=2.0, hop_s=1.0)
+        >>> with_windows(card, 0.5, None).hop_s
+        0.5
+    """
+    window_s = card.window_s if window_s is None else window_s
+    hop_s = min(card.hop_s, window_s) if hop_s is None else hop_s
+    return validate(EnsembleCard, {**card.model_dump(), "window_s": window_s, "hop_s": hop_s}, "--window, --hop")
 
 
 def save_model(folder: Path, model: EmotionModel, **card: Any) -> ModelCard:

@@ -9,11 +9,12 @@ from typing import Literal, get_args
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import parse_json
 from emoclr.configs.messages import readable
+from emoclr.predict.stream.rows import RowKind
 
 Form = Literal["csv", "jsonl", "parquet"]
 
 FIRST_COLUMNS = ["path", "start_s", "end_s"]
-LAST_COLUMN = "emotions"
+LAST_COLUMN: dict[RowKind, str] = {"recording": "emotions", "window": "emotions", "segment": "probability"}
 ERROR_COLUMNS = ["path", "reason", "status"]
 
 
@@ -116,7 +117,7 @@ def is_predictions(path: Path) -> bool:
             columns = list(parse_json(_first_line(path)))
         except (ValueError, TypeError):
             return False
-    return columns[:3] == FIRST_COLUMNS and columns[-1] == LAST_COLUMN
+    return columns[:3] == FIRST_COLUMNS and columns[-1] in LAST_COLUMN.values()
 
 
 def is_errors_table(path: Path) -> bool:

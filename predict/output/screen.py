@@ -1,30 +1,31 @@
-"""Predictions as a table that people read."""
+"""Predictions as a table that people read, and their sum in minutes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from emoclr.configs.console import results
-from emoclr.predict.run import PredictionRow
+from emoclr.configs.messages import count_of, readable
+from emoclr.predict.output.tables import Columns
+from emoclr.predict.segments import Segment
+from emoclr.predict.stream.rows import PredictionRow, Row, Spoken
 
 MAX_WIDTH = 10_000
 
 
-def print_table(rows: Sequence[PredictionRow], emotions: Sequence[str], *, timeline: bool) -> None:
-    """Prints the emotions of each row with their probabilities, the likeliest first, on standard output.
+def print_table(rows: Sequence[Row], columns: Columns) -> None:
+    """Prints rows on standard output: times, and the emotions of each.
 
-    Where none reaches its threshold, the likeliest one stands in brackets.
-
-    Args:
-        rows: of recordings, or of windows.
-        emotions: the names of all probabilities.
-        timeline: rows are windows.
+    Of a recording those are its emotions with the time they take, of a window those with their probabilities.
     """
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("recording", *(["from", "to"] if timeline else ["length"]), "emotions")
+    of_recordings = columns.kind == "recording"
+    table = Table("recording", *(["length", "voice"] if of_recordings else ["from", "to"]), "emotions")
     for row in rows:
-        times = [row.start_s, row.end_s] if timeline else [row.end_s]
-        table.add_row(Text(str(row.path)), *map(clock, times), Text(_likeliest(row, emotions)))
+        times = [row.start_s, row.end_s]
+        if of_recordings and isinstance(row, PredictionRow):
+            times = [row.end_s, row.voice * row.end_s]
+        table.add_row(Text(str(row.path)), *map(clock, times), Text(_emotions(row, columns.emotions)))
     screen = results()
     if not screen.is_terminal:  # in a file or a pipe nothing is folded
         screen.width = screen.measure(table, options=screen.options.update(width=MAX_WIDTH)).maximum
@@ -44,7 +45,34 @@ def clock(seconds: float) -> str:
     return f"{of_hours}:{rest / 10:04.1f}"
 
 
-def _likeliest(row: PredictionRow, emotions: Sequence[str]) -> str:
+def sums(spoken: Spoken, recordings: int, emotions: Sequence[str]) -> Iterator[str]:
+    """Yields how long somebody spoke in recordings, and how long in each emotion.
+
+    >>> print(*sums(Spoken(120.0, 60.0, [15.0]), 2, ["joy"]), sep="\\n")
+    2 recordings, 2:00.0; somebody speaks in 1:00.0, of which
+      joy: 0:15.0 (25 %)
+    """
+    if not recordings:
+        return
+    heard = f"{count_of(recordings, 'recording')}, {clock(spoken.duration_s)}"
+    yield f"{heard}; somebody speaks in {clock(spoken.voiced_s)}, of which"
+    for emotion, seconds in zip(emotions, spoken.emotions_s, strict=True):
+        yield f"  {readable(emotion)}: {_part(seconds, spoken.voiced_s)}"
+
+
+def _part(seconds: float, of_s: float) -> str:
+    return f"{clock(seconds)} ({100 * seconds / max(of_s, 1e-9):.0f} %)"
+
+
+def _emotions(row: Row, emotions: Sequence[str]) -> str:
+    if isinstance(row, Segment):
+        return f"{row.emotion} {row.probability:.2f}"
+    if not row.voice:
+        return "(nobody speaks)"
+    if row.shares is not None and row.shares.any():
+        voiced_s = row.voice * row.end_s
+        by_share = sorted(zip(emotions, row.shares.tolist(), strict=True), key=lambda pair: -pair[1])
+        return ", ".join(f"{name} {_part(share * voiced_s, voiced_s)}" for name, share in by_share if share)
     by_name = sorted(zip(emotions, row.probabilities.tolist(), strict=True), key=lambda pair: -pair[1])
     named = [f"{name} {p:.2f}" for name, p in by_name if name in row.emotions]
-    return ", ".join(named) or "({} {:.2f})".format(*by_name[0])
+    return ", ".join(named) or "none of these ({} {:.2f} at most)".format(*by_name[0])

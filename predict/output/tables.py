@@ -2,12 +2,15 @@
 
 import itertools
 import json
+import math
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from emoclr.configs.files import csv_line, path_cell, text_cell, write_atomically, write_text
+from emoclr.corpus.labels.emotion_names import SHARE
 from emoclr.predict.output.out_path import (
     ERROR_COLUMNS,
     FIRST_COLUMNS,
@@ -19,7 +22,9 @@ from emoclr.predict.output.out_path import (
     is_errors_table,
 )
 from emoclr.predict.remarks import Remark
-from emoclr.predict.run import PredictionRow, Predictions
+from emoclr.predict.run import Predictions
+from emoclr.predict.segments import Segment
+from emoclr.predict.stream.rows import Row, RowKind
 
 LineForm = Literal["csv", "jsonl"]
 
@@ -29,8 +34,8 @@ _ROWS_AT_ONCE = 1 << 14
 def write_predictions(predictions: Predictions, out: Path) -> None:
     """Writes predictions atomically, in the form that the ending of `out` names, and the table of errors beside them.
 
-    CSV columns are `path, start_s, end_s`, one probability an emotion, and `emotions`, joined by `;`. JSON lines and
-    Parquet hold the same, `emotions` as a list.
+    CSV columns are those of `Columns`, `emotions` joined by `;`. JSON lines and Parquet hold the same, `emotions` as a
+    list.
 
     Raises:
         ConfigError: the ending is none of `.csv`, `.jsonl`, `.parquet`.
@@ -38,14 +43,15 @@ def write_predictions(predictions: Predictions, out: Path) -> None:
     Examples:
         >>> import tempfile
         >>> import numpy as np
+        >>> from emoclr.predict.stream.rows import PredictionRow
         >>> row = PredictionRow(Path("a.wav"), 0.0, 2.5, np.array([0.9, 0.1]), ["joy"])
         >>> out = Path(tempfile.mkdtemp()) / "predictions.csv"
-        >>> write_predictions(Predictions(["joy", "fear"], [row]), out)
+        >>> write_predictions(Predictions(["joy", "fear"], [row], kind="window"), out)
         >>> print(out.read_text(), end="")
-        path,start_s,end_s,joy,fear,emotions
-        a.wav,0.000,2.500,0.9000,0.1000,joy
+        path,start_s,end_s,voice,joy,fear,emotions
+        a.wav,0.000,2.500,1.0000,0.9000,0.1000,joy
     """
-    write_rows([predictions.rows], predictions.emotions, out)
+    write_rows([predictions.rows], Columns(predictions.emotions, predictions.kind), out)
     write_errors(predictions.remarks, out)
 
 
@@ -54,39 +60,88 @@ def line_form(form: Form) -> LineForm:
     return "jsonl" if form == "parquet" else form
 
 
-def head(emotions: Sequence[str], form: LineForm) -> str:
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table of predictions.
+
+    Attributes:
+        emotions: the names of all probabilities.
+        kind: what a row is of.
+
+    Examples:
+        >>> Columns(["joy"], "recording").names
+        ['path', 'start_s', 'end_s', 'voice', 'joy', 'joy_share', 'emotions']
+        >>> Columns(["joy"], "segment").names
+        ['path', 'start_s', 'end_s', 'emotion', 'probability']
+    """
+
+    emotions: Sequence[str]
+    kind: RowKind
+
+    @property
+    def numbers(self) -> list[str]:
+        """Those that hold numbers."""
+        if self.kind == "segment":
+            return [*FIRST_COLUMNS[1:], LAST_COLUMN["segment"]]
+        return [*FIRST_COLUMNS[1:], "voice", *self.emotions, *self._shares]
+
+    @property
+    def names(self) -> list[str]:
+        """All of them."""
+        if self.kind == "segment":
+            return [*FIRST_COLUMNS, "emotion", LAST_COLUMN["segment"]]
+        return ["path", *self.numbers, LAST_COLUMN[self.kind]]
+
+    @property
+    def _shares(self) -> list[str]:
+        return [SHARE.format(name) for name in self.emotions] if self.kind == "recording" else []
+
+    def values(self, row: Row) -> dict[str, Any]:
+        """Returns what a row holds; NaN for a probability where nobody speaks."""
+        values: dict[str, Any] = {"path": str(row.path), "start_s": row.start_s, "end_s": row.end_s}
+        if isinstance(row, Segment):
+            return {**values, "emotion": row.emotion, "probability": row.probability}
+        values["voice"] = row.voice
+        values.update(zip(self.emotions, row.probabilities.tolist(), strict=True))
+        if row.shares is not None:
+            values.update(zip(self._shares, row.shares.tolist(), strict=True))
+        return {**values, "emotions": row.emotions}
+
+
+def head(columns: Columns, form: LineForm) -> str:
     """Returns what comes before the first row."""
-    return csv_line([*FIRST_COLUMNS, *emotions, LAST_COLUMN]) if form == "csv" else ""
+    return csv_line(columns.names) if form == "csv" else ""
 
 
-def as_lines(rows: Iterable[PredictionRow], emotions: Sequence[str], form: LineForm) -> str:
+def as_lines(rows: Iterable[Row], columns: Columns, form: LineForm) -> str:
     """Returns rows as lines of text."""
-    return "".join(_csv_line(row) if form == "csv" else _json_line(row, emotions) for row in rows)
+    write = _csv_line if form == "csv" else _json_line
+    return "".join(write({name: _rounded(name, value) for name, value in columns.values(row).items()}) for row in rows)
 
 
-def write_rows(rows: Iterable[Sequence[PredictionRow]], emotions: Sequence[str], out: Path) -> None:
+def write_rows(rows: Iterable[Sequence[Row]], columns: Columns, out: Path) -> None:
     """Writes rows that come some at a time, atomically, in the form that the ending of `out` names."""
     form = form_of(out)
-    lines = (as_lines(some, emotions, line_form(form)).encode(errors="surrogateescape") for some in rows)
+    lines = (as_lines(some, columns, line_form(form)).encode(errors="surrogateescape") for some in rows)
     if form == "parquet":
-        write_parquet((line for block in lines for line in block.splitlines()), emotions, out)
+        write_parquet((line for block in lines for line in block.splitlines()), columns, out)
         return
 
     def write(path: Path) -> None:
         with path.open("wb") as file:
-            file.write(head(emotions, line_form(form)).encode())
+            file.write(head(columns, line_form(form)).encode())
             file.writelines(lines)
 
     write_atomically(out, write)
 
 
-def write_parquet(lines: Iterable[bytes], emotions: Sequence[str], out: Path) -> None:
+def write_parquet(lines: Iterable[bytes], columns: Columns, out: Path) -> None:
     """Writes a Parquet file of JSON lines, atomically, some thousand rows at a time."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    numbers = [(name, pa.float64()) for name in (*FIRST_COLUMNS[1:], *emotions)]
-    schema = pa.schema([("path", pa.string()), *numbers, (LAST_COLUMN, pa.list_(pa.string()))])
+    kinds = {**dict.fromkeys(columns.numbers, pa.float64()), "emotions": pa.list_(pa.string())}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in columns.names])
     rows = (_parsed(line) for line in lines)
 
     def write(path: Path) -> None:
@@ -118,17 +173,26 @@ def write_errors(remarks: Sequence[Remark], out: Path) -> None:
         path.unlink()
 
 
-def _csv_line(row: PredictionRow) -> str:
-    probabilities = [f"{value:.4f}" for value in row.probabilities]
-    times = [f"{row.start_s:.3f}", f"{row.end_s:.3f}"]
-    return csv_line([path_cell(row.path), *times, *probabilities, ";".join(row.emotions)])
+def _rounded(name: str, value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return None if math.isnan(value) else round(value, 3 if name in FIRST_COLUMNS else 4)
 
 
-def _json_line(row: PredictionRow, emotions: Sequence[str]) -> str:
-    probabilities = {name: round(float(p), 4) for name, p in zip(emotions, row.probabilities, strict=True)}
-    times = {"start_s": round(row.start_s, 3), "end_s": round(row.end_s, 3)}
-    values = {"path": str(row.path), **times, **probabilities, LAST_COLUMN: row.emotions}
-    return json.dumps(values, ensure_ascii=False) + "\n"
+def _csv_line(cells: dict[str, Any]) -> str:
+    return csv_line(_cell(name, value) for name, value in cells.items())
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.3f}" if name in FIRST_COLUMNS else f"{value:.4f}"
+    return path_cell(value) if name == "path" else ";".join(value) if isinstance(value, list) else value
+
+
+def _json_line(cells: dict[str, Any]) -> str:
+    return json.dumps(cells, ensure_ascii=False) + "\n"
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

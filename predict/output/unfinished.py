@@ -8,7 +8,6 @@ import json
 import math
 import os
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,19 +19,20 @@ from emoclr.configs.messages import readable
 from emoclr.corpus.parallel.locks import lock_file
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.folders import CARD, find_card
-from emoclr.predict.batches import Place, stretch_lines
 from emoclr.predict.output.out_path import form_of, part_path, state_path
-from emoclr.predict.output.tables import as_lines, head, line_form, write_errors, write_parquet, write_rows
+from emoclr.predict.output.tables import Columns, as_lines, head, line_form, write_errors, write_parquet, write_rows
 from emoclr.predict.remarks import Remark
-from emoclr.predict.run import PredictionRow, Progress
+from emoclr.predict.run import Progress
+from emoclr.predict.stream.batches import Place
+from emoclr.predict.stream.rows import Row, Spoken, all_spoken, item_lines
 
 if TYPE_CHECKING:
-    from emoclr.predict.voices import Voices
+    from emoclr.predict.stream.voices import Voices
 
 SAVED_EVERY_S = 1.0
 """What a kill costs at most, beside the batch under way and what decoding up to the same place takes."""
 
-_KIND = "unfinished predictions of emoclr, 1"
+_KIND = "unfinished predictions of emoclr, 2"
 
 Work = dict[str, str]
 """What rows depend on, by the name that a message calls it."""
@@ -45,16 +45,16 @@ class UnfinishedTable:
 
     Args:
         out: where the table will be.
-        emotions: its columns.
+        columns: its columns.
         work: what the rows depend on; rows of other work are never mixed with these.
-        voices: who speaks. The rows are then made at the end, and until then `OUT.part` holds `stretch_lines`.
+        voices: who speaks. The rows are then made at the end, and until then `OUT.part` holds `item_lines`.
 
     Attributes:
         place: where to go on.
-        recordings: how many have a row.
+        recordings: how many were heard.
         rows: how many there are.
         saved_rows: how many of them a kill does not take.
-        named: in how many rows each emotion is named.
+        spoken: in the recordings that were heard.
         remarks: so far.
 
     Raises:
@@ -62,13 +62,13 @@ class UnfinishedTable:
         EmoclrError: the files cannot be written.
     """
 
-    def __init__(self, out: Path, emotions: Sequence[str], work: Work, voices: "Voices | None" = None) -> None:
-        self.out, self._emotions, self._voices = out, emotions, voices
+    def __init__(self, out: Path, columns: Columns, work: Work, voices: "Voices | None" = None) -> None:
+        self.out, self._columns, self._voices = out, columns, voices
         self._form = line_form(form_of(out))
         self.part, self._state_path = part_path(out), state_path(out)
         self.place = Place()
         self.recordings = self.rows = 0
-        self.named: Counter[str] = Counter()
+        self.spoken = self._all([])
         self.remarks: list[Remark] = []
         self.saved_rows = 0
         self._unsaved, self._told = "", 0
@@ -99,12 +99,12 @@ class UnfinishedTable:
     def add(self, found: Progress) -> None:
         """Adds rows and remarks, and saves all of them once a second."""
         if self._voices:
-            self._unsaved += stretch_lines(found.stretches)
+            self._unsaved += item_lines(found.items)
         else:
-            self._unsaved += as_lines(found.rows, self._emotions, self._form)
-            self.named.update(name for row in found.rows for name in row.emotions)
+            self._unsaved += as_lines(found.rows, self._columns, self._form)
+            self.spoken = self._all([self.spoken, *found.spoken])
         self.rows += len(found.rows)
-        self.recordings += found.recordings
+        self.recordings += len(found.spoken)
         self.remarks += found.remarks
         self.place = found.place
         if time.monotonic() - self._saved_at >= SAVED_EVERY_S:
@@ -126,7 +126,7 @@ class UnfinishedTable:
                     "place": asdict(self.place),
                     "recordings": self.recordings,
                     "rows": self.rows,
-                    "named": self.named,
+                    "spoken": self.spoken,
                     "remarks": new,
                 }
             )
@@ -141,11 +141,11 @@ class UnfinishedTable:
         write_errors(self.remarks, self.out)
         try:
             if self._voices:
-                write_rows(self._rows_of(self._voices), self._emotions, self.out)
+                write_rows(self._rows_of(self._voices), self._columns, self.out)
                 self.part.unlink()
             elif form_of(self.out) == "parquet":
                 with self.part.open("rb") as lines:
-                    write_parquet(lines, self._emotions, self.out)
+                    write_parquet(lines, self._columns, self.out)
                 self.part.unlink()
             else:
                 os.fsync(self._rows.fileno())
@@ -154,16 +154,21 @@ class UnfinishedTable:
         except OSError as error:
             raise EmoclrError(f"{readable(self.out)}: cannot be written: {error.strerror or error}") from error
 
-    def _rows_of(self, voices: "Voices") -> Iterator[list[PredictionRow]]:
+    def _rows_of(self, voices: "Voices") -> Iterator[list[Row]]:
         silent = {remark.path for remark in self.remarks if remark.status == "silent"}
+        self.rows = 0
 
         def lines() -> Iterator[bytes]:
             with self.part.open("rb") as heard:
                 yield from heard
 
-        for rows in voices.rows(lines, silent):
-            self.named.update(name for row in rows for name in row.emotions)
+        for rows, spoken in voices.rows(lines, silent, self._columns.kind):
+            self.spoken = self._all([self.spoken, *spoken])
+            self.rows += len(rows)
             yield rows
+
+    def _all(self, spoken: Sequence[Spoken]) -> Spoken:
+        return all_spoken(spoken, len(self._columns.emotions))
 
     def _open_rows(self, work: Work) -> IO[bytes]:
         if lock_file(self._state) is False:
@@ -195,13 +200,13 @@ class UnfinishedTable:
         self._append({"kind": _KIND, "work": work})
         rows = self.part.open("wb")
         if not self._voices:
-            rows.write(head(self._emotions, self._form).encode())
+            rows.write(head(self._columns, self._form).encode())
         return rows
 
     def _go_on(self, saved: Sequence[dict[str, Any]], state_bytes: int) -> IO[bytes]:
         latest = saved[-1]
         self.place = Place(**latest["place"])
-        self.recordings, self.rows, self.named = latest["recordings"], latest["rows"], Counter(latest["named"])
+        self.recordings, self.rows, self.spoken = latest["recordings"], latest["rows"], Spoken(*latest["spoken"])
         self.remarks = [Remark(Path(path), status, why) for each in saved for path, status, why in each["remarks"]]
         self._told, self.saved_rows = len(self.remarks), self.rows
         rows = self.part.open("r+b")
@@ -220,7 +225,7 @@ def work_of(
     card: EnsembleCard,
     paths: Sequence[Path],
     *,
-    timeline: bool,
+    options: dict[str, str],
     device: str,
     speakers: Sequence[str] | None = None,
 ) -> Work:
@@ -230,7 +235,7 @@ def work_of(
         source: folder of the ensemble; its cards hold digests of all weights.
         card: of the ensemble.
         paths: the recordings.
-        timeline: whether rows are windows.
+        options: what else the command was told, by name.
         device: where the network runs.
         speakers: of the recordings, where these are heard against their own.
     """
@@ -239,7 +244,7 @@ def work_of(
         "the version of emoclr": importlib.metadata.version("emoclr"),
         "the ensemble": hashlib.sha256(b"\0".join(path.read_bytes() for path in cards)).hexdigest(),
         "the recordings": _digest_of_files(paths),
-        "--timeline": str(timeline),
+        **options,
         "the device": device,
     }
     if speakers is not None:

@@ -1,6 +1,7 @@
 """Recordings that come as streams, window by window through a network: memory does not grow with their length."""
 
 import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import NamedTuple
@@ -11,13 +12,23 @@ from numpy.typing import NDArray
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.audio.padding import Padding
 from emoclr.corpus.audio.samples import INT16_FULL_SCALE, is_silent
+from emoclr.corpus.audio.voice import VoiceTrack
 from emoclr.corpus.decoded.decode_stream import Ended, Opened, Piece, Waiting
 from emoclr.pretrain.encoder.embedding import WindowNetwork
-from emoclr.pretrain.encoder.windows import WindowCutter
+from emoclr.pretrain.encoder.windows import Crop, WindowCutter
 
 BATCH_WINDOWS = {"cpu": 16, "cuda": 64}
 """Windows at once, of as many recordings as it takes. On a CPU few, for memory: 3 MB for each window of 2 s. Against 64
 that is quicker for some networks (resnet10t 1.4 times) and slower for others (mobilenetv3_small_100 0.7 times)."""
+
+
+MIN_VOICE_SHARE = 0.1
+"""A window with less of a voice is one in which nobody speaks."""
+
+_NOTHING: NDArray[np.float32] = np.empty(0, dtype=np.float32)
+
+_MAX_WAITING = 256
+"""Windows in a batch, those in which nobody speaks among them."""
 
 
 class WindowOutput(NamedTuple):
@@ -26,15 +37,17 @@ class WindowOutput(NamedTuple):
     Attributes:
         recording: its number.
         start: first sample of the window.
-        end: the sample behind its last one, or behind that of a recording that is shorter.
+        end: the sample after its last one in the recording.
         samples: length of the recording; 0 where it is not known yet.
-        output: float32 `(features,)`.
+        voiced: parts of it, in samples of the recording, in which there is a voice; all of it where that is not asked.
+        output: float32 `(features,)`; `(0,)` where nobody speaks.
     """
 
     recording: int
     start: int
     end: int
     samples: int
+    voiced: list[tuple[int, int]]
     output: NDArray[np.float32]
 
 
@@ -59,7 +72,8 @@ class _Window(NamedTuple):
     start: int
     end: int
     samples: int
-    waveform: NDArray[np.float32]
+    voiced: list[tuple[int, int]]
+    waveform: NDArray[np.float32]  # (0,) where nobody speaks
 
 
 def stream_windows(
@@ -69,6 +83,8 @@ def stream_windows(
     hop_s: float,
     short: Padding,
     skipped: int = 0,
+    *,
+    gate: bool = False,
 ) -> Iterator[list[WindowOutput | RecordingEnd]]:
     """Yields what a network gives for the windows of recordings, in batches of `BATCH_WINDOWS`; at once while it waits.
 
@@ -79,41 +95,51 @@ def stream_windows(
         hop_s: distance between windows, s.
         short: how a recording that is shorter than a window fills it.
         skipped: how many windows of the first recording are left out.
+        gate: spare the network windows in which nobody speaks, see `VoiceTrack`.
     """
     window, hop = round(window_s * SAMPLE_RATE), round(hop_s * SAMPLE_RATE)
     size = BATCH_WINDOWS[network.device]
     waiting: list[_Window | RecordingEnd] = []
-    crops: list[NDArray[np.float32]] = []
+    heard = 0
     for number, group in itertools.groupby(pieces, key=itemgetter(0)):
-        for item in _windows(number, (piece for _, piece in group), window, hop, short, skipped):
+        cutter = WindowCutter(window, hop, short, skipped)
+        for item in _windows(number, (piece for _, piece in group), cutter, VoiceTrack() if gate else None):
             if not isinstance(item, Waiting):
                 waiting.append(item)
-            if isinstance(item, _Window):
-                crops.append(item.waveform)
-            if len(crops) == size or (isinstance(item, Waiting) and waiting):
-                yield _answered(network, waiting, crops)
-                waiting, crops = [], []
+            heard += isinstance(item, _Window) and len(item.waveform) > 0
+            if heard == size or len(waiting) == _MAX_WAITING or (isinstance(item, Waiting) and waiting):
+                yield _answered(network, waiting)
+                waiting, heard = [], 0
         skipped = 0
     if waiting:
-        yield _answered(network, waiting, crops)
+        yield _answered(network, waiting)
 
 
 def _windows(
-    number: int,
-    pieces: Iterator[Piece],
-    window: int,
-    hop: int,
-    short: Padding,
-    skipped: int,
+    number: int, pieces: Iterator[Piece], cutter: WindowCutter, track: VoiceTrack | None
 ) -> Iterator[_Window | RecordingEnd | Waiting]:
     samples, loudest = 0, 0.0
-    cutter = WindowCutter(window, hop, short, skipped)
+    crops: deque[Crop] = deque()
+
+    def known() -> Iterator[_Window]:
+        while crops:
+            start = crops[0].start
+            end = min(start + len(crops[0].waveform), cutter.received)
+            if track and track.known < end:
+                return
+            voiced = track.voiced(start, end) if track else [(start, end)]
+            heard = sum(last - first for first, last in voiced) >= MIN_VOICE_SHARE * (end - start)
+            waveform = crops.popleft().waveform
+            yield _Window(number, start, end, samples, voiced, waveform if heard else _NOTHING)
+
     for piece in pieces:
         if isinstance(piece, Opened):
             samples = piece.samples
         elif isinstance(piece, Ended):
-            for start, waveform in cutter.finish():
-                yield _Window(number, start, cutter.received, samples, waveform)
+            if track:
+                track.finish()
+            crops.extend(cutter.finish())
+            yield from known()
             yield RecordingEnd(number, cutter.received, bool(is_silent(loudest)), piece)
         elif isinstance(piece, Waiting):
             yield piece
@@ -122,12 +148,18 @@ def _windows(
             if piece.dtype == np.int16:
                 block /= np.float32(INT16_FULL_SCALE)
             loudest = max(loudest, float(np.abs(block).max()))
-            for start, waveform in cutter.push(block):
-                yield _Window(number, start, start + window, samples, waveform)
+            if track:
+                track.push(block)
+            crops.extend(cutter.push(block))
+            yield from known()
 
 
-def _answered(
-    network: WindowNetwork, items: list[_Window | RecordingEnd], crops: list[NDArray[np.float32]]
-) -> list[WindowOutput | RecordingEnd]:
+def _answered(network: WindowNetwork, items: list[_Window | RecordingEnd]) -> list[WindowOutput | RecordingEnd]:
+    crops = [item.waveform for item in items if isinstance(item, _Window) and len(item.waveform)]
     outputs = iter(network(crops) if crops else ())
-    return [WindowOutput(*item[:-1], next(outputs)) if isinstance(item, _Window) else item for item in items]
+    return [
+        WindowOutput(*item[:-1], next(outputs) if len(item.waveform) else _NOTHING)
+        if isinstance(item, _Window)
+        else item
+        for item in items
+    ]

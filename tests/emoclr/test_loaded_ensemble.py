@@ -105,9 +105,9 @@ def test_threads_ask_it_at_once(emotions: LoadedEnsemble, files: list[str]) -> N
     generator = np.random.default_rng(0)
     arrays = [0.1 * generator.normal(size=RATE * (1 + thread)) for thread in range(3)]
     tasks: list[Callable[[], Any]] = [
-        *(lambda array=array: emotions.predict(array, RATE, timeline=True) for array in arrays),
+        *(lambda array=array: emotions.predict(array, RATE, timeline=True, gate="none") for array in arrays),
         *(lambda array=array: pd.DataFrame(emotions.embed(array, RATE, timeline=True)) for array in arrays),
-        lambda: emotions.predict(files[0]),
+        lambda: emotions.predict(files[0], gate="none"),
     ]
     alone = [task() for task in tasks]
     with ThreadPoolExecutor(len(tasks)) as threads:

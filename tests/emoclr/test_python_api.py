@@ -64,7 +64,9 @@ def test_importing_it_is_quick_and_imports_nothing_heavy() -> None:
     assert fastest_s < 0.05
 
 
-@pytest.mark.parametrize("first", ["", "import emoclr.predict; ", "from emoclr.predict.run import PredictionRow; "])
+@pytest.mark.parametrize(
+    "first", ["", "import emoclr.predict; ", "from emoclr.predict.stream.rows import PredictionRow; "]
+)
 def test_predict_is_function_and_package_whatever_was_imported_before(first: str) -> None:
     code = f"{first}import emoclr; assert callable(emoclr.predict); import emoclr.predict.cli as cli; "
     code += "import emoclr.predict as package; assert package is emoclr.predict and cli is package.cli"
@@ -128,10 +130,10 @@ def test_predictions_are_those_of_the_command(
 
     for timeline in (False, True):
         out = tmp_path / "predictions.csv"
-        words = ["--from", emotions, *files, "--out", out, *(["--timeline"] if timeline else [])]
+        words = ["--from", emotions, *files, "--out", out, "--gate", "none", *(["--timeline"] if timeline else [])]
         assert call(main, words, out).code == 0
         expected = pd.read_csv(out, keep_default_na=False)
-        frame = emoclr.predict(str(emotions), files, timeline=timeline, device="cpu")
+        frame = emoclr.predict(str(emotions), files, timeline=timeline, gate="none", device="cpu")
         assert list(frame.columns) == list(expected.columns)
         assert frame["path"].tolist() == expected["path"].tolist()
         assert frame["emotions"].map(";".join).tolist() == expected["emotions"].tolist()
@@ -143,8 +145,8 @@ def test_predictions_of_arrays_are_those_of_their_files(
     emotions: Path, files: list[Path], arrays: list[np.ndarray]
 ) -> None:
     loaded = emoclr.load_ensemble(str(emotions))
-    of_files = emoclr.predict(loaded, files, timeline=True)
-    of_arrays = emoclr.predict(loaded, arrays, RATE, timeline=True)
+    of_files = emoclr.predict(loaded, files, timeline=True, gate="none")
+    of_arrays = emoclr.predict(loaded, arrays, RATE, timeline=True, gate="none")
     assert of_arrays["path"].tolist() == [files.index(Path(path)) for path in of_files["path"]]
     for name in ("start_s", "end_s", "anger", "sadness"):
         assert of_arrays[name].tolist() == pytest.approx(of_files[name].tolist(), abs=1e-4)

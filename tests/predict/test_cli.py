@@ -30,10 +30,20 @@ def test_a_folder_gives_one_row_a_file_and_a_broken_one_is_no_end(
     run: Run, emotions: Path, recordings: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "predictions.csv"
-    ran = run("--from", emotions, recordings, "--out", out)
+    ran = run("--gate", "none", "--from", emotions, recordings, "--out", out)
     assert ran.code == 0
     rows = rows_of(out)
-    assert list(rows[0]) == ["path", "start_s", "end_s", "anger", "sadness", "emotions"]
+    assert list(rows[0]) == [
+        "path",
+        "start_s",
+        "end_s",
+        "voice",
+        "anger",
+        "sadness",
+        "anger_share",
+        "sadness_share",
+        "emotions",
+    ]
     assert [row["path"] for row in rows] == [str(recordings / name) for name in READABLE]
     thresholds = load_ensemble(emotions)[1].thresholds
     for row in rows:
@@ -42,7 +52,11 @@ def test_a_folder_gives_one_row_a_file_and_a_broken_one_is_no_end(
         assert 0 <= float(row["anger"]) <= 1 and 0 <= float(row["sadness"]) <= 1
     (error,) = rows_of(tmp_path / "predictions.errors.csv")
     assert error["path"] == str(recordings / "broken.mp3") and error["reason"]
-    assert "4 recordings, 4 rows" in ran.told and "broken.mp3" in ran.told
+    assert (
+        "4 recordings, 0:03.8; somebody speaks in 0:03.8" in ran.told
+        and "4 rows" in ran.told
+        and "broken.mp3" in ran.told
+    )
     assert str(tmp_path / "predictions.errors.csv") in ran.told
 
 
@@ -50,7 +64,17 @@ def test_files_and_folders_together_in_any_place_of_the_line(
     run: Run, emotions: Path, recordings: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.csv"
-    words = [recordings / "short.wav", "--from", emotions, "--out", out, "--timeline", recordings / "below"]
+    words = [
+        recordings / "short.wav",
+        "--gate",
+        "none",
+        "--from",
+        emotions,
+        "--out",
+        out,
+        "--timeline",
+        recordings / "below",
+    ]
     assert run(*words).code == 0
     assert {Path(row["path"]).name for row in rows_of(out)} == {"short.wav", "middle, loud.flac"}
     assert not (tmp_path / "out.errors.csv").exists()
@@ -58,14 +82,14 @@ def test_files_and_folders_together_in_any_place_of_the_line(
 
 def test_a_timeline_has_one_row_a_window(run: Run, emotions: Path, recordings: Path, tmp_path: Path) -> None:
     out = tmp_path / "timeline.csv"
-    assert run("--from", emotions, recordings / "long.wav", "--out", out, "--timeline").code == 0
+    assert run("--gate", "none", "--from", emotions, recordings / "long.wav", "--out", out, "--timeline").code == 0
     times = [(float(row["start_s"]), float(row["end_s"])) for row in rows_of(out)]
     assert len(times) == 7  # one, and ceil((2.13 - 0.5) / 0.3) more
     assert times[0] == (0.0, 0.5) and times[-1] == (1.63, 2.13)
 
 
 def test_json_lines_equal_the_csv(run: Run, emotions: Path, recordings: Path, tmp_path: Path) -> None:
-    words = ["--from", emotions, recordings, "--timeline"]
+    words = ["--gate", "none", "--from", emotions, recordings, "--timeline"]
     assert run(*words, "--out", tmp_path / "out.csv").code == 0
     assert run(*words, "--out", tmp_path / "out.jsonl").code == 0
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
@@ -81,7 +105,7 @@ def test_of_broken_files_alone_the_tables_are_written_and_the_work_has_failed(
     run: Run, emotions: Path, recordings: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.csv"
-    ran = run("--from", emotions, recordings / "broken.mp3", "--out", out)
+    ran = run("--gate", "none", "--from", emotions, recordings / "broken.mp3", "--out", out)
     assert ran.code == 1
     assert rows_of(out) == [] and len(rows_of(tmp_path / "out.errors.csv")) == 1
     assert "could not be read" in ran.told and "Traceback" not in ran.told
@@ -108,7 +132,7 @@ def test_what_the_labels_were_is_told_again_and_notes_of_the_report_are_not(
     run: Run, emotions: Path, recordings: Path, tmp_path: Path
 ) -> None:
     (note,) = load_ensemble(emotions)[1].notes
-    ran = run("--from", emotions, recordings / "short.wav", "--out", tmp_path / "out.csv")
+    ran = run("--gate", "none", "--from", emotions, recordings / "short.wav", "--out", tmp_path / "out.csv")
     assert "synthetic" in note.lower() and f"note: {note}" in ran.told
     assert "speakers were scored" in (emotions / "report/report.md").read_text()
     assert "speakers were scored" not in ran.told
@@ -122,7 +146,7 @@ def test_what_is_not_as_one_would_think_is_told_and_listed(
     (folder / "cut.wav").write_bytes(whole[: len(whole) // 2])
     sf.write(folder / "silence.wav", np.zeros(8_000), 16_000)
     sf.write(folder / "one_side.wav", sf.read(folder / "whole.wav")[0][:, None] * [0, 1], 16_000)
-    ran = run("--from", emotions, folder, "--out", tmp_path / "out.csv")
+    ran = run("--from", emotions, folder, "--out", tmp_path / "out.csv", "--gate", "none")
     assert ran.code == 0 and len(rows_of(tmp_path / "out.csv")) == 4
     assert {Path(row["path"]).name: row["status"] for row in rows_of(tmp_path / "out.errors.csv")} == {
         "cut.wav": "partial",
@@ -135,7 +159,7 @@ def test_what_is_not_as_one_would_think_is_told_and_listed(
 def test_standard_output_holds_the_table_and_nothing_else(
     emotions: Path, recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--from", str(emotions), str(recordings), "--out"]
+    words = ["--gate", "none", "--from", str(emotions), str(recordings), "--out"]
     assert main([*words, str(tmp_path / "out.csv")]) == 0
     capsys.readouterr()
     assert main([*words, "-"]) == 0
@@ -152,10 +176,12 @@ def test_standard_output_holds_the_table_and_nothing_else(
 def test_without_out_people_read_a_table(
     emotions: Path, one_emotion: Path, recordings: Path, timeline: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--from", str(one_emotion), str(recordings / "long.wav"), *(["--timeline"] if timeline else [])]) == 0
+    words = ["--from", str(one_emotion), str(recordings / "long.wav"), "--gate", "none"]
+    assert main([*words, *(["--timeline"] if timeline else [])]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if "long.wav" in line]
     assert len(lines) == (7 if timeline else 1)
-    assert "0:02.1" in lines[-1] and re.search(r"(anger|sadness) [01]\.\d\d", lines[0])
+    emotion = r"(anger|sadness) [01]\.\d\d" if timeline else r"(anger|sadness) 0:0\d\.\d \(\d+ %\)"
+    assert "0:02.1" in lines[-1] and re.search(emotion, lines[0])
 
 
 @pytest.mark.parametrize(
@@ -191,7 +217,7 @@ def test_out_that_would_cost_a_file_is_refused(
 def test_a_form_that_there_is_not_is_refused(
     run: Run, emotions: Path, recordings: Path, words: list[str], named: str
 ) -> None:
-    ran = run("--from", emotions, recordings, *words)
+    ran = run("--gate", "none", "--from", emotions, recordings, *words)
     assert ran.code == 2 and named in ran.told
 
 

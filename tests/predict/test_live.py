@@ -77,7 +77,7 @@ def ask(emotions: Path, stdin: Callable[[int], None]) -> Callable[..., Answer]:
             contextlib.redirect_stderr(io.StringIO()) as told,
         ):
             try:
-                code = main(["--from", str(emotions), "-", *words])
+                code = main(["--from", str(emotions), "--gate", "none", "-", *words])
             except SystemExit as ended:  # of the parser
                 code = int(ended.code or 0)
         return Answer(code, rows.getvalue(), told.getvalue())
@@ -95,7 +95,7 @@ def of_file(emotions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         (tmp_path / name).write_bytes(content)
         with contextlib.redirect_stderr(io.StringIO()):
             words = [str(tmp_path / name), "--timeline", "--out", str(tmp_path / "rows.csv")]
-            assert main(["--from", str(emotions), *words]) == 0
+            assert main(["--from", str(emotions), "--gate", "none", *words]) == 0
         return (tmp_path / "rows.csv").read_text().replace(str(tmp_path / name), "stdin")
 
     return run
@@ -151,7 +151,7 @@ def test_rows_come_while_the_recording_goes_on(emotions: Path, noise: np.ndarray
     """Each time that samples have come and no more are there yet, what they complete is answered."""
     end, begin = os.pipe()
     samples = (noise[:, 0] * 32_767).astype("<i2").tobytes()
-    batches = predict_live(*load_ensemble(emotions), Pipe(os.fdopen(end, "rb"), RawPcm(RATE)), "cpu")
+    batches = predict_live(*load_ensemble(emotions), Pipe(os.fdopen(end, "rb"), RawPcm(RATE)), "cpu", gate=False)
     ends_s: list[float] = []
     answered = threading.Semaphore(0)
     missed = []

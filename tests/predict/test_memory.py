@@ -26,7 +26,8 @@ def peak_bytes():
 ensemble, card = load_ensemble(sys.argv[1])
 wide = card.model_copy(update={"window_s": 2.0, "hop_s": 2.0})
 for path in map(Path, sys.argv[2:]):
-    rows = sum(len(found.rows) for found in predict_files(ensemble, wide, [path], timeline=True))
+    for gate in (False, True):
+        rows = sum(len(found.rows) for found in predict_files(ensemble, wide, [path], kind="window", gate=gate))
     print(rows, peak_bytes())
 """
 

@@ -1,6 +1,7 @@
 """What is answered is what the members say of the windows, and nothing is lost on the way."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,12 @@ from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble, load_model
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.finetune.training.member import ANSWERS
-from emoclr.predict.run import PredictionRow, named, predict
+from emoclr.predict import run
+from emoclr.predict.stream.rows import PredictionRow, RowKind, named
 from emoclr.pretrain.encoder.windows import window_starts
 
 WINDOW, HOP = 8_000, 4_800
+predict = partial(run.predict, gate=False)  # noise is no voice
 Loaded = tuple[Ensemble, EnsembleCard]
 
 
@@ -36,7 +39,7 @@ def by_file(loaded: Loaded, recordings: Path) -> dict[str, PredictionRow]:
 @pytest.fixture(scope="module")
 def by_window(loaded: Loaded, recordings: Path) -> dict[str, list[PredictionRow]]:
     found: dict[str, list[PredictionRow]] = {}
-    for row in predict(*loaded, [recordings], timeline=True).rows:
+    for row in predict(*loaded, [recordings], kind="window").rows:
         found.setdefault(row.path.name, []).append(row)
     return found
 
@@ -141,7 +144,7 @@ def test_the_window_of_a_short_file_ends_where_the_file_does(by_window: dict[str
 
 
 def test_answers_come_in_the_order_of_the_files(loaded: Loaded, recordings: Path) -> None:
-    found = predict(*loaded, [recordings / "short.wav", recordings], timeline=True)
+    found = predict(*loaded, [recordings / "short.wav", recordings], kind="window")
     paths = list(dict.fromkeys(row.path for row in found.rows))
     assert paths == sorted(paths) and len(paths) == 4
     starts = [row.start_s for row in found.rows if row.path.name == "long.wav"]
@@ -207,11 +210,11 @@ def test_named_are_those_over_their_threshold_or_the_likeliest_one(
 
 
 @pytest.mark.parametrize("below", ["", "test_resnet"])
-@pytest.mark.parametrize("timeline", [True, False])
+@pytest.mark.parametrize("kind", ["window", "recording"])
 def test_trained_on_one_label_a_clip_it_names_exactly_one(
-    one_emotion: Path, recordings: Path, below: str, timeline: bool
+    one_emotion: Path, recordings: Path, below: str, kind: RowKind
 ) -> None:
-    found = predict(*load_ensemble(one_emotion / below), [recordings], timeline=timeline)
+    found = predict(*load_ensemble(one_emotion / below), [recordings], kind=kind)
     assert len(found.rows) >= 4
     for row in found.rows:
         assert row.emotions == [found.emotions[int(row.probabilities.argmax())]]

@@ -21,6 +21,7 @@ from emoclr.corpus.audio.voice import (
     ON,
     PADDING_FRAMES,
     VoiceGate,
+    VoiceTrack,
     voice_probabilities,
     voiced_frames,
     voiced_intervals,
@@ -95,6 +96,22 @@ def test_voices_follow_the_rule_and_later_frames_change_nothing_that_is_settled(
     assert (found[:settled] == more[:settled]).all()
     seconds = sum(end - start for start, end in voiced_intervals(np.array(first, dtype=np.float32)))
     assert seconds == pytest.approx(found.sum() * FRAME_S)
+
+
+@settings(max_examples=20, deadline=None)
+@given(cuts=st.lists(st.integers(0, 4 * RATE + 300), max_size=6))
+def test_a_track_knows_piece_by_piece_what_is_known_of_the_whole(spoken: NDArray[np.float32], cuts: list[int]) -> None:
+    whole = voiced_intervals(voice_probabilities(spoken))
+    expected = [(round(start * RATE), min(len(spoken), round(end * RATE))) for start, end in whole]
+    track = VoiceTrack()
+    for start, end in pairwise([0, *sorted(cuts), len(spoken)]):
+        track.push(spoken[start:end])
+        known = min(track.known, end)
+        assert end - track.known <= (MIN_VOICE_FRAMES + PADDING_FRAMES + 1) * FRAME_SAMPLES
+        assert track.voiced(0, known) == [(a, min(b, known)) for a, b in expected if a < known]
+    track.finish()
+    assert track.voiced(0, len(spoken)) == expected
+    assert track.voiced(RATE + 100, RATE + 200) == [(RATE + 100, RATE + 200)]
 
 
 def test_torch_is_left_alone() -> None:

@@ -5,19 +5,24 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from emoclr.configs.errors import ConfigError
-from emoclr.predict.output.out_path import errors_path
+from emoclr.predict.output.out_path import errors_path, is_predictions
 from emoclr.predict.output.tables import write_predictions
 from emoclr.predict.remarks import Remark
-from emoclr.predict.run import PredictionRow, Predictions
+from emoclr.predict.run import Predictions
+from emoclr.predict.segments import Segment
+from emoclr.predict.stream.rows import PredictionRow
 
 ANSWERS = [
-    PredictionRow(Path("a.wav"), 0.0, 1.23456, np.array([0.91234567, 0.5]), ["anger", "joy"]),
-    PredictionRow(Path("b/ü, 'c'.wav"), 0.5, 22.0, np.array([1e-9, 0.33333]), []),
+    PredictionRow(
+        Path("a.wav"), 0.0, 1.23456, np.array([0.91234567, 0.5]), ["anger", "joy"], 0.756789, np.array([0.25, 0])
+    ),
+    PredictionRow(Path("b/ü, 'c'.wav"), 0.5, 22.0, np.array([np.nan, np.nan]), [], 0.0, np.zeros(2)),
 ]
 REMARKS = [
     Remark(Path("x, y.mp3"), "unreadable", 'is "no" audio'),
@@ -39,22 +44,28 @@ def predictions() -> Predictions:
 def test_the_columns_are_those_of_the_contract(predictions: Predictions, tmp_path: Path) -> None:
     write_predictions(predictions, tmp_path / "out.csv")
     first, *_ = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
-    assert first == "path,start_s,end_s,anger,joy,emotions"
+    assert first == "path,start_s,end_s,voice,anger,joy,anger_share,joy_share,emotions"
     assert rows_of(tmp_path / "out.csv") == [
         {
             "path": "a.wav",
             "start_s": "0.000",
             "end_s": "1.235",
+            "voice": "0.7568",
             "anger": "0.9123",
             "joy": "0.5000",
+            "anger_share": "0.2500",
+            "joy_share": "0.0000",
             "emotions": "anger;joy",
         },
         {
             "path": "b/ü, 'c'.wav",
             "start_s": "0.500",
             "end_s": "22.000",
-            "anger": "0.0000",
-            "joy": "0.3333",
+            "voice": "0.0000",
+            "anger": "",
+            "joy": "",
+            "anger_share": "0.0000",
+            "joy_share": "0.0000",
             "emotions": "",
         },
     ]
@@ -68,7 +79,7 @@ def test_json_lines_say_the_same(predictions: Predictions, tmp_path: Path) -> No
         assert list(line) == list(row)
         assert line["path"] == row["path"] and ";".join(line["emotions"]) == row["emotions"]
         for name in ("start_s", "end_s", "anger", "joy"):
-            assert line[name] == float(row[name])
+            assert (line[name] is None and row[name] == "") or line[name] == float(row[name])
 
 
 def test_parquet_says_the_same(predictions: Predictions, tmp_path: Path) -> None:
@@ -102,14 +113,14 @@ def test_without_answers_the_table_has_its_head(tmp_path: Path) -> None:
     none = Predictions(["anger"], [], REMARKS)
     write_predictions(none, tmp_path / "out.csv")
     write_predictions(none, tmp_path / "out.jsonl")
-    assert (tmp_path / "out.csv").read_text() == "path,start_s,end_s,anger,emotions\n"
+    assert (tmp_path / "out.csv").read_text() == "path,start_s,end_s,voice,anger,anger_share,emotions\n"
     assert (tmp_path / "out.jsonl").read_text() == ""
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 def test_a_name_that_is_no_utf_8_is_no_end_of_the_run(tmp_path: Path, form: str) -> None:
     name = b"caf\xe9.wav".decode("utf-8", "surrogateescape")
-    answer = PredictionRow(Path(name), 0.0, 1.0, np.array([0.5]), [])
+    answer = PredictionRow(Path(name), 0.0, 1.0, np.array([0.5]), [], 1.0, np.zeros(1))
     failure = Remark(Path(name), "unreadable", "damaged")
     out = tmp_path / f"out.{form}"
     write_predictions(Predictions(["anger"], [answer], [failure]), out)
@@ -129,3 +140,20 @@ def test_a_table_of_errors_of_the_users_own_stays(tmp_path: Path) -> None:
     own.write_text("day,error\n1,typo\n")
     write_predictions(Predictions(["anger", "joy"], ANSWERS), tmp_path / "out.csv")
     assert own.read_text() == "day,error\n1,typo\n"
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_segments_have_a_row_each(tmp_path: Path, form: str) -> None:
+    segments = [Segment(Path("a.wav"), 0.5, 2.0, "joy", 0.81236), Segment(Path("a.wav"), 1.0, 2.5, "anger", 0.7)]
+    out = tmp_path / f"out.{form}"
+    for _ in range(2):  # a table of predict may be replaced
+        write_predictions(Predictions(["anger", "joy"], segments, kind="segment"), out)
+        assert is_predictions(out)
+    if form == "csv":
+        assert out.read_text().splitlines()[:2] == [
+            "path,start_s,end_s,emotion,probability",
+            "a.wav,0.500,2.000,joy,0.8124",
+        ]
+    else:
+        table = pd.read_parquet(out) if form == "parquet" else pd.read_json(out, lines=True)
+        assert table["emotion"].tolist() == ["joy", "anger"] and table["end_s"].tolist() == [2.0, 2.5]

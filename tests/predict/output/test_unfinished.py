@@ -20,12 +20,15 @@ from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.predict.cli import main
 from emoclr.predict.output.out_path import errors_path, part_path, state_path
+from emoclr.predict.output.tables import Columns
 from emoclr.predict.output.unfinished import UnfinishedTable, Work, work_of
 from emoclr.predict.run import predict_files
+from emoclr.predict.stream.rows import RowKind
 
 pytestmark = pytest.mark.usefixtures("small_batches")
 
 Loaded = tuple[Ensemble, EnsembleCard]
+JOY = Columns(["joy"], "recording")
 WORK = {"the ensemble": "a", "the recordings": "b"}
 
 
@@ -41,13 +44,13 @@ def paths(recordings: Path) -> list[Path]:
 
 @pytest.fixture
 def go_on(loaded: Loaded, paths: list[Path]) -> Callable[..., int]:
-    """Returns go_on(out, batches, timeline, work) -> how many batches were done of those that were allowed."""
+    """Returns go_on(out, batches, kind, work) -> how many batches were done of those that were allowed."""
 
-    def run(out: Path, batches: float = float("inf"), timeline: bool = False, work: Work = WORK) -> int:
+    def run(out: Path, batches: float = float("inf"), kind: RowKind = "recording", work: Work = WORK) -> int:
         ensemble, card = loaded
         done = 0
-        with UnfinishedTable(out, card.emotions, work) as table:
-            for found in predict_files(ensemble, card, paths, timeline=timeline, begin=table.place):
+        with UnfinishedTable(out, Columns(card.emotions, kind), work) as table:
+            for found in predict_files(ensemble, card, paths, kind=kind, gate=False, begin=table.place):
                 if done == batches:
                     return done
                 table.add(found)
@@ -58,21 +61,21 @@ def go_on(loaded: Loaded, paths: list[Path]) -> Callable[..., int]:
     return run
 
 
-@pytest.mark.parametrize("timeline", [False, True])
+@pytest.mark.parametrize("kind", ["recording", "window", "segment"])
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 def test_it_goes_on_from_every_batch_to_the_same_bytes(
-    go_on: Callable[..., int], tmp_path: Path, form: str, timeline: bool
+    go_on: Callable[..., int], tmp_path: Path, form: str, kind: RowKind
 ) -> None:
     whole, out = tmp_path / f"whole.{form}", tmp_path / f"out.{form}"
-    batches = go_on(whole, timeline=timeline)
+    batches = go_on(whole, kind=kind)
     assert batches >= 5
     for _ in range(batches - 1):
-        assert go_on(out, batches=1, timeline=timeline) == 1 and not out.exists()
+        assert go_on(out, batches=1, kind=kind) == 1 and not out.exists()
         # What a kill leaves: rows that were not saved, and half a line.
         with part_path(out).open("ab") as rows, state_path(out).open("ab") as state:
             rows.write(b"half a r")
             state.write(b'{"bytes": 9')
-    assert go_on(out, timeline=timeline) == 1
+    assert go_on(out, kind=kind) == 1
     assert out.read_bytes() == whole.read_bytes()
     assert errors_path(out).read_bytes() == errors_path(whole).read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
@@ -82,9 +85,9 @@ def test_it_goes_on_from_every_batch_to_the_same_bytes(
 
 def test_rows_are_there_as_they_come(go_on: Callable[..., int], tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
-    go_on(out, batches=2, timeline=True)
+    go_on(out, batches=2, kind="window")
     lines = part_path(out).read_text().splitlines()
-    assert lines[0] == "path,start_s,end_s,anger,sadness,emotions" and len(lines) == 5
+    assert lines[0] == "path,start_s,end_s,voice,anger,sadness,emotions" and len(lines) == 5
     assert json.loads(state_path(out).read_text().splitlines()[-1])["rows"] == 4
 
 
@@ -92,9 +95,9 @@ def test_a_finished_table_stays_until_the_next_is_finished(go_on: Callable[..., 
     out = tmp_path / "out.csv"
     go_on(out)
     before = out.read_bytes()
-    go_on(out, batches=2, timeline=True)
+    go_on(out, batches=2, kind="window")
     assert out.read_bytes() == before
-    go_on(out, timeline=True)
+    go_on(out, kind="window")
     assert len(out.read_bytes()) > len(before)
 
 
@@ -115,15 +118,15 @@ def test_work_is_told_apart_by_ensemble_recordings_and_options(
     path = write_noise(tmp_path / "a.wav", 0.3, True, False, 1)
 
     def works() -> Work:
-        return work_of(emotions, loaded[1], [path], timeline=False, device="cpu")
+        return work_of(emotions, loaded[1], [path], options={"--gate": "voice"}, device="cpu")
 
     before = works()
     assert works() == before
     others = [
-        work_of(one_emotion, load_ensemble(one_emotion)[1], [path], timeline=False, device="cpu"),
-        work_of(emotions, loaded[1], [path, path], timeline=False, device="cpu"),
-        work_of(emotions, loaded[1], [path], timeline=True, device="cpu"),
-        work_of(emotions, loaded[1], [path], timeline=False, device="cuda"),
+        work_of(one_emotion, load_ensemble(one_emotion)[1], [path], options={"--gate": "voice"}, device="cpu"),
+        work_of(emotions, loaded[1], [path, path], options={"--gate": "voice"}, device="cpu"),
+        work_of(emotions, loaded[1], [path], options={"--gate": "none"}, device="cpu"),
+        work_of(emotions, loaded[1], [path], options={"--gate": "voice"}, device="cuda"),
     ]
     os.utime(path, ns=(1, 1))
     others.append(works())
@@ -141,9 +144,9 @@ def test_files_that_are_not_ours_stay(go_on: Callable[..., int], tmp_path: Path,
 
 def test_a_second_one_at_once_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
-    with UnfinishedTable(out, ["joy"], WORK), pytest.raises(ConfigError, match="another predict"):
-        UnfinishedTable(out, ["joy"], WORK)
-    UnfinishedTable(out, ["joy"], WORK).__exit__()
+    with UnfinishedTable(out, JOY, WORK), pytest.raises(ConfigError, match="another predict"):
+        UnfinishedTable(out, JOY, WORK)
+    UnfinishedTable(out, JOY, WORK).__exit__()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -151,23 +154,23 @@ def test_a_full_disk_names_the_table_and_costs_no_saved_row(
     go_on: Callable[..., int], loaded: Loaded, paths: list[Path], tmp_path: Path
 ) -> None:
     whole, out = tmp_path / "whole.csv", tmp_path / "out.csv"
-    go_on(whole, timeline=True)
+    go_on(whole, kind="window")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (700, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_500, limits[1]))
     try:
         with pytest.raises(EmoclrError, match=r"out\.csv\.part: cannot be written: File too large"):
-            go_on(out, timeline=True)
+            go_on(out, kind="window")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert 0 < part_path(out).stat().st_size <= 700
-    go_on(out, timeline=True)
+    assert 0 < part_path(out).stat().st_size <= 2_500
+    go_on(out, kind="window")
     assert out.read_bytes() == whole.read_bytes()
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(EmoclrError, match="cannot be written"):
-        UnfinishedTable(tmp_path / "file/out.csv", ["joy"], WORK)
+        UnfinishedTable(tmp_path / "file/out.csv", JOY, WORK)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -183,7 +186,7 @@ def test_killed_or_stopped_it_leaves_rows_and_nothing_in_the_temporary_folder(
     sf.write(tmp_path / "hours.wav", np.tile(audio, 2_000), rate)
     out, temporary = tmp_path / "out.csv", tmp_path / "temporary"
     temporary.mkdir()
-    words = ["--from", str(emotions), str(tmp_path / "hours.wav"), "--timeline", "--out", str(out)]
+    words = ["--from", str(emotions), str(tmp_path / "hours.wav"), "--timeline", "--gate", "none", "--out", str(out)]
 
     def work() -> None:
         monkeypatch.setattr("tempfile.tempdir", str(temporary))

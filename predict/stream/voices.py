@@ -16,18 +16,17 @@ from emoclr.evaluate.pooling import RunningPool
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.finetune.model.voice_shift import MIN_WINDOWS, voice_shift
-from emoclr.predict.batches import Stretch, stretch_of_line
-from emoclr.predict.run import PredictionRow, rows_of
+from emoclr.predict.stream.rows import Over, Row, RowKind, RowMaker, Spoken, Window, item_of_line
 
 FOLDER = "folder"
 ONE_MOOD = (
     "note: each recording is heard against the others of its speaker, so the table is written once all are heard; a "
     "speaker's recordings that are all of one mood shift its zero, and the mood is lost"
 )
-_ROWS_AT_ONCE = 1 << 12
+_WINDOWS_AT_ONCE = 1 << 12
 
 Lines = Callable[[], Iterable[bytes]]
-"""Gives the lines of `stretch_lines`, from the first on, each time it is called."""
+"""Gives the lines of `item_lines`, from the first on, each time it is called."""
 
 
 def find_speakers(sources: Sequence[Path], speaker: str) -> tuple[list[Path], list[str]]:
@@ -100,21 +99,22 @@ class Voices:
         self._paths, self.speakers = paths, speakers
         self.windows: Counter[str] = Counter()
 
-    def rows(self, lines: Lines, silent: Collection[Path]) -> Iterator[list[PredictionRow]]:
-        """Yields the rows of all that was heard, some thousand at a time; `lines` are read twice.
+    def rows(self, lines: Lines, silent: Collection[Path], kind: RowKind) -> Iterator[tuple[list[Row], list[Spoken]]]:
+        """Yields the rows of all that was heard, those of some thousand windows at a time, and what is spoken there.
+
+        `lines` are read twice.
 
         Args:
             lines: of all recordings, those of one after the other.
             silent: recordings that say nothing of a voice.
+            kind: what a row is of.
         """
-        shifts = self._shifts(map(stretch_of_line, lines()), silent)
-        heard = map(stretch_of_line, lines())
-        while some_rows := list(itertools.islice(heard, _ROWS_AT_ONCE)):
-            moved = [
-                found._replace(logits=found.logits + shifts.get(self.speakers[found.recording], 0.0))
-                for found in some_rows
-            ]
-            yield rows_of(moved, self._paths, self._ensemble, self._card)
+        shifts = self._shifts(map(item_of_line, lines()), silent)
+        heard = map(item_of_line, lines())
+        maker = RowMaker(self._ensemble, self._card, self._paths, kind)
+        while items := list(itertools.islice(heard, _WINDOWS_AT_ONCE)):
+            yield maker.rows([self._moved(item, shifts) for item in items]), maker.spoken
+            maker.spoken = []
 
     def told(self) -> Iterator[str]:
         """Yields who was heard as if not known, after `rows`."""
@@ -127,19 +127,24 @@ class Voices:
         if unknown := self.speakers.count(""):
             yield f"{count_of(unknown, 'recording')} without a speaker heard as without --speaker"
 
-    def _shifts(self, heard: Iterable[Stretch], silent: Collection[Path]) -> Mapping[str, Array]:
+    def _moved(self, item: Window | Over, shifts: Mapping[str, Array]) -> Window | Over:
+        if isinstance(item, Over) or not len(item.logits):
+            return item
+        return item._replace(logits=item.logits + shifts.get(self.speakers[item.recording], 0.0))
+
+    def _shifts(self, heard: Iterable[Window | Over], silent: Collection[Path]) -> Mapping[str, Array]:
         """Returns what is added to the logits of each speaker; nothing of recordings is held but sums."""
         sums: dict[str, Array] = {}
         self.windows.clear()
-        for recording, stretches in itertools.groupby(heard, key=lambda found: found.recording):
+        for recording, items in itertools.groupby(heard, key=lambda item: item.recording):
             speaker = self.speakers[recording]
-            pool, windows = RunningPool(self._card.windows), 0
-            for found in stretches:
-                pool.add(found.logits)
-                windows += found.windows
-            if speaker and self._paths[recording] not in silent:
-                self.windows[speaker] += windows
-                sums[speaker] = sums.get(speaker, 0.0) + windows * pool.result()
+            pool = RunningPool(self._card.windows)
+            for item in items:
+                if isinstance(item, Window) and len(item.logits):
+                    pool.add(item.logits)
+            if speaker and pool.windows and self._paths[recording] not in silent:
+                self.windows[speaker] += pool.windows
+                sums[speaker] = sums.get(speaker, 0.0) + pool.windows * pool.result()
         return {
             speaker: voice_shift(total / self.windows[speaker], self._of_others, self.windows[speaker])
             for speaker, total in sums.items()

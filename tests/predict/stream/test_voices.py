@@ -1,7 +1,5 @@
 """Recordings that are heard against the others of their speaker: against numpy, and to the same bytes after a kill."""
 
-import csv
-import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,16 +15,18 @@ from emoclr.configs.errors import ConfigError
 from emoclr.corpus.labels.tables.text_table import LabelsError
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.emotion_model import Ensemble
-from emoclr.predict.batches import Stretch, stretch_lines
 from emoclr.predict.output.out_path import part_path, state_path
+from emoclr.predict.output.tables import Columns
 from emoclr.predict.output.unfinished import UnfinishedTable, work_of
 from emoclr.predict.run import predict_files
-from emoclr.predict.voices import Voices, find_speakers
+from emoclr.predict.stream.rows import Over, RowKind, Window, item_lines
+from emoclr.predict.stream.voices import Voices, find_speakers
 
 pytestmark = pytest.mark.usefixtures("small_batches")
 
 Loaded = tuple[Ensemble, EnsembleCard]
 RATE = 16_000
+LENGTHS = (0.5, 2.1, 2.2, 1.0, 1.1, 2.0)
 SPEAKERS = ["anna", "anna", "anna", "ben", "", "anna"]
 
 
@@ -39,51 +39,43 @@ def loaded(emotions: Path) -> Loaded:
 def calls(write_noise: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Three recordings of Anna of 1 to 7 windows, one of Ben of 3, one of nobody, and a silent one of Anna."""
     folder = tmp_path_factory.mktemp("calls")
-    lengths = (0.5, 2.1, 2.2, 1.0, 1.1)
-    paths = [write_noise(folder / f"{n}.wav", s, n % 2 == 0, n < 2, n) for n, s in enumerate(lengths)]
+    paths = [write_noise(folder / f"{n}.wav", s, n % 2 == 0, n < 2, n) for n, s in enumerate(LENGTHS[:5])]
     sf.write(folder / "5.wav", np.zeros(2 * RATE), RATE)
     return [*paths, folder / "5.wav"]
 
 
 @pytest.fixture
 def go_on(loaded: Loaded, calls: list[Path]) -> Callable[..., tuple[int, list[str]]]:
-    """Returns go_on(out, batches, timeline, speakers) -> batches that were done, and what is told at the end."""
+    """Returns go_on(out, batches, kind, speakers) -> batches that were done, and what is told at the end."""
 
     def run(
-        out: Path, batches: float = float("inf"), timeline: bool = False, speakers: list[str] | None = SPEAKERS
+        out: Path, batches: float = float("inf"), kind: RowKind = "recording", speakers: list[str] | None = SPEAKERS
     ) -> tuple[int, list[str]]:
         ensemble, card = loaded
         voices = Voices(ensemble, card, calls, speakers) if speakers else None
         done = 0
-        with UnfinishedTable(out, card.emotions, {"--speaker": str(speakers)}, voices) as table:
-            for found in predict_files(ensemble, card, calls, timeline=timeline, begin=table.place):
+        with UnfinishedTable(out, Columns(card.emotions, kind), {"--speaker": str(speakers)}, voices) as table:
+            for found in predict_files(ensemble, card, calls, kind=kind, gate=False, begin=table.place):
                 if done == batches:
                     return done, []
                 table.add(found)
                 done += 1
             table.finish()
-        assert table.named == pd.Series(_emotions(out)).value_counts().to_dict()
+        assert table.recordings == len(calls) and table.spoken.duration_s == pytest.approx(sum(LENGTHS))
         return done, list(voices.told()) if voices else []
 
     return run
-
-
-def _emotions(out: Path) -> list[str]:
-    if out.suffix == ".csv":
-        with out.open(newline="") as file:
-            return [name for row in csv.DictReader(file) for name in row["emotions"].split(";") if name]
-    rows = pd.read_parquet(out) if out.suffix == ".parquet" else pd.read_json(out, lines=True)
-    return list(itertools.chain.from_iterable(rows["emotions"]))
 
 
 def test_rows_are_those_of_logits_moved_to_the_mean_of_others(
     loaded: Loaded, calls: list[Path], go_on: Callable[..., tuple[int, list[str]]], tmp_path: Path
 ) -> None:
     ensemble, card = loaded
-    windows: dict[int, list[Stretch]] = {number: [] for number in range(len(calls))}
-    for found in predict_files(ensemble, card, calls, timeline=True):
-        for stretch in found.stretches:
-            windows[stretch.recording].append(stretch)
+    windows: dict[int, list[Window]] = {number: [] for number in range(len(calls))}
+    for found in predict_files(ensemble, card, calls, gate=False):
+        for item in found.items:
+            if isinstance(item, Window):
+                windows[item.recording].append(item)
     logits = {number: np.array([one.logits for one in of_one]) for number, of_one in windows.items()}
     anna = np.concatenate([logits[number] for number in (0, 1, 2)])  # the silent one says nothing of her
     means = np.array(ensemble.mean_logits)
@@ -93,7 +85,7 @@ def test_rows_are_those_of_logits_moved_to_the_mean_of_others(
 
     out, timeline, plain = (tmp_path / name for name in ("out.csv", "timeline.csv", "plain.csv"))
     _, told = go_on(out)
-    go_on(timeline, timeline=True)
+    go_on(timeline, kind="window")
     go_on(plain, speakers=None)
     rows, of_windows = pd.read_csv(out), pd.read_csv(timeline)
     for number, path in enumerate(calls):
@@ -111,20 +103,20 @@ def test_rows_are_those_of_logits_moved_to_the_mean_of_others(
     ]
 
 
-@pytest.mark.parametrize("timeline", [False, True])
+@pytest.mark.parametrize("kind", ["recording", "window", "segment"])
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 def test_it_goes_on_from_every_batch_to_the_same_bytes(
-    go_on: Callable[..., tuple[int, list[str]]], tmp_path: Path, form: str, timeline: bool
+    go_on: Callable[..., tuple[int, list[str]]], tmp_path: Path, form: str, kind: RowKind
 ) -> None:
     whole, out = tmp_path / f"whole.{form}", tmp_path / f"out.{form}"
-    batches, _ = go_on(whole, timeline=timeline)
+    batches, _ = go_on(whole, kind=kind)
     assert batches >= 5
     for _ in range(batches - 1):
-        assert go_on(out, batches=1, timeline=timeline) == (1, []) and not out.exists()
+        assert go_on(out, batches=1, kind=kind) == (1, []) and not out.exists()
         with part_path(out).open("ab") as rows, state_path(out).open("ab") as state:
             rows.write(b"[half a r")
             state.write(b'{"bytes": 9')
-    assert go_on(out, timeline=timeline)[0] == 1
+    assert go_on(out, kind=kind)[0] == 1
     assert out.read_bytes() == whole.read_bytes()
 
 
@@ -137,22 +129,22 @@ def test_other_speakers_are_other_work(
         with pytest.raises(ConfigError, match="--speaker differ"):
             go_on(out, speakers=speakers)
     works = [
-        work_of(emotions, loaded[1], calls, timeline=False, device="cpu", speakers=speakers)
+        work_of(emotions, loaded[1], calls, options={}, device="cpu", speakers=speakers)
         for speakers in (None, ["a", "b"], ["a", "c"])
     ]
     assert len({json.dumps(work) for work in works}) == 3
 
 
-def test_stretches_are_read_as_they_were_written(loaded: Loaded, calls: list[Path]) -> None:
+def test_windows_are_read_as_they_were_written(loaded: Loaded, calls: list[Path]) -> None:
     """The longest voice in a hundred recordings is known to the last bit: rows do not depend on where it went on."""
     ensemble, card = loaded
     logits = np.random.default_rng(0).normal(size=(100, 4)) * 10.0 ** np.arange(-8, 8, 4)
-    stretches = [Stretch(0, 0.1 * n, 0.1 * n + 0.5, 3, row) for n, row in enumerate(logits)]
-    lines = stretch_lines(stretches).encode().splitlines()
+    windows = [Window(0, 0.1 * n, 0.1 * n + 0.5, [(0.1 * n, 0.1 * n + 0.5)], row) for n, row in enumerate(logits)]
+    lines = item_lines([*windows, Over(0, 10.4)]).encode().splitlines()
     voices = Voices(ensemble, card, calls, ["anna"] * len(calls))
-    (rows,) = voices.rows(lambda: lines, set())
-    assert voices.windows == {"anna": 300}
-    shift = 300 / 310 * (np.array(ensemble.mean_logits) - logits.mean(0))
+    ((rows, _),) = voices.rows(lambda: lines, set(), "window")
+    assert voices.windows == {"anna": 100}
+    shift = 100 / 110 * (np.array(ensemble.mean_logits) - logits.mean(0))
     expected = ensemble.probabilities(logits + shift)
     assert np.array([row.probabilities for row in rows]) == pytest.approx(expected, abs=1e-12)
 
@@ -186,7 +178,7 @@ def test_an_ensemble_of_before_is_refused(loaded: Loaded, calls: list[Path]) -> 
 def test_the_command_hears_folders_as_speakers(
     run: Callable[..., Any], emotions: Path, calls: list[Path], tmp_path: Path
 ) -> None:
-    words = ("--from", emotions, calls[0].parent, "--speaker", "folder")
+    words = ("--from", emotions, calls[0].parent, "--speaker", "folder", "--gate", "none")
     into_file = run(*words, "--out", tmp_path / "out.csv")
     onto_screen = run(*words, "--out", "-")
     assert into_file.code == onto_screen.code == 0
