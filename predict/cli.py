@@ -15,7 +15,7 @@ from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import count_of
 from emoclr.predict.live import STANDARD_OUTPUT, predict_live, standard_input
-from emoclr.predict.options import RELEASED, make_options
+from emoclr.predict.options import RELEASED, SEPARATE, make_options
 
 if TYPE_CHECKING:
     from emoclr.corpus.audio.formats.pipe import Pipe
@@ -51,6 +51,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         raise ConfigError(
             f"--format {arguments.format}: is of standard output; --out {arguments.out} goes by its ending"
         )
+    channels: list[int] | None = None
     with _stopped_by_sigterm():
         speakers: list[str] | None = None
         if arguments.speaker is not None:
@@ -61,6 +62,14 @@ def _predict(arguments: argparse.Namespace) -> int:
             paths = [STANDARD_INPUT] if pipe else find_audio(arguments.recordings)
         if to_file:
             check_out(Path(arguments.out), paths)
+        if arguments.channels == SEPARATE:
+            from emoclr.corpus.decoded.decode_stream import separate_channels
+
+            if speakers is not None:
+                raise ConfigError(
+                    f"--speaker: is of a whole recording; --channels {SEPARATE} hears a voice on each side"
+                )
+            paths, channels = separate_channels(paths)
         say(f"reading {named}")
         with uncollected():
             from emoclr.finetune.model.checkpoint import load_ensemble, with_windows
@@ -78,8 +87,8 @@ def _predict(arguments: argparse.Namespace) -> int:
             voices = Voices(ensemble, card, paths, speakers)
             say(ONE_MOOD)
         if to_file:
-            return _into_file(arguments, paths, ensemble, card, voices)
-        return _onto_screen(arguments, paths, ensemble, card, voices, pipe)
+            return _into_file(arguments, paths, ensemble, card, voices, channels)
+        return _onto_screen(arguments, paths, ensemble, card, voices, channels, pipe)
 
 
 def _embeddings(arguments: argparse.Namespace) -> int:
@@ -130,6 +139,7 @@ def _into_file(
     ensemble: "Ensemble",
     card: "EnsembleCard",
     voices: "Voices | None",
+    channels: Sequence[int] | None,
 ) -> int:
     from emoclr.predict.output.screen import sums
     from emoclr.predict.output.tables import Columns
@@ -139,23 +149,24 @@ def _into_file(
     from emoclr.pretrain.resume.signals import Interrupted
 
     out, kind, device = Path(arguments.out), _kind(arguments), choose_device()
-    options = {"the kind of rows": kind, "--gate": arguments.gate, "--window": f"{card.window_s}"}
-    options["--hop"] = f"{card.hop_s}"
+    columns = Columns(card.emotions, kind, channel=channels is not None)
+    options = {"the kind of rows": kind, "--gate": arguments.gate, "--channels": str(arguments.channels)}
+    options |= {"--window": f"{card.window_s}", "--hop": f"{card.hop_s}"}
     speakers = voices.speakers if voices else None
     work = work_of(arguments.source, card, paths, options=options, device=device, speakers=speakers)
-    with UnfinishedTable(out, Columns(card.emotions, kind), work, voices) as table:
+    with UnfinishedTable(out, columns, work, voices) as table:
         if table.rows or table.remarks:
             say(f"going on after {count_of(table.rows, 'row')} in {table.part}")
-        gate, begin = arguments.gate == "voice", table.place
+        heard = {"kind": kind, "gate": arguments.gate == "voice", "device": device, "channels": channels}
         try:
-            for found in predict_files(ensemble, card, paths, kind=kind, gate=gate, device=device, begin=begin):
+            for found in predict_files(ensemble, card, paths, begin=table.place, **heard):
                 table.add(found)
         except KeyboardInterrupt:
             kept = f"{count_of(table.saved_rows, 'row')} in {table.part}; the same command goes on there"
             raise Interrupted(f"stopped: {kept if table.saved_rows else 'no rows yet'}") from None
         table.finish()
     say(f"{count_of(table.rows, 'row')}: {out}")
-    _tell(sums(table.spoken, table.recordings, card.emotions), table.remarks, paths, voices, out)
+    _tell(sums(table.spoken, table.recordings, columns), table.remarks, paths, voices, out)
     return 0 if table.recordings else 1
 
 
@@ -165,6 +176,7 @@ def _onto_screen(
     ensemble: "Ensemble",
     card: "EnsembleCard",
     voices: "Voices | None",
+    channels: Sequence[int] | None,
     pipe: "Pipe | None",
 ) -> int:
     from emoclr.predict.output.screen import print_table, sums
@@ -176,7 +188,7 @@ def _onto_screen(
     as_text = arguments.out == STANDARD_OUTPUT or arguments.format is not None or pipe is not None
     form: LineForm = arguments.format or "csv"
     kind = "window" if pipe and not arguments.segments else _kind(arguments)
-    columns = Columns(card.emotions, kind)
+    columns = Columns(card.emotions, kind, channel=channels is not None)
     rows: list[Row] = []
     remarks: list[Remark] = []
     heard: list[bytes] = []
@@ -192,9 +204,9 @@ def _onto_screen(
         _write(head(columns, form))
     gate, device = arguments.gate == "voice", choose_device()
     batches = (
-        predict_live(ensemble, card, pipe, device, columns.kind, gate=gate)
+        predict_live(ensemble, card, pipe, device, kind, gate=gate)
         if pipe
-        else predict_files(ensemble, card, paths, kind=columns.kind, gate=gate, device=device)
+        else predict_files(ensemble, card, paths, kind=kind, gate=gate, device=device, channels=channels)
     )
     for found in batches:
         remarks += found.remarks
@@ -205,13 +217,13 @@ def _onto_screen(
             spoken += found.spoken
     if voices:
         silent = {remark.path for remark in remarks if remark.status == "silent"}
-        for some, of_some in voices.rows(lambda: heard, silent, columns.kind):
+        for some, of_some in voices.rows(lambda: heard, silent, kind):
             show(some)
             spoken += of_some
     if rows:
         print_table(rows, columns)
     said = all_spoken(spoken, len(card.emotions))
-    _tell(sums(said, len(spoken), card.emotions), remarks, paths, voices)
+    _tell(sums(said, len(spoken), columns), remarks, paths, voices)
     return 0 if spoken else 1
 
 

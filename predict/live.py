@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emoclr.configs.errors import ConfigError
+from emoclr.predict.options import SEPARATE
 
 if TYPE_CHECKING:
     from emoclr.corpus.audio.formats.pipe import Pipe
@@ -26,7 +27,7 @@ def standard_input(arguments: argparse.Namespace) -> "Pipe | None":
     """
     if Path("-") not in arguments.recordings:
         for name in ("rate", "channels"):
-            if getattr(arguments, name) is not None:
+            if getattr(arguments, name) not in (None, SEPARATE):
                 raise ConfigError(f"--{name}: is of raw samples on standard input, which is the recording -")
         return None
     if len(arguments.recordings) > 1:
@@ -37,6 +38,8 @@ def standard_input(arguments: argparse.Namespace) -> "Pipe | None":
         )
     if arguments.speaker is not None:
         raise ConfigError("--speaker: is of recordings that can be heard to their end, not of standard input")
+    if arguments.channels == SEPARATE:
+        raise ConfigError(f"--channels {SEPARATE}: is of files, not of standard input")
     from emoclr.corpus.audio.formats.pipe import Pipe, RawPcm
 
     if arguments.rate is not None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from emoclr.configs.command import make_parser
 
+SEPARATE = "separate"
 RELEASED = "emoclr-small-emotions"
 """What answers where no --from is given."""
 
@@ -70,7 +71,13 @@ def make_options() -> argparse.ArgumentParser:
         metavar="HZ",
         help="standard input is raw 16-bit samples (s16le) of this rate, and no container",
     )
-    parser.add_argument("--channels", type=_count, metavar="N", help="of raw samples (default: 1)")
+    parser.add_argument(
+        "--channels",
+        type=lambda word: word if word == SEPARATE else _count(word),
+        metavar=f"{SEPARATE}|N",
+        help=f"{SEPARATE}: each channel of a recording is heard alone, as of a call with one on each side; a number: "
+        "those of raw samples (default: 1)",
+    )
     parser.add_argument("--format", choices=("csv", "jsonl"), help="of standard output (default: csv)")
     return parser
 

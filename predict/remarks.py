@@ -55,6 +55,7 @@ def summary_of(remarks: Sequence[Remark], recordings: Sequence[Path]) -> Iterato
         yield f"{len(unreadable):,} of {count_of(len(recordings), 'recording')} could not be read:"
         yield from by_reason(unreadable)
     yield from lines_about(heard)
+    voiceless = list(dict.fromkeys(voiceless))
     if voiceless:
         yield (
             f"{len(voiceless):,} of {count_of(len(recordings), 'recording')} in which nobody speaks (--gate none hears "

@@ -1,7 +1,7 @@
 """From recordings to the probability of each emotion."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from emoclr.configs.console import progress
@@ -120,6 +120,7 @@ def predict_files(
     gate: bool = True,
     device: str = "cpu",
     begin: Place | None = None,
+    channels: Sequence[int] | None = None,
 ) -> Iterator[Progress]:
     """Yields the emotions of recordings as they are found, batch by batch; processes decode the next ones meanwhile.
 
@@ -131,22 +132,28 @@ def predict_files(
         gate: name no emotion where nobody speaks.
         device: "cpu" or "cuda".
         begin: the place of an earlier batch of the same recordings, to go on there.
+        channels: the one of each recording that is heard; None for what the card says. See `separate_channels`.
     """
     begin = begin or Place()
-    pieces = (
-        (begin.recording + number, piece) for number, piece in decode_streams(paths[begin.recording :], card.channels)
-    )
-    maker = RowMaker(ensemble, card, paths, kind, begin.state)
+    heard = channels[begin.recording :] if channels else card.channels
+    pieces = ((begin.recording + number, piece) for number, piece in decode_streams(paths[begin.recording :], heard))
+    maker = RowMaker(ensemble, card, paths, kind, begin.state, channels)
     with progress("predicting", len(paths), "recording") as show:
         for batch in predict_batches(ensemble, card, pieces, gate=gate, device=device, begin=begin):
-            yield progress_of(batch, paths, maker)
+            yield progress_of(batch, paths, maker, channels)
             show(batch.recording + batch.heard)
 
 
-def progress_of(batch: Batch, paths: Sequence[Path], maker: RowMaker) -> Progress:
-    """Returns what a batch adds to predictions of the recordings `paths`."""
+def progress_of(
+    batch: Batch, paths: Sequence[Path], maker: RowMaker, channels: Sequence[int] | None = None
+) -> Progress:
+    """Returns what a batch adds to predictions of the recordings `paths`, of which these channels are heard."""
     rows = maker.rows(batch.items)
-    remarks = [each for end, *heard in batch.ends for each in remarks_on(paths[end.recording], end, *heard)]
+    remarks: list[Remark] = []
+    for end, *heard in batch.ends:
+        where = f"channel {channels[end.recording]}: " if channels and heard[0] else ""
+        found = remarks_on(paths[end.recording], end, *heard)
+        remarks += [replace(remark, reason=where + remark.reason) for remark in found]
     spoken, maker.spoken = maker.spoken, []
     return Progress(
         rows, batch.items, remarks, spoken, Place(batch.recording, batch.windows, batch.voiced, maker.state)

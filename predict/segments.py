@@ -30,6 +30,7 @@ class Segment:
         end_s: s.
         emotion: its name.
         probability: mean over the voiced parts of the segment, in [0, 1].
+        channel: of the recording, from 1 on, where each is heard alone.
 
     Examples:
         >>> segment = Segment(Path("call.wav"), 12.5, 15.0, "joy", 0.81)
@@ -42,6 +43,7 @@ class Segment:
     end_s: float
     emotion: str
     probability: float
+    channel: int | None = None
 
 
 class Span(NamedTuple):

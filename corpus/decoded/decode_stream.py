@@ -1,7 +1,6 @@
 """A recording as a stream: its length, its samples block by block, and what there is to say of it."""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.corpus.audio.channels import ChannelChoice
-from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, Recording
+from emoclr.corpus.audio.decoder import SAMPLE_RATE, AudioError, Recording, inspect_audio
 from emoclr.corpus.audio.formats.pipe import Pipe
 from emoclr.corpus.audio.samples import to_int16
 from emoclr.corpus.decoded.decode_clip import larger_blocks
-from emoclr.corpus.parallel.processes import stream_in_processes
+from emoclr.corpus.parallel.processes import each_in_processes, stream_in_processes
 from emoclr.corpus.parallel.read_ahead import read_ahead
 
 MAX_HELD_SAMPLES = 600 * SAMPLE_RATE
@@ -80,28 +79,68 @@ def decode_stream(path: Path, channels: ChannelChoice = "auto") -> Generator[Ope
         return Ended(failure=error.reason)
 
 
-def decode_streams(paths: Sequence[Path], channels: ChannelChoice = "auto") -> Iterator[tuple[int, Piece]]:
+def decode_streams(
+    paths: Sequence[Path], channels: ChannelChoice | Sequence[ChannelChoice] = "auto"
+) -> Iterator[tuple[int, Piece]]:
     """Yields the pieces of recordings, of which some channels are heard, each with its position in `paths`.
 
     They are decoded in processes of their own: a decoder that crashes or hangs ends its recording, and no other. Next
     to nothing of a recording is held, however long it is.
+
+    Args:
+        paths: the recordings.
+        channels: of all of them, or of each.
     """
-    return read_ahead(_pieces(paths, channels), READ_AHEAD)
+    choices = [channels] * len(paths) if isinstance(channels, str | int) else channels
+    return read_ahead(_pieces([*zip(paths, choices, strict=True)]), READ_AHEAD)
 
 
-def _pieces(paths: Sequence[Path], channels: ChannelChoice) -> Generator[tuple[int, Piece], None, None]:
-    work = partial(decode_stream, channels=channels)
-    for number, stream in enumerate(stream_in_processes(work, paths, _itself, _lost)):
-        for item in stream:
-            yield number, item
-        yield number, stream.result
+def separate_channels(paths: Sequence[Path]) -> tuple[list[Path], list[int]]:
+    """Returns recordings, each as often as it has channels, and which one that is, from 1 on.
+
+    Examples:
+        >>> import tempfile, soundfile
+        >>> call = Path(tempfile.mkdtemp()) / "call.wav"
+        >>> soundfile.write(call, np.zeros((8_000, 2)), 8_000)
+        >>> separate_channels([call])[1]
+        [1, 2]
+    """
+    counts = each_in_processes(_count_channels, paths, _itself, _one)
+    found = [(path, channel) for path, n in zip(paths, counts, strict=True) for channel in range(1, n + 1)]
+    return [path for path, _ in found], [channel for _, channel in found]
+
+
+def _count_channels(path: Path) -> int:
+    try:
+        return inspect_audio(path).channels
+    except AudioError:  # told where it is decoded
+        return 1
+
+
+def _one(path: Path, reason: str) -> int:
+    return 1
 
 
 def _itself(path: Path) -> Path:
     return path
 
 
-def _lost(path: Path, reason: str) -> Ended:
+def _pieces(tasks: Sequence[tuple[Path, ChannelChoice]]) -> Generator[tuple[int, Piece], None, None]:
+    for number, stream in enumerate(stream_in_processes(_stream, tasks, _path, _lost)):
+        for item in stream:
+            yield number, item
+        yield number, stream.result
+
+
+def _stream(task: tuple[Path, ChannelChoice]) -> Generator[Opened | NDArray[np.int16], None, Ended]:
+    return decode_stream(*task)
+
+
+def _path(task: tuple[Path, ChannelChoice]) -> Path:
+    return task[0]
+
+
+def _lost(task: tuple[Path, ChannelChoice], reason: str) -> Ended:
     return Ended(failure=reason)
 
 

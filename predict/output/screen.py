@@ -20,12 +20,14 @@ def print_table(rows: Sequence[Row], columns: Columns) -> None:
     from rich.text import Text
 
     of_recordings = columns.kind == "recording"
-    table = Table("recording", *(["length", "voice"] if of_recordings else ["from", "to"]), "emotions")
+    channel = ["channel"] if columns.channel else []
+    table = Table("recording", *channel, *(["length", "voice"] if of_recordings else ["from", "to"]), "emotions")
     for row in rows:
         times = [row.start_s, row.end_s]
         if of_recordings and isinstance(row, PredictionRow):
             times = [row.end_s, row.voice * row.end_s]
-        table.add_row(Text(str(row.path)), *map(clock, times), Text(_emotions(row, columns.emotions)))
+        number = [str(row.channel)] if columns.channel else []
+        table.add_row(Text(str(row.path)), *number, *map(clock, times), Text(_emotions(row, columns.emotions)))
     screen = results()
     if not screen.is_terminal:  # in a file or a pipe nothing is folded
         screen.width = screen.measure(table, options=screen.options.update(width=MAX_WIDTH)).maximum
@@ -45,18 +47,18 @@ def clock(seconds: float) -> str:
     return f"{of_hours}:{rest / 10:04.1f}"
 
 
-def sums(spoken: Spoken, recordings: int, emotions: Sequence[str]) -> Iterator[str]:
-    """Yields how long somebody spoke in recordings, and how long in each emotion.
+def sums(spoken: Spoken, recordings: int, columns: Columns) -> Iterator[str]:
+    """Yields how long somebody spoke in recordings, or in channels, and how long in each emotion.
 
-    >>> print(*sums(Spoken(120.0, 60.0, [15.0]), 2, ["joy"]), sep="\\n")
+    >>> print(*sums(Spoken(120.0, 60.0, [15.0]), 2, Columns(["joy"], "recording")), sep="\\n")
     2 recordings, 2:00.0; somebody speaks in 1:00.0, of which
       joy: 0:15.0 (25 %)
     """
     if not recordings:
         return
-    heard = f"{count_of(recordings, 'recording')}, {clock(spoken.duration_s)}"
+    heard = f"{count_of(recordings, 'channel' if columns.channel else 'recording')}, {clock(spoken.duration_s)}"
     yield f"{heard}; somebody speaks in {clock(spoken.voiced_s)}, of which"
-    for emotion, seconds in zip(emotions, spoken.emotions_s, strict=True):
+    for emotion, seconds in zip(columns.emotions, spoken.emotions_s, strict=True):
         yield f"  {readable(emotion)}: {_part(seconds, spoken.voiced_s)}"
 
 

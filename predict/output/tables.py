@@ -67,30 +67,24 @@ class Columns:
     Attributes:
         emotions: the names of all probabilities.
         kind: what a row is of.
+        channel: whether each channel is heard alone.
 
     Examples:
         >>> Columns(["joy"], "recording").names
         ['path', 'start_s', 'end_s', 'voice', 'joy', 'joy_share', 'emotions']
-        >>> Columns(["joy"], "segment").names
-        ['path', 'start_s', 'end_s', 'emotion', 'probability']
+        >>> Columns(["joy"], "segment", channel=True).names
+        ['path', 'start_s', 'end_s', 'channel', 'emotion', 'probability']
     """
 
     emotions: Sequence[str]
     kind: RowKind
-
-    @property
-    def numbers(self) -> list[str]:
-        """Those that hold numbers."""
-        if self.kind == "segment":
-            return [*FIRST_COLUMNS[1:], LAST_COLUMN["segment"]]
-        return [*FIRST_COLUMNS[1:], "voice", *self.emotions, *self._shares]
+    channel: bool = False
 
     @property
     def names(self) -> list[str]:
         """All of them."""
-        if self.kind == "segment":
-            return [*FIRST_COLUMNS, "emotion", LAST_COLUMN["segment"]]
-        return ["path", *self.numbers, LAST_COLUMN[self.kind]]
+        rest = ["emotion"] if self.kind == "segment" else ["voice", *self.emotions, *self._shares]
+        return [*FIRST_COLUMNS, *(["channel"] if self.channel else []), *rest, LAST_COLUMN[self.kind]]
 
     @property
     def _shares(self) -> list[str]:
@@ -99,6 +93,8 @@ class Columns:
     def values(self, row: Row) -> dict[str, Any]:
         """Returns what a row holds; NaN for a probability where nobody speaks."""
         values: dict[str, Any] = {"path": str(row.path), "start_s": row.start_s, "end_s": row.end_s}
+        if self.channel:
+            values["channel"] = row.channel
         if isinstance(row, Segment):
             return {**values, "emotion": row.emotion, "probability": row.probability}
         values["voice"] = row.voice
@@ -140,8 +136,8 @@ def write_parquet(lines: Iterable[bytes], columns: Columns, out: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kinds = {**dict.fromkeys(columns.numbers, pa.float64()), "emotions": pa.list_(pa.string())}
-    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in columns.names])
+    kinds = {"path": pa.string(), "channel": pa.int64(), "emotion": pa.string(), "emotions": pa.list_(pa.string())}
+    schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in columns.names])
     rows = (_parsed(line) for line in lines)
 
     def write(path: Path) -> None:
@@ -188,7 +184,7 @@ def _cell(name: str, value: Any) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.3f}" if name in FIRST_COLUMNS else f"{value:.4f}"
-    return path_cell(value) if name == "path" else ";".join(value) if isinstance(value, list) else value
+    return path_cell(value) if name == "path" else ";".join(value) if isinstance(value, list) else str(value)
 
 
 def _json_line(cells: dict[str, Any]) -> str:

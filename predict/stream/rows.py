@@ -32,6 +32,7 @@ class PredictionRow:
         voice: share of the time in which somebody speaks; 1 where that was not asked.
         shares: (emotions,) of the time in which somebody speaks, the share in segments of each emotion; None of a
             window.
+        channel: of the recording, from 1 on, where each is heard alone.
 
     Examples:
         >>> import numpy as np
@@ -46,6 +47,7 @@ class PredictionRow:
     emotions: list[str]
     voice: float = 1.0
     shares: Array | None = None
+    channel: int | None = None
 
 
 Row = PredictionRow | Segment
@@ -130,6 +132,7 @@ class RowMaker:
         paths: the recordings, by their number.
         kind: what a row is of.
         state: of another one, that of the windows before.
+        channels: which one of each recording is heard, where it is one alone.
 
     Attributes:
         spoken: in recordings that are over, one each, those of before `state` not among them.
@@ -142,8 +145,10 @@ class RowMaker:
         paths: Sequence[Path],
         kind: RowKind,
         state: dict[str, Any] | None = None,
+        channels: Sequence[int] | None = None,
     ) -> None:
         self._ensemble, self._card, self._paths, self._kind = ensemble, card, paths, kind
+        self._channels = channels
         self.spoken: list[Spoken] = []
         self._begin(state or {})
 
@@ -181,46 +186,51 @@ class RowMaker:
         return found
 
     def _add(self, window: Window, probabilities: Array | None) -> Iterator[Row]:
-        path, start_s, end_s = self._paths[window.recording], window.start_s, window.end_s
+        recording, start_s, end_s = window.recording, window.start_s, window.end_s
         self._windows += 1
         if self._kind == "window":
             voice = sum(end - start for start, end in window.voiced) / (end_s - start_s)
-            yield self._row(path, start_s, end_s, probabilities, voice)
+            yield self._row(recording, start_s, end_s, probabilities, voice)
         if probabilities is not None:
             self._pool.add(window.logits)
         said = [] if probabilities is None else probabilities.tolist()
-        yield from self._segments(path, self._segmenter.push(start_s, end_s, window.voiced, said))
+        yield from self._segments(recording, self._segmenter.push(start_s, end_s, window.voiced, said))
 
     def _end(self, over: Over) -> Iterator[Row]:
-        path, duration_s, pool = self._paths[over.recording], over.duration_s, self._pool
-        yield from self._segments(path, self._segmenter.finish())
+        recording, duration_s, pool = over.recording, over.duration_s, self._pool
+        yield from self._segments(recording, self._segmenter.finish())
         voiced_s = self._segmenter.voiced_s
         if self._kind == "recording":
             probabilities = self._ensemble.probabilities(pool.result()[None])[0] if pool.windows else None
             shares = np.array(self._voiced_s) / max(voiced_s, 1e-9)
-            yield self._row(path, 0.0, duration_s, probabilities, voiced_s / duration_s, shares)
+            yield self._row(recording, 0.0, duration_s, probabilities, voiced_s / duration_s, shares)
         self.spoken.append(Spoken(duration_s, voiced_s, self._voiced_s))
         self._begin({})
 
-    def _segments(self, path: Path, spans: Sequence[Span]) -> Iterator[Segment]:
-        for span in spans:
-            self._voiced_s[span.emotion] += span.voiced_s
+    def _segments(self, recording: int, spans: Sequence[Span]) -> Iterator[Segment]:
+        path, channel = self._paths[recording], self._channel(recording)
+        for start_s, end_s, emotion, probability, voiced_s in spans:
+            self._voiced_s[emotion] += voiced_s
             if self._kind == "segment":
-                yield Segment(path, span.start_s, span.end_s, self._card.emotions[span.emotion], span.probability)
+                yield Segment(path, start_s, end_s, self._card.emotions[emotion], probability, channel)
 
     def _row(
         self,
-        path: Path,
+        recording: int,
         start_s: float,
         end_s: float,
         probabilities: Array | None,
         voice: float,
         shares: Array | None = None,
     ) -> PredictionRow:
+        path, channel = self._paths[recording], self._channel(recording)
         emotions = [] if probabilities is None else named(probabilities, self._card)
         if probabilities is None:
             probabilities = np.full(len(self._card.emotions), np.nan)
-        return PredictionRow(path, start_s, end_s, probabilities, emotions, min(1.0, voice), shares)
+        return PredictionRow(path, start_s, end_s, probabilities, emotions, min(1.0, voice), shares, channel)
+
+    def _channel(self, recording: int) -> int | None:
+        return self._channels[recording] if self._channels else None
 
 
 def named(probabilities: Array, card: EnsembleCard) -> list[str]:

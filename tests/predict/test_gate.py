@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile as sf
 
@@ -103,3 +104,31 @@ def test_the_command_tells_minutes_and_takes_windows(
     for words, named in ((["--hop", "2"], "hop_s 2"), (["--window", "0"], "window_s"), (["--hop", "nan"], "hop_s")):
         ran = run("--from", emotions, folder, "--out", tmp_path / "no.csv", *words)
         assert ran.code == 2 and named in ran.told and len(ran.told.splitlines()) <= 3
+
+
+def test_channels_are_heard_alone(run: Callable[..., Any], emotions: Path, folder: Path, tmp_path: Path) -> None:
+    voice, _ = sf.read(folder / "call.wav")
+    sides = np.stack([voice, np.roll(voice, RATE)], axis=1)  # the second one speaks a second later
+    sf.write(tmp_path / "call.wav", sides, RATE)
+    sf.write(tmp_path / "mono.wav", voice, RATE)
+    (tmp_path / "broken.wav").write_bytes(b"none")
+    recordings = [tmp_path / name for name in ("broken.wav", "call.wav", "mono.wav")]
+    words = ("--from", emotions, *recordings, "--channels", "separate", "--timeline")
+    assert run(*words, "--out", tmp_path / "out.csv").code == 0
+    frame = pd.read_csv(tmp_path / "out.csv", keep_default_na=False)
+    of_call = frame[frame["path"] == str(recordings[1])]
+    first, second = (of_call[of_call["channel"] == channel].reset_index(drop=True) for channel in (1, 2))
+    assert run("--from", emotions, recordings[2], "--timeline", "--out", tmp_path / "alone.csv").code == 0
+    alone = pd.read_csv(tmp_path / "alone.csv", keep_default_na=False)
+    columns = ["start_s", "end_s", "voice", "anger", "emotions"]
+    assert first[columns].to_csv() == alone[columns].to_csv()
+    assert first["start_s"].tolist() == second["start_s"].tolist()
+    assert second["voice"].to_numpy().argmax() > first["voice"].to_numpy().argmax()
+    told = run(*words[:-1], "--segments", "--out", tmp_path / "segments.jsonl").told
+    assert "3 channels, 0:18.0" in told and "broken.wav" in told
+    segments = pd.read_json(tmp_path / "segments.jsonl", lines=True)
+    assert list(segments.columns) == ["path", "start_s", "end_s", "channel", "emotion", "probability"]
+    assert {*segments["channel"]} <= {1, 2}
+    ran = run(*words, "--speaker", "folder", "--out", tmp_path / "no.csv")
+    assert ran.code == 2 and "--speaker" in ran.told and "separate" in ran.told
+    assert run("--from", emotions, "-", "--channels", "separate").code == 2
