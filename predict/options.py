@@ -2,8 +2,12 @@
 
 import argparse
 from pathlib import Path
+from typing import Literal
 
 from emoclr.configs.command import make_parser
+
+RowKind = Literal["recording", "window", "segment"]
+"""What a row is of."""
 
 SEPARATE = "separate"
 RELEASED = "emoclr-small-emotions"

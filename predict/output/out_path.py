@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import parse_json
 from emoclr.configs.messages import readable
-from emoclr.predict.stream.rows import RowKind
+from emoclr.predict.options import RowKind
 
 Form = Literal["csv", "jsonl", "parquet"]
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,10 +12,8 @@ from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.pooling import RunningPool
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.emotion_model import Ensemble
+from emoclr.predict.options import RowKind as RowKind
 from emoclr.predict.segments import Interval, Segment, Segmenter, Span
-
-RowKind = Literal["recording", "window", "segment"]
-"""What a row is of."""
 
 
 @dataclass(frozen=True)

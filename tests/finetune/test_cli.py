@@ -52,7 +52,7 @@ def test_an_ensemble_is_not_overwritten(run: Callable[..., Any], finetuned: Any,
     ],
 )
 def test_what_is_wrong_is_told(run: Callable[..., Any], tmp_path: Path, words: list[str], code: int, told: str) -> None:
-    ran = run(tmp_path / "out", *words)
+    ran = run(tmp_path / "out", *words[2:], data=words[1]) if words[:1] == ["--data"] else run(tmp_path / "out", *words)
     assert (ran.code, told in ran.told) == (code, True), ran.told
     assert "Traceback" not in ran.told and "head alone" not in ran.told
     assert not (tmp_path / "out/ensemble.yaml").exists()

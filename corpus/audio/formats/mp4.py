@@ -11,8 +11,6 @@ Span = tuple[int, int]
 """Places of a first byte and behind a last one."""
 
 _MAX_EDITS = 10_000
-_MAX_PRIMING = 4_096
-"""Samples of an encoder's delay; AAC in two frames has 2,112."""
 
 
 class Edit(NamedTuple):
@@ -47,23 +45,6 @@ def edits(source: Path | IO[bytes], track: int) -> list[Edit]:
         except (struct.error, ZeroDivisionError):  # damaged
             return []
     return []
-
-
-def plays_once(source: IO[bytes]) -> bool:
-    """Returns whether each track of an open file plays all of its media, but for what its encoder puts before, once.
-
-    FFmpeg then need not make a list of all its packets by its edits, which takes as much memory again as that of the
-    media: 60 MB for 10 h. The position is put back.
-    """
-    with opened(source) as (file, size):
-        for elst in _boxes(file, (0, size), b"moov", b"trak", b"edts", b"elst"):
-            file.seek(elst[0])
-            head = file.read(20)
-            if len(head) < 20 or head[0] or struct.unpack(">II", head[:8])[1:] != (1,):
-                return False
-            if not 0 <= struct.unpack(">i", head[12:16])[0] <= _MAX_PRIMING:
-                return False
-    return True
 
 
 def _edits(file: IO[bytes], units_per_s: int, trak: Span) -> Iterator[Edit]:

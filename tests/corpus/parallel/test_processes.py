@@ -154,7 +154,7 @@ def test_where_processes_cannot_start_the_run_ends_and_no_file_is_blamed(files, 
 def test_where_processes_cannot_import_the_work_its_module_is_named(files, monkeypatch):
     here = Path(__file__).parents[3]
     monkeypatch.setattr(sys, "path", [place for place in sys.path if Path(place).resolve() != here])
-    with pytest.raises(EmoclrError, match="did not start: No module named 'tests'"):
+    with pytest.raises(EmoclrError, match="did not start: No module named 'tests"):
         run(files({}))
 
 
