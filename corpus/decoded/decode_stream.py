@@ -15,8 +15,8 @@ from emoclr.corpus.decoded.decode_clip import larger_blocks
 from emoclr.corpus.parallel.processes import each_in_processes, stream_in_processes
 from emoclr.corpus.parallel.read_ahead import read_ahead
 
-MAX_HELD_SAMPLES = 600 * SAMPLE_RATE
-"""A longer recording is decoded twice, since its length is known at its end only: first to count its samples."""
+MAX_HELD_SAMPLES = 60 * SAMPLE_RATE
+"""A longer recording is handed on while it is decoded; of a shorter one that cannot be read, nothing is."""
 
 READ_AHEAD = 32
 """How many pieces wait for the network at most; a block of a long recording has about half a megabyte."""
@@ -27,7 +27,11 @@ STANDARD_INPUT = Path("stdin")
 
 
 class Opened(NamedTuple):
-    """A recording, of so many samples, comes next."""
+    """A recording comes next.
+
+    Attributes:
+        samples: of a long one about how many, as its header claims, 0 where that says nothing.
+    """
 
     samples: int
 
@@ -56,24 +60,23 @@ that comes as it is made no `Opened`, and `Waiting` in between."""
 
 
 def decode_stream(path: Path, channels: ChannelChoice = "auto") -> Generator[Opened | NDArray[np.int16], None, Ended]:
-    """Yields `Opened` and then the samples of a recording in blocks, int16 `(n,)`; returns how it ended.
-
-    Of one that cannot be read nothing is yielded. While the samples of a long one are counted, empty blocks tell that
-    it goes on.
-    """
+    """Yields `Opened` and then the samples of a recording in blocks, int16 `(n,)`; returns how it ended."""
     try:
         with Recording(path, path, channels) as recording:
             held: list[NDArray[np.int16]] = []
-            samples = 0
-            for block in larger_blocks(recording.blocks()):
+            samples, opened = 0, False
+            for block in map(to_int16, larger_blocks(recording.blocks())):
+                held.append(block)
                 samples += len(block)
-                if samples <= MAX_HELD_SAMPLES:
-                    held.append(to_int16(block))
-                else:
+                if not opened and samples > MAX_HELD_SAMPLES:
+                    yield Opened(round((recording.info.duration_s or 0.0) * SAMPLE_RATE))
+                    opened = True
+                if opened:
+                    yield from held
                     held.clear()
-                    yield np.empty(0, np.int16)
-            yield Opened(samples)
-            yield from held or map(to_int16, larger_blocks(recording.blocks(mix=recording.mix)))
+            if not opened:
+                yield Opened(samples)
+                yield from held
             return Ended(partial=recording.partial, notes=tuple(recording.notes))
     except AudioError as error:
         return Ended(failure=error.reason)

@@ -86,7 +86,7 @@ def predict_batches(
                 parts = [(start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in item.voiced]
                 start_s, end_s = item.start / SAMPLE_RATE, item.end / SAMPLE_RATE
                 items.append(Window(number, start_s, end_s, parts, item.output.astype(np.float64)))
-                heard = item.end / item.samples if item.samples else 0.0
+                heard = min(1.0, item.end / item.samples) if item.samples else 0.0
                 windows, voiced = windows + 1, voiced + (len(item.output) > 0)
             else:
                 if windows:

@@ -38,7 +38,7 @@ class WindowOutput(NamedTuple):
         recording: its number.
         start: first sample of the window.
         end: the sample after its last one in the recording.
-        samples: length of the recording; 0 where it is not known yet.
+        samples: about the length of the recording; 0 where it is not known yet.
         voiced: parts of it, in samples of the recording, in which there is a voice; all of it where that is not asked.
         output: float32 `(features,)`; `(0,)` where nobody speaks.
     """
