@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from emoclr.corpus.audio.formats.pipe import Pipe
     from emoclr.finetune.model.checkpoint import EnsembleCard
     from emoclr.finetune.model.emotion_model import Ensemble
+    from emoclr.predict.output.files import Files
     from emoclr.predict.output.tables import LineForm
     from emoclr.predict.remarks import Remark
     from emoclr.predict.stream.rows import Row, RowKind, Spoken
@@ -37,7 +38,6 @@ def _predict(arguments: argparse.Namespace) -> int:
     from emoclr.corpus.decoded.decode_stream import STANDARD_INPUT
     from emoclr.corpus.index.audio_files import find_audio
     from emoclr.finetune.model.folders import find_card
-    from emoclr.predict.output.out_path import check_out, form_of
 
     if arguments.embeddings is not None:
         return _embeddings(arguments)
@@ -46,11 +46,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     pipe = standard_input(arguments)
     if arguments.speaker is None and not pipe:
         check_recordings(*arguments.recordings)
-    to_file = arguments.out not in (None, STANDARD_OUTPUT)
-    if to_file and arguments.format not in (None, form_of(Path(arguments.out))):
-        raise ConfigError(
-            f"--format {arguments.format}: is of standard output; --out {arguments.out} goes by its ending"
-        )
+    files = _files(arguments)
     channels: list[int] | None = None
     with _stopped_by_sigterm():
         speakers: list[str] | None = None
@@ -60,8 +56,8 @@ def _predict(arguments: argparse.Namespace) -> int:
             paths, speakers = find_speakers(arguments.recordings, arguments.speaker)
         else:
             paths = [STANDARD_INPUT] if pipe else find_audio(arguments.recordings)
-        if to_file:
-            check_out(Path(arguments.out), paths)
+        if files:
+            files.check(paths)
         if arguments.channels == SEPARATE:
             from emoclr.corpus.decoded.decode_stream import separate_channels
 
@@ -86,8 +82,8 @@ def _predict(arguments: argparse.Namespace) -> int:
 
             voices = Voices(ensemble, card, paths, speakers)
             say(ONE_MOOD)
-        if to_file:
-            return _into_file(arguments, paths, ensemble, card, voices, channels)
+        if files:
+            return _into_files(arguments, files, paths, ensemble, card, voices, channels)
         return _onto_screen(arguments, paths, ensemble, card, voices, channels, pipe)
 
 
@@ -97,9 +93,11 @@ def _embeddings(arguments: argparse.Namespace) -> int:
     from emoclr.predict.output.embedding_file import check_embeddings
 
     out = Path(arguments.embeddings)
-    for name in ("out", "format", "speaker", "rate", "channels", "window", "hop", "segments"):
+    for name in ("out", "format", "speaker", "rate", "channels", "window", "hop", "segments", "page", "page_audio"):
         if getattr(arguments, name) not in (None, False):
-            raise ConfigError(f"--{name}: does not go with --embeddings, which are written in place of emotions")
+            raise ConfigError(
+                f"--{name.replace('_', '-')}: does not go with --embeddings, which are written in place of emotions"
+            )
     check_recordings(*arguments.recordings)
     check_embeddings(out)
     with _stopped_by_sigterm():
@@ -133,8 +131,33 @@ def _released() -> Path:
     return Path(RELEASED)
 
 
-def _into_file(
+def _files(arguments: argparse.Namespace) -> "Files | None":
+    """Returns the files that are asked for; None where what is found is shown."""
+    to_file = arguments.out not in (None, STANDARD_OUTPUT)
+    if arguments.page_audio and not arguments.page:
+        raise ConfigError(f"--page-audio {arguments.page_audio}: is of a page; give --page FILE.html")
+    if arguments.page and arguments.out == STANDARD_OUTPUT:
+        raise ConfigError("--out -: goes without --page; give --out a file, or leave it out")
+    if not to_file:
+        if arguments.format not in (None, "csv", "jsonl"):
+            raise ConfigError(f"--format {arguments.format}: is of files; give --out a folder for them")
+        if not arguments.page:
+            return None
+    from emoclr.predict.output.files import Files
+
+    files = Files.asked(
+        arguments.out, arguments.format if to_file else None, arguments.page, arguments.page_audio or "link"
+    )
+    if files.annotations:
+        if arguments.timeline:
+            raise ConfigError(f"--timeline: has windows, which overlap; {arguments.out} holds segments; leave it out")
+        arguments.segments = True
+    return files
+
+
+def _into_files(
     arguments: argparse.Namespace,
+    files: "Files",
     paths: Sequence[Path],
     ensemble: "Ensemble",
     card: "EnsembleCard",
@@ -143,30 +166,25 @@ def _into_file(
 ) -> int:
     from emoclr.predict.output.screen import sums
     from emoclr.predict.output.tables import Columns
-    from emoclr.predict.output.unfinished import UnfinishedTable, work_of
-    from emoclr.predict.run import predict_files
+    from emoclr.predict.output.unfinished import work_of
+    from emoclr.predict.output.write_files import told_of, write_files
     from emoclr.pretrain.encoder.devices import choose_device
-    from emoclr.pretrain.resume.signals import Interrupted
 
-    out, kind, device = Path(arguments.out), _kind(arguments), choose_device()
+    kind, device = _kind(arguments), choose_device()
     columns = Columns(card.emotions, kind, channel=channels is not None)
     options = {"the kind of rows": kind, "--gate": arguments.gate, "--channels": str(arguments.channels)}
     options |= {"--window": f"{card.window_s}", "--hop": f"{card.hop_s}"}
+    if files.page:
+        options["--page"] = f"{files.page} {files.sound}"
     speakers = voices.speakers if voices else None
     work = work_of(arguments.source, card, paths, options=options, device=device, speakers=speakers)
-    with UnfinishedTable(out, columns, work, voices) as table:
-        if table.rows or table.remarks:
-            say(f"going on after {count_of(table.rows, 'row')} in {table.part}")
-        heard = {"kind": kind, "gate": arguments.gate == "voice", "device": device, "channels": channels}
-        try:
-            for found in predict_files(ensemble, card, paths, begin=table.place, **heard):
-                table.add(found)
-        except KeyboardInterrupt:
-            kept = f"{count_of(table.saved_rows, 'row')} in {table.part}; the same command goes on there"
-            raise Interrupted(f"stopped: {kept if table.saved_rows else 'no rows yet'}") from None
-        table.finish()
-    say(f"{count_of(table.rows, 'row')}: {out}")
-    _tell(sums(table.spoken, table.recordings, columns), table.remarks, paths, voices, out)
+    gate = arguments.gate == "voice"
+    table = write_files(
+        files, ensemble, card, paths, columns, gate=gate, device=device, work=work, voices=voices, channels=channels
+    )
+    for line in told_of(files, table):
+        say(line)
+    _tell(sums(table.spoken, table.recordings, columns), table.remarks, paths, voices, files.main)
     return 0 if table.recordings else 1
 
 
@@ -182,7 +200,7 @@ def _onto_screen(
     from emoclr.predict.output.screen import print_table, sums
     from emoclr.predict.output.tables import Columns, as_lines, head
     from emoclr.predict.run import predict_files
-    from emoclr.predict.stream.rows import all_spoken, item_lines
+    from emoclr.predict.stream.rows import RowMaker, all_spoken, item_lines, rows_of
     from emoclr.pretrain.encoder.devices import choose_device
 
     as_text = arguments.out == STANDARD_OUTPUT or arguments.format is not None or pipe is not None
@@ -217,7 +235,8 @@ def _onto_screen(
             spoken += found.spoken
     if voices:
         silent = {remark.path for remark in remarks if remark.status == "silent"}
-        for some, of_some in voices.rows(lambda: heard, silent, kind):
+        maker = RowMaker(ensemble, card, paths, kind)
+        for some, of_some in rows_of(voices.moved(lambda: heard, silent), maker):
             show(some)
             spoken += of_some
     if rows:

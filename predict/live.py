@@ -36,6 +36,8 @@ def standard_input(arguments: argparse.Namespace) -> "Pipe | None":
         raise ConfigError(
             f"--out {arguments.out}: rows of standard input go to standard output; write > {arguments.out}"
         )
+    if arguments.page is not None:
+        raise ConfigError("--page: is of recordings in files; write standard input into one first")
     if arguments.speaker is not None:
         raise ConfigError("--speaker: is of recordings that can be heard to their end, not of standard input")
     if arguments.channels == SEPARATE:

@@ -17,6 +17,8 @@ EXAMPLES = """  predict --from checkpoints/my-emotions recording.mp3
   predict --from checkpoints/my-emotions recordings/ --out predictions.csv
   predict --from checkpoints/my-emotions recordings/ --out segments.csv --segments
   predict --from checkpoints/my-emotions recordings/ --out timeline.parquet --timeline --hop 0.5
+  predict --from checkpoints/my-emotions interview.mp3 --out interview.TextGrid --page interview.html
+  predict --from checkpoints/my-emotions recordings/ --out labels --format audacity
   predict --from checkpoints/my-emotions calls.csv --speaker caller --out predictions.csv
   predict --from checkpoints/my-emotions/resnet10t a.wav b.ogg --out - --format jsonl | jq .emotions
   arecord -f S16_LE -r 16000 | predict --from checkpoints/my-emotions -"""
@@ -42,7 +44,8 @@ def make_options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out",
         metavar="FILE",
-        help="the table to write: .csv, .jsonl or .parquet, or - for standard output; none shows it",
+        help="what to write: a table (.csv, .jsonl, .parquet), segments as annotations (.rttm; of one recording "
+        ".TextGrid, .vtt, and .txt for Audacity), a folder of these for several, or - for standard output",
     )
     parser.add_argument(
         "--embeddings",
@@ -82,7 +85,23 @@ def make_options() -> argparse.ArgumentParser:
         help=f"{SEPARATE}: each channel of a recording is heard alone, as of a call with one on each side; a number: "
         "those of raw samples (default: 1)",
     )
-    parser.add_argument("--format", choices=("csv", "jsonl"), help="of standard output (default: csv)")
+    parser.add_argument(
+        "--format",
+        choices=("csv", "jsonl", "textgrid", "vtt", "audacity"),
+        help="of standard output (csv, which is the default, or jsonl), or of the files in the folder --out",
+    )
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help="the page to write, .html: each recording to hear and to see, with a lane for each emotion",
+    )
+    parser.add_argument(
+        "--page-audio",
+        choices=("link", "embed", "none"),
+        help="link: the page plays the recordings where they lie; embed: it holds them, as mp3 of 18 MB an hour, which "
+        "take 24 MB there; none: it has no sound (default: link)",
+    )
     return parser
 
 

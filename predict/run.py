@@ -1,13 +1,13 @@
 """From recordings to the probability of each emotion."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from emoclr.configs.console import progress
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.audio.samples import SILENT_PEAK_DB
-from emoclr.corpus.decoded.decode_stream import decode_streams
+from emoclr.corpus.decoded.decode_stream import Piece, decode_streams
 from emoclr.corpus.decoded.waveforms import Failure
 from emoclr.corpus.index.audio_files import find_audio
 from emoclr.finetune.model.checkpoint import EnsembleCard
@@ -16,6 +16,9 @@ from emoclr.predict.remarks import Remark
 from emoclr.predict.stream.batches import Batch, Place, predict_batches
 from emoclr.predict.stream.rows import Over, Row, RowKind, RowMaker, Spoken, Window
 from emoclr.pretrain.encoder.streamed_windows import RecordingEnd
+
+Pieces = Iterator[tuple[int, Piece]]
+"""Of recordings one after the other, each with their number."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,7 @@ def predict_files(
     device: str = "cpu",
     begin: Place | None = None,
     channels: Sequence[int] | None = None,
+    hear: Callable[[Pieces], Pieces] | None = None,
 ) -> Iterator[Progress]:
     """Yields the emotions of recordings as they are found, batch by batch; processes decode the next ones meanwhile.
 
@@ -133,10 +137,14 @@ def predict_files(
         device: "cpu" or "cuda".
         begin: the place of an earlier batch of the same recordings, to go on there.
         channels: the one of each recording that is heard; None for what the card says. See `separate_channels`.
+        hear: gets the pieces of all recordings from `begin` on, and yields them as they are.
     """
     begin = begin or Place()
     heard = channels[begin.recording :] if channels else card.channels
-    pieces = ((begin.recording + number, piece) for number, piece in decode_streams(paths[begin.recording :], heard))
+    streams = decode_streams(paths[begin.recording :], heard)
+    pieces: Pieces = ((begin.recording + number, piece) for number, piece in streams)
+    if hear:
+        pieces = hear(pieces)
     maker = RowMaker(ensemble, card, paths, kind, begin.state, channels)
     with progress("predicting", len(paths), "recording") as show:
         for batch in predict_batches(ensemble, card, pieces, gate=gate, device=device, begin=begin):

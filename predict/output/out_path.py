@@ -10,11 +10,12 @@ from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import parse_json
 from emoclr.configs.messages import readable
 from emoclr.predict.options import RowKind
+from emoclr.predict.output.annotations.forms import FORMS
 
 Form = Literal["csv", "jsonl", "parquet"]
 
 FIRST_COLUMNS = ["path", "start_s", "end_s"]
-LAST_COLUMN: dict[RowKind, str] = {"recording": "emotions", "window": "emotions", "segment": "probability"}
+LAST_COLUMN: "dict[RowKind, str]" = {"recording": "emotions", "window": "emotions", "segment": "probability"}
 ERROR_COLUMNS = ["path", "reason", "status"]
 
 
@@ -31,8 +32,11 @@ def form_of(out: Path) -> Form:
     for form in get_args(Form):
         if out.suffix.lower() == f".{form}":
             return form  # type: ignore[no-any-return]
-    endings = ", ".join(f".{form}" for form in get_args(Form))
-    raise ConfigError(f"--out {out}: ends in none of {endings}; - is standard output")
+    endings = [f".{form}" for form in get_args(Form)] + [form.ending for form in FORMS.values()]
+    raise ConfigError(
+        f"--out {out}: ends in none of {', '.join(endings)}; - is standard output, and a folder needs --format "
+        f"{', '.join(name for name, form in FORMS.items() if not form.one_file)}"
+    )
 
 
 def errors_path(out: Path) -> Path:
@@ -61,10 +65,30 @@ def check_out(out: Path, recordings: Iterable[Path]) -> None:
         ConfigError: one of them is a link, no regular file, a recording, or not of `predict`.
     """
     form_of(out)
+    check_free([out, *beside(out)], recordings)
+    check_ours(out, is_predictions)
+    check_ours(errors_path(out), is_errors_table)
+
+
+def beside(out: Path) -> list[Path]:
+    """Returns the files beside `out` that belong to it."""
+    return [errors_path(out), part_path(out), state_path(out)]
+
+
+def check_free(paths: Iterable[Path], recordings: Iterable[Path]) -> None:
+    """Checks that nothing that is there forbids to write some files.
+
+    Args:
+        paths: the files.
+        recordings: what is predicted.
+
+    Raises:
+        ConfigError: one is a link, no regular file, or a recording.
+    """
     there: dict[tuple[int, int], Path] = {}
-    for path in (out, errors_path(out), part_path(out), state_path(out)):
+    for path in paths:
         if path.is_symlink():
-            raise ConfigError(f"{readable(path)}: is a link, which would be replaced; give --out the file itself")
+            raise ConfigError(f"{readable(path)}: is a link, which would be replaced; give the file itself")
         try:
             found = path.stat()
         except FileNotFoundError:
@@ -72,7 +96,7 @@ def check_out(out: Path, recordings: Iterable[Path]) -> None:
         except OSError as error:
             raise ConfigError(f"{readable(path)}: cannot be written: {error.strerror}") from error
         if not stat.S_ISREG(found.st_mode):
-            raise ConfigError(f"{readable(path)}: is no regular file; give --out the name of a new file")
+            raise ConfigError(f"{readable(path)}: is no regular file; give the name of a new file")
         there[found.st_dev, found.st_ino] = path
     for recording in recordings if there else ():
         try:
@@ -81,9 +105,7 @@ def check_out(out: Path, recordings: Iterable[Path]) -> None:
             continue
         if (found.st_dev, found.st_ino) in there:
             lost = readable(there[found.st_dev, found.st_ino])
-            raise ConfigError(f"{lost}: is one of the recordings, and would be overwritten; give another --out")
-    check_ours(out, is_predictions)
-    check_ours(errors_path(out), is_errors_table)
+            raise ConfigError(f"{lost}: is one of the recordings, and would be overwritten; give another name")
 
 
 def check_ours(path: Path, is_ours: Callable[[Path], bool]) -> None:
@@ -93,7 +115,7 @@ def check_ours(path: Path, is_ours: Callable[[Path], bool]) -> None:
         ConfigError: there is another one.
     """
     if path.exists() and not is_ours(path):
-        raise ConfigError(f"{readable(path)}: is there, and was not written by predict; give another --out")
+        raise ConfigError(f"{readable(path)}: is there, and was not written by predict; give another name")
 
 
 def is_predictions(path: Path) -> bool:

@@ -8,10 +8,10 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import parse_json
@@ -20,14 +20,11 @@ from emoclr.corpus.parallel.locks import lock_file
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.folders import CARD, find_card
 from emoclr.predict.output.out_path import form_of, part_path, state_path
-from emoclr.predict.output.tables import Columns, as_lines, head, line_form, write_errors, write_parquet, write_rows
+from emoclr.predict.output.tables import Columns, as_lines, head, line_form, write_errors, write_parquet
 from emoclr.predict.remarks import Remark
 from emoclr.predict.run import Progress
 from emoclr.predict.stream.batches import Place
-from emoclr.predict.stream.rows import Row, Spoken, all_spoken, item_lines
-
-if TYPE_CHECKING:
-    from emoclr.predict.stream.voices import Voices
+from emoclr.predict.stream.rows import Spoken, all_spoken, item_lines
 
 SAVED_EVERY_S = 1.0
 """What a kill costs at most, beside the batch under way and what decoding up to the same place takes."""
@@ -47,7 +44,7 @@ class UnfinishedTable:
         out: where the table will be.
         columns: its columns.
         work: what the rows depend on; rows of other work are never mixed with these.
-        voices: who speaks. The rows are then made at the end, and until then `OUT.part` holds `item_lines`.
+        keeps_windows: what is written is made at the end, and until then `OUT.part` holds `item_lines`.
 
     Attributes:
         place: where to go on.
@@ -62,9 +59,9 @@ class UnfinishedTable:
         EmoclrError: the files cannot be written.
     """
 
-    def __init__(self, out: Path, columns: Columns, work: Work, voices: "Voices | None" = None) -> None:
-        self.out, self._columns, self._voices = out, columns, voices
-        self._form = line_form(form_of(out))
+    def __init__(self, out: Path, columns: Columns, work: Work, *, keeps_windows: bool = False) -> None:
+        self.out, self._columns, self._keeps_windows = out, columns, keeps_windows
+        self._form = "jsonl" if keeps_windows else line_form(form_of(out))
         self.part, self._state_path = part_path(out), state_path(out)
         self.place = Place()
         self.recordings = self.rows = 0
@@ -98,7 +95,7 @@ class UnfinishedTable:
 
     def add(self, found: Progress) -> None:
         """Adds rows and remarks, and saves all of them once a second."""
-        if self._voices:
+        if self._keeps_windows:
             self._unsaved += item_lines(found.items)
         else:
             self._unsaved += as_lines(found.rows, self._columns, self._form)
@@ -135,17 +132,25 @@ class UnfinishedTable:
         self._unsaved, self._told, self.saved_rows = "", len(self.remarks), self.rows
         self._saved_at = time.monotonic()
 
-    def finish(self) -> None:
-        """Puts the finished table in its place, with the table of errors beside it."""
+    def lines(self) -> Iterator[bytes]:
+        """Yields the lines of `OUT.part`, those that are not saved yet left out."""
+        with self.part.open("rb") as lines:
+            yield from lines
+
+    def finish(self, write: Callable[[], None] | None = None) -> None:
+        """Puts the finished table in its place, with the table of errors beside it.
+
+        Args:
+            write: writes all that is made of windows, where these were kept.
+        """
         self.save()
         write_errors(self.remarks, self.out)
         try:
-            if self._voices:
-                write_rows(self._rows_of(self._voices), self._columns, self.out)
+            if write:
+                write()
                 self.part.unlink()
             elif form_of(self.out) == "parquet":
-                with self.part.open("rb") as lines:
-                    write_parquet(lines, self._columns, self.out)
+                write_parquet(self.lines(), self._columns, self.out)
                 self.part.unlink()
             else:
                 os.fsync(self._rows.fileno())
@@ -153,19 +158,6 @@ class UnfinishedTable:
             self._state_path.unlink()
         except OSError as error:
             raise EmoclrError(f"{readable(self.out)}: cannot be written: {error.strerror or error}") from error
-
-    def _rows_of(self, voices: "Voices") -> Iterator[list[Row]]:
-        silent = {remark.path for remark in self.remarks if remark.status == "silent"}
-        self.rows = 0
-
-        def lines() -> Iterator[bytes]:
-            with self.part.open("rb") as heard:
-                yield from heard
-
-        for rows, spoken in voices.rows(lines, silent, self._columns.kind):
-            self.spoken = self._all([self.spoken, *spoken])
-            self.rows += len(rows)
-            yield rows
 
     def _all(self, spoken: Sequence[Spoken]) -> Spoken:
         return all_spoken(spoken, len(self._columns.emotions))
@@ -199,7 +191,7 @@ class UnfinishedTable:
         self._state.truncate(0)
         self._append({"kind": _KIND, "work": work})
         rows = self.part.open("wb")
-        if not self._voices:
+        if not self._keeps_windows:
             rows.write(head(self._columns, self._form).encode())
         return rows
 

@@ -1,5 +1,6 @@
 """What the windows of recordings say, as rows: one a recording, one a window, or one a segment."""
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.predict.options import RowKind as RowKind
 from emoclr.predict.segments import Interval, Segment, Segmenter, Span
+
+_ITEMS_AT_ONCE = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -229,6 +232,14 @@ class RowMaker:
 
     def _channel(self, recording: int) -> int | None:
         return self._channels[recording] if self._channels else None
+
+
+def rows_of(items: Iterable[Window | Over], maker: RowMaker) -> Iterator[tuple[list[Row], list[Spoken]]]:
+    """Yields the rows of all windows, those of some thousand at a time, and what is spoken there."""
+    heard = iter(items)
+    while some := list(itertools.islice(heard, _ITEMS_AT_ONCE)):
+        yield maker.rows(some), maker.spoken
+        maker.spoken = []
 
 
 def named(probabilities: Array, card: EnsembleCard) -> list[str]:

@@ -16,14 +16,13 @@ from emoclr.evaluate.pooling import RunningPool
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.finetune.model.voice_shift import MIN_WINDOWS, voice_shift
-from emoclr.predict.stream.rows import Over, Row, RowKind, RowMaker, Spoken, Window, item_of_line
+from emoclr.predict.stream.rows import Over, Window, item_of_line
 
 FOLDER = "folder"
 ONE_MOOD = (
     "note: each recording is heard against the others of its speaker, so the table is written once all are heard; a "
     "speaker's recordings that are all of one mood shift its zero, and the mood is lost"
 )
-_WINDOWS_AT_ONCE = 1 << 12
 
 Lines = Callable[[], Iterable[bytes]]
 """Gives the lines of `item_lines`, from the first on, each time it is called."""
@@ -73,7 +72,7 @@ def find_speakers(sources: Sequence[Path], speaker: str) -> tuple[list[Path], li
 
 
 class Voices:
-    """The speakers of recordings, and the rows of these once all are heard.
+    """The speakers of recordings, and what these say of emotions once all are heard.
 
     Args:
         ensemble: from `load_ensemble`.
@@ -95,29 +94,22 @@ class Voices:
                 "--speaker: the cards of this ensemble have no mean_logits, as those of emoclr up to 0.2.0; "
                 "fine-tune it anew, or leave --speaker out"
             )
-        self._ensemble, self._card, self._of_others = ensemble, card, ensemble.mean_logits
+        self._card, self._of_others = card, ensemble.mean_logits
         self._paths, self.speakers = paths, speakers
         self.windows: Counter[str] = Counter()
 
-    def rows(self, lines: Lines, silent: Collection[Path], kind: RowKind) -> Iterator[tuple[list[Row], list[Spoken]]]:
-        """Yields the rows of all that was heard, those of some thousand windows at a time, and what is spoken there.
-
-        `lines` are read twice.
+    def moved(self, lines: Lines, silent: Collection[Path]) -> Iterator[Window | Over]:
+        """Yields all that was heard, moved by what is known of its speakers. `lines` are read twice.
 
         Args:
             lines: of all recordings, those of one after the other.
             silent: recordings that say nothing of a voice.
-            kind: what a row is of.
         """
         shifts = self._shifts(map(item_of_line, lines()), silent)
-        heard = map(item_of_line, lines())
-        maker = RowMaker(self._ensemble, self._card, self._paths, kind)
-        while items := list(itertools.islice(heard, _WINDOWS_AT_ONCE)):
-            yield maker.rows([self._moved(item, shifts) for item in items]), maker.spoken
-            maker.spoken = []
+        return (self._moved(item, shifts) for item in map(item_of_line, lines()))
 
     def told(self) -> Iterator[str]:
-        """Yields who was heard as if not known, after `rows`."""
+        """Yields who was heard as if not known, after `moved`."""
         few = [f"{readable(name)} ({n})" for name, n in sorted(self.windows.items()) if n < MIN_WINDOWS]
         if few:
             yield (

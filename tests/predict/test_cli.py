@@ -212,7 +212,7 @@ def test_out_that_would_cost_a_file_is_refused(
 
 @pytest.mark.parametrize(
     ("words", "named"),
-    [(["--out", "out.txt"], r".csv, .jsonl, .parquet"), (["--out", "out.csv", "--format", "jsonl"], "--format jsonl")],
+    [(["--out", "out.doc"], r".csv, .jsonl, .parquet"), (["--out", "out.csv", "--format", "jsonl"], "--format jsonl")],
 )
 def test_a_form_that_there_is_not_is_refused(
     run: Run, emotions: Path, recordings: Path, words: list[str], named: str

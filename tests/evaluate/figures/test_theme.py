@@ -4,14 +4,15 @@ import re
 from pathlib import Path
 
 import emoclr.evaluate
+import emoclr.predict
 import emoclr.pretrain
 from emoclr.evaluate.figures.theme import DARK, LIGHT, theme_css
 
 SOURCES = [
     path
-    for package in (emoclr.evaluate, emoclr.pretrain)
+    for package in (emoclr.evaluate, emoclr.predict, emoclr.pretrain)
     for path in Path(str(package.__file__)).parent.rglob("*")
-    if path.suffix in (".css", ".jinja")
+    if path.suffix in (".css", ".jinja", ".js")
 ]
 
 
@@ -30,11 +31,11 @@ def test_every_colour_but_one_stands_for_one_thing() -> None:
 
 
 def test_pages_use_variables_of_the_theme_and_no_colours_of_their_own() -> None:
-    assert len(SOURCES) == 3
+    assert len(SOURCES) == 8
     for path in SOURCES:
         text = path.read_text(encoding="utf-8")
         used = set(re.findall(r"var\((--[\w-]+)\)", text))
-        assert used <= LIGHT.variables().keys(), path
+        assert used <= {*LIGHT.variables(), "--lanes"}, path  # the latter is a count
         screen = text.split("@media print")[0]
         assert not re.findall(r"#[0-9a-f]{3,6}\b(?=[;\s])", screen), path
 

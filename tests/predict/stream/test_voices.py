@@ -15,11 +15,12 @@ from emoclr.configs.errors import ConfigError
 from emoclr.corpus.labels.tables.text_table import LabelsError
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.emotion_model import Ensemble
+from emoclr.predict.output.kept_windows import KeptWindows
 from emoclr.predict.output.out_path import part_path, state_path
-from emoclr.predict.output.tables import Columns
+from emoclr.predict.output.tables import Columns, write_rows
 from emoclr.predict.output.unfinished import UnfinishedTable, work_of
 from emoclr.predict.run import predict_files
-from emoclr.predict.stream.rows import Over, RowKind, Window, item_lines
+from emoclr.predict.stream.rows import Over, PredictionRow, RowKind, RowMaker, Window, item_lines
 from emoclr.predict.stream.voices import Voices, find_speakers
 
 pytestmark = pytest.mark.usefixtures("small_batches")
@@ -54,13 +55,21 @@ def go_on(loaded: Loaded, calls: list[Path]) -> Callable[..., tuple[int, list[st
         ensemble, card = loaded
         voices = Voices(ensemble, card, calls, speakers) if speakers else None
         done = 0
-        with UnfinishedTable(out, Columns(card.emotions, kind), {"--speaker": str(speakers)}, voices) as table:
+        columns, work = Columns(card.emotions, kind), {"--speaker": str(speakers)}
+
+        def write() -> None:
+            silent = {remark.path for remark in table.remarks if remark.status == "silent"}
+            kept = KeptWindows(table.lines, ensemble, card, calls, voices, silent)
+            write_rows(kept.rows(kind), columns, out)
+            table.spoken = kept.spoken
+
+        with UnfinishedTable(out, columns, work, keeps_windows=voices is not None) as table:
             for found in predict_files(ensemble, card, calls, kind=kind, gate=False, begin=table.place):
                 if done == batches:
                     return done, []
                 table.add(found)
                 done += 1
-            table.finish()
+            table.finish(write if voices else None)
         assert table.recordings == len(calls) and table.spoken.duration_s == pytest.approx(sum(LENGTHS))
         return done, list(voices.told()) if voices else []
 
@@ -142,11 +151,13 @@ def test_windows_are_read_as_they_were_written(loaded: Loaded, calls: list[Path]
     windows = [Window(0, 0.1 * n, 0.1 * n + 0.5, [(0.1 * n, 0.1 * n + 0.5)], row) for n, row in enumerate(logits)]
     lines = item_lines([*windows, Over(0, 10.4)]).encode().splitlines()
     voices = Voices(ensemble, card, calls, ["anna"] * len(calls))
-    ((rows, _),) = voices.rows(lambda: lines, set(), "window")
+    rows = RowMaker(ensemble, card, calls, "window").rows(list(voices.moved(lambda: lines, set())))
     assert voices.windows == {"anna": 100}
     shift = 100 / 110 * (np.array(ensemble.mean_logits) - logits.mean(0))
     expected = ensemble.probabilities(logits + shift)
-    assert np.array([row.probabilities for row in rows]) == pytest.approx(expected, abs=1e-12)
+    assert np.array([row.probabilities for row in rows if isinstance(row, PredictionRow)]) == pytest.approx(
+        expected, abs=1e-12
+    )
 
 
 def test_speakers_are_a_column_of_a_table_or_folders(calls: list[Path], tmp_path: Path) -> None:

@@ -1,0 +1,149 @@
+"""The page as a file: recordings are put into it one by one, and at the end the list of all before them."""
+
+import base64
+import os
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from emoclr.configs.files import write_atomically
+from emoclr.configs.messages import count_of, readable
+from emoclr.evaluate.figures.theme import DARK, LIGHT, Theme
+from emoclr.evaluate.report.writers.page import render_page
+from emoclr.predict.output.page.page_path import GENERATOR, Sound
+from emoclr.predict.output.page.recording_on_page import (
+    SOUND_MARK,
+    PagedRecording,
+    Summary,
+    json_in_script,
+    recording_html,
+)
+from emoclr.predict.output.screen import clock
+
+TEMPLATE = Path(__file__).with_name("page.html.jinja")
+SCRIPTS = ("drawing.js", "page.js")
+RECORDINGS_MARK = "<!-- recordings -->"
+_BLOCK = 3 << 18
+"""Bytes of sound at a time; a multiple of three, so that base64 of blocks is that of the whole."""
+
+
+@dataclass(frozen=True)
+class PageSettings:
+    """What a page tells of all its recordings.
+
+    Attributes:
+        emotions: all that are looked for.
+        thresholds: of each; None where the likeliest one is named.
+        sound: in the page, beside it, or left out.
+        notes: what there is to say of the answers.
+    """
+
+    emotions: Sequence[str]
+    thresholds: Sequence[float] | None
+    sound: Sound
+    notes: Sequence[str] = ()
+
+
+def page_part(
+    number: int, found: PagedRecording, settings: PageSettings, out: Path, sound: IO[bytes] | None
+) -> Iterator[bytes]:
+    """Yields the part of a page that is a recording.
+
+    Args:
+        number: its place among the recordings that the page has.
+        found: the recording.
+        settings: of the page.
+        out: the page; addresses of sounds beside it are seen from there.
+        sound: mp3 that goes into the page.
+    """
+    html = recording_html(number, found, settings.emotions, settings.thresholds, sound=settings.sound != "none")
+    before, after = html.split(SOUND_MARK)
+    yield before.encode()
+    if settings.sound == "link":
+        yield f'<script type="text/plain" class="sound" data-src="{address_of(found.path, out)}"></script>'.encode()
+    elif sound is not None:
+        yield b'<script type="text/plain" class="sound">'
+        while block := sound.read(_BLOCK):
+            yield base64.b64encode(block)
+        yield b"</script>"
+    yield after.encode() + b"\n"
+
+
+def write_page(
+    out: Path,
+    summaries: Sequence[Summary],
+    settings: PageSettings,
+    unreadable: Sequence[tuple[Path, str]],
+    parts: Iterator[bytes],
+) -> None:
+    """Writes a page atomically.
+
+    Args:
+        out: where it goes.
+        summaries: of all recordings that could be read, in their order.
+        settings: of the page.
+        unreadable: recordings that could not, and why.
+        parts: what `page_part` yields of all recordings.
+    """
+    from markupsafe import Markup
+
+    gated = any(one.voiced_s is not None for one in summaries)
+    folder = Path(__file__).parent
+    page = render_page(
+        TEMPLATE,
+        generator=GENERATOR,
+        title="Which emotions, when",
+        summary=_summary(summaries),
+        notes=settings.notes,
+        sound=settings.sound != "none",
+        gated=gated,
+        thresholds=settings.thresholds,
+        emotions=[readable(name) for name in settings.emotions],
+        recordings=summaries,
+        unreadable=[(readable(path), readable(reason)) for path, reason in unreadable],
+        recordings_here=Markup(RECORDINGS_MARK),
+        page_style=Markup((folder / "page.css").read_text(encoding="utf-8").rstrip()),
+        script=Markup("".join((folder / name).read_text(encoding="utf-8") for name in SCRIPTS).rstrip()),
+        settings=json_in_script(
+            {
+                "light": _colours(LIGHT),
+                "dark": _colours(DARK),
+                "thresholds": settings.thresholds,
+                "sound": settings.sound != "none",
+            }
+        ),
+        clock=clock,
+    )
+    head, tail = page.split(RECORDINGS_MARK)
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:
+            file.write(head.encode())
+            file.writelines(parts)
+            file.write(tail.encode() + b"\n")
+
+    write_atomically(out, write)
+
+
+def address_of(recording: Path, page: Path) -> str:
+    """Returns where a page finds a recording beside it, as an address that stands in quotes.
+
+    >>> address_of(Path("calls/a 1 & 2.wav"), Path("pages/all.html"))
+    '../calls/a%201%20%26%202.wav'
+    """
+    path = os.path.relpath(os.path.abspath(recording), os.path.abspath(page.parent))  # noqa: PTH100 (follows links)
+    address = urllib.parse.quote(os.fsencode(path))
+    return address if "/" in address or ":" not in address else f"./{address}"
+
+
+def _summary(summaries: Sequence[Summary]) -> str:
+    told = f"{count_of(len(summaries), 'recording')}, {clock(sum(one.duration_s for one in summaries))}"
+    voiced = [one.voiced_s for one in summaries if one.voiced_s is not None]
+    return f"{told}, of which speech {clock(sum(voiced))}" if voiced else told
+
+
+def _colours(theme: Theme) -> dict[str, object]:
+    names = ("page", "text", "muted", "accent", "tint", "baseline")
+    return {**{name: getattr(theme, name) for name in names}, "series": theme.series}
