@@ -21,7 +21,7 @@ from emoclr.corpus.audio.errors import DecoderError, reason_of
 from emoclr.corpus.audio.formats.containers import cut_off, ogg_partial, wav_partial
 from emoclr.corpus.audio.formats.frames import FrameBatch
 from emoclr.corpus.audio.formats.mp3 import counts_frames
-from emoclr.corpus.audio.formats.mp4 import edits
+from emoclr.corpus.audio.formats.mp4 import edits, plays_once
 from emoclr.corpus.audio.formats.pipe import Pipe
 from emoclr.corpus.audio.formats.priming import priming_samples
 from emoclr.corpus.audio.formats.stream import BLOCK_SAMPLES, Block, broken_off
@@ -66,7 +66,7 @@ class FfmpegStream:
             head = self._file.read(_HEAD_BYTES)
             self._file.seek(0)
         try:
-            self._container = _opened(self._file)
+            self._container = _opened(self._file, head)
         except (FFmpegError, OSError, ValueError) as error:
             self._close_file()
             raise DecoderError(_why_not(error, self._file, head)) from error
@@ -255,12 +255,14 @@ class FfmpegStream:
             yield packet
 
 
-def _opened(file: IO[bytes] | Pipe) -> Any:
-    """Returns the container of a file."""
+def _opened(file: IO[bytes] | Pipe, head: bytes) -> Any:
+    """Returns the container of a file that begins so."""
     options, kind = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}, None
     if isinstance(file, Pipe) and (raw := file.raw):
         options |= {"format_whitelist": "s16le", "sample_rate": f"{raw.sample_rate}", "ch_layout": f"{raw.channels}C"}
         kind = "s16le"
+    elif not isinstance(file, Pipe) and head[4:8] == b"ftyp" and plays_once(file):
+        options["advanced_editlist"] = "0"
     return av.open(file, "r", format=kind, options=options, metadata_errors="replace")
 
 

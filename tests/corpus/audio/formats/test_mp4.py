@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, read_waveform
-from emoclr.corpus.audio.formats.mp4 import edits
+from emoclr.corpus.audio.formats.mp4 import edits, plays_once
 
 SECONDS = 5.0
 MARKS_S = (0.5, 1.7, 3.1, 4.6)
@@ -129,3 +129,14 @@ def test_a_damaged_list_says_nothing(edited):
         "no boxes": bytes(100),
     }
     assert [name for name, damaged in others.items() if edits(io.BytesIO(damaged), 1)] == []
+
+
+def test_what_plays_once_is_told(edited):
+    for parts, once in (([(5.0, 0.0)], True), ([(4.0, 1.0)], False), ([(1.0, None), (4.0, 0.0)], False)):
+        for long in (False, True):
+            with edited("aac", parts, long).open("rb") as file:
+                assert plays_once(file) == (once and not long)
+                assert file.tell() == 0
+    for codec in CODECS:
+        with edited(codec, [(5.0, 0.0)]).open("rb") as file:
+            assert plays_once(file) == (codec == "aac")
