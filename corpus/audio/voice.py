@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -179,6 +180,8 @@ def _padded(begun: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 @functools.cache
 def _session() -> "onnxruntime.InferenceSession":
+    # From version 1.29 on its import makes an id of this machine in the home folder, and reports to Microsoft.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     package = importlib.util.find_spec("silero_vad")

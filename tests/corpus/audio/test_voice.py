@@ -1,6 +1,7 @@
 """The gate says what Silero VAD says, in whatever pieces the samples come."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from itertools import pairwise
@@ -118,3 +119,12 @@ def test_torch_is_left_alone() -> None:
     """The package silero-vad sets the threads of torch as soon as it is imported."""
     code = "import sys; from emoclr.corpus.audio.voice import VoiceGate; VoiceGate(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_nothing_is_written_or_reported(tmp_path: Path) -> None:
+    """ONNX Runtime makes an id of the machine and a database of reports in the home folder, unless told not to."""
+    home = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    code = "from emoclr.corpus.audio.voice import VoiceGate; VoiceGate().finish()"
+    environment = home | {"HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0
+    assert list(tmp_path.rglob("*")) == []
