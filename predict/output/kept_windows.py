@@ -25,7 +25,7 @@ class HeardRecording:
     Attributes:
         number: its position among all recordings.
         channel: the one that was heard, where each is heard alone.
-        duration_s: s.
+        spoken: how long it is, and how long somebody speaks there in which emotion.
         moments_s: when its windows begin and end, s, (moments,).
         probabilities: (moments, emotions), from each on the mean of the windows around in which somebody speaks, or 0.
         voiced: from when to when somebody speaks, s.
@@ -34,7 +34,7 @@ class HeardRecording:
 
     number: int
     channel: int | None
-    duration_s: float
+    spoken: Spoken
     moments_s: Array
     probabilities: Array
     voiced: list[Interval]
@@ -87,17 +87,16 @@ class KeptWindows:
         self._begin()
         maker = self._maker("segment")
         for number, group in itertools.groupby(self._items(), key=lambda item: item.recording):
-            *windows, over = group
-            segments = [row for row in maker.rows([*windows, over]) if isinstance(row, Segment)]
-            self._count(len(segments), maker.spoken)
-            maker.spoken = []
-            heard = [window for window in windows if isinstance(window, Window)]
-            duration_s = over.duration_s if isinstance(over, Over) else over.end_s
+            items = [*group]
+            segments = [row for row in maker.rows(items) if isinstance(row, Segment)]
+            (spoken,), maker.spoken = maker.spoken, []
+            self._count(len(segments), [spoken])
+            heard = [item for item in items if isinstance(item, Window)]
             moments_s, means = means_around(heard, self._probabilities(heard))
             yield HeardRecording(
                 number=number,
                 channel=self._channels[number] if self._channels else None,
-                duration_s=duration_s,
+                spoken=spoken,
                 moments_s=moments_s,
                 probabilities=means,
                 voiced=joined(heard),

@@ -22,7 +22,7 @@ def annotations_of(kept: KeptWindows, paths: Sequence[Path], emotions: Sequence[
         of_one = list(group)
         yield Annotation(
             name=names[path],
-            duration_s=max(heard.duration_s for heard in of_one),
+            duration_s=max(heard.spoken.duration_s for heard in of_one),
             emotions=emotions,
             segments=[found for heard in of_one for found in heard.segments],
             channels=[heard.channel for heard in of_one],

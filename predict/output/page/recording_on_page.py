@@ -17,6 +17,7 @@ from emoclr.predict.output.annotations.annotation import of_channel
 from emoclr.predict.output.page.sound_picture import TILE_COLUMNS, Picture
 from emoclr.predict.output.screen import clock
 from emoclr.predict.segments import Segment
+from emoclr.predict.stream.rows import Spoken
 
 TEMPLATE = Path(__file__).with_name("recording.html.jinja")
 MIN_STEP_S = 0.25
@@ -31,7 +32,7 @@ class PagedRecording:
 
     Attributes:
         path: the recording, as it was given.
-        duration_s: s.
+        spoken: how long it is, and how long somebody speaks there in which emotion.
         picture: see `SoundPicture`.
         moments_s: see `HeardRecording`.
         probabilities: (moments, emotions), from each on.
@@ -42,7 +43,7 @@ class PagedRecording:
     """
 
     path: Path
-    duration_s: float
+    spoken: Spoken
     picture: Picture
     moments_s: Array
     probabilities: Array
@@ -60,20 +61,20 @@ class Summary:
         title: its path.
         duration_s: s.
         voiced_s: how long there is a voice, s; None where nobody asked.
-        named_s: how long the segments of each emotion last, s.
+        named_s: how long somebody speaks in segments of each emotion, s.
     """
 
     title: str
     duration_s: float
     voiced_s: float | None
-    named_s: list[float]
+    named_s: Sequence[float]
 
 
-def summary_of(found: PagedRecording, emotions: Sequence[str]) -> Summary:
+def summary_of(found: PagedRecording) -> Summary:
     """Returns the line of a recording in the list."""
-    voiced_s = None if found.voiced is None else sum(end - start for start, end in found.voiced)
-    named_s = [sum(one.end_s - one.start_s for one in found.segments if one.emotion == name) for name in emotions]
-    return Summary(readable(found.path) + of_channel(found.channel), found.duration_s, voiced_s, named_s)
+    duration_s, voiced_s, named_s = found.spoken
+    heard_s = None if found.voiced is None else voiced_s
+    return Summary(readable(found.path) + of_channel(found.channel), duration_s, heard_s, named_s)
 
 
 def recording_html(
@@ -95,7 +96,7 @@ def recording_html(
     """
     from markupsafe import Markup
 
-    summary = summary_of(found, emotions)
+    summary = summary_of(found)
     places = {name: place for place, name in enumerate(emotions)}
     counts = [(name, sum(one.emotion == name for one in found.segments)) for name in emotions]
     return render_page(
@@ -104,7 +105,7 @@ def recording_html(
         title=summary.title,
         facts=_facts(summary, emotions),
         remarks=[readable(remark) for remark in found.remarks],
-        duration_s=f"{found.duration_s:.1f}",
+        duration_s=f"{found.spoken.duration_s:.1f}",
         emotions=[readable(name) for name in emotions],
         n_series=len(LIGHT.series),
         counts=[(readable(name), count) for name, count in counts],
@@ -157,7 +158,7 @@ def _drawn(found: PagedRecording, emotions: Sequence[str], thresholds: Sequence[
     for one in found.segments:
         of_emotions[one.emotion].append(_rounded((one.start_s, one.end_s)))
     return {
-        "duration_s": round(found.duration_s, 3),
+        "duration_s": round(found.spoken.duration_s, 3),
         "column_s": found.picture.column_s,
         "peaks": _base64(found.picture.peaks),
         "tiles": [base64.b64encode(tile).decode("ascii") for tile in found.picture.tiles()],

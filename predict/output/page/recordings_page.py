@@ -41,7 +41,7 @@ def write_recordings_page(
     with parts.open("wb") as file:
         for number, heard in enumerate(kept.recordings()):
             paged = _paged(heard, draft, paths[heard.number], told.get(paths[heard.number], []), gated=gated)
-            summaries.append(summary_of(paged, settings.emotions))
+            summaries.append(summary_of(paged))
             sound = draft.sound(heard.number)
             if sound:
                 with sound.open("rb") as mp3:
@@ -57,7 +57,7 @@ def _paged(heard: HeardRecording, draft: PageDraft, path: Path, told: Sequence[s
     before = "" if heard.channel is None else f"channel {heard.channel}: "
     return PagedRecording(
         path=path,
-        duration_s=heard.duration_s,
+        spoken=heard.spoken,
         picture=draft.picture(heard.number),
         moments_s=heard.moments_s,
         probabilities=heard.probabilities,

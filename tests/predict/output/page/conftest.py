@@ -13,6 +13,7 @@ from emoclr.predict.output.page.page_path import Sound
 from emoclr.predict.output.page.recording_on_page import PagedRecording, summary_of
 from emoclr.predict.output.page.sound_picture import SoundPicture
 from emoclr.predict.segments import Segment
+from emoclr.predict.stream.rows import Spoken
 
 EMOTIONS = ["<b>joy</b>", "anger & more", '"fear"</script>']
 RATE = 16_000
@@ -31,7 +32,8 @@ def recording() -> Callable[..., PagedRecording]:
         probabilities[2:5, 0] = 0.9
         segments = [Segment(Path(path), 2.0, 5.0, EMOTIONS[0], 0.9)]
         voiced = [(1.0, 6.0), (7.0, 8.0)]
-        return PagedRecording(Path(path), seconds, picture.finish(), moments_s, probabilities, voiced, segments)
+        spoken = Spoken(seconds, 6.0, [3.0, 0.0, 0.0])
+        return PagedRecording(Path(path), spoken, picture.finish(), moments_s, probabilities, voiced, segments)
 
     return of
 
@@ -48,12 +50,12 @@ def write(tmp_path: Path) -> Callable[..., Path]:
             for number, one in enumerate(recordings)
             for block in page_part(number, one, settings, out, _mp3(one) if sound == "embed" else None)
         )
-        write_page(out, [summary_of(one, EMOTIONS) for one in recordings], settings, [], parts)
+        write_page(out, [summary_of(one) for one in recordings], settings, [], parts)
         return out
 
     return of
 
 
 def _mp3(recording: PagedRecording) -> io.BytesIO:
-    time_s = np.arange(round(recording.duration_s * RATE)) / RATE
+    time_s = np.arange(round(recording.spoken.duration_s * RATE)) / RATE
     return io.BytesIO(encode_mp3((0.3 * np.sin(2 * np.pi * 440 * time_s)).astype(np.float32), 40))

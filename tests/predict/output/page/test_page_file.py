@@ -16,6 +16,7 @@ from emoclr.predict.output.page.page_path import is_page
 from emoclr.predict.output.page.recording_on_page import PagedRecording, thinned
 from emoclr.predict.output.page.sound_picture import BANDS, Picture
 from emoclr.predict.segments import Segment
+from emoclr.predict.stream.rows import Spoken
 
 EMOTIONS = ["<b>joy</b>", "anger & more", '"fear"</script>']
 Make = Callable[..., PagedRecording]
@@ -72,7 +73,7 @@ def test_an_hour_takes_less_than_three_megabytes(recording: Make, write: Callabl
     noise = Picture(0.08, rng.integers(0, 256, columns, np.uint8), rng.integers(60, 180, (BANDS, columns), np.uint8))
     tenth = replace(
         recording("a.wav", 10),
-        duration_s=360.0,
+        spoken=Spoken(360.0, 360.0, [0.0, 162.0, 0.0]),
         picture=noise,  # nothing makes it smaller; voices take half of that
         moments_s=np.arange(windows) * 1.0,
         probabilities=rng.uniform(size=(windows, len(EMOTIONS))),
