@@ -47,7 +47,7 @@ def test_silence_that_a_segment_bridges_is_not_counted_as_speech() -> None:
     sure, nobody = np.array([5.0, -5.0]), np.zeros(0)
     windows = [
         Window(0, 0.0, 1.0, [(0.0, 1.0)], sure),
-        Window(0, 0.9, 1.9, [], nobody),
+        Window(0, 0.9, 1.9, [(0.9, 1.0), (1.8, 1.9)], nobody),
         Window(0, 1.8, 2.8, [(1.8, 2.8)], sure),
     ]
     lines = item_lines([*windows, Over(0, 2.8)]).encode().splitlines()
