@@ -4,16 +4,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from emoclr.configs.console import say
-from emoclr.configs.errors import EmoclrError
+from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.corpus.clips.segmented_index import segmented_index as index_of
-from emoclr.corpus.decoded.decode_stream import array_streams
+from emoclr.corpus.decoded.decode_stream import array_streams, separate_channels
 from emoclr.corpus.decoded.recordings import Recordings, paths_in, waveforms_of
+from emoclr.corpus.index.audio_files import find_audio
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.predict.output.out_path import FIRST_COLUMNS
 from emoclr.predict.output.tables import Columns
-from emoclr.predict.remarks import summary_of
-from emoclr.predict.run import predict
+from emoclr.predict.remarks import Remark, summary_of
+from emoclr.predict.run import predict_files
 from emoclr.predict.stream.batches import Place, predict_batches
 from emoclr.predict.stream.rows import Row, RowKind, RowMaker
 from emoclr.pretrain.encoder.devices import Device, choose_device
@@ -30,6 +31,7 @@ def predict_frame(
     timeline: bool = False,
     segments: bool = False,
     gate: Literal["voice", "none"] = "voice",
+    channels: Literal["separate"] | None = None,
     segmented_index: bool = False,
     device: Device | None = None,
 ) -> "pd.DataFrame":
@@ -48,12 +50,14 @@ def predict_frame(
         timeline: one row a window in place of one a recording.
         segments: one row a segment.
         gate: "none" hears everything, as for music and other sounds.
+        channels: "separate" hears each channel of a file alone, as of a call with a voice on each side; the frame has a
+            column `channel` then, from 1 on. None mixes them as in training.
         segmented_index: rows by `file`, `start` and `end`, see `segmented_index`, in place of three columns.
         device: "cpu" or "cuda"; None for a GPU where there is one.
 
     Raises:
         CheckpointError: the folder holds no ensemble.
-        ConfigError: a path does not exist, or an array is no mono waveform.
+        ConfigError: a path does not exist, an array is no mono waveform, or `channels` are of arrays.
         EmoclrError: no recording can be read.
 
     Examples:
@@ -74,23 +78,31 @@ def predict_frame(
     network, card = load_ensemble(ensemble) if isinstance(ensemble, str | Path) else ensemble
     device = device or choose_device()
     kind: RowKind = "window" if timeline else "segment" if segments else "recording"
+    gated = gate == "voice"
     rows: list[Row] = []
     sources = paths_in(recordings)
     if sources is None:
+        if channels:
+            raise ConfigError(f"channels={channels!r}: is of files; give each channel as an array of its own")
         waveforms = waveforms_of(recordings, sample_rate)  # type: ignore[arg-type]
         maker = RowMaker(network, card, [Path(str(number)) for number in range(len(waveforms))], kind)
         pieces = array_streams(waveforms)
-        for batch in predict_batches(network, card, pieces, gate=gate == "voice", device=device, begin=Place()):
+        for batch in predict_batches(network, card, pieces, gate=gated, device=device, begin=Place()):
             rows.extend(maker.rows(batch.items))
     else:
-        predictions = predict(network, card, sources, kind=kind, gate=gate == "voice", device=device)
-        for line in summary_of(predictions.remarks, predictions.recordings):
+        paths, numbers = find_audio(sources), None
+        if channels:
+            paths, numbers = separate_channels(paths)
+        remarks: list[Remark] = []
+        for found in predict_files(network, card, paths, kind=kind, gate=gated, device=device, channels=numbers):
+            rows.extend(found.rows)
+            remarks.extend(found.remarks)
+        for line in summary_of(remarks, paths):
             say(line)
-        if len(predictions.failures) == len(predictions.recordings):
-            failure = predictions.failures[0]
-            raise EmoclrError(f"no recording can be read; the first: {failure.path}: {failure.reason}")
-        rows = predictions.rows
-    columns = Columns(card.emotions, kind)
+        failures = [remark for remark in remarks if remark.status == "unreadable"]
+        if len(failures) == len(paths):
+            raise EmoclrError(f"no recording can be read; the first: {failures[0].path}: {failures[0].reason}")
+    columns = Columns(card.emotions, kind, channel=channels is not None)
     frame = pd.DataFrame([columns.values(row) for row in rows], columns=columns.names)
     if sources is None:
         frame["path"] = frame["path"].astype(int)

@@ -65,6 +65,7 @@ class LoadedEnsemble(NamedTuple):
         timeline: bool = False,
         segments: bool = False,
         gate: Literal["voice", "none"] = "voice",
+        channels: Literal["separate"] | None = None,
         segmented_index: bool = False,
         device: Device | None = None,
     ) -> "pd.DataFrame":
@@ -76,6 +77,7 @@ class LoadedEnsemble(NamedTuple):
             timeline=timeline,
             segments=segments,
             gate=gate,
+            channels=channels,
             segmented_index=segmented_index,
             device=device,
         )

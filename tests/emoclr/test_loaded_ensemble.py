@@ -10,10 +10,11 @@ import audformat
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile as sf
 
 import emoclr
 import emoclr.corpus.decoded.decode_stream
-from emoclr.configs.errors import EmoclrError
+from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.corpus.audio.decoder import read_waveform
 from emoclr.corpus.parallel.processes import stream_in_processes
 from emoclr.finetune import Ensemble, EnsembleCard
@@ -48,6 +49,21 @@ def test_it_is_the_ensemble_and_its_card_and_predicts_what_the_function_does(
     for timeline in (False, True):
         expected = emoclr.predict((ensemble, card), files, timeline=timeline)
         pd.testing.assert_frame_equal(emotions.predict(files, timeline=timeline), expected)
+
+
+def test_channels_are_heard_alone(emotions: LoadedEnsemble, tmp_path: Path) -> None:
+    sides = 0.1 * np.random.default_rng(0).normal(size=(3 * RATE, 2)).clip(-3, 3)
+    sf.write(tmp_path / "call.wav", sides, RATE)
+    for channel in (1, 2):
+        sf.write(tmp_path / f"{channel}.wav", sides[:, channel - 1], RATE)
+    for options in ({}, {"timeline": True}):
+        found = emotions.predict(tmp_path / "call.wav", channels="separate", gate="none", **options)
+        alone = emotions.predict([tmp_path / "1.wav", tmp_path / "2.wav"], gate="none", **options)
+        assert list(found.columns) == [*alone.columns[:3], "channel", *alone.columns[3:]]
+        assert found["channel"].tolist() == [int(Path(path).stem) for path in alone["path"]]
+        pd.testing.assert_frame_equal(found.drop(columns=["path", "channel"]), alone.drop(columns="path"))
+    with pytest.raises(ConfigError, match="separate"):
+        emotions.predict(sides[:, 0], RATE, channels="separate")
 
 
 def test_its_embeddings_are_those_of_its_encoders_side_by_side(emotions: LoadedEnsemble, files: list[str]) -> None:
@@ -108,6 +124,7 @@ def test_threads_ask_it_at_once(emotions: LoadedEnsemble, files: list[str]) -> N
         *(lambda array=array: emotions.predict(array, RATE, timeline=True, gate="none") for array in arrays),
         *(lambda array=array: pd.DataFrame(emotions.embed(array, RATE, timeline=True)) for array in arrays),
         lambda: emotions.predict(files[0], gate="none"),
+        lambda: emotions.predict(files[:2], segments=True),
     ]
     alone = [task() for task in tasks]
     with ThreadPoolExecutor(len(tasks)) as threads:

@@ -116,12 +116,9 @@ class FfmpegStream:
     def blocks(self, start: int = 0) -> Iterator[Block]:
         """See `AudioStream`."""
         sought = self._seek(start)
-        end = None
-        if self._names & EXACT and self.duration_s:
-            end = round(self.duration_s * self.sample_rate)
-        after = 0
+        after, end = 0, None
         for place, block in self._placed(sought):
-            after = place + len(block)
+            after, end = place + len(block), self._end
             if self._pauses:
                 block = block.copy()
                 for first, behind in self._pauses:
@@ -168,6 +165,14 @@ class FfmpegStream:
     def _origin_s(self) -> float:
         """The timestamp of the first frame."""
         return float((self._stream.start_time or 0) * self._stream.time_base)
+
+    @property
+    def _end(self) -> int | None:
+        """The frame behind the last one, where that is told; of a pipe that of the fragments which came so far."""
+        told = self.duration_s if self._names & EXACT else None
+        if told and isinstance(self._file, Pipe):
+            told = float((self._stream.duration or 0) * self._stream.time_base)
+        return round(told * self.sample_rate) if told else None
 
     def _placed(self, sought: bool) -> Iterator[tuple[int, Block]]:
         """Yields decoded blocks and their places, with silence where timestamps leave a gap."""

@@ -12,16 +12,17 @@ from emoclr.corpus.audio.errors import DecoderError, reason_of
 from emoclr.corpus.audio.formats.containers import cut_off, ogg_partial, opened, wav_frames, wav_partial
 from emoclr.corpus.audio.formats.stream import BLOCK_SAMPLES, Block, broken_off
 
-_FAILURES = (sf.SoundFileError, OSError, RuntimeError, TypeError, ValueError)
-_MAX_FRAMES = 1 << 62
-"""A header that does not know its length claims more frames than this."""
+FAILURES = (sf.SoundFileError, OSError, RuntimeError, TypeError, ValueError)
+"""What soundfile raises of a file that it does not read."""
 
+MAX_FRAMES = 1 << 62
+"""A header that does not know its length claims more frames than this."""
 
 _MAX_FRAMES_A_BYTE = 8
 """GSM 6.10 packs the most: 320 frames into 65 bytes."""
 
 
-class _Unseekable(sf.SoundFile):  # type: ignore[misc]
+class UnseekableFile(sf.SoundFile):  # type: ignore[misc]
     """A file that is read from its present position to its end.
 
     After each block of a file that can be sought in, soundfile seeks to where it already is: that fails at the end
@@ -29,6 +30,7 @@ class _Unseekable(sf.SoundFile):  # type: ignore[misc]
     """
 
     def seekable(self) -> bool:
+        """Returns False."""
         return False
 
 
@@ -51,7 +53,7 @@ class SndfileStream:
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.float_samples = self._file.subtype in ("FLOAT", "DOUBLE")
-        self._frames = self._file.frames if 0 <= self._file.frames < _MAX_FRAMES else None
+        self._frames = self._file.frames if 0 <= self._file.frames < MAX_FRAMES else None
         # Codecs of whole blocks fill the last one up; the header says where the recording ends in it.
         self._told = wav_frames(source) if self._file.format in ("WAV", "WAVEX") else None
         if self._told is not None:
@@ -59,7 +61,7 @@ class SndfileStream:
         # Of some codecs libsndfile goes on in silence where the file ends before its header says so.
         packed = self._file.format in ("FLAC", "OGG", "MP3", "CAF")
         with opened(source) as (_, size):
-            self._most = _MAX_FRAMES if packed else _MAX_FRAMES_A_BYTE * size
+            self._most = MAX_FRAMES if packed else _MAX_FRAMES_A_BYTE * size
         self.duration_s = None if self._frames is None else self._frames / self.sample_rate
         self.partial = ""
 
@@ -73,7 +75,7 @@ class SndfileStream:
                 block: Block = self._file.read(
                     min(wanted, max(0, self._most - place)), dtype="float32", always_2d=True
                 )  # (frames, channels)
-            except _FAILURES as error:
+            except FAILURES as error:
                 if self._file.format == "FLAC":
                     # libsndfile gives up a whole block for what FFmpeg steps over, such as a tag behind the last frame.
                     yield from self._rest_by_ffmpeg(max(place, start))
@@ -96,7 +98,7 @@ class SndfileStream:
         """See `AudioStream`."""
         self._file.close()
 
-    def _opened(self) -> "_Unseekable":
+    def _opened(self) -> UnseekableFile:
         source = self._source
         if isinstance(source, Path):
             # Bytes reach the decoder unchanged even where a name is not valid UTF-8; Windows takes text.
@@ -105,8 +107,8 @@ class SndfileStream:
             source.seek(0)
             name = source
         try:
-            return _Unseekable(name)
-        except _FAILURES as error:
+            return UnseekableFile(name)
+        except FAILURES as error:
             raise DecoderError(reason_of(error)) from error
 
     def _rest_by_ffmpeg(self, place: int) -> Iterator[Block]:
@@ -130,7 +132,7 @@ class SndfileStream:
             return 0
         try:
             return int(self._file.seek(start))
-        except _FAILURES:
+        except FAILURES:
             self.close()
             self._file = self._opened()
             return 0

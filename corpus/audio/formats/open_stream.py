@@ -31,7 +31,7 @@ def open_stream(path: Path, source: Path | bytes | Pipe) -> AudioStream:
     elif isinstance(source, Path):
         head = _first_bytes(source)
     try:
-        return _open_by_ffmpeg(source) if isinstance(source, Pipe) else _open_by(source, head)
+        return _open_pipe(source) if isinstance(source, Pipe) else _open_by(source, head)
     except (DecoderError, OSError) as error:
         if isinstance(source, Pipe) and not source.head:
             raise AudioError(path, "empty (0 bytes)") from error
@@ -86,6 +86,15 @@ def _open_one(fresh: Callable[[], Path | IO[bytes]], head: bytes) -> AudioStream
             return _open_by_libsndfile(fresh())
         except DecoderError:
             raise error from None
+
+
+def _open_pipe(pipe: Pipe) -> AudioStream:
+    if pipe.raw is None and pipe.peek(4) == b"fLaC":
+        from emoclr.corpus.audio.formats.flac_pipe import FlacPipeStream
+
+        with contextlib.suppress(DecoderError):
+            return FlacPipeStream(pipe)
+    return _open_by_ffmpeg(pipe)
 
 
 def _open_by_ffmpeg(source: Path | IO[bytes] | Pipe) -> AudioStream:

@@ -47,8 +47,8 @@ class Pipe:
         >>> os.write(begin, b"RIFF"), os.close(begin)
         (4, None)
         >>> pipe = Pipe(os.fdopen(end, "rb"))
-        >>> pipe.read(100), pipe.read(100), pipe.head
-        (b'RIFF', b'', b'RIFF')
+        >>> pipe.peek(2), pipe.read(100), pipe.read(100), pipe.read(100), pipe.head
+        (b'RI', b'RI', b'FF', b'', b'RIFF')
     """
 
     def __init__(self, file: IO[bytes], raw: RawPcm | None = None) -> None:
@@ -58,6 +58,7 @@ class Pipe:
                 "-: standard input is a terminal; pipe a recording into it, as in `cat a.mp3 | predict -`"
             )
         self.raw, self.head = raw, b""
+        self._put_back = b""
         with contextlib.suppress(ImportError, AttributeError, OSError):  # of Linux alone, and of pipes
             import fcntl
 
@@ -65,7 +66,22 @@ class Pipe:
 
     def read(self, size: int) -> bytes:
         """Returns what there is, at most `size` bytes; waits where there is nothing yet; empty at the end."""
+        if self._put_back:
+            found, self._put_back = self._put_back[:size], self._put_back[size:]
+            return found
         found = os.read(self._file.fileno(), size)
         if len(self.head) < _HEAD_BYTES:
             self.head += found[: _HEAD_BYTES - len(self.head)]
         return found
+
+    def peek(self, size: int) -> bytes:
+        """Returns its next bytes, which are read again; waits for them; fewer at the end."""
+        found = b""
+        while len(found) < size and (more := self.read(size - len(found))):
+            found += more
+        self.put_back(found)
+        return found
+
+    def put_back(self, content: bytes) -> None:
+        """Lets bytes be read next."""
+        self._put_back = content + self._put_back
