@@ -3,14 +3,15 @@
 import contextlib
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import safetensors
 import safetensors.torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.overrides import TorchFunctionMode
 
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import write_atomically
@@ -22,6 +23,17 @@ MIN_WEIGHT_BYTES = 2
 """Of a weight in half precision."""
 
 M = TypeVar("M", bound=nn.Module)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves initial weights as they lie in memory: others take their place."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in (Tensor.normal_, Tensor.uniform_) or getattr(func, "__module__", None) == nn.init.__name__:
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 class _TooManyWeights(EmoclrError):
@@ -51,7 +63,7 @@ def load_module(make: Callable[[], M], path: Path, sha256: str) -> M:
         CheckpointError: the file is missing, is not the one the card describes, or holds other tensors.
     """
     try:
-        with _max_weights(_size(path) // MIN_WEIGHT_BYTES):
+        with _max_weights(_size(path) // MIN_WEIGHT_BYTES), _Undrawn():
             module = make()
     except _TooManyWeights as error:
         load_tensors(path, sha256)  # one that was cut off is told to be so

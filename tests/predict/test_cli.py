@@ -234,3 +234,18 @@ def test_nothing_heavy_is_imported_for_the_command_line() -> None:
     heavy = "{'numpy', 'pandas', 'torch', 'sklearn', 'rich', 'timm', 'pytorch_lightning', 'pydantic'}"
     code = f"import sys, emoclr.predict, emoclr.predict.cli; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+REFUSED = """
+import sys
+from emoclr.predict.cli import main
+assert main(["--from", sys.argv[1], "nowhere.wav", "--out", sys.argv[2]]) == 2
+print("imported:", *{"torch", "timm", "scipy", "onnxruntime", "emoclr.finetune.model.checkpoint"} & set(sys.modules))
+"""
+
+
+def test_what_is_not_there_is_refused_before_anything_heavy_is_imported(tmp_path):
+    (tmp_path / "ensemble.yaml").write_text("")
+    command = [sys.executable, "-c", REFUSED, str(tmp_path), str(tmp_path / "out.csv")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "imported:\n", done.stderr

@@ -55,6 +55,12 @@ def change_card(folder, **changes):
     (folder / CARD).write_text(yaml.safe_dump({**card, **changes}))
 
 
+def test_loading_draws_no_initial_weights(folder):
+    before = torch.get_rng_state()
+    load_encoder(folder)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_what_is_loaded_is_bit_for_bit_what_was_saved(encoder, folder):
     loaded, card = load_encoder(folder)
     saved = encoder.state_dict()
