@@ -6,13 +6,12 @@
 | --- | --- |
 | start | the help of each command, and a misspelt folder until it is refused, against `python` and `import torch` |
 | first | `predict` on a clip of 2 s until the command ends, against `import torch` |
-| long | `predict --timeline` on a long recording, against openSMILE's eGeMAPS on it, where that is installed |
+| long | `predict --timeline --gate none` on a long recording, against openSMILE's eGeMAPS, where that is installed |
 
 `--before` names a checkout of another commit, which takes turns with this one, its bytecode compiled as well. Times
 are of the processor, of all processes of a command, in one thread unless `--threads` says otherwise.
 
-Without `--from` the ensemble is the five networks of simclr-small.yaml with random weights, and without `--recording`
-there are ten minutes of synthetic voices without pauses.
+Without `--from` the ensemble is the released one, and without `--recording` there are ten minutes of synthetic voices.
 """
 
 import argparse
@@ -30,23 +29,16 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import soundfile
-import torch
 
-from emoclr.configs.files import write_yaml
-from emoclr.configs.settings import load_settings
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, read_waveform
 from emoclr.corpus.demo.demo_corpus import make_demo_corpus
-from emoclr.finetune.model.checkpoint import EnsembleCard, save_model
-from emoclr.finetune.model.emotion_model import EmotionModel
-from emoclr.finetune.model.folders import ENSEMBLE_CARD
-from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
-from emoclr.pretrain.settings import PretrainSettings
+from emoclr.pretrain.encoder.folders import find_run
 
 HERE = Path(__file__).parents[1]
 PARTS = ("start", "first", "long")
 HELP_REPEATS = 10
-EMOTIONS = ["anger", "disgust", "fear", "joy", "neutral", "sadness"]
-CLIP_S, RECORDING_S, HOP_S = 2.0, 600.0, 1.0
+RELEASED = "emoclr-small-emotions"
+CLIP_S, RECORDING_S = 2.0, 600.0
 EGEMAPS = """
 import sys, opensmile
 smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
@@ -83,7 +75,7 @@ def main() -> None:
             start()
         if set(parts) == {"start"}:
             return
-        run = arguments.run.resolve() if arguments.run else _five_networks(folder / "five")
+        run = find_run(arguments.run or RELEASED).resolve()
         recording = arguments.recording.resolve() if arguments.recording else _voices(folder)
         clip = folder / "clip.wav"
         soundfile.write(clip, read_waveform(recording)[: round(CLIP_S * SAMPLE_RATE)], SAMPLE_RATE)
@@ -124,17 +116,23 @@ def long(
 ) -> None:
     """Prints what `predict --timeline` takes for a recording, and how far the builds are apart."""
     tables = {build: folder / f"{build}.csv" for build in builds}
-    work = {build: ([*command, "--out", str(tables[build])], environment) for build, environment in builds.items()}
+    now = builds["this build"]
+    work = {
+        "this build": ([*command, "--gate", "none", "--out", str(tables["this build"])], now),
+        "this build, where somebody speaks": ([*command, "--out", str(folder / "gated.csv")], now),
+    }
+    if "before" in builds:
+        work["before"] = ([*command, "--out", str(tables["before"])], builds["before"])
     if not subprocess.run([sys.executable, "-c", "import opensmile"], capture_output=True, check=False).returncode:
-        work["openSMILE's eGeMAPS"] = ([sys.executable, "-c", EGEMAPS, str(recording)], builds["this build"])
+        work["openSMILE's eGeMAPS"] = ([sys.executable, "-c", EGEMAPS, str(recording)], now)
     else:
         print("openSMILE is not installed")
     costs = _in_turns(work, repeats)
     duration_s = len(read_waveform(recording)) / SAMPLE_RATE
     _table(f"predict --timeline on a recording of {duration_s:.0f} s", costs, "this build", duration_s)
     if "before" in tables:
-        now, before = (pd.read_csv(tables[build]) for build in ("this build", "before"))
-        joint = now.merge(before, on=["path", "start_s", "end_s"])
+        ours, theirs = (pd.read_csv(tables[build]) for build in ("this build", "before"))
+        joint = ours.merge(theirs, on=["path", "start_s", "end_s"])
         names = [name[:-2] for name in joint if name.endswith("_x") and joint[name].dtype == float]
         apart = np.abs(joint[[f"{name}_x" for name in names]].to_numpy() - joint[[f"{name}_y" for name in names]])
         print(f"{len(joint)} windows in common; probabilities differ by {apart.to_numpy().max():.5f} at most")
@@ -186,33 +184,6 @@ def _build(checkout: Path, place: Path) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "",
         "HOME": str(place),
     }
-
-
-def _five_networks(folder: Path) -> Path:
-    """Writes an ensemble of the five networks of simclr-small.yaml, whose batch norms know noise, and returns it."""
-    settings = load_settings(PretrainSettings, "simclr-small.yaml", [])
-    torch.manual_seed(0)
-    heard = {"window_s": settings.crop_s, "hop_s": HOP_S}
-    thresholds = [0.5] * len(EMOTIONS)
-    for backbone in settings.backbones:
-        described = EncoderSettings(backbone=backbone, spectrogram=settings.spectrogram, readout=settings.readout)
-        model = EmotionModel(Encoder(described), len(EMOTIONS)).train()
-        with torch.no_grad():
-            for _ in range(20):
-                model(0.05 * torch.randn(8, round(settings.crop_s * SAMPLE_RATE)))
-        save_model(
-            folder / backbone,
-            model,
-            emotions=EMOTIONS,
-            thresholds=thresholds,
-            temperatures=[1.0] * len(EMOTIONS),
-            corpus_fingerprint="",
-            started_from="scratch",
-            **heard,
-        )
-    card = EnsembleCard(members=list(settings.backbones), emotions=EMOTIONS, thresholds=thresholds, **heard)
-    write_yaml(folder / ENSEMBLE_CARD, card.model_dump(mode="json"))
-    return folder
 
 
 def _voices(folder: Path) -> Path:

@@ -54,6 +54,14 @@ def ctrl_c() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def full_precision() -> Iterator[None]:
+    """Has ensembles compute in fp32, whatever this machine is fast at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("emoclr.finetune.model.member_precision.has_native_bf16", lambda: False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keeps decoded audio out of the user's own cache."""
     with pytest.MonkeyPatch.context() as patch:

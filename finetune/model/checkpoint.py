@@ -249,6 +249,7 @@ def build_ensemble(
         weights,
         single_label=all(card.single_label for _, card in members),
         mean_logits=None if None in means else np.array(means).ravel(),
+        digests=[card.weights_sha256 for _, card in members],
     )
 
 

@@ -1,6 +1,7 @@
 """Emotion models: an encoder with a head, and an ensemble of several."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.finetune.model.combination import EnsembleMethod, combine
+from emoclr.finetune.model.member_precision import measured_bf16
 from emoclr.finetune.model.temperatures import calibrate
 from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.encoder.precision import choose_precision
@@ -72,6 +74,8 @@ class Ensemble(nn.Module):
         weights: (members,) where the combination fits them.
         single_label: whether each recording carries exactly one emotion.
         mean_logits: (members * emotions,) of other voices, see `voice_shift`; None where a member does not know them.
+        digests: of the members' weights, by which it is kept whether bf16 suits them, see `measured_bf16`; without, the
+            rule of training decides.
 
     Examples:
         >>> import numpy as np
@@ -93,6 +97,7 @@ class Ensemble(nn.Module):
         *,
         single_label: bool = False,
         mean_logits: Array | None = None,
+        digests: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
@@ -102,6 +107,7 @@ class Ensemble(nn.Module):
         self.weights = weights
         self.single_label = single_label
         self.mean_logits = mean_logits
+        self.digests = digests
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Returns the members' logits, (B, members * emotions)."""
@@ -111,19 +117,28 @@ class Ensemble(nn.Module):
 
     def embeddings(self, waveforms: Tensor) -> list[Tensor]:
         """Returns the embeddings of each member's encoder, float32 (B, features)."""
-        kind = waveforms.device.type
+        halves = self._in_bf16(waveforms.device.type, waveforms.shape[1])
         spectrograms: dict[SpectrogramSettings, Tensor] = {}
         found = []
-        for member in self._models:
-            encoder = member.encoder
-            settings = encoder.settings.spectrogram
+        for member, half in zip(self._models, halves, strict=True):
+            settings = member.encoder.settings.spectrogram
             if settings not in spectrograms:
-                spectrograms[settings] = encoder.spectrograms(waveforms)
-            window_s = waveforms.shape[1] / settings.sample_rate
-            half = choose_precision("auto", encoder.backbone, kind, window_s) == "bf16-mixed"
-            with torch.autocast(kind, dtype=torch.bfloat16, enabled=half):
-                found.append(encoder.embed(spectrograms[settings]).float())
+                spectrograms[settings] = member.encoder.spectrograms(waveforms)
+            with torch.autocast(waveforms.device.type, dtype=torch.bfloat16, enabled=half):
+                found.append(member.encoder.embed(spectrograms[settings]).float())
         return found
+
+    def _in_bf16(self, device: str, samples: int) -> list[bool]:
+        """Returns which members compute in bf16."""
+        window_s = samples / self._models[0].encoder.settings.spectrogram.sample_rate
+        if self.digests is not None and device == "cpu":
+            runs = [
+                partial(_probabilities, member, torch.from_numpy(temperatures))
+                for member, temperatures in zip(self._models, self.temperatures, strict=True)
+            ]
+            return measured_bf16(self.digests, runs, window_s)
+        backbones = [member.encoder.backbone for member in self._models]
+        return [choose_precision("auto", backbone, device, window_s) == "bf16-mixed" for backbone in backbones]
 
     @property
     def _models(self) -> list[EmotionModel]:
@@ -134,6 +149,11 @@ class Ensemble(nn.Module):
         by_member = logits.reshape(len(logits), *self.temperatures.shape)  # (n, members, emotions)
         calibrated = calibrate(by_member, self.temperatures)
         return combine(calibrated.swapaxes(0, 1), self.thresholds, self.how, self.weights, self.single_label)
+
+
+def _probabilities(member: EmotionModel, temperatures: Tensor, waveforms: Tensor, half: bool) -> Tensor:
+    with torch.autocast(waveforms.device.type, dtype=torch.bfloat16, enabled=half):
+        return torch.sigmoid(member(waveforms) / temperatures)
 
 
 class EnsembleEncoder(nn.Module):

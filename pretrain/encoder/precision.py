@@ -47,11 +47,16 @@ def depthwise_share(backbone: nn.Module) -> float:
     return len(depthwise) / max(1, len(convolutions))
 
 
-@functools.cache
-def _cpu_gains_by_bf16() -> bool:
+def has_native_bf16() -> bool:
+    """Returns whether this CPU has instructions for bf16."""
     # These are no public functions: where a version of torch lacks them, fp32 is never wrong.
     native = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    if not any(getattr(torch.cpu, name, bool)() for name in native):
+    return any(getattr(torch.cpu, name, bool)() for name in native)
+
+
+@functools.cache
+def _cpu_gains_by_bf16() -> bool:
+    if not has_native_bf16():
         return False
     factors = [torch.ones(_PRODUCT_SIZE, _PRODUCT_SIZE, dtype=dtype) for dtype in (torch.float32, torch.bfloat16)]
     seconds = [[_seconds_of_product(factor) for factor in factors] for _ in range(_PRODUCT_ROUNDS)]
