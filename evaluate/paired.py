@@ -1,11 +1,71 @@
 """Paired comparison of two models: differences of metrics on the same clips, with intervals over speakers."""
 
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
 from emoclr.evaluate.metrics.arrays import Array
-from emoclr.evaluate.metrics.intervals import Metrics, measure
-from emoclr.evaluate.scores import Prediction, Truth, weighted_of
+from emoclr.evaluate.metrics.intervals import Measure, Metrics, measure, measures_of
+from emoclr.evaluate.scores import CHANCE, ENSEMBLE, LISTENERS, Prediction, Row, Scores, Truth, weighted_of
 
 FEW_SPEAKERS = 10
 """Intervals over fewer are rough."""
+UNTRAINED = "untrained"
+HEAD_ALONE = "head alone"
+FROM_SCRATCH = "from scratch"
+
+Kind = Literal["model", "combination", "untrained", "head alone", "from scratch", "features", "chance", "listeners"]
+
+
+def kind_of(name: str, *, baseline: bool) -> Kind:
+    """Returns what a row of a report is, by its name.
+
+    >>> [kind_of(name, baseline=True) for name in ("untrained resnet10t", "resnet10t, from scratch", "eGeMAPS")]
+    ['untrained', 'from scratch', 'features']
+    """
+    if name == CHANCE:
+        return "chance"
+    if name in LISTENERS:
+        return "listeners"
+    if not baseline:
+        return "combination" if name.startswith(f"{ENSEMBLE}, ") else "model"
+    if name.startswith(f"{UNTRAINED} "):
+        return "untrained"
+    if name.startswith(f"{HEAD_ALONE}, "):
+        return "head alone"
+    return "from scratch" if name.endswith(f", {FROM_SCRATCH}") else "features"
+
+
+def rivals_of(scores: Scores) -> list[Row]:
+    """Returns what a headline model has to be better than: of each kind of baseline the best by the headline metric.
+
+    Features that take no network are compared with one by one. Chance and listeners are no rivals.
+    """
+    metric = scores.truth.headline[0]
+    best: dict[str, Row] = {}
+    for row in scores.baselines:
+        kind = kind_of(row.name, baseline=True)
+        if kind in ("chance", "listeners") or np.isnan(row.metrics[metric].value):
+            continue
+        key = row.name if kind == "features" else kind
+        if key not in best or row.metrics[metric].value > best[key].metrics[metric].value:
+            best[key] = row
+    return list(best.values())
+
+
+def paired_rows(first: Row, second: Row, metric: str, speakers: Sequence[str]) -> Measure:
+    """Returns a metric of `first` minus that of `second`, as `paired_differences` does, of rows of the same scores.
+
+    Args:
+        first: a row of `Scores`, which holds its metrics in each resample.
+        second: another row.
+        metric: to compare.
+        speakers: of the scored clips.
+    """
+    value = {metric: first.metrics[metric].value - second.metrics[metric].value}
+    resampled = {metric: first.resampled[metric] - second.resampled[metric]}
+    return measures_of(value, resampled, speakers, difference=True)[metric]
 
 
 def paired_differences(truth: Truth, first: Prediction, second: Prediction) -> Metrics:

@@ -1,13 +1,13 @@
 """From predictions to the numbers of a report, each with its interval over speakers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from emoclr.evaluate.groups import MAX_VALUES, in_order
 from emoclr.evaluate.metrics.arrays import Array, Mask, Weighted
-from emoclr.evaluate.metrics.intervals import Measure, Metrics, bootstrap_intervals, measure
+from emoclr.evaluate.metrics.intervals import Measure, Metrics, bootstrap_intervals, measure, measures_of, resample
 from emoclr.evaluate.metrics.registry import headline_columns, weighted_emotions, weighted_metrics
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
@@ -85,11 +85,12 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Row:
-    """One model or baseline with its metrics."""
+    """One model or baseline with its metrics, and each of them in every resample of speakers, (R,)."""
 
     name: str
     metrics: Metrics
     note: str = ""
+    resampled: Mapping[str, Array] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -183,8 +184,8 @@ def score_all(truth: Truth, models: Sequence[Prediction], baselines: Sequence[Pr
     return Scores(
         truth=truth,
         headline=ordered[0],
-        models=[Row(model.name, metrics_of(truth, model), model.note) for model in ordered],
-        baselines=[Row(baseline.name, metrics_of(truth, baseline), baseline.note) for baseline in baselines],
+        models=[_row(truth, model) for model in ordered],
+        baselines=[_row(truth, baseline) for baseline in baselines],
         emotions=_emotion_rows(truth, ordered[0]),
         groups=groups,
         gaps={column: _gaps(truth, ordered[0], column, rows) for column, rows in groups.items()},
@@ -222,6 +223,13 @@ def group_difference(truth: Truth, model: Prediction, column: str, pair: tuple[s
     value = float(difference(np.ones((1, len(truth))))[metric][0])
     interval = bootstrap_intervals(difference, truth.speakers, truth.n_resamples, truth.seed)[metric]
     return Measure(value, *map(float, interval))
+
+
+def _row(truth: Truth, model: Prediction) -> Row:
+    weighted = weighted_of(truth, model)
+    values = {name: float(found[0]) for name, found in weighted(np.ones((1, len(truth)))).items()}
+    resampled = resample(weighted, truth.speakers, truth.n_resamples, truth.seed)
+    return Row(model.name, measures_of(values, resampled, truth.speakers), model.note, resampled)
 
 
 def _emotion_rows(truth: Truth, model: Prediction) -> list[EmotionRow]:

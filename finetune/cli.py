@@ -82,7 +82,7 @@ def _finetune(arguments: argparse.Namespace) -> None:
     check_run(arguments.sources, arguments.data, arguments.out, settings, resume=arguments.resume, test=arguments.test)
     say(f"reading {', '.join(map(str, [*arguments.sources, arguments.data]))}")
     with lock_folder(arguments.out):
-        from emoclr.evaluate.report.compare import print_results
+        from emoclr.evaluate.report.compare import print_results, print_verdict
         from emoclr.finetune.run import REPORT, finetune
 
         report = finetune(
@@ -97,3 +97,4 @@ def _finetune(arguments: argparse.Namespace) -> None:
     print_results(report)
     say(f"ensemble: {arguments.out / 'ensemble.yaml'}")
     say(f"report: {arguments.out / REPORT / 'report.html'}")
+    print_verdict(report)

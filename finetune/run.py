@@ -11,8 +11,10 @@ from emoclr.configs.console import say, track
 from emoclr.configs.files import write_yaml
 from emoclr.corpus.labels.clip_names import scored_clips
 from emoclr.corpus.labels.labels_csv import read_labels
+from emoclr.corpus.labels.splits import unit_of
 from emoclr.evaluate.report.report import Report, by_reason
 from emoclr.evaluate.report.section import Section
+from emoclr.evaluate.report.verdict import verdict_of
 from emoclr.evaluate.report.writers.write import write_report
 from emoclr.evaluate.scores import score_all
 from emoclr.finetune.checks import check_run
@@ -36,7 +38,7 @@ from emoclr.finetune.studies.mistakes import mistakes
 from emoclr.finetune.studies.pseudo_labels import pseudo_labels
 from emoclr.finetune.studies.robustness import robustness
 from emoclr.finetune.studies.speaker_known import speaker_known
-from emoclr.finetune.summary import notes_of, summary_of
+from emoclr.finetune.summary import next_steps_of, notes_of, summary_of
 from emoclr.finetune.training.initial_weights import encoder_cards, find_initial_weights
 from emoclr.finetune.training.members import train_from_scratch, train_members, train_seeds_of_best
 from emoclr.finetune.training.resume import RunCard, begin_run, labels_digest, previous_run
@@ -103,7 +105,7 @@ def finetune(
     context = evaluate(out, inputs, networks, settings)
     sections = [section for study in STUDIES if (section := study(context)) is not None]
     report = _report(context, sections, data, command, began)
-    notes = [*label_notes(context.labeled.table, settings.positive_share), *settings.augment.unsafe]
+    notes = [*map(str, label_notes(context.labeled.table, settings.positive_share)), *settings.augment.unsafe]
     card = ensemble_card(out, context.members, context.ensemble, context.scores, settings, notes)
     write_yaml(out / ENSEMBLE_CARD, card.model_dump(mode="json"))
     write_report(report, out / REPORT)
@@ -174,8 +176,10 @@ def evaluate(out: Path, inputs: Inputs, networks: Networks, settings: FinetuneSe
 
 def _report(context: Context, sections: Sequence[Section], data: Path, command: str, began: float) -> Report:
     labeled, settings, crossing = context.labeled, context.settings, context.labeled.crossing
+    notes = notes_of(context)
+    where = crossing.title if crossing else f"in {data.name}"
     return Report(
-        title=f"Emotion models {context.out.resolve().name} {crossing.title if crossing else f'on {data.stem}'}",
+        title=f"Which emotions {context.out.resolve().name} hears {where}",
         summary=summary_of(context),
         scores=context.scores,
         protocol=protocol_of(labeled.table, labeled.division, settings.network_seeds),
@@ -185,7 +189,8 @@ def _report(context: Context, sections: Sequence[Section], data: Path, command: 
         fingerprint=labeled.store.fingerprint,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         duration_s=time.monotonic() - began,
-        notes=notes_of(context),
+        verdict=verdict_of(context.scores, next_steps_of(context, data), notes, unit_of(labeled.table)),
+        notes=notes,
         left_out=labeled.left_out,
         set_aside=[(str(failure.path), failure.reason) for failure in labeled.store.failures],
         settings=settings.model_dump(mode="json"),

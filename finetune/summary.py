@@ -1,6 +1,8 @@
 """The summary and the notes of a fine-tuning report."""
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +11,25 @@ from emoclr.configs.messages import count_of
 from emoclr.corpus.labels.division import Division, train_validation_test
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes, unit_of
+from emoclr.evaluate.report.verdict import NextSteps
 from emoclr.finetune.model.combination import COMBINATIONS
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.best_epochs import heads_alone
 from emoclr.finetune.studies.context import Context
-from emoclr.finetune.training.initial_weights import SCRATCH
+from emoclr.finetune.training.initial_weights import SCRATCH, encoder_cards
+from emoclr.finetune.training.members import backbone_of
 from emoclr.probe.features.features import LOGMEL, missing_features
 from emoclr.probe.heard import pretraining_notes
 from emoclr.probe.settings import ProbeSettings
-from emoclr.probe.summary import label_notes, score_notes, sound_notes
+from emoclr.probe.summary import (
+    RELEASED,
+    label_notes,
+    longer_pretraining,
+    more_labels,
+    more_speakers,
+    score_notes,
+    sound_notes,
+)
 
 
 def summary_of(context: Context) -> str:
@@ -46,6 +58,31 @@ def notes_of(context: Context) -> list[str]:
         *pretraining_notes(heard, context.labeled.table, context.labeled.division),
         *comparison_notes(pretrained, settings),
     ]
+
+
+def next_steps_of(context: Context, data: Path) -> NextSteps:
+    """Returns what may be done after a run, with the very commands."""
+    labeled, initial_weights = context.labeled, context.inputs.initial_weights
+    out, labels = shlex.quote(str(context.out)), shlex.quote(str(data))
+    folders = {each.name: each.folder for each in initial_weights}
+    alone = {}
+    for name in context.members:
+        folder = folders[backbone_of(name)]
+        if len(labeled.division.folds) == 1:
+            alone[name] = f"Use {name} alone: `predict --from {shlex.quote(str(context.out / name))} recordings`."
+        else:
+            start = f"backbones=[{backbone_of(name)}]" if folder is None else f"--from {shlex.quote(str(folder))}"
+            alone[name] = f"Train {name} alone: `finetune {start} --data {labels} --out {out}-alone`."
+    pretrained = next((each.folder for each in initial_weights if each.folder is not None), Path(RELEASED))
+    return NextSteps(
+        use=f"Use it: `predict --from {out} recordings`.",
+        improve=longer_pretraining(encoder_cards(initial_weights)),
+        speakers=more_speakers(labeled.table, labeled.division),
+        label=more_labels(pretrained, data),
+        head="Train heads alone: `freeze=backbone`.",
+        alone=alone,
+        combination="Combine otherwise: `ensemble={how}`.",
+    )
 
 
 def protocol_text(

@@ -74,12 +74,13 @@ def _probe(arguments: argparse.Namespace) -> None:
     check_probe(arguments.source, arguments.data, settings, arguments.test)
     say(f"reading {arguments.source} and {arguments.data}")
     with lock_folder(arguments.out):
-        from emoclr.evaluate.report.compare import print_results
+        from emoclr.evaluate.report.compare import print_results, print_verdict
         from emoclr.probe.run import probe
 
         report = probe(arguments.source, arguments.data, arguments.out, settings, arguments.command, arguments.test)
     print_results(report)
     say(f"report: {arguments.out / 'report.html'}")
+    print_verdict(report)
 
 
 def _pick_parser() -> argparse.ArgumentParser:

@@ -10,9 +10,10 @@ from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.evaluate.linear_probe import LinearProbe
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.thresholds import tune_thresholds
+from emoclr.evaluate.paired import UNTRAINED
 from emoclr.evaluate.scores import CHANCE, ENSEMBLE, Prediction, concatenate_folds
 from emoclr.pretrain.encoder.embedding import Embeddings
-from emoclr.probe.features.features import UNTRAINED, Features, of_fold, twins_of
+from emoclr.probe.features.features import Features, of_fold, twins_of
 from emoclr.probe.features.logmel import chance_probabilities
 
 Fits = dict[str, list[LinearProbe]]

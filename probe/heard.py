@@ -9,6 +9,7 @@ from emoclr.configs.messages import count_of, some
 from emoclr.corpus.labels.division import Division
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes, unit_of
+from emoclr.evaluate.report.sentence import Caution
 from emoclr.pretrain.resume.heard_recordings import heard_recordings
 
 _NOT_KNOWN = (
@@ -28,7 +29,7 @@ def pretraining_notes(folders: Mapping[str, Sequence[Path]], table: LabelTable, 
     sentences: dict[str, list[str]] = {}
     for name, of_folds in folders.items():
         sentences.setdefault(_sentence(of_folds, table, division), []).append(name)
-    return [sentence.replace("{names}", some(names, len(names))) for sentence, names in sentences.items()]
+    return [type(told)(told.replace("{names}", some(names, len(names)))) for told, names in sentences.items()]
 
 
 def _sentence(folders: Sequence[Path], table: LabelTable, division: Division) -> str:
@@ -49,8 +50,8 @@ def _sentence(folders: Sequence[Path], table: LabelTable, division: Division) ->
         )
     names = division.names or [str(fold + 1) for fold in range(len(counts))]
     each = [f"{known} of {of} in fold {name}" for name, (known, of) in zip(names, counts, strict=True)]
-    folds = f" ({some(each, len(each))})" if len(counts) > 1 else ""
-    return (
+    folds = f" ({some(each, len(each))})" if len(folders) > 1 else ""
+    return Caution(
         f"Pretraining learns without labels, but {{names}} heard {heard:,} of the {count_of(scored, unit)} scored in it"
         f"{folds}: of voices never heard the numbers may be lower."
     )

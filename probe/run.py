@@ -17,9 +17,11 @@ from emoclr.corpus.labels.cross_corpus import cross
 from emoclr.corpus.labels.division import check_leaks, learnable, speaker_task
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
+from emoclr.corpus.labels.splits import unit_of
 from emoclr.corpus.labels.table_summary import tell_tables
 from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.report.section import Section
+from emoclr.evaluate.report.verdict import verdict_of
 from emoclr.evaluate.report.writers.write import write_report
 from emoclr.evaluate.scores import score_all
 from emoclr.evaluate.speaker_probe import SpeakerProbe, speaker_probe, voice_hits
@@ -40,7 +42,7 @@ from emoclr.probe.studies.label_efficiency import label_efficiency
 from emoclr.probe.studies.mistakes import mistakes
 from emoclr.probe.studies.robustness import robustness
 from emoclr.probe.studies.speaker_known import speaker_known
-from emoclr.probe.summary import few_speakers, label_notes, score_notes, sound_notes, summary_of
+from emoclr.probe.summary import few_speakers, label_notes, next_steps_of, score_notes, sound_notes, summary_of
 
 STUDIES: tuple[Callable[[Context], Section | None], ...] = (
     fold_by_fold,
@@ -131,8 +133,19 @@ def probe(
         crossing=crossing,
     )
     sections = [section for study in STUDIES if (section := study(context)) is not None]
+    notes = [
+        *opened.notes,
+        *label_notes(table, settings.positive_share),
+        *sound_notes(store.silent[rows]),
+        *score_notes(table, division, settings.positive_share),
+        *pretraining_notes(dict(zip(names, zip(*folders, strict=True), strict=True)), table, division),
+        *_unfinished(folders, encoders),
+        *missing_features(settings),
+    ]
+    steps = next_steps_of(source, data, table, division, cards, names)
+    where = crossing.title if crossing else f"in {data.name}"
     report = Report(
-        title=f"Linear probe of {source.absolute().name} {crossing.title if crossing else f'on {data.stem}'}",
+        title=f"Which emotions a probe of {source.absolute().name} hears {where}",
         summary=(crossing.text + " " if crossing else "")
         + summary_of(table, division, cards, settings, n_encoders=len(folders)),
         scores=context.scores,
@@ -143,15 +156,8 @@ def probe(
         fingerprint=store.fingerprint,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         duration_s=time.monotonic() - began,
-        notes=[
-            *opened.notes,
-            *label_notes(table, settings.positive_share),
-            *sound_notes(store.silent[rows]),
-            *score_notes(table, division, settings.positive_share),
-            *pretraining_notes(dict(zip(names, zip(*folders, strict=True), strict=True)), table, division),
-            *_unfinished(folders, encoders),
-            *missing_features(settings),
-        ],
+        verdict=verdict_of(context.scores, steps, notes, unit_of(table)),
+        notes=notes,
         left_out=(crossing.left_out if crossing else {}) | left_out,
         set_aside=[(str(failure.path), failure.reason) for failure in store.failures],
         settings=settings.model_dump(mode="json"),

@@ -1,6 +1,8 @@
 """What a probe's report says in words: its protocol, and what must be known to read its numbers right."""
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,22 +14,29 @@ from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import keeps_recordings_apart, speaker_codes, unit_of
 from emoclr.evaluate.groups import broken_down
 from emoclr.evaluate.paired import FEW_SPEAKERS
+from emoclr.evaluate.report.sentence import Caution
+from emoclr.evaluate.report.verdict import NextSteps
 from emoclr.pretrain.encoder.checkpoint import EncoderCard
 from emoclr.probe.features.egemaps import EGEMAPS, NOTE, egemaps_installed
 from emoclr.probe.settings import ProbeSettings
 
+RELEASED = "emoclr-small"
+MIN_RELEASED_STEPS = 558
+"""Steps that the encoders of `RELEASED` were pretrained for, at least."""
 SYNTHETIC_COLUMN = "synthetic"
 """A column of the labels that says "yes" of clips made by code."""
 
 
 def label_notes(table: LabelTable, positive_share: float) -> list[str]:
     """Returns what has to be known of these labels, by readers of a report and by users of a model trained on them."""
-    notes = []
+    notes: list[str] = []
     made = table.groups.get(SYNTHETIC_COLUMN, []).count("yes")
     if made:
         which = "Synthetic" if made == len(table) else f"{made:,} of {len(table):,} clips are synthetic"
         notes.append(
-            f"{which}: voices made by code, labels true by construction. These numbers say nothing about people."
+            Caution(
+                f"{which}: voices made by code, labels true by construction. These numbers say nothing about people."
+            )
         )
     if not np.isin(table.targets, (0.0, 1.0)).all():
         shares = (
@@ -60,11 +69,13 @@ def sound_notes(silent: NDArray[np.bool_]) -> list[str]:
 
 def score_notes(table: LabelTable, division: Division, positive_share: float, *, validated: bool = False) -> list[str]:
     """Returns what a reader of a report has to know of the clips that were fitted to and scored; see `few_speakers`."""
-    notes = []
+    notes: list[str] = []
     if table.speakers is None:
         notes.append(
-            "Speakers are not known: recordings are kept apart instead, so voices may be in both the clips fitted to "
-            "and the clips scored, and intervals are over recordings. Such numbers tend to be too high."
+            Caution(
+                "Speakers are not known: recordings are kept apart instead, so voices may be in both the clips fitted "
+                "to and the clips scored, and intervals are over recordings. Such numbers tend to be too high."
+            )
         )
     notes += few_speakers(table, division, validated=validated)
     scored = len(np.unique(speaker_codes(table)[division.scored]))
@@ -101,8 +112,10 @@ def few_speakers(table: LabelTable, division: Division, *, validated: bool = Fal
         both = sum(len(np.intersect1d(codes[train], codes[test])) for train, test in division.folds)
         apart = f"parts of {count_of(both, 'recording')} are on both sides" if both else "recordings are kept apart"
         return [
-            f"All clips are of one speaker ({readable(table.speakers[0])}); {apart}. The numbers are those of this "
-            "voice and tell nothing about others; intervals are over its recordings."
+            Caution(
+                f"All clips are of one speaker ({readable(table.speakers[0])}); {apart}. The numbers are those of "
+                "this voice and tell nothing about others; intervals are over its recordings."
+            )
         ]
     voices = np.array(table.speakers)
     alone, elsewhere = set(), []
@@ -119,9 +132,70 @@ def few_speakers(table: LabelTable, division: Division, *, validated: bool = Fal
     chosen = "" if all(elsewhere) else ", and what is chosen was chosen on other recordings of the same voice"
     names = some([readable(name) for name in sorted(alone)])
     return [
-        f"{which} clips fitted to are of one speaker ({names}){chosen}. What a model of several "
-        "voices could do is not shown."
+        Caution(
+            f"{which} clips fitted to are of one speaker ({names}){chosen}. What a model of several voices could do "
+            "is not shown."
+        )
     ]
+
+
+def next_steps_of(
+    source: Path, data: Path, table: LabelTable, division: Division, cards: Sequence[EncoderCard], names: Sequence[str]
+) -> NextSteps:
+    """Returns what may be done after a probe, with the very commands.
+
+    Args:
+        source: run or backbone folder that was probed; with `{fold}` in it, one for each fold.
+        data: labels.csv.
+        table: labels of the clips.
+        division: of its rows.
+        cards: of the encoders.
+        names: of the encoders.
+    """
+    labels, emotions = shlex.quote(str(data)), "--out checkpoints/my-emotions"
+    folders = {name: source / name if len(names) > 1 else source for name in names}
+    alone = {
+        name: f"Use {name} alone: `finetune --from {shlex.quote(str(folder))} --data {labels} {emotions}`."
+        for name, folder in folders.items()
+    }
+    use = f"Fine-tune: `finetune --from {shlex.quote(str(source))} --data {labels} {emotions}`."
+    if "{fold}" in str(source):  # a model of all folds takes an encoder that is to be pretrained yet
+        alone, use = {}, ""
+    return NextSteps(
+        use=use,
+        improve=longer_pretraining(cards),
+        speakers=more_speakers(table, division),
+        label=more_labels(source, data),
+        alone=alone,
+    )
+
+
+def longer_pretraining(cards: Sequence[EncoderCard]) -> str:
+    """Returns what to do where encoders, none where nothing was pretrained, are no better than something simpler."""
+    instead = f"this command with `--from {RELEASED}`"
+    steps = max((card.step for card in cards), default=None)
+    if steps is None:
+        return f"Begin with pretrained encoders: {instead}."
+    if steps >= MIN_RELEASED_STEPS:
+        return f"Pretrain on more recordings like these, or try {instead}."
+    return (
+        f"Pretrained for {count_of(steps, 'step')}, the released encoders for {MIN_RELEASED_STEPS:,} and more: the "
+        f"same `pretrain` with `--resume` and more `epochs`, or {instead}."
+    )
+
+
+def more_speakers(table: LabelTable, division: Division) -> str:
+    """Returns what to do where too few speakers were scored."""
+    known = len(np.unique(speaker_codes(table)))
+    if len(division.folds) == 1 and known >= FEW_SPEAKERS and table.speakers is not None:
+        return f"The same command with `folds=5` scores all {known} speakers in turn."
+    return "Label more speakers: `corpus pick segments.csv --n 100 --out picked.csv` draws clips, speakers in turn."
+
+
+def more_labels(source: Path, data: Path) -> str:
+    """Returns what to do where emotions are not found."""
+    which = f"--from {shlex.quote(str(source))} --data segments.csv --labels {shlex.quote(str(data))}"
+    return f"Label more clips with them: `probe pick {which} --n 100 --out picked.csv` says which first."
 
 
 def units_of_choice(table: LabelTable, division: Division) -> str:

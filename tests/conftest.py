@@ -27,6 +27,7 @@ from emoclr.evaluate.figures.figure import Figure
 from emoclr.evaluate.figures.render import figure_png, figure_svg
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.report.report import Protocol, Report
+from emoclr.evaluate.report.sentence import Caution, Sentence
 from emoclr.evaluate.scores import Prediction, Truth, score_all
 from emoclr.evaluate.speaker_probe import SpeakerProbe
 
@@ -266,7 +267,11 @@ def make_report(
         fingerprint="0123456789abcdef",
         created="2026-01-02T03:04:05+00:00",
         duration_s=12.3,
-        notes=["Labels are shares of listeners' votes."],
+        verdict=[
+            Sentence("The clips are of one speaker, <i>anna</i>.", "limit", "warning"),
+            Sentence("The ensemble works: `a<b`.", "fitness", "good"),
+        ],
+        notes=[Caution("The clips are of one speaker, <i>anna</i>."), "Labels are shares of listeners' votes."],
         left_out={"awe": "no positive clip in training"},
         set_aside=[("broken & empty.wav", "holds no samples")],
         settings={"seed": 0},

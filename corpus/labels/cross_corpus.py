@@ -37,8 +37,8 @@ class CrossCorpus:
     @property
     def title(self) -> str:
         """From where to where, for the title of a report."""
-        here, there = (str(Path(name).with_suffix("")) for name in self.sources)
-        return f"across corpora, from {here} to {there}"
+        here, there = self.sources
+        return f"in {there}, learned from {here}"
 
 
 def cross(first: LabelTable, second: LabelTable) -> CrossCorpus:

@@ -1,4 +1,4 @@
-"""The figures that every report has."""
+"""The figures that every report has, beside the one that carries it."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,7 +11,6 @@ from emoclr.evaluate.figures.reliability import draw_reliability
 from emoclr.evaluate.figures.theme import LIGHT
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.intervals import Measure
-from emoclr.evaluate.metrics.registry import METRICS
 from emoclr.evaluate.scores import Scores
 
 if TYPE_CHECKING:
@@ -23,17 +22,7 @@ MAX_NUMBERED_CELLS = 12
 def report_figures(scores: Scores) -> list[Figure]:
     """Returns the figures of a report, in the order in which they are shown."""
     truth = scores.truth
-    compared = ("uar", "macro_auroc") if truth.single_label else ("macro_auroc", "map")
-    figures = [
-        Figure(
-            f"models_{name}",
-            f"Models and baselines: {METRICS[name].label}",
-            "Dots are values, lines 95 % intervals over speakers; baselines are hollow.",
-            partial(_draw_models, scores, name),
-            ROW_IN * len(scores.rows) + 0.75,
-        )
-        for name in compared
-    ]
+    figures = []
     bars = (("auroc", "AUROC", "one half, which is chance"), ("ap", "Average precision", "0"))
     for name, title, origin in bars:
         mark = "" if name == "auroc" else " The mark is the share of positive clips, which is chance."
@@ -78,28 +67,6 @@ def report_figures(scores: Scores) -> list[Figure]:
         )
     )
     return figures
-
-
-def _draw_models(scores: Scores, metric: str, canvas: "Canvas") -> None:
-    axes = canvas.add_subplot()
-    rows = scores.rows
-    for place, row in enumerate(rows):
-        found = row.metrics[metric]
-        is_model = place < len(scores.models)
-        colour = LIGHT.accent if is_model else LIGHT.baseline
-        axes.plot([found.low, found.high], [place, place], color=colour, linewidth=2, solid_capstyle="round")
-        axes.plot(
-            found.value,
-            place,
-            "o",
-            markersize=7,
-            color=colour,
-            markerfacecolor=colour if is_model else LIGHT.card,
-        )
-    if scores.baselines and scores.models:
-        axes.axhline(len(scores.models) - 0.5, color=LIGHT.line, linewidth=0.8)
-    name_rows(axes, [row.name for row in rows])
-    axes.set_xlabel(METRICS[metric].label)
 
 
 def _draw_emotions(scores: Scores, metric: str, canvas: "Canvas") -> None:

@@ -19,6 +19,8 @@ class Theme:
         baseline: of what is compared with.
         note: behind notes.
         note_line: at the left of notes.
+        good: of the mark of a sentence that speaks for a model.
+        bad: of one that speaks against it.
         series: of several lines or classes in one figure; `accent` is the first.
     """
 
@@ -33,6 +35,8 @@ class Theme:
     baseline: str
     note: str
     note_line: str
+    good: str
+    bad: str
     series: tuple[str, ...]
 
     def variables(self) -> dict[str, str]:
@@ -54,6 +58,8 @@ LIGHT = Theme(
     baseline="#98a1aa",
     note="#fff7e0",
     note_line="#e2b93b",
+    good="#2e7d4f",
+    bad="#b3362f",
     series=("#1f6f8b", "#c4622d", "#4f7f3a", "#8a4f9e", "#b03a55", "#6b6f1f", "#3f5fae", "#7a5a3c"),
 )
 DARK = Theme(
@@ -68,6 +74,8 @@ DARK = Theme(
     baseline="#75808b",
     note="#2a2616",
     note_line="#a58a2c",
+    good="#7cc796",
+    bad="#f08a80",
     series=("#62bcd9", "#f0996a", "#93c47d", "#c79adb", "#ee8099", "#c9cd6a", "#8fa9f0", "#c8a283"),
 )
 

@@ -1,6 +1,6 @@
 """95 % intervals by the bootstrap over speakers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,10 +42,18 @@ def measure(
         difference: whether these are differences of metrics, which may be below 0.
     """
     values = weighted(np.ones((1, len(speakers))))
-    intervals = bootstrap_intervals(weighted, np.asarray(speakers), n_resamples, seed)
+    resampled = resample(weighted, speakers, n_resamples, seed)
+    return measures_of({name: float(found[0]) for name, found in values.items()}, resampled, speakers, difference)
+
+
+def measures_of(
+    values: Mapping[str, float], resampled: Mapping[str, Array], speakers: Sequence[str], difference: bool = False
+) -> Metrics:
+    """Returns each value with its interval over speakers, from what `resample` gave of it; see `measure`."""
+    n_speakers = len(set(speakers))
     measures = {}
-    for name in values:
-        value, (low, high) = float(values[name][0]), map(float, intervals[name])
+    for name, value in values.items():
+        low, high = map(float, interval_of(resampled[name], n_speakers))
         found = Measure(value, low, high)
         if name in METRICS and METRICS[name].resampling_inflates:
             found = centred(found, -np.inf if difference else 0.0)
@@ -106,6 +114,17 @@ def bootstrap_intervals(
         >>> bool(low <= 0.5 <= high)
         True
     """
+    n_groups = len(np.unique(np.asarray(groups)))
+    return {
+        name: interval_of(values, n_groups) for name, values in resample(metric_fn, groups, n_resamples, seed).items()
+    }
+
+
+def resample(metric_fn: Weighted, groups: npt.ArrayLike, n_resamples: int, seed: int) -> dict[str, Array]:
+    """Returns each metric of each resample of whole groups, (R, ...); the same seed draws the same resamples.
+
+    Arguments are those of `bootstrap_intervals`.
+    """
     names, codes = np.unique(np.asarray(groups), return_inverse=True)
     generator = np.random.default_rng(seed)
     even = np.full(len(names), 1 / len(names))
@@ -113,11 +132,19 @@ def bootstrap_intervals(
     rows = max(1, BLOCK_ELEMENTS // len(codes))
     starts = range(0, n_resamples, rows)
     blocks = [metric_fn(counts[start : start + rows, codes].astype(np.float64)) for start in starts]
-    resampled = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}  # each (R, ...)
-    if len(names) < 2:
-        return {name: np.full((2, *values.shape[1:]), np.nan) for name, values in resampled.items()}
-    tail = _tail(len(names))
-    return {name: _percentiles(values, tail) for name, values in resampled.items()}
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def interval_of(resampled: Array, n_groups: int) -> Array:
+    """Returns the 95 % interval (2, ...) of what `resample` gave, (R, ...); nan where there are fewer than two groups.
+
+    >>> low, high = interval_of(np.linspace(0.0, 1.0, 101), n_groups=1000)
+    >>> round(float(low), 2), round(float(high), 2)
+    (0.02, 0.98)
+    """
+    if n_groups < 2:
+        return np.full((2, *resampled.shape[1:]), np.nan)
+    return _percentiles(resampled, _tail(n_groups))
 
 
 def _tail(n_groups: int) -> float:

@@ -12,6 +12,7 @@ from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import parse_json
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.metrics.registry import METRICS, comparison_columns, headline_columns
+from emoclr.evaluate.paired import HEAD_ALONE, UNTRAINED
 from emoclr.evaluate.report.formatting import best_rows, interval, number
 from emoclr.evaluate.report.paired_reports import differences
 from emoclr.evaluate.report.predictions_csv import ANSWERS, read_predictions
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 REPORT_JSON = "report.json"
-OF_MEMBERS = ("untrained ", "head alone, ")
+OF_MEMBERS = (f"{UNTRAINED} ", f"{HEAD_ALONE}, ")
 MIN_WIDTH = 110
 """Characters of a table that goes into a file or a pipe."""
 
@@ -50,6 +51,12 @@ class _Content(BaseModel):
     metrics: dict[str, _Found | None]
     models: dict[str, Any] = Field(min_length=1)
     baselines: dict[str, dict[str, _Found | None]]
+
+
+def print_verdict(report: Report) -> None:
+    """Prints the verdict of a report on standard output, a line each: the last that a command says."""
+    for sentence in report.verdict:
+        show(sentence.line)
 
 
 def print_results(report: Report) -> None:
@@ -106,7 +113,7 @@ def print_comparison(places: Sequence[Path]) -> None:
         rows = {headline: content["metrics"]} | content["baselines"]
         for name, metrics in rows.items():
             # Beside an ensemble, what its members begin from one by one is more than a headline.
-            if headline == ENSEMBLE and name.startswith(OF_MEMBERS) and name != f"untrained {ENSEMBLE}":
+            if headline == ENSEMBLE and name.startswith(OF_MEMBERS) and name != f"{UNTRAINED} {ENSEMBLE}":
                 continue
             table.add_row(f"  {name}", *(_cell(metrics.get(metric)) for metric in shown))
         table.add_row()

@@ -96,7 +96,7 @@ def best_rows(rows: Sequence[Row], names: Sequence[str]) -> dict[str, float]:
     return best
 
 
-def verdict(found: Measure, n_speakers: int, metric: str) -> str:
+def in_words(found: Measure, n_speakers: int, metric: str) -> str:
     """Returns a difference in words.
 
     Of few speakers, no resample can call a difference real: two agree by chance every second time.

@@ -6,6 +6,7 @@ from typing import Any
 
 from emoclr.evaluate.report.predictions_csv import ScoredClips
 from emoclr.evaluate.report.section import Section
+from emoclr.evaluate.report.sentence import Caution, Sentence
 from emoclr.evaluate.scores import Scores
 from emoclr.evaluate.speaker_probe import SpeakerProbe
 
@@ -45,7 +46,9 @@ class Report:
         scores: the numbers.
         protocol: the protocol in numbers.
         labels: how each table of labels was understood, a line each.
-        notes: what a reader must know to read the numbers right, e.g. that the corpus is synthetic.
+        verdict: what the numbers mean, the most important first.
+        notes: what a reader must know to read the numbers right; a `Caution` forbids a conclusion, such as that the
+            corpus is synthetic.
         left_out: emotions that no head was trained for, each with the reason.
         set_aside: files that could not be used, with the reason.
         command: the command line that made it.
@@ -81,6 +84,7 @@ class Report:
     created: str
     duration_s: float
     labels: Sequence[str] = ()
+    verdict: Sequence[Sentence] = ()
     notes: Sequence[str] = ()
     left_out: dict[str, str] = field(default_factory=dict)
     set_aside: Sequence[tuple[str, str]] = ()
@@ -88,6 +92,11 @@ class Report:
     speaker_probe: SpeakerProbe | None = None
     sections: Sequence[Section] = ()
     clips: ScoredClips | None = None
+
+    @property
+    def remarks(self) -> list[str]:
+        """The notes that forbid no conclusion."""
+        return [note for note in self.notes if not isinstance(note, Caution)]
 
     @property
     def reasons(self) -> dict[str, list[str]]:

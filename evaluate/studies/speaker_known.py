@@ -13,7 +13,7 @@ from emoclr.evaluate.linear_probe import Rows
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.metrics.registry import METRICS, headline_columns
 from emoclr.evaluate.paired import paired_differences
-from emoclr.evaluate.report.formatting import json_metrics, verdict
+from emoclr.evaluate.report.formatting import in_words, json_metrics
 from emoclr.evaluate.report.section import Cell, Section, Table
 from emoclr.evaluate.scores import Prediction, Truth, metrics_of
 
@@ -79,7 +79,7 @@ def speaker_known_section(truth: Truth, pairs: Sequence[tuple[Prediction, Predic
     return Section(
         name=NAME,
         title="Speaker known",
-        text=f"{names[0]}, {KNOWN}: {verdict(differences[0][metric], len(counts), metric)}. {how} No label is read. A "
+        text=f"{names[0]}, {KNOWN}: {in_words(differences[0][metric], len(counts), metric)}. {how} No label is read. A "
         f"scored speaker has {np.median(counts):.0f} clips in the middle. Whose clips are all of one mood is taken for "
         "someone who always sounds so: the mood is lost. Both sides of a difference are measured on the same resamples "
         "of speakers.",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from emoclr.corpus.labels.division import Division
+from emoclr.evaluate.paired import HEAD_ALONE, UNTRAINED
 from emoclr.evaluate.scores import Prediction, concatenate_folds
 from emoclr.finetune.data.labeled_clips import LabeledClips
 from emoclr.finetune.ensemble.report_rows import from_scratch, member_row
@@ -13,7 +14,7 @@ from emoclr.finetune.training.initial_weights import SCRATCH, InitialWeights
 from emoclr.finetune.training.members import Members, backbone_of
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.pretrain.encoder.embedding import Embeddings, embed_clips
-from emoclr.probe.features.features import UNTRAINED, Features, features_of
+from emoclr.probe.features.features import Features, features_of
 from emoclr.probe.fitting import fit_probes, predictions_of
 from emoclr.probe.settings import ProbeSettings
 
@@ -78,7 +79,7 @@ def baseline_rows(
     heads: dict[str, Prediction] = {}
     for name, folds in members.items() if settings.freeze == "none" else ():  # else the members are these heads
         predictions = [(member.head_only, member.head_only_thresholds) for member in folds]
-        heads.setdefault(backbone_of(name), concatenate_folds(f"head alone, {backbone_of(name)}", predictions))
+        heads.setdefault(backbone_of(name), concatenate_folds(f"{HEAD_ALONE}, {backbone_of(name)}", predictions))
     supervised = [member_row(from_scratch(name), folds) for name, folds in scratch.items()]
     linear = linear_rows(features, labeled, labeled.division, settings)
     return [*heads.values(), *supervised, *linear]

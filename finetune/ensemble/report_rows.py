@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from emoclr.evaluate.paired import FROM_SCRATCH
 from emoclr.evaluate.scores import ENSEMBLE, Prediction, concatenate_folds
 from emoclr.evaluate.speaker_probe import SpeakerProbe, VoiceTask, speaker_probe
 from emoclr.finetune.data.labeled_clips import Task
@@ -47,7 +48,7 @@ def ensemble_name(how: EnsembleMethod) -> str:
 
 def from_scratch(name: str) -> str:
     """Returns the row's name of a network that was trained from scratch."""
-    return f"{name}, from scratch"
+    return f"{name}, {FROM_SCRATCH}"
 
 
 def speaker_rows(members: Members, task: VoiceTask | None, settings: FinetuneSettings) -> SpeakerProbe | None:

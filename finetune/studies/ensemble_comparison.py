@@ -7,7 +7,7 @@ import numpy as np
 from emoclr.configs.console import track
 from emoclr.evaluate.metrics.registry import METRICS, comparison_columns
 from emoclr.evaluate.paired import paired_differences
-from emoclr.evaluate.report.formatting import json_metrics, number, verdict
+from emoclr.evaluate.report.formatting import in_words, json_metrics, number
 from emoclr.evaluate.report.section import Section, Table
 from emoclr.evaluate.scores import ENSEMBLE, Prediction, Truth, concatenate_folds
 from emoclr.finetune.data.labeled_clips import Task
@@ -80,7 +80,7 @@ def ensemble_section(
     judged = pairs[: 2 if seeds else 1]
     n_speakers = len(set(truth.speakers))
     verdicts = [
-        f"{first.name.capitalize()} against {second.name}: {verdict(found[place][1][metric], n_speakers, metric)}."
+        f"{first.name.capitalize()} against {second.name}: {in_words(found[place][1][metric], n_speakers, metric)}."
         for place, (first, second) in enumerate(judged)
     ]
     weights = _weights(members, tasks)

@@ -8,6 +8,7 @@ import numpy as np
 
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.decoded.waveforms import Waveforms
+from emoclr.evaluate.paired import UNTRAINED
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, untrained_encoder
 from emoclr.pretrain.encoder.devices import choose_device
 from emoclr.pretrain.encoder.embedding import Embeddings, embed_clips
@@ -16,7 +17,6 @@ from emoclr.probe.features.egemaps import EGEMAPS, MISSING, NOTE, egemaps, egema
 from emoclr.probe.features.logmel import logmel_statistics
 from emoclr.probe.settings import ProbeSettings
 
-UNTRAINED = "untrained"
 LOGMEL = "log-mel mean and deviation"
 
 

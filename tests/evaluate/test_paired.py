@@ -5,7 +5,7 @@ import pytest
 
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.paired import paired_differences
-from emoclr.evaluate.report.formatting import verdict
+from emoclr.evaluate.report.formatting import in_words
 from emoclr.evaluate.scores import Prediction, Truth
 
 
@@ -17,8 +17,8 @@ from emoclr.evaluate.scores import Prediction, Truth
     ],
 )
 def test_a_difference_is_judged_by_its_interval(low: float, high: float, told: str) -> None:
-    assert verdict(Measure(0.02, low, high), 20, "macro_auroc") == told
-    assert verdict(Measure(-0.02, -high, -low), 20, "macro_auroc").endswith(told[-5:].replace("gain", "loss"))
+    assert in_words(Measure(0.02, low, high), 20, "macro_auroc") == told
+    assert in_words(Measure(-0.02, -high, -low), 20, "macro_auroc").endswith(told[-5:].replace("gain", "loss"))
 
 
 def test_few_speakers_who_agree_by_chance_are_no_proof() -> None:
@@ -31,9 +31,9 @@ def test_few_speakers_who_agree_by_chance_are_no_proof() -> None:
         guesses = [Prediction(name, generator.random((40, 1)), np.array([0.5])) for name in ("first", "second")]
         found = paired_differences(truth, *guesses)["macro_auroc"]
         parted += found.low > 0 or found.high < 0
-        assert "too few speakers (2) to tell it from chance" in verdict(found, 2, "macro_auroc")
+        assert "too few speakers (2) to tell it from chance" in in_words(found, 2, "macro_auroc")
     assert parted > 4  # of 40; at 95 % it would be two
 
 
 def test_of_one_speaker_there_is_no_interval() -> None:
-    assert verdict(Measure(0.02), 1, "map") == "+0.020 mAP, too few speakers (1) to tell it from chance"
+    assert in_words(Measure(0.02), 1, "map") == "+0.020 mAP, too few speakers (1) to tell it from chance"

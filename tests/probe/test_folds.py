@@ -13,6 +13,7 @@ from emoclr.configs.files import write_yaml
 from emoclr.corpus.labels.division import divide
 from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.evaluate.report.predictions_csv import ANSWERS, read_predictions
+from emoclr.evaluate.report.sentence import Caution
 from emoclr.pretrain.encoder.checkpoint import save_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
 from emoclr.pretrain.encoder.folders import RUN
@@ -88,7 +89,8 @@ def test_encoders_of_which_the_run_is_not_there_are_told_of_together(workplace: 
     known = {"of fold 1": [workplace / "run-1" / "test_resnet"]}
     unknown, heard = pretraining_notes({**alone, **known}, table, division)
     assert "that a, b learned from is not known here" in unknown
-    assert "(0 of 2 in fold 1, 2 of 2 in fold 2, 2 of 2 in fold x)" in heard
+    assert isinstance(heard, Caution) and not isinstance(unknown, Caution)
+    assert "of fold 1 heard 4 of the 6 speakers scored in it: " in heard
 
 
 @pytest.mark.parametrize(

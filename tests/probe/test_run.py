@@ -70,7 +70,7 @@ def test_it_ends_well_and_writes_the_report(done: tuple[int, Path]) -> None:
     code, out = done
     assert code == 0
     assert {"report.html", "report.json", "report.md"} <= {path.name for path in out.iterdir()}
-    assert len(list(out.glob("*.png"))) == 8
+    assert len(list(out.glob("*.png"))) == 7
 
 
 def test_the_report_follows_the_schema(content: dict[str, Any]) -> None:
@@ -119,6 +119,12 @@ def test_an_untrained_head_is_never_reported(content: dict[str, Any]) -> None:
 def test_broken_files_are_set_aside_with_the_reason(content: dict[str, Any]) -> None:
     (broken,) = content["set_aside"]
     assert broken["path"].endswith("broken.wav") and broken["reason"]
+
+
+def test_the_verdict_says_what_forbids_a_conclusion_first(content: dict[str, Any]) -> None:
+    limit, answer, step = content["verdict"]
+    assert limit["text"] == content["notes"][0] and limit["weight"] == "warning"
+    assert answer["text"].startswith("4 speakers were scored") and "`folds=5`" in step["text"]
 
 
 def test_silent_clips_are_no_leak_and_noted(content: dict[str, Any]) -> None:

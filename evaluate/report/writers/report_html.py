@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emoclr.evaluate.figures.figure import Figure
+from emoclr.evaluate.figures.forest import forest_of
 from emoclr.evaluate.metrics.registry import EMOTION_METRICS, METRICS, headline_columns
 from emoclr.evaluate.report.formatting import best_rows, interval, number
 from emoclr.evaluate.report.report import Report
@@ -25,6 +26,8 @@ def report_html(report: Report, figures: Sequence[Figure]) -> str:
         emotion_metrics=EMOTION_METRICS,
         best=best_rows(report.scores.rows, names),
         figures=figures,
+        forest=forest_of(report.scores),
+        unit="speakers" if report.protocol.speaker_disjoint is not None else "recordings",
         contents=_contents(report),
         number=number,
         interval=interval,
@@ -34,12 +37,12 @@ def report_html(report: Report, figures: Sequence[Figure]) -> str:
 def _contents(report: Report) -> list[tuple[str, str]]:
     """Returns the anchor and the heading of each part that the page has."""
     parts = [
-        ("main", "Results", True),
-        ("figures", "Figures", True),
         ("emotions", "Emotions", True),
+        ("figures", "Figures", True),
         ("groups", "Groups", report.scores.groups),
         ("voices", "Speaker probe", report.speaker_probe),
         *((section.name, section.title, True) for section in report.sections),
+        ("notes", "Notes", report.remarks),
         ("set-aside", "Set aside", report.set_aside),
         ("made", "How it was made", True),
     ]

@@ -1,5 +1,6 @@
 """A report as `report.json`, which `report.schema.json` describes."""
 
+from dataclasses import asdict
 from typing import Any
 
 from emoclr.evaluate.report.formatting import json_measure, json_metrics
@@ -14,6 +15,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "title": report.title,
         "summary": report.summary,
         "labels": list(report.labels),
+        "verdict": [asdict(sentence) for sentence in report.verdict],
         "notes": list(report.notes),
         "protocol": {
             "clips": protocol.clips,

@@ -16,6 +16,7 @@ from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.report.section import Section
 from emoclr.evaluate.scores import Gap, GroupRow, Truth
 
+MARKS = {"limit": "**Warning:** ", "next": "**Next:** "}
 MAX_SET_ASIDE_SHOWN = 20
 """Files that are named; `report.json` names them all."""
 
@@ -25,8 +26,9 @@ def report_markdown(report: Report, figures: Sequence[Figure]) -> str:
     scores = report.scores
     names = headline_columns(scores.truth.single_label)
     best = best_rows(scores.rows, names)
-    parts = [f"# {markdown_text(report.title)}", markdown_text(report.summary), *map(markdown_text, report.labels)]
-    parts += [f"> {markdown_text(note)}" for note in report.notes]
+    parts = [f"# {markdown_text(report.title)}"]
+    if report.verdict:
+        parts.append("\n".join(f"- {MARKS.get(told.kind, '')}{markdown_text(told.text)}" for told in report.verdict))
     rows = [
         [markdown_cell(row.name), *(markdown_cell(row.metrics[name], best.get(name)) for name in names)]
         for row in scores.rows
@@ -73,8 +75,11 @@ def report_markdown(report: Report, figures: Sequence[Figure]) -> str:
         )
         more = len(report.set_aside) - MAX_SET_ASIDE_SHOWN
         parts += [*([f"and {more:,} more, in report.json"] if more > 0 else []), "</details>"]
+    if report.remarks:
+        parts += ["## Notes", "\n".join(f"- {markdown_text(note)}" for note in report.remarks)]
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-    parts += ["## How it was made", markdown_code(report.command)]
+    parts += ["## How it was made", markdown_text(report.summary), *map(markdown_text, report.labels)]
+    parts.append(markdown_code(report.command))
     made = f"{report.created}, {report.duration_s:.0f} s; corpus {report.fingerprint}; {versions}."
     parts.append(markdown_text(made))
     return "\n\n".join(parts) + "\n"

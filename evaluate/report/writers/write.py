@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from emoclr.configs.files import sweep, write_atomically, write_text
+from emoclr.evaluate.figures.forest import forest_figure
 from emoclr.evaluate.figures.overview import report_figures
 from emoclr.evaluate.figures.render import figure_png
 from emoclr.evaluate.report.predictions_csv import ANSWERS, predictions_csv
@@ -37,11 +38,12 @@ def write_report(report: Report, folder: Path) -> Path:
     """
     sweep(folder)
     figures = report_figures(report.scores)
-    for figure in [*figures, *(figure for section in report.sections for figure in section.figures)]:
+    forest = forest_figure(report.scores)
+    for figure in [forest, *figures, *(figure for section in report.sections for figure in section.figures)]:
         write_atomically(folder / f"{figure.name}.png", partial(Path.write_bytes, data=figure_png(figure)))
     if report.clips is not None:
         write_text(folder / ANSWERS, predictions_csv(report.clips, report.scores.truth, report.scores.headline))
     write_text(folder / "report.json", json.dumps(report_json(report), indent=2, ensure_ascii=False) + "\n")
-    write_text(folder / "report.md", report_markdown(report, figures))
+    write_text(folder / "report.md", report_markdown(report, [forest, *figures]))
     write_text(folder / "report.html", report_html(report, figures))
     return folder / "report.html"

@@ -47,7 +47,7 @@ def crossed(corpora: Path, call: Callable[..., Any]) -> Any:
 def test_a_probe_across_corpora_says_so_and_finds_what_is_easy_to_hear(crossed: Any) -> None:
     assert crossed.code == 0, crossed.told
     content = json.loads((crossed.out / "report.json").read_text())
-    assert content["title"].endswith("across corpora, from acted to spoken")
+    assert content["title"].endswith("in spoken.csv, learned from acted.csv")
     assert content["summary"].startswith("Across corpora: fitted to acted.csv (all its clips) and scored on spoken.csv")
     assert content["protocol"]["emotions"] == ["angry", "sad"]
     assert content["protocol"]["clips"] == SPEAKERS * EACH and content["protocol"]["speaker_disjoint"]

@@ -1,5 +1,6 @@
 """The page works by keyboard and for those who cannot see it, and what holds voices says so."""
 
+import html
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -31,7 +32,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
         self.elements.append((tag, found))
-        if tag == "table":
+        if tag == "table" and self.open[-1].get("class") != "forest":  # that one folds its lines, and never scrolls
             self.boxed.append(bool(self.open) and self.open[-1].get("role") == "region")
         if tag not in VOID:
             self.open.append(found)
@@ -81,6 +82,26 @@ def test_every_table_can_be_scrolled_by_keyboard_and_says_what_it_is(page: Page)
     boxes = [attributes for attributes in page.all("div") if "box" in attributes.get("class", "").split()]
     assert len(page.boxed) == len(boxes) >= 5 and all(page.boxed)
     assert all(box["tabindex"] == "0" and box["aria-label"] for box in boxes)
+
+
+def test_the_verdict_and_its_figure_come_before_everything_else(report: Report, page: Page) -> None:
+    text = report_html(report, [])
+    text = text[text.index("<main>") :]
+    places = [text.index(part) for part in ("<h1>", 'class="verdict"', 'class="forest"', "<details", "<h2>Emotions")]
+    assert places == sorted(places) and text.index(report.summary) > text.index("<h2>Notes")
+    marks = [attributes["class"] for attributes in page.all("li") if "class" in attributes]
+    assert marks[: len(report.verdict)] == ["warning", "good"]
+
+
+def test_what_forbids_a_conclusion_is_told_on_top_and_other_notes_at_the_end(report: Report) -> None:
+    limit, finding = (sentence.text for sentence in report.verdict)
+    for text in (html.unescape(report_html(report, [])), report_markdown(report, []).replace("\\", "")):
+        assert text.count(limit) == 1 and text.index(limit) < text.index(
+            "Emotions (" if "## " in text else "<h2>Emotions"
+        )
+        assert text.index("Labels are shares") > text.index("Notes") > text.index(limit)
+    assert "a&lt;b" in report_html(report, []) and "<i>" not in report_html(report, [])
+    assert f"- {finding}" in report_markdown(report, []).replace("\\", "")
 
 
 def test_every_picture_and_player_has_words(page: Page) -> None:

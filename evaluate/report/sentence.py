@@ -1,0 +1,48 @@
+"""What a verdict is made of: sentences, each with what it is about and how much it weighs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["limit", "fitness", "comparison", "emotions", "groups", "next"]
+Weight = Literal["warning", "good", "bad", "open", "plain"]
+
+
+class Caution(str):
+    """A note that forbids a conclusion, whatever the numbers are; other notes are there to be looked up."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of a verdict.
+
+    Attributes:
+        text: in plain words; commands and options stand between backticks.
+        kind: what it is about: what limits every conclusion, whether the model is fit to use, what it was compared
+            with, single emotions, groups of speakers, or what to do next.
+        weight: a warning forbids a conclusion; good, bad and open (not to be told) are findings; the rest is plain.
+    """
+
+    text: str
+    kind: Kind
+    weight: Weight = "plain"
+
+    @property
+    def on_top(self) -> bool:
+        """Whether it stands above the figure: what forbids a conclusion, the answer, and what to do."""
+        return self.kind in ("limit", "fitness", "next")
+
+    @property
+    def line(self) -> str:
+        """The sentence as a line on a terminal."""
+        label = {"limit": "warning: ", "next": "next: "}.get(self.kind, "")
+        return label + self.text
+
+
+def cautions(notes: Sequence[str]) -> list[Sentence]:
+    """Returns the notes that forbid a conclusion, as the first sentences of a verdict.
+
+    >>> [sentence.line for sentence in cautions(["1 clip is silent.", Caution("Synthetic voices.")])]
+    ['warning: Synthetic voices.']
+    """
+    return [Sentence(str(note), "limit", "warning") for note in notes if isinstance(note, Caution)]
