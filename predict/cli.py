@@ -23,14 +23,19 @@ if TYPE_CHECKING:
     from emoclr.finetune.model.emotion_model import Ensemble
     from emoclr.predict.output.files import Files
     from emoclr.predict.output.tables import LineForm
-    from emoclr.predict.remarks import Remark
+    from emoclr.predict.stream.remarks import Remark
     from emoclr.predict.stream.rows import Row, RowKind, Spoken
     from emoclr.predict.stream.voices import Voices
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `predict` and returns its exit code."""
-    return run_command(_predict, parse(make_options(), typed_words(arguments)))
+    words = typed_words(arguments)
+    if words[:1] == ["export"]:
+        from emoclr.predict.export import cli
+
+        return run_command(cli.run_export, parse(cli.make_options(), words[1:]))
+    return run_command(_predict, parse(make_options(), words))
 
 
 def _predict(arguments: argparse.Namespace) -> int:
@@ -258,7 +263,7 @@ def _tell(
     out: Path | None = None,
 ) -> None:
     from emoclr.predict.output.out_path import errors_path
-    from emoclr.predict.remarks import summary_of
+    from emoclr.predict.stream.remarks import summary_of
 
     for line in (*sums, *summary_of(remarks, paths), *(voices.told() if voices else ())):
         say(line)

@@ -13,9 +13,9 @@ from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.predict.output.out_path import FIRST_COLUMNS
 from emoclr.predict.output.tables import Columns
-from emoclr.predict.remarks import Remark, summary_of
 from emoclr.predict.run import predict_files
 from emoclr.predict.stream.batches import Place, predict_batches
+from emoclr.predict.stream.remarks import Remark, summary_of
 from emoclr.predict.stream.rows import Row, RowKind, RowMaker
 from emoclr.pretrain.encoder.devices import Device, choose_device
 

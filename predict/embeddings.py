@@ -11,8 +11,8 @@ from emoclr.finetune.model.folders import holds_emotions
 from emoclr.predict.loaded_ensemble import load_ensemble
 from emoclr.predict.output.embedding_file import write_embeddings
 from emoclr.predict.output.tables import write_errors
-from emoclr.predict.remarks import Remark
 from emoclr.predict.run import remarks_on
+from emoclr.predict.stream.remarks import Remark
 from emoclr.pretrain.encoder.checkpoint import load_encoder
 from emoclr.pretrain.encoder.recordings import EmbeddedRow, Windows, encoder_windows, stream_embeddings
 

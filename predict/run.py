@@ -12,8 +12,8 @@ from emoclr.corpus.decoded.waveforms import Failure
 from emoclr.corpus.index.audio_files import find_audio
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.emotion_model import Ensemble
-from emoclr.predict.remarks import Remark
 from emoclr.predict.stream.batches import Batch, Place, predict_batches
+from emoclr.predict.stream.remarks import Remark
 from emoclr.predict.stream.rows import Over, Row, RowKind, RowMaker, Spoken, Window
 from emoclr.pretrain.encoder.streamed_windows import RecordingEnd
 

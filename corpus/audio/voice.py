@@ -2,7 +2,6 @@
 
 import functools
 import importlib.util
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
+from emoclr.corpus.audio.onnx_session import onnx_session
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -180,14 +180,7 @@ def _padded(begun: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 @functools.cache
 def _session() -> "onnxruntime.InferenceSession":
-    # From version 1.29 on its import makes an id of this machine in the home folder, and reports to Microsoft.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime
-
     package = importlib.util.find_spec("silero_vad")
     if package is None or package.origin is None:
         raise EmoclrError("the package silero-vad is not installed; `pip install silero-vad`")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    model = Path(package.origin).parent / "data/silero_vad_16k_sequence.onnx"
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    return onnx_session(Path(package.origin).parent / "data/silero_vad_16k_sequence.onnx")

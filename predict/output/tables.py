@@ -21,9 +21,9 @@ from emoclr.predict.output.out_path import (
     form_of,
     is_errors_table,
 )
-from emoclr.predict.remarks import Remark
 from emoclr.predict.run import Predictions
 from emoclr.predict.segments import Segment
+from emoclr.predict.stream.remarks import Remark
 from emoclr.predict.stream.rows import Row, RowKind
 
 LineForm = Literal["csv", "jsonl"]

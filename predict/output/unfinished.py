@@ -21,9 +21,9 @@ from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.folders import CARD, find_card
 from emoclr.predict.output.out_path import form_of, part_path, state_path
 from emoclr.predict.output.tables import Columns, as_lines, head, line_form, write_errors, write_parquet
-from emoclr.predict.remarks import Remark
 from emoclr.predict.run import Progress
 from emoclr.predict.stream.batches import Place
+from emoclr.predict.stream.remarks import Remark
 from emoclr.predict.stream.rows import Spoken, all_spoken, item_lines
 
 SAVED_EVERY_S = 1.0

@@ -7,7 +7,7 @@ from emoclr.predict.output.kept_windows import HeardRecording, KeptWindows
 from emoclr.predict.output.page.page_draft import PageDraft
 from emoclr.predict.output.page.page_file import PageSettings, page_part, write_page
 from emoclr.predict.output.page.recording_on_page import PagedRecording, Summary, summary_of
-from emoclr.predict.remarks import Remark
+from emoclr.predict.stream.remarks import Remark
 
 _BLOCK = 1 << 20
 

@@ -13,9 +13,9 @@ import pytest
 from emoclr.configs.errors import ConfigError
 from emoclr.predict.output.out_path import errors_path, is_predictions
 from emoclr.predict.output.tables import write_predictions
-from emoclr.predict.remarks import Remark
 from emoclr.predict.run import Predictions
 from emoclr.predict.segments import Segment
+from emoclr.predict.stream.remarks import Remark
 from emoclr.predict.stream.rows import PredictionRow
 
 ANSWERS = [
