@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emoclr.configs.command import (
     add_columns,
@@ -16,6 +17,9 @@ from emoclr.configs.command import (
 )
 from emoclr.configs.console import say
 from emoclr.configs.messages import count_of
+
+if TYPE_CHECKING:
+    from emoclr.pretrain.report.run_state import RunState
 
 EXAMPLES = """  pretrain --config simclr.yaml --data recordings --out checkpoints/my-run
   pretrain --config simclr.yaml --data recordings,labels.csv --out checkpoints/my-run --resume
@@ -60,6 +64,7 @@ def _pretrain(arguments: argparse.Namespace) -> None:
         say(f"warning: unsafe augmentation: {warning}")
     say(f"reading {', '.join(map(str, settings.data))}")
     with lock_folder(settings.out):
+        from emoclr.pretrain.report.report import print_verdict
         from emoclr.pretrain.run import pretrain
 
         try:
@@ -70,13 +75,14 @@ def _pretrain(arguments: argparse.Namespace) -> None:
         except EmoclrError:
             _write_report(settings.out)
             raise
-        _write_report(settings.out)
-    say(f"{count_of(len(folders), 'encoder')} in {settings.out}; next:")
-    say(f"  probe --from {settings.out} --data labels.csv --out reports/probe")
+        run = _write_report(settings.out)
+    say(f"{count_of(len(folders), 'encoder')} in {settings.out}")
+    if run is not None:
+        print_verdict(run)
 
 
-def _write_report(out: Path) -> None:
-    """Writes a run's report; without it, the run has ended as it has."""
+def _write_report(out: Path) -> "RunState | None":
+    """Writes a run's report and returns the run; without it, the run has ended as it has."""
     from emoclr.configs.errors import EmoclrError
     from emoclr.pretrain.encoder.folders import RUN
     from emoclr.pretrain.report.report import write_report
@@ -84,11 +90,14 @@ def _write_report(out: Path) -> None:
     from emoclr.pretrain.training.trainer import is_first_rank
 
     if not is_first_rank() or not (out / RUN).is_file():
-        return
+        return None
     try:
-        write_report(read_run(out))
+        run = read_run(out)
+        write_report(run)
     except EmoclrError as error:
         say(f"warning: no report was written: {error}")
+        return None
+    return run
 
 
 def _status(arguments: argparse.Namespace) -> None:
@@ -99,5 +108,6 @@ def _status(arguments: argparse.Namespace) -> None:
     from emoclr.pretrain.report.run_state import read_run
 
     run = read_run(arguments.status)
+    path = write_report(run)
     print_status(run)
-    say(f"wrote {write_report(run)}")
+    say(f"wrote {path}")

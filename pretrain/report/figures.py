@@ -17,7 +17,8 @@ from emoclr.pretrain.report.run_state import BackboneState, MapPoint
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-MAX_POINTS = 250
+MIN_POINTS, MAX_POINTS = 3, 250
+"""Points of a curve: fewer are numbers, which the table has."""
 WIDTH_IN, HEIGHT_IN = 5.2, 2.9
 MAP_WIDTH_IN, MAP_HEIGHT_IN = 4.6, 3.2
 
@@ -82,11 +83,11 @@ MONITOR_CURVES = (
 
 
 def curve_figures(states: Sequence[BackboneState]) -> list[Figure]:
-    """Returns a figure for each metric that some backbone has records of, all backbones in each."""
+    """Returns a figure for each metric that some backbone has a few records of, all backbones in each."""
     figures = []
     for curve in (*CURVES, *MONITOR_CURVES):
         lines = [_line(state, curve) for state in states]
-        if any(len(steps) for steps, _ in lines):
+        if max(len(steps) for steps, _ in lines) >= MIN_POINTS:
             ends = ", ".join(
                 f"{state.name} {values[-1]:.3g}"
                 for state, (_, values) in zip(states, lines, strict=True)

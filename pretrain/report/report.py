@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from emoclr.configs.console import results
+from emoclr.configs.console import results, show
 from emoclr.configs.files import write_text
 from emoclr.evaluate.figures.spectrograms import CHANNELS
 from emoclr.evaluate.report.writers.page import render_page
 from emoclr.pretrain.encoder.folders import CheckpointError
 from emoclr.pretrain.report.figures import curve_figures, emotion_colours, map_figures, view_pictures
 from emoclr.pretrain.report.run_state import RunState
+from emoclr.pretrain.report.verdict import verdict_of
 from emoclr.pretrain.resume.history import Change
 from emoclr.pretrain.resume.run_card import RunCard
 from emoclr.pretrain.training.training_views import TRAINING_VIEWS
@@ -43,7 +44,7 @@ GLOSSARY = {
 
 
 def print_status(run: RunState) -> None:
-    """Prints a run's backbones on standard output, and what is wrong with them."""
+    """Prints a run's backbones on standard output, and how it goes."""
     from rich import box
     from rich.table import Table
 
@@ -59,8 +60,13 @@ def print_status(run: RunState) -> None:
         table.add_row(*row)
     screen.print(summary(run))
     screen.print(table)
-    for warning in warnings(run):
-        screen.print(f"warning: {warning}", style="bold yellow")
+    print_verdict(run)
+
+
+def print_verdict(run: RunState) -> None:
+    """Prints how a run goes, a line a sentence: the last that a command says."""
+    for sentence in verdict_of(run):
+        show(sentence.line)
 
 
 def write_report(run: RunState) -> Path:
@@ -85,7 +91,7 @@ def report_html(run: RunState, now: datetime) -> str:
         card=run.card,
         name=run.folder.resolve().name,
         summary=summary(run),
-        warnings=list(warnings(run)),
+        verdict=verdict_of(run),
         head=head,
         rows=rows,
         glossary={name: meaning for name, meaning in GLOSSARY.items() if name in head},
@@ -109,12 +115,6 @@ def summary(run: RunState) -> str:
         f"{ended} of {len(run.backbones)} backbones trained to the end with {card.settings.objective}, "
         f"on {card.clips:,} clips, {card.hours:,.2f} h, {speakers}{aside}."
     )
-
-
-def warnings(run: RunState) -> Iterator[str]:
-    """Yields what a reader should know before trusting the run."""
-    yield from run.card.warnings
-    yield from (f"{state.name}: {warning}" for state in run.backbones for warning in state.warnings)
 
 
 def changes(card: RunCard) -> Iterator[tuple[str, list[str]]]:

@@ -3,14 +3,17 @@
 import base64
 import functools
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emoclr.evaluate.figures.render import figure_svg
 from emoclr.evaluate.figures.theme import theme_css
+from emoclr.evaluate.report.sentence import Sentence
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
 
 STYLE = Path(__file__).with_name("report.css")
 
@@ -18,8 +21,8 @@ STYLE = Path(__file__).with_name("report.css")
 def render_page(template: Path, **content: Any) -> str:
     """Returns a page made of a Jinja template; what is filled in is escaped, but for `style`, the common look.
 
-    Filters of templates: `prose` shows what stands between backticks as code, `svg` a `Figure`, and `data_url` gives
-    the address of a picture or a sound that the page holds.
+    Filters of templates: `prose` shows what stands between backticks as code, `sentences` a verdict as a list, `svg` a
+    `Figure`, and `data_url` gives the address of a picture or a sound that the page holds.
     """
     from markupsafe import Markup
 
@@ -30,13 +33,31 @@ def render_page(template: Path, **content: Any) -> str:
 @functools.cache
 def _compiled(template: Path) -> "Template":
     from jinja2 import Environment
-    from markupsafe import Markup, escape
+    from markupsafe import Markup
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["prose"] = lambda text: Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+    environment.filters["prose"] = _prose
+    environment.filters["sentences"] = _sentences
     environment.filters["svg"] = lambda figure: Markup(figure_svg(figure))
     environment.filters["data_url"] = data_url
     return environment.from_string(template.read_text(encoding="utf-8"))
+
+
+def _prose(text: str) -> "Markup":
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _sentences(verdict: Iterable[Sentence]) -> "Markup":
+    from markupsafe import Markup
+
+    items = (
+        Markup('<li class="{}">{}</li>\n').format("next" if told.kind == "next" else told.weight, _prose(told.text))
+        for told in verdict
+    )
+    listed = Markup("").join(items)
+    return Markup('<ul class="verdict">\n{}</ul>').format(listed) if listed else listed
 
 
 def data_url(content: bytes, kind: str = "image/png") -> str:

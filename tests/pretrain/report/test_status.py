@@ -44,7 +44,13 @@ def test_curves_whose_zero_means_something_begin_there():
     assert ticks["Loss"][0] > 1.9
 
 
-@pytest.mark.parametrize("steps", [[8], [1, 2, 3], [100, 200]])
+@pytest.mark.parametrize("steps", [[8], [100, 200]])
+def test_a_curve_of_two_points_is_none(steps):
+    rows = [{"step": float(step), "loss": 2.5} for step in steps]
+    assert curve_figures([BackboneState("resnet10t", 70, rows)]) == []
+
+
+@pytest.mark.parametrize("steps", [[1, 2, 3], [100, 200, 201]])
 def test_there_is_no_half_a_step(steps):
     rows = [{"step": float(step), "loss": 2.5} for step in steps]
     (figure,) = curve_figures([BackboneState("resnet10t", 70, rows)])
