@@ -186,7 +186,7 @@ def _audit(arguments: argparse.Namespace) -> int:
     if is_index(arguments.labels):
         raise ConfigError(f"{arguments.labels}: is an index; an audit needs labels (a labels.csv)")
     found = audit(arguments.labels, arguments.positive_share, columns_of(arguments))
-    print_audit(found)
+    print_audit(found, written=arguments.out is not None)
     if arguments.out is not None:
         write_audit(found, arguments.out)
         say(f"wrote {arguments.out / 'report.md'}")

@@ -11,7 +11,7 @@ from emoclr.configs.messages import count_of
 from emoclr.corpus.labels.division import Division, train_validation_test
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import speaker_codes, unit_of
-from emoclr.evaluate.report.verdict import NextSteps
+from emoclr.evaluate.report.sentence import NextSteps
 from emoclr.finetune.model.combination import COMBINATIONS
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.best_epochs import heads_alone

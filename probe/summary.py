@@ -14,8 +14,7 @@ from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import keeps_recordings_apart, speaker_codes, unit_of
 from emoclr.evaluate.groups import broken_down
 from emoclr.evaluate.paired import FEW_SPEAKERS
-from emoclr.evaluate.report.sentence import Caution
-from emoclr.evaluate.report.verdict import NextSteps
+from emoclr.evaluate.report.sentence import Caution, NextSteps
 from emoclr.pretrain.encoder.checkpoint import EncoderCard
 from emoclr.probe.features.egemaps import EGEMAPS, NOTE, egemaps_installed
 from emoclr.probe.settings import ProbeSettings

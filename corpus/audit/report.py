@@ -1,6 +1,7 @@
 """The report of an audit: on the screen, as Markdown, and as JSON."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emoclr.configs.console import results
+from emoclr.configs.console import results, show
 from emoclr.configs.files import write_text
 from emoclr.corpus.audit.findings import Weight
 from emoclr.corpus.audit.recordings import Recording
@@ -16,6 +17,7 @@ from emoclr.corpus.audit.run import Audit
 from emoclr.corpus.audit.shortcuts import CUES, TOGETHER, Shortcut
 from emoclr.corpus.labels.table_summary import table_summary
 from emoclr.evaluate.report.formatting import markdown_cell, markdown_table, markdown_text
+from emoclr.evaluate.report.sentence import Sentence
 
 if TYPE_CHECKING:
     from rich.console import Console  # noqa: TID251
@@ -26,6 +28,7 @@ SHOWN_CASES = 5
 LISTED_CASES = 50
 
 HEADINGS = {Weight.LEAK: "Leaks", Weight.WARNING: "Warnings", Weight.NOTE: "Good to know"}
+_TONES = {"good": "bold green", "open": "bold yellow", "bad": "bold red"}
 _STYLES = {Weight.LEAK: "bold red", Weight.WARNING: "bold yellow", Weight.NOTE: "bold cyan"}
 
 _CUES_EXPLAINED = (
@@ -34,10 +37,17 @@ _CUES_EXPLAINED = (
 )
 
 
-def print_audit(audit: Audit) -> None:
-    """Prints the audit on standard output, within 80 columns."""
+def print_audit(audit: Audit, *, written: bool = False) -> None:
+    """Prints the audit on standard output, within 80 columns but for a command: what matters first, what to do last.
+
+    Args:
+        audit: to print.
+        written: whether its files are written, too.
+    """
     screen = results()
     screen.width = min(screen.width, WIDTH)
+    answer, *steps = verdict_of(audit)
+    screen.print(answer.text, style=_TONES[answer.weight])
     screen.print(overview(audit))
     for weight, heading in HEADINGS.items():
         findings = [finding for finding in audit.findings if finding.weight is weight]
@@ -45,13 +55,15 @@ def print_audit(audit: Audit) -> None:
             screen.print(f"\n{heading}", style=_STYLES[weight])
         for finding in findings:
             _print_item(screen, f"{finding.check}: {finding.summary}", indent=2)
-            for case in _shown(finding.cases, SHOWN_CASES):
+            for case in _shown(finding.cases, SHOWN_CASES, "all in report.json" if written else "with --out DIR all"):
                 _print_item(screen, case, indent=6)
     if audit.shortcuts:
         screen.print("\nShortcuts", style="bold")
         screen.print(_CUES_EXPLAINED)
         screen.print(_shortcut_table(audit.shortcuts))
-    screen.print(f"\n{verdict(audit)}", style="bold green" if audit.good else _STYLES[Weight.LEAK])
+    screen.print()
+    for step in steps:
+        show(step.line)  # however long: a command is copied whole
 
 
 def write_audit(audit: Audit, folder: Path) -> None:
@@ -70,13 +82,24 @@ def overview(audit: Audit) -> str:
     return f"{audit.table.source}: {hours:.2f} h; {table_summary(audit.table)}."
 
 
-def verdict(audit: Audit) -> str:
-    """Returns the end of the report: whether numbers measured on this corpus can be trusted."""
+def verdict_of(audit: Audit) -> list[Sentence]:
+    """Returns whether numbers measured on this corpus can be trusted, and what to do next."""
+    labels = shlex.quote(str(audit.table.source))
     if audit.leaks:
-        return f"Leakage: {', '.join(finding.check for finding in audit.leaks)}. Numbers measured on this are too high."
-    if audit.unreadable == len(audit.table):
-        return "None of the clips can be read."
-    return "No leakage found."
+        which = ", ".join(finding.check for finding in audit.leaks)
+        answer = Sentence(f"Leakage: {which}. Numbers measured on this are too high.", "fitness", "bad")
+        step = f"Take these clips out, or to one side, and audit again: `corpus audit {labels}`."
+    elif audit.unreadable == len(audit.table):
+        answer = Sentence("None of the clips can be read.", "fitness", "bad")
+        step = "The reasons are above; paths are looked for beside the table."
+    elif audit.table.speakers is None:
+        told = "Whether voices leak cannot be told, since speakers are not known. No other leakage found."
+        answer = Sentence(told, "fitness", "open")
+        step = "Name their column: `--columns speaker=NAME`."
+    else:
+        answer = Sentence("No leakage found.", "fitness", "good")
+        step = f"`probe --from emoclr-small --data {labels} --out reports/probe` tells what is heard in it."
+    return [answer, Sentence(step, "next")]
 
 
 def audit_json(audit: Audit) -> dict[str, Any]:
@@ -93,6 +116,7 @@ def audit_json(audit: Audit) -> dict[str, Any]:
         },
         "positive_share": audit.positive_share,
         "leakage": bool(audit.leaks),
+        "verdict": [asdict(sentence) for sentence in verdict_of(audit)],
         "findings": [
             {"check": found.check, "weight": found.weight, "summary": found.summary, "cases": list(found.cases)}
             for found in audit.findings
@@ -103,13 +127,14 @@ def audit_json(audit: Audit) -> dict[str, Any]:
 
 def audit_markdown(audit: Audit) -> str:
     """Returns the audit as Markdown, with the first cases of each finding."""
-    lines = ["# Audit", "", markdown_text(overview(audit)), "", f"**{verdict(audit)}**"]
+    answer, *steps = verdict_of(audit)
+    lines = ["# Audit", "", f"**{markdown_text(answer.text)}**", "", markdown_text(overview(audit))]
     for weight, heading in HEADINGS.items():
         findings = [finding for finding in audit.findings if finding.weight is weight]
         lines += ["", f"## {heading}"] if findings else []
         for finding in findings:
             lines += ["", f"### {finding.check[0].upper()}{finding.check[1:]}", "", markdown_text(finding.summary), ""]
-            lines += [f"- {markdown_text(case)}" for case in _shown(finding.cases, LISTED_CASES)]
+            lines += [f"- {markdown_text(case)}" for case in _shown(finding.cases, LISTED_CASES, "all in report.json")]
     if audit.shortcuts:
         head, *rows = _shortcut_rows(audit.shortcuts)
         lines += [
@@ -120,12 +145,13 @@ def audit_markdown(audit: Audit) -> str:
             "",
             markdown_table(head, [[markdown_cell(cell) for cell in row] for row in rows]),
         ]
+    lines += ["", *(f"Next: {markdown_text(step.text)}" for step in steps)]
     return "\n".join(lines) + "\n"
 
 
-def _shown(cases: Sequence[str], most: int) -> list[str]:
+def _shown(cases: Sequence[str], most: int, where: str) -> list[str]:
     left = len(cases) - most
-    return [*cases[:most], f"and {left:,} more, all in report.json"] if left > 0 else list(cases)
+    return [*cases[:most], f"and {left:,} more, {where}"] if left > 0 else list(cases)
 
 
 def _print_item(screen: "Console", text: str, indent: int) -> None:

@@ -17,6 +17,8 @@ from emoclr.evaluate.report.formatting import best_rows, interval, number
 from emoclr.evaluate.report.paired_reports import differences
 from emoclr.evaluate.report.predictions_csv import ANSWERS, read_predictions
 from emoclr.evaluate.report.report import Report
+from emoclr.evaluate.report.sentence import Sentence
+from emoclr.evaluate.report.verdict import compared
 from emoclr.evaluate.scores import ENSEMBLE
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ def print_results(report: Report) -> None:
 
 
 def print_comparison(places: Sequence[Path]) -> None:
-    """Prints the headline and the baselines of several reports, how far they differ, and where their pages are.
+    """Prints the headline and the baselines of several reports, how far they differ, their pages, and what it means.
 
     Args:
         places: of each report its folder, its `report.json`, or the output folder of `finetune` that holds it.
@@ -118,14 +120,15 @@ def print_comparison(places: Sequence[Path]) -> None:
             table.add_row(f"  {name}", *(_cell(metrics.get(metric)) for metric in shown))
         table.add_row()
     _print(table)
-    if len(reports) > 1:
-        _print_differences(reports, shown)
+    verdict = _print_differences(reports, shown) if len(reports) > 1 else []
     for folder, content in reports:
         show(f"{content['title']}: {folder / 'report.html'}")
+    for sentence in verdict:
+        show(sentence.line)
 
 
-def _print_differences(reports: Sequence[tuple[Path, dict[str, Any]]], shown: Sequence[str]) -> None:
-    """Prints each report's headline minus that of the first, clip by clip; where there is none, why."""
+def _print_differences(reports: Sequence[tuple[Path, dict[str, Any]]], shown: Sequence[str]) -> list[Sentence]:
+    """Prints each report's headline minus that of the first, or why there is none; returns what it means."""
     from rich.table import Table
 
     (folder, first), *others = reports
@@ -134,7 +137,7 @@ def _print_differences(reports: Sequence[tuple[Path, dict[str, Any]]], shown: Se
     table.add_column("")
     for name in shown:
         table.add_column(METRICS[name].label, justify="right", no_wrap=True)
-    reasons = []
+    reasons, verdict = [], list[Sentence]()
     answers = read_predictions(folder / ANSWERS)
     for other, content in others:
         theirs = read_predictions(other / ANSWERS)
@@ -149,6 +152,9 @@ def _print_differences(reports: Sequence[tuple[Path, dict[str, Any]]], shown: Se
             reasons.append(f"no differences for {content['title']}: {found}")
             continue
         metrics, remark = found
+        headline = "uar" if first["protocol"]["single_label"] else "macro_auroc"
+        n_speakers = len(set(answers.speakers))
+        verdict += compared(content["title"], first["title"], metrics[headline], METRICS[headline].label, n_speakers)
         table.add_row(content["title"], *(_difference(metrics.get(name)) for name in shown))
         if remark:
             reasons.append(f"{content['title']}: differences {remark}")
@@ -157,6 +163,7 @@ def _print_differences(reports: Sequence[tuple[Path, dict[str, Any]]], shown: Se
     for reason in reasons:
         show(reason)
     show("")
+    return verdict
 
 
 def _difference(found: Measure | None) -> "str | Text":

@@ -1,7 +1,7 @@
-"""What a verdict is made of: sentences, each with what it is about and how much it weighs."""
+"""What a verdict is made of: sentences, each with what it is about and how much it weighs, and next steps."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["limit", "fitness", "comparison", "emotions", "groups", "next"]
@@ -37,6 +37,29 @@ class Sentence:
         """The sentence as a line on a terminal."""
         label = {"limit": "warning: ", "next": "next: "}.get(self.kind, "")
         return label + self.text
+
+
+@dataclass(frozen=True)
+class NextSteps:
+    """What to do next, by what was found: sentences with the very command or option; an empty one is not told.
+
+    Attributes:
+        use: where the model is good.
+        improve: where something simpler is as good, or better.
+        speakers: where too few speakers were scored.
+        label: where an emotion is not found.
+        head: where the head alone on the frozen encoder is better.
+        alone: by the name of a model, how to use it in place of the headline model.
+        combination: the same of another way to combine, which stands for `{how}`.
+    """
+
+    use: str = ""
+    improve: str = ""
+    speakers: str = ""
+    label: str = ""
+    head: str = ""
+    alone: Mapping[str, str] = field(default_factory=dict)
+    combination: str = ""
 
 
 def cautions(notes: Sequence[str]) -> list[Sentence]:

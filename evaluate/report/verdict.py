@@ -4,42 +4,19 @@ Each rule looks at scores and gives sentences, none where an interval does not t
 the same resamples of speakers; of fewer than `FEW_SPEAKERS` nothing is told but that they are too few.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from emoclr.configs.messages import count_of
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.metrics.registry import METRICS
 from emoclr.evaluate.paired import FEW_SPEAKERS, kind_of, paired_rows, rivals_of
 from emoclr.evaluate.report.formatting import number
-from emoclr.evaluate.report.sentence import Sentence, Weight, cautions
+from emoclr.evaluate.report.sentence import NextSteps, Sentence, Weight, cautions
 from emoclr.evaluate.scores import CHANCE, ENSEMBLE, EmotionRow, Row, Scores
 
 MIN_GROUP_SPEAKERS = 5
 """Speakers of a group below which it is not set against another."""
-
-
-@dataclass(frozen=True)
-class NextSteps:
-    """What to do next, by what was found: sentences with the very command or option; an empty one is not told.
-
-    Attributes:
-        use: where the model is good.
-        improve: where something simpler is as good, or better.
-        speakers: where too few speakers were scored.
-        label: where an emotion is not found.
-        head: where the head alone on the frozen encoder is better.
-        alone: by the name of a model, how to use it in place of the headline model.
-        combination: the same of another way to combine, which stands for `{how}`.
-    """
-
-    use: str = ""
-    improve: str = ""
-    speakers: str = ""
-    label: str = ""
-    head: str = ""
-    alone: Mapping[str, str] = field(default_factory=dict)
-    combination: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,6 +102,20 @@ def verdict_of(scores: Scores, steps: NextSteps, notes: Sequence[str] = (), unit
         return [*found, Sentence(f"{told}{FEW_SPEAKERS}.", "fitness", "open"), *_next(steps.speakers)]
     evidence = Evidence(scores, _compared(scores), steps)
     return [*found, *(sentence for rule in RULES for sentence in rule(evidence))]
+
+
+def compared(name: str, first: str, difference: Measure, metric: str, n_speakers: int) -> list[Sentence]:
+    """Returns whether one report's headline model is better than another's, on the clips that both scored.
+
+    >>> told = compared("B", "A", Measure(0.05, 0.02, 0.08), "mAP", 12)
+    >>> [(sentence.weight, sentence.text) for sentence in told]
+    [('good', 'B: better than A (+0.050, +0.020 to +0.080 mAP).')]
+    """
+    if n_speakers < FEW_SPEAKERS:
+        told = f"{name}: too few speakers ({n_speakers}) to tell it from {first}, which takes at least {FEW_SPEAKERS}."
+        return [Sentence(told, "comparison", "open")]
+    words, weight = _relation(difference)
+    return [Sentence(f"{name}: {words} {first} ({_signed(difference)} {metric}).", "comparison", weight)]
 
 
 def fitness(evidence: Evidence) -> Iterator[Sentence]:
@@ -254,6 +245,12 @@ def _compared(scores: Scores) -> list[Compared]:
         *(against(row, baseline=True) for row in [*chance, *rivals_of(scores)]),
         *(found for found in models if found.row is best or found.worse),
     ]
+
+
+def _relation(difference: Measure) -> tuple[str, Weight]:
+    if difference.low > 0:
+        return "better than", "good"
+    return ("worse than", "bad") if difference.high < 0 else ("not to be told apart from", "open")
 
 
 def _next(text: str) -> list[Sentence]:

@@ -293,7 +293,7 @@ def test_the_command_fails_on_leakage_and_writes_what_it_printed(corpus, tmp_pat
     ran = call(main, ["audit", labels, "--out", tmp_path / "report"], tmp_path / "report")
     assert ran.code == 1
     assert "identical audio across splits" in ran.told and "Leakage" in ran.told
-    printed = [line for line in ran.told.splitlines() if not line.startswith("wrote")]
+    printed = [line for line in ran.told.splitlines() if not line.startswith(("wrote", "next"))]
     assert max(map(len, printed)) <= 80
     found = json.loads((ran.out / "report.json").read_text())
     assert found["leakage"] is True and found["clips"] == 5
@@ -306,6 +306,26 @@ def test_the_command_fails_on_leakage_and_writes_what_it_printed(corpus, tmp_pat
 def test_the_command_is_content_without_leakage(corpus, tmp_path, call):
     ran = call(main, ["audit", corpus(*four())], tmp_path)
     assert ran.code == 0 and "No leakage found." in ran.told
+
+
+def test_without_speakers_it_is_told_first_that_voices_may_leak(corpus, tmp_path, call):
+    labels = corpus(*four())
+    lines = [line.split(",") for line in labels.read_text().splitlines()]
+    place = lines[0].index("speaker")
+    labels.write_text("\n".join(",".join(line[:place] + line[place + 1 :]) for line in lines))
+    ran = call(main, ["audit", labels], tmp_path)
+    told = " ".join(ran.told.split())
+    assert ran.code == 0 and not told.endswith("No leakage found.")
+    assert told.index("speakers are not known") < told.index("0.00 h") < told.index("next: ")
+    assert told.endswith("`--columns speaker=NAME`.")
+    assert audit_json(audit(labels))["verdict"][0]["weight"] == "open"
+
+
+def test_nothing_points_to_a_file_that_is_not_written(corpus, tmp_path, call):
+    rows = [(np.zeros(800), number % 2, 1, f"s{number}", "train") for number in range(9)]
+    labels = corpus(*rows)
+    assert "and 4 more, with --out DIR all" in call(main, ["audit", labels], tmp_path).told
+    assert "and 4 more, all in report.json" in call(main, ["audit", labels, "--out", tmp_path / "o"], tmp_path).told
 
 
 def test_long_lists_are_whole_in_json_alone(corpus):

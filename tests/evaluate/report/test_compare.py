@@ -74,6 +74,17 @@ def test_differences_are_those_of_the_two_headlines(write: Write, capsys: pytest
     assert f"{values[1] - values[0]:+.3f}" in printed
 
 
+@pytest.mark.parametrize(
+    ("skills", "word"), [((0.2, 0.6), "better than"), ((0.6, 0.2), "worse than"), ((0.3, 0.3), "not to be told apart")]
+)
+def test_the_last_line_says_what_the_difference_means(
+    write: Write, capsys: pytest.CaptureFixture[str], skills: tuple[float, float], word: str
+) -> None:
+    assert main(["compare", *(str(write(skill)) for skill in skills)]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"skill {skills[1]}: {word}") and f"skill {skills[0]} (" in last
+
+
 def test_a_report_differs_from_itself_by_nothing(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     folder = str(write(0.4))
     assert main(["compare", folder, folder]) == 0

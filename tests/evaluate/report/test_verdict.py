@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from emoclr.evaluate.paired import kind_of, paired_differences, paired_rows, rivals_of
-from emoclr.evaluate.report.sentence import Caution, Sentence
-from emoclr.evaluate.report.verdict import NextSteps, verdict_of
+from emoclr.evaluate.report.sentence import Caution, NextSteps, Sentence
+from emoclr.evaluate.report.verdict import verdict_of
 from emoclr.evaluate.scores import CHANCE, Prediction, Scores, Truth, score_all
 
 STEPS = NextSteps(
