@@ -64,9 +64,10 @@ def print_status(run: RunState) -> None:
 
 
 def print_verdict(run: RunState) -> None:
-    """Prints how a run goes, a line a sentence: the last that a command says."""
+    """Prints how a run goes, a line a sentence: the last that a command says. Its warnings were told as they came."""
     for sentence in verdict_of(run):
-        show(sentence.line)
+        if sentence.text not in run.card.warnings:
+            show(sentence.line)
 
 
 def write_report(run: RunState) -> Path:
