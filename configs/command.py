@@ -83,6 +83,17 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def positive(text: str) -> int:
+    """Returns a whole number of 1 or more; the type of an option.
+
+    >>> positive("16000")
+    16000
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
 def column_overrides(columns: Sequence[str], prefix: str = "") -> list[str]:
     """Returns the words of `--columns` as overrides of settings.
 

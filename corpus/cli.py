@@ -1,6 +1,7 @@
 """The `corpus` command: parses, calls, prints."""
 
 import argparse
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,13 +10,14 @@ from emoclr.configs.command import (
     add_debug,
     make_parser,
     parse_group,
+    positive,
     run_command,
     typed_words,
 )
 from emoclr.configs.console import say, show
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.file_kinds import check_recordings, check_sources, check_table
-from emoclr.corpus.labels.annotation.command import add_label, add_pick, columns_of, positive
+from emoclr.corpus.labels.annotation.command import add_label, add_pick, columns_of
 from emoclr.corpus.prepare.command import add_prepare
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
@@ -134,10 +136,10 @@ def _add_positive_share(command: argparse.ArgumentParser) -> None:
 
 
 def _share(text: str) -> float:
-    share = float(text)
-    if not 0 < share <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
-    return share
+    with contextlib.suppress(ValueError):
+        if 0 < (share := float(text)) <= 1:
+            return share
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 and at most 1")
 
 
 def _scan(arguments: argparse.Namespace) -> int:

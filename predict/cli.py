@@ -68,7 +68,7 @@ def _predict(arguments: argparse.Namespace) -> int:
 
             if speakers is not None:
                 raise ConfigError(
-                    f"--speaker: is of a whole recording; --channels {SEPARATE} hears a voice on each side"
+                    f"--speaker: takes a recording for one speaker's, --channels {SEPARATE} for several; leave one out"
                 )
             paths, channels = separate_channels(paths)
         say(f"reading {named}")
@@ -101,7 +101,7 @@ def _embeddings(arguments: argparse.Namespace) -> int:
     for name in ("out", "format", "speaker", "rate", "channels", "window", "hop", "segments", "page", "page_audio"):
         if getattr(arguments, name) not in (None, False):
             raise ConfigError(
-                f"--{name.replace('_', '-')}: does not go with --embeddings, which are written in place of emotions"
+                f"--{name.replace('_', '-')}: is of emotions, in place of which --embeddings are written; leave one out"
             )
     check_recordings(*arguments.recordings)
     check_embeddings(out)
@@ -113,10 +113,12 @@ def _embeddings(arguments: argparse.Namespace) -> int:
             from emoclr.predict.embeddings import embed_files
         from emoclr.pretrain.encoder.devices import choose_device
 
-        count, remarks = embed_files(named, paths, out, timeline=arguments.timeline, device=choose_device())
+        count, remarks = embed_files(
+            named, paths, out, timeline=arguments.timeline, gate=arguments.gate == "voice", device=choose_device()
+        )
     if count:
         say(f"{count_of(count, 'embedding')}: {out}")
-    _tell((), remarks, paths, out=out)
+    _tell((), [remark for remark in remarks if remark.status != "voiceless"], paths, out=out)
     return 0 if count else 1
 
 
@@ -142,10 +144,10 @@ def _files(arguments: argparse.Namespace) -> "Files | None":
     if arguments.page_audio and not arguments.page:
         raise ConfigError(f"--page-audio {arguments.page_audio}: is of a page; give --page FILE.html")
     if arguments.page and arguments.out == STANDARD_OUTPUT:
-        raise ConfigError("--out -: goes without --page; give --out a file, or leave it out")
+        raise ConfigError("--out -: does not go with --page; give --out a file, or leave it out")
     if not to_file:
         if arguments.format not in (None, "csv", "jsonl"):
-            raise ConfigError(f"--format {arguments.format}: is of files; give --out a folder for them")
+            raise ConfigError(f"--format {arguments.format}: is of files; give --out FOLDER for them")
         if not arguments.page:
             return None
     from emoclr.predict.output.files import Files

@@ -28,7 +28,9 @@ def standard_input(arguments: argparse.Namespace) -> "Pipe | None":
     if Path("-") not in arguments.recordings:
         for name in ("rate", "channels"):
             if getattr(arguments, name) not in (None, SEPARATE):
-                raise ConfigError(f"--{name}: is of raw samples on standard input, which is the recording -")
+                raise ConfigError(
+                    f"--{name}: is of raw samples on standard input, which is the recording -; files say it themselves"
+                )
         return None
     if len(arguments.recordings) > 1:
         raise ConfigError("-: standard input is one recording; leave the others to another command")
@@ -37,11 +39,13 @@ def standard_input(arguments: argparse.Namespace) -> "Pipe | None":
             f"--out {arguments.out}: rows of standard input go to standard output; write > {arguments.out}"
         )
     if arguments.page is not None:
-        raise ConfigError("--page: is of recordings in files; write standard input into one first")
+        raise ConfigError("--page: is of recordings in files; write standard input into a file first, and give that")
     if arguments.speaker is not None:
-        raise ConfigError("--speaker: is of recordings that can be heard to their end, not of standard input")
+        raise ConfigError(
+            "--speaker: is of recordings that can be heard to their end, not of standard input; leave it out"
+        )
     if arguments.channels == SEPARATE:
-        raise ConfigError(f"--channels {SEPARATE}: is of files, not of standard input")
+        raise ConfigError(f"--channels {SEPARATE}: is of files; write standard input into a file first, and give that")
     from emoclr.corpus.audio.formats.pipe import Pipe, RawPcm
 
     if arguments.rate is not None:

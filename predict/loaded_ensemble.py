@@ -10,7 +10,7 @@ from emoclr.finetune.model.emotion_model import Ensemble, EnsembleEncoder
 from emoclr.predict.data_frame import predict_frame
 from emoclr.pretrain.encoder.devices import Device
 from emoclr.pretrain.encoder.embedding import Embeddings
-from emoclr.pretrain.encoder.recordings import Windows, embed_windows
+from emoclr.pretrain.encoder.recordings import Gate, Windows, embed_windows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ class LoadedEnsemble(NamedTuple):
         *,
         timeline: bool = False,
         segments: bool = False,
-        gate: Literal["voice", "none"] = "voice",
+        gate: Gate = "voice",
         channels: Literal["separate"] | None = None,
         segmented_index: bool = False,
         device: Device | None = None,
@@ -89,6 +89,7 @@ class LoadedEnsemble(NamedTuple):
         sample_rate: int | None = None,
         *,
         timeline: bool = False,
+        gate: Gate = "voice",
         segmented_index: Literal[False] = False,
         device: Device | None = None,
     ) -> Embeddings: ...
@@ -100,6 +101,7 @@ class LoadedEnsemble(NamedTuple):
         sample_rate: int | None = None,
         *,
         timeline: bool = False,
+        gate: Gate = "voice",
         segmented_index: Literal[True],
         device: Device | None = None,
     ) -> "pd.DataFrame": ...
@@ -110,6 +112,7 @@ class LoadedEnsemble(NamedTuple):
         sample_rate: int | None = None,
         *,
         timeline: bool = False,
+        gate: Gate = "voice",
         segmented_index: bool = False,
         device: Device | None = None,
     ) -> "Embeddings | pd.DataFrame":
@@ -117,7 +120,7 @@ class LoadedEnsemble(NamedTuple):
 
         Windows are those of `predict`.
         """
-        found = embed_windows(*self.encoder(), recordings, sample_rate, timeline=timeline, device=device)
+        found = embed_windows(*self.encoder(), recordings, sample_rate, timeline=timeline, gate=gate, device=device)
         return found.frame() if segmented_index else found.array()
 
     def encoder(self) -> tuple[EnsembleEncoder, Windows]:

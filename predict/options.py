@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Literal
 
-from emoclr.configs.command import make_parser
+from emoclr.configs.command import make_parser, positive
 
 RowKind = Literal["recording", "window", "segment"]
 """What a row is of."""
@@ -74,13 +74,13 @@ def make_options() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--rate",
-        type=_count,
+        type=positive,
         metavar="HZ",
         help="standard input is raw 16-bit samples (s16le) of this rate, and no container",
     )
     parser.add_argument(
         "--channels",
-        type=lambda word: word if word == SEPARATE else _count(word),
+        type=lambda word: word if word == SEPARATE else positive(word),
         metavar=f"{SEPARATE}|N",
         help=f"{SEPARATE}: each channel of a recording is heard alone, as of a call with one on each side; a number: "
         "those of raw samples (default: 1)",
@@ -103,11 +103,3 @@ def make_options() -> argparse.ArgumentParser:
         "take 24 MB there; none: it has no sound (default: link)",
     )
     return parser
-
-
-def _count(text: str) -> int:
-    """Returns a number from 1 on."""
-    found = int(text)
-    if found < 1:
-        raise ValueError
-    return found

@@ -11,6 +11,7 @@ from emoclr.configs.command import (
     column_overrides,
     make_parser,
     parse,
+    positive,
     run_command,
     typed_words,
     with_flags,
@@ -97,7 +98,7 @@ def _pick_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data", required=True, type=Path, metavar="CSV", help="clips, as `corpus segment` writes them"
     )
-    parser.add_argument("--n", required=True, type=int, help="how many")
+    parser.add_argument("--n", required=True, type=positive, metavar="N", help="how many")
     parser.add_argument("--labels", type=Path, metavar="CSV", help="labels.csv of clips that are not picked again")
     parser.add_argument("--out", required=True, type=Path, metavar="CSV", help="where they go, in the order of picking")
     add_columns(parser)

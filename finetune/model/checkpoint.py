@@ -144,7 +144,8 @@ def with_windows(card: EnsembleCard, window_s: float | None, hop_s: float | None
         0.5
     """
     window_s = card.window_s if window_s is None else window_s
-    hop_s = min(card.hop_s, window_s) if hop_s is None else hop_s
+    if hop_s is None:
+        hop_s = min(card.hop_s, window_s) if window_s > 0 else card.hop_s
     return validate(EnsembleCard, {**card.model_dump(), "window_s": window_s, "hop_s": hop_s}, "--window, --hop")
 
 

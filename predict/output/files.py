@@ -41,13 +41,13 @@ class Files:
             ConfigError: they contradict each other, or an ending says nothing.
         """
         if page is not None and page.suffix.lower() not in (".html", ".htm"):
-            raise ConfigError(f"--page {page}: ends in neither .html nor .htm")
+            raise ConfigError(f"--page {page}: a page ends in .html; give --page {page.with_suffix('.html')}")
         if out is None:
             return cls(None, None, page, sound)
         annotations = annotation_form(Path(out), asked_form)
         form = annotations or form_of(Path(out))
         if asked_form not in (None, form):
-            raise ConfigError(f"--format {asked_form}: --out {out} goes by its ending")
+            raise ConfigError(f"--format {asked_form}: the ending of --out {out} says {form}; leave one of them out")
         return cls(Path(out), annotations, page, sound)
 
     @property

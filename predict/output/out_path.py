@@ -32,10 +32,12 @@ def form_of(out: Path) -> Form:
     for form in get_args(Form):
         if out.suffix.lower() == f".{form}":
             return form  # type: ignore[no-any-return]
-    endings = [f".{form}" for form in get_args(Form)] + [form.ending for form in FORMS.values()]
+    of_one = [form.ending for form in FORMS.values() if not form.one_file]
+    of_many = [form.ending for form in FORMS.values() if form.one_file]
     raise ConfigError(
-        f"--out {out}: ends in none of {', '.join(endings)}; - is standard output, and a folder needs --format "
-        f"{', '.join(name for name, form in FORMS.items() if not form.one_file)}"
+        f"--out {readable(out)}: give a table ({', '.join(f'.{form}' for form in get_args(Form))}), annotations of one "
+        f"recording ({', '.join(of_one)}) or of several ({', '.join(of_many)}), a folder with --format "
+        f"{', '.join(name for name, form in FORMS.items() if not form.one_file)}, or - for standard output"
     )
 
 

@@ -232,16 +232,21 @@ def work_of(
         speakers: of the recordings, where these are heard against their own.
     """
     cards = [find_card(source), *(source / member / CARD for member in card.members)]
-    work = {
+    work = work_by(cards, paths, options, device)
+    if speakers is not None:
+        work["--speaker"] = hashlib.sha256("\0".join(speakers).encode(errors="surrogateescape")).hexdigest()
+    return work
+
+
+def work_by(cards: Sequence[Path], paths: Sequence[Path], options: dict[str, str], device: str) -> Work:
+    """Returns what the work of networks depends on; their cards hold digests of all weights."""
+    return {
         "the version of emoclr": importlib.metadata.version("emoclr"),
         "the ensemble": hashlib.sha256(b"\0".join(path.read_bytes() for path in cards)).hexdigest(),
         "the recordings": _digest_of_files(paths),
         **options,
         "the device": device,
     }
-    if speakers is not None:
-        work["--speaker"] = hashlib.sha256("\0".join(speakers).encode(errors="surrogateescape")).hexdigest()
-    return work
 
 
 def _digest_of_files(paths: Sequence[Path]) -> str:

@@ -1,9 +1,9 @@
 """Recordings to embeddings, as a notebook asks for them."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 from torch import nn
@@ -18,15 +18,22 @@ from emoclr.corpus.decoded.decode_stream import Piece, array_streams, decode_str
 from emoclr.corpus.decoded.recordings import Recordings, paths_in, waveforms_of
 from emoclr.corpus.decoded.telling import Streamed, lines_about
 from emoclr.corpus.index.audio_files import find_audio
-from emoclr.evaluate.pooling import RunningPool
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_encoder
 from emoclr.pretrain.encoder.devices import Device, choose_device
 from emoclr.pretrain.encoder.embedding import Embeddings, PrecisionSetting, WindowNetwork
 from emoclr.pretrain.encoder.encoder import Encoder
-from emoclr.pretrain.encoder.streamed_windows import RecordingEnd, stream_windows
+from emoclr.pretrain.encoder.streamed_windows import (
+    EmbeddedRow,
+    EmbeddingBatch,
+    EmbeddingPlace,
+    RecordingEnd,
+    stream_windows,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Gate = Literal["voice", "none"]
 
 
 @overload
@@ -38,6 +45,7 @@ def embed(
     window_s: float | None = None,
     hop_s: float | None = None,
     timeline: bool = False,
+    gate: Gate = "voice",
     segmented_index: Literal[False] = False,
     device: Device | None = None,
 ) -> Embeddings: ...
@@ -52,6 +60,7 @@ def embed(
     window_s: float | None = None,
     hop_s: float | None = None,
     timeline: bool = False,
+    gate: Gate = "voice",
     segmented_index: Literal[True],
     device: Device | None = None,
 ) -> "pd.DataFrame": ...
@@ -65,10 +74,13 @@ def embed(
     window_s: float | None = None,
     hop_s: float | None = None,
     timeline: bool = False,
+    gate: Gate = "voice",
     segmented_index: bool = False,
     device: Device | None = None,
 ) -> "Embeddings | pd.DataFrame":
     """Returns one embedding a recording, float32 (recordings, features): the mean over overlapping windows.
+
+    Of a recording in which somebody speaks these are the windows with a voice, of another one all.
 
     Args:
         encoder: a backbone's folder, a run folder with one backbone, the name of a released one, what `load_encoder`
@@ -78,7 +90,8 @@ def embed(
         sample_rate: of arrays, Hz; files name their own.
         window_s: length of a window, s; None for the length of the views that the encoder was trained on.
         hop_s: distance between windows, s; None for half a window.
-        timeline: one embedding a window in place of one a recording.
+        timeline: one embedding a window, with a voice or not, in place of one a recording.
+        gate: "none" takes all windows, as for music and other sounds.
         segmented_index: a pandas DataFrame by `file`, `start` and `end`, see `segmented_index`, in place of an array.
             A file that cannot be read has no row then; a line names it.
         device: "cpu" or "cuda"; None for a GPU where there is one.
@@ -99,7 +112,7 @@ def embed(
         encoder = load_encoder(encoder)
     network, card = encoder if isinstance(encoder, tuple) else (encoder, None)
     windows = encoder_windows(network, card, window_s, hop_s)
-    found = embed_windows(network, windows, recordings, sample_rate, timeline=timeline, device=device)
+    found = embed_windows(network, windows, recordings, sample_rate, timeline=timeline, gate=gate, device=device)
     return found.frame() if segmented_index else found.array()
 
 
@@ -179,6 +192,7 @@ def embed_windows(
     sample_rate: int | None,
     *,
     timeline: bool,
+    gate: Gate,
     device: Device | None,
 ) -> Embedded:
     """Returns what a network gives for recordings, or for their windows with `timeline`; see `embed`."""
@@ -190,61 +204,61 @@ def embed_windows(
         paths = [path for source in sources for path in find_audio([source])]
         pieces = decode_streams(paths, windows.channels)
     found, heard = Embedded(), Streamed(paths)
-    for item in stream_embeddings(network, windows, pieces, timeline=timeline, device=device or choose_device()):
-        if isinstance(item, EmbeddedRow):
-            name = str(paths[item.recording] if paths else item.recording)
-            found.add(item.embedding, name, item.start_s, item.end_s)
-        elif paths:
-            found.failures.extend(_failures(item, heard))
+    batches = stream_embeddings(
+        network, windows, pieces, timeline=timeline, gate=gate == "voice", device=device or choose_device()
+    )
+    for batch in batches:
+        for row in batch.rows:
+            found.add(row.embedding, str(paths[row.recording] if paths else row.recording), row.start_s, row.end_s)
+        if paths:
+            found.failures.extend(why for end, _, _ in batch.ends for why in _failures(end, heard))
     for line in lines_about(heard):
         say(line)
     return found
 
 
-class EmbeddedRow(NamedTuple):
-    """The embedding of a recording, or of a window of it.
-
-    Attributes:
-        recording: its number.
-        start_s: s.
-        end_s: s.
-        embedding: float32 (features,).
-    """
-
-    recording: int
-    start_s: float
-    end_s: float
-    embedding: Embeddings
-
-
 def stream_embeddings(
-    network: nn.Module, windows: Windows, pieces: Iterable[tuple[int, Piece]], *, timeline: bool, device: str
-) -> Iterator[EmbeddedRow | RecordingEnd]:
-    """Yields what a network gives for recordings, or for their windows with `timeline`, and the end of each.
+    network: nn.Module,
+    windows: Windows,
+    pieces: Iterable[tuple[int, Piece]],
+    *,
+    timeline: bool,
+    gate: bool,
+    device: str,
+    begin: EmbeddingPlace | None = None,
+) -> Iterator[EmbeddingBatch]:
+    """Yields what a network gives for recordings, or for their windows with `timeline`, batch by batch.
 
     Args:
         network: takes windows (B, samples) and gives (B, features).
         windows: how they are cut.
-        pieces: of the recordings; see `decode_streams`.
+        pieces: of the recordings from number `begin.recording` on; see `decode_streams`.
         timeline: one row a window in place of one a recording.
+        gate: of a recording in which somebody speaks, the mean over the windows with a voice.
         device: "cpu" or "cuda".
+        begin: the place of an earlier batch; None for the beginning.
     """
     on_device = WindowNetwork(network, windows.window_s, device, windows.precision, "embedding")
-    pool = RunningPool("mean")
-    for batch in stream_windows(on_device, pieces, windows.window_s, windows.hop_s, windows.short):
+    place = begin or EmbeddingPlace()
+    batches = stream_windows(
+        on_device, pieces, windows.window_s, windows.hop_s, windows.short, place.windows, gate=gate, spare=False
+    )
+    for batch in batches:
+        rows: list[EmbeddedRow] = []
+        ends: list[tuple[RecordingEnd, int, int]] = []
         for item in batch:
-            if not isinstance(item, RecordingEnd):
-                if timeline:
-                    begin_s, end_s = item.start / SAMPLE_RATE, item.end / SAMPLE_RATE
-                    yield EmbeddedRow(item.recording, begin_s, end_s, item.output)
-                else:
-                    pool.add(item.output.astype(np.float64))
+            place = replace(place, recording=item.recording)
+            if isinstance(item, RecordingEnd):
+                if place.windows and not timeline:
+                    rows.append(place.row(item.samples))
+                ends.append((item, place.windows, place.voiced))
+                place = EmbeddingPlace(item.recording + 1)
                 continue
-            if pool.windows:
-                embedding = pool.result().astype(np.float32)
-                yield EmbeddedRow(item.recording, 0.0, item.samples / SAMPLE_RATE, embedding)
-                pool = RunningPool("mean")
-            yield item
+            place = place.after(item)
+            if timeline:
+                start_s, end_s = item.start / SAMPLE_RATE, item.end / SAMPLE_RATE
+                rows.append(EmbeddedRow(item.recording, start_s, end_s, item.voice, item.output))
+        yield EmbeddingBatch(rows, ends, place)
 
 
 def encoder_windows(

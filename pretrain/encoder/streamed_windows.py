@@ -3,6 +3,7 @@
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -40,7 +41,7 @@ class WindowOutput(NamedTuple):
         end: the sample after its last one in the recording.
         samples: about the length of the recording; 0 where it is not known yet.
         voiced: parts of it, in samples of the recording, in which there is a voice; all of it where that is not asked.
-        output: float32 `(features,)`; `(0,)` where nobody speaks.
+        output: float32 `(features,)`; `(0,)` where nobody speaks and the network was spared.
     """
 
     recording: int
@@ -49,6 +50,11 @@ class WindowOutput(NamedTuple):
     samples: int
     voiced: list[tuple[int, int]]
     output: NDArray[np.float32]
+
+    @property
+    def voice(self) -> float:
+        """The share of it in which there is a voice."""
+        return sum(end - start for start, end in self.voiced) / (self.end - self.start)
 
 
 class RecordingEnd(NamedTuple):
@@ -65,6 +71,83 @@ class RecordingEnd(NamedTuple):
     samples: int
     silent: bool
     ended: Ended
+
+
+class EmbeddedRow(NamedTuple):
+    """The embedding of a recording, or of a window of it.
+
+    Attributes:
+        recording: its number.
+        start_s: s.
+        end_s: s.
+        voice: share of the time in which somebody speaks; 1 where that was not asked.
+        embedding: float32 (features,).
+    """
+
+    recording: int
+    start_s: float
+    end_s: float
+    voice: float
+    embedding: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class EmbeddingPlace:
+    """Where a batch of embeddings ends, and what must be known to go on there: all later batches are then the same.
+
+    Attributes:
+        recording: number of the recording whose windows come next.
+        windows: how many of its windows are done.
+        voiced: in how many of these somebody speaks.
+        voiced_samples: how long somebody speaks in what is done of it.
+        done: the sample up to which that was counted.
+        total: the sum of its windows, float64 (features,); None before the first.
+        total_voiced: of those in which somebody speaks.
+    """
+
+    recording: int = 0
+    windows: int = 0
+    voiced: int = 0
+    voiced_samples: int = 0
+    done: int = 0
+    total: NDArray[np.float64] | None = None
+    total_voiced: NDArray[np.float64] | None = None
+
+    def after(self, window: WindowOutput) -> "EmbeddingPlace":
+        """Returns the place behind a window."""
+        output, speaks = window.output.astype(np.float64), window.voice >= MIN_VOICE_SHARE
+        return EmbeddingPlace(
+            self.recording,
+            self.windows + 1,
+            self.voiced + speaks,
+            # Windows overlap.
+            self.voiced_samples + sum(max(0, end - max(start, self.done)) for start, end in window.voiced),
+            window.end,
+            output if self.total is None else self.total + output,
+            self.total_voiced if not speaks else output if self.total_voiced is None else self.total_voiced + output,
+        )
+
+    def row(self, samples: int) -> EmbeddedRow:
+        """Returns the mean over the windows in which somebody speaks, or over all where nobody does."""
+        total, count = (self.total, self.windows) if self.total_voiced is None else (self.total_voiced, self.voiced)
+        assert total is not None
+        embedding = (total / count).astype(np.float32)
+        return EmbeddedRow(self.recording, 0.0, samples / SAMPLE_RATE, self.voiced_samples / samples, embedding)
+
+
+@dataclass(frozen=True)
+class EmbeddingBatch:
+    """What a batch of windows gives.
+
+    Attributes:
+        rows: in the order of the recordings.
+        ends: of the recordings that are over, each with the number of its windows and how many of them have a voice.
+        place: where the next batch begins.
+    """
+
+    rows: list[EmbeddedRow]
+    ends: list[tuple[RecordingEnd, int, int]]
+    place: EmbeddingPlace
 
 
 class _Window(NamedTuple):
@@ -85,6 +168,7 @@ def stream_windows(
     skipped: int = 0,
     *,
     gate: bool = False,
+    spare: bool = True,
 ) -> Iterator[list[WindowOutput | RecordingEnd]]:
     """Yields what a network gives for the windows of recordings, in batches of `BATCH_WINDOWS`; at once while it waits.
 
@@ -95,7 +179,8 @@ def stream_windows(
         hop_s: distance between windows, s.
         short: how a recording that is shorter than a window fills it.
         skipped: how many windows of the first recording are left out.
-        gate: spare the network windows in which nobody speaks, see `VoiceTrack`.
+        gate: find out where somebody speaks, see `VoiceTrack`.
+        spare: leave out of the network windows in which nobody speaks.
     """
     window, hop = round(window_s * SAMPLE_RATE), round(hop_s * SAMPLE_RATE)
     size = BATCH_WINDOWS[network.device]
@@ -103,7 +188,7 @@ def stream_windows(
     heard = 0
     for number, group in itertools.groupby(pieces, key=itemgetter(0)):
         cutter = WindowCutter(window, hop, short, skipped)
-        for item in _windows(number, (piece for _, piece in group), cutter, VoiceTrack() if gate else None):
+        for item in _windows(number, (piece for _, piece in group), cutter, VoiceTrack() if gate else None, spare):
             if not isinstance(item, Waiting):
                 waiting.append(item)
             heard += isinstance(item, _Window) and len(item.waveform) > 0
@@ -116,7 +201,7 @@ def stream_windows(
 
 
 def _windows(
-    number: int, pieces: Iterator[Piece], cutter: WindowCutter, track: VoiceTrack | None
+    number: int, pieces: Iterator[Piece], cutter: WindowCutter, track: VoiceTrack | None, spare: bool
 ) -> Iterator[_Window | RecordingEnd | Waiting]:
     samples, loudest = 0, 0.0
     crops: deque[Crop] = deque()
@@ -128,7 +213,7 @@ def _windows(
             if track and track.known < end:
                 return
             voiced = track.voiced(start, end) if track else [(start, end)]
-            heard = sum(last - first for first, last in voiced) >= MIN_VOICE_SHARE * (end - start)
+            heard = not spare or sum(last - first for first, last in voiced) >= MIN_VOICE_SHARE * (end - start)
             waveform = crops.popleft().waveform
             yield _Window(number, start, end, samples, voiced, waveform if heard else _NOTHING)
 

@@ -7,10 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile as sf
 
 import emoclr
-from emoclr.configs.errors import EmoclrError
+import emoclr.pretrain.encoder.recordings as embedding
+from emoclr.corpus.demo.expression import express
+from emoclr.corpus.demo.voice import draw_voice, speak
 from emoclr.predict.cli import main
+from emoclr.predict.output.out_path import part_path, state_path
+
+RATE = 16_000
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +33,10 @@ def read(out: Path) -> tuple[np.ndarray, pd.DataFrame]:
     """Returns embeddings and their index, of any of the three forms."""
     if out.suffix == ".parquet":
         frame = pd.read_parquet(out)
-        return np.stack(frame["embedding"].tolist()), frame[["path", "start_s", "end_s"]]
+        return np.stack(frame["embedding"].tolist()), frame[["path", "start_s", "end_s", "voice"]]
     if out.suffix == ".npz":
         found = np.load(out)
-        return found["embeddings"], pd.DataFrame({name: found[name] for name in ("path", "start_s", "end_s")})
+        return found["embeddings"], pd.DataFrame({name: found[name] for name in ("path", "start_s", "end_s", "voice")})
     return np.load(out, mmap_mode="r"), pd.read_csv(out.with_name(f"{out.stem}.index.csv"))
 
 
@@ -87,23 +93,104 @@ def test_without_a_recording_that_can_be_read_nothing_is_written(
     assert [path.name for path in tmp_path.iterdir()] == ["a.errors.csv"]
 
 
+@pytest.mark.parametrize("words", [(), ("--timeline",)])
 @pytest.mark.parametrize("ending", ["parquet", "npz", "npy"])
-def test_a_stop_leaves_no_half_file(
+def test_stopped_after_every_batch_it_goes_on_to_the_same_bytes(
     run: Callable[..., Any],
     emotions: Path,
     recordings: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     ending: str,
+    words: tuple[str, ...],
 ) -> None:
-    import emoclr.pretrain.encoder.recordings as module
+    whole = embedding.stream_windows
+    answered = 0
+    allowed = float("inf")
 
-    whole = module.stream_windows
+    def some(*arguments: Any, **options: Any) -> Any:
+        nonlocal answered
+        for number, batch in enumerate(whole(*arguments, **options)):
+            if number == allowed:
+                raise KeyboardInterrupt
+            answered += 1
+            yield batch
 
-    def breaks(*arguments: Any, **options: Any) -> Any:
+    monkeypatch.setattr(embedding, "stream_windows", some)
+    command = ("--from", emotions, recordings, *words, "--embeddings")
+    assert run(*command, tmp_path / f"whole.{ending}").code == 0
+    batches, answered, allowed = answered, 0, 1
+    out = tmp_path / f"out.{ending}"
+    for _ in range(batches - 1):
+        ran = run(*command, out)
+        assert ran.code == 130 and "out." in ran.told and not out.exists()
+        with part_path(out).open("ab") as rows:  # what a kill leaves: rows that were not saved
+            rows.write(b"half a row")
+    allowed = float("inf")
+    ran = run(*command, out)
+    assert ran.code == 0 and "going on after" in ran.told and answered == batches > 4
+    for name in (f"{{}}.{ending}", "{}.errors.csv", *(["{}.index.csv"] if ending == "npy" else [])):
+        assert (tmp_path / name.format("out")).read_bytes() == (tmp_path / name.format("whole")).read_bytes()
+    assert len([*tmp_path.iterdir()]) == (6 if ending == "npy" else 4)
+
+
+def test_rows_of_other_work_and_files_of_others_are_left_alone(
+    run: Callable[..., Any], emotions: Path, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = embedding.stream_windows
+
+    def stopped(*arguments: Any, **options: Any) -> Any:
         yield next(whole(*arguments, **options))
-        raise EmoclrError("stopped here")
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "stream_windows", breaks)
-    assert run("--from", emotions, recordings, "--timeline", "--embeddings", tmp_path / f"a.{ending}").code == 1
-    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(embedding, "stream_windows", stopped)
+    out = tmp_path / "a.npz"
+    command = ("--from", emotions, recordings, "--embeddings", out)
+    assert run(*command).code == 130
+    before = {path: path.read_bytes() for path in (part_path(out), state_path(out))}
+    ran = run(*command, "--timeline")
+    assert ran.code == 2 and "--timeline differ" in ran.told and "a.npz.part" in ran.told
+    assert before == {path: path.read_bytes() for path in tmp_path.iterdir()}
+    part_path(out).unlink()  # as the message says
+    monkeypatch.setattr(embedding, "stream_windows", whole)
+    ran = run(*command, "--timeline")
+    assert ran.code == 0 and "going on" not in ran.told and not part_path(out).exists()
+    for mine in (part_path, state_path):
+        other = tmp_path / "b.npz"
+        mine(other).write_bytes(b"mine")
+        ran = run(*command[:-1], other)
+        assert ran.code == 2 and mine(other).name in ran.told and mine(other).read_bytes() == b"mine"
+        mine(other).unlink()
+        assert not [path for path in tmp_path.iterdir() if path.name.startswith("b.")]
+
+
+def test_a_recording_is_the_mean_over_windows_with_a_voice(
+    run: Callable[..., Any], emotions: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    voice = draw_voice("female", rng)
+    said = speak(voice, express("anger", voice, rng), 2.0, rng)
+    quiet = 1e-4 * rng.standard_normal(3 * RATE)
+    sounds = (np.concatenate([quiet, said, quiet]), 0.05 * rng.standard_normal(2 * RATE))
+    call, noise = (np.round(sound * 32_768).clip(-32_768, 32_767).astype(np.float32) / 32_768 for sound in sounds)
+    for name, waveform in (("call", call), ("noise", noise)):
+        sf.write(tmp_path / f"{name}.wav", waveform, RATE, subtype="FLOAT")
+    loaded = emoclr.load_ensemble(emotions)
+    frame = loaded.predict(call, RATE, timeline=True)
+    windows = loaded.embed(call, RATE, timeline=True)
+    with_voice = (frame["voice"] >= 0.1).to_numpy()
+    assert 0 < with_voice.sum() < len(windows) == len(frame)
+    expected = [windows[with_voice].mean(axis=0), loaded.embed(noise, RATE, timeline=True).mean(axis=0)]
+    assert loaded.embed([call, noise], RATE) == pytest.approx(np.stack(expected), abs=1e-5)
+    assert loaded.embed(call, RATE, gate="none")[0] == pytest.approx(windows.mean(axis=0), abs=1e-5)
+    files = [tmp_path / "call.wav", tmp_path / "noise.wav"]
+    assert run("--from", emotions, *files, "--embeddings", tmp_path / "a.parquet").code == 0
+    found = pd.read_parquet(tmp_path / "a.parquet")
+    assert np.stack(found["embedding"].tolist()) == pytest.approx(np.stack(expected), abs=1e-5)
+    shares = loaded.predict(files)["voice"].tolist()
+    assert found["voice"].tolist() == pytest.approx(shares, abs=1e-6) and shares[0] < 0.5 and shares[1] == 0
+    assert "nobody speaks" in (tmp_path / "a.errors.csv").read_text()
+    assert run("--from", emotions, *files, "--embeddings", tmp_path / "b.npz", "--gate", "none").code == 0
+    with np.load(tmp_path / "b.npz") as arrays:
+        assert arrays["voice"].tolist() == [1.0, 1.0]
+        assert arrays["embeddings"][0] == pytest.approx(windows.mean(axis=0), abs=1e-5)

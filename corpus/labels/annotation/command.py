@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emoclr.configs.command import add_columns, column_overrides
+from emoclr.configs.command import add_columns, column_overrides, positive
 from emoclr.configs.console import say
 from emoclr.corpus.audio.file_kinds import check_table
 
@@ -63,14 +63,6 @@ def columns_of(arguments: argparse.Namespace) -> "Given":
     from emoclr.corpus.labels.tables.column_settings import ColumnSettings
 
     return load_settings(ColumnSettings, None, column_overrides(arguments.columns)).given
-
-
-def positive(text: str) -> int:
-    """Returns a whole number of 1 or more; the type of an option."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
-    return number
 
 
 def _names(text: str) -> list[str]:
