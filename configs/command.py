@@ -6,9 +6,11 @@ import gc
 import os
 import re
 import select
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 from emoclr.configs.console import console, is_first_process, say
@@ -92,6 +94,12 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Adds `--engine` and `--ray-address`."""
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="what the work runs on (local)")
+    parser.add_argument("--ray-address", metavar="ADDRESS", help="of a running Ray cluster; without, one is started")
 
 
 def column_overrides(columns: Sequence[str], prefix: str = "") -> list[str]:
@@ -227,6 +235,20 @@ def uncollected() -> Iterator[None]:
         # Once, as what is garbage then stays. Triton's bindings tell of all that is left at the end as leaked.
         if not gc.get_freeze_count() and "triton" not in sys.modules:
             gc.freeze()
+
+
+@contextlib.contextmanager
+def stopped_by_sigterm() -> Iterator[None]:
+    """Lets SIGTERM do what Ctrl-C does."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tell(error: EmoclrError | OSError | MemoryError) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from emoclr.configs.command import (
     add_columns,
     add_debug,
+    add_engine,
     make_parser,
     parse_group,
     positive,
@@ -53,7 +54,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         metavar="INDEX",
         help="where the index goes, .parquet or .csv; of one that is there, only what is new or changed is read",
     )
-    _add_engine(scan)
+    add_engine(scan)
     scan.set_defaults(work=_scan)
 
     stats = commands.add_parser("stats", help="durations, rates, levels, labels and speakers at a glance")
@@ -80,7 +81,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         help="16 kHz mono flac (default), or files as they are",
     )
     shard.add_argument("--shard-mb", type=positive, default=256, metavar="MB", help="recordings in a tar (256)")
-    _add_engine(shard)
+    add_engine(shard)
     add_columns(shard)
     shard.set_defaults(work=_shard)
 
@@ -98,7 +99,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     segment.add_argument("--out", required=True, type=Path, metavar="CSV", help="path, start_s and end_s of each")
     segment.add_argument("--min-s", type=float, default=1.0, metavar="S", help="shortest segment (1)")
     segment.add_argument("--max-s", type=float, default=8.0, metavar="S", help="longest segment (8)")
-    _add_engine(segment)
+    add_engine(segment)
     add_columns(segment)
     segment.set_defaults(work=_segment)
 
@@ -118,11 +119,6 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     for command in (scan, stats, prepare, shard, audit, segment, pick, label, cache, demo):
         add_debug(command)
     return parse_group(parser, commands, words)
-
-
-def _add_engine(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--engine", choices=("local", "ray"), default="local", help="what the work runs on (local)")
-    command.add_argument("--ray-address", metavar="ADDRESS", help="of a running Ray cluster; without, one is started")
 
 
 def _add_positive_share(command: argparse.ArgumentParser) -> None:

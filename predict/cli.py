@@ -1,16 +1,11 @@
 """The `predict` command."""
 
 import argparse
-import contextlib
-import io
-import signal
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
-from emoclr.configs.command import parse, run_command, typed_words, uncollected
+from emoclr.configs.command import parse, run_command, stopped_by_sigterm, typed_words, uncollected
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import count_of
@@ -19,6 +14,7 @@ from emoclr.predict.options import RELEASED, SEPARATE, make_options
 
 if TYPE_CHECKING:
     from emoclr.corpus.audio.formats.pipe import Pipe
+    from emoclr.corpus.parallel.engines import RayEngine
     from emoclr.finetune.model.checkpoint import EnsembleCard
     from emoclr.finetune.model.emotion_model import Ensemble
     from emoclr.predict.output.files import Files
@@ -51,9 +47,9 @@ def _predict(arguments: argparse.Namespace) -> int:
     pipe = standard_input(arguments)
     if arguments.speaker is None and not pipe:
         check_recordings(*arguments.recordings)
-    files = _files(arguments)
+    files, engine = _files(arguments), _engine(arguments)
     channels: list[int] | None = None
-    with _stopped_by_sigterm():
+    with stopped_by_sigterm():
         speakers: list[str] | None = None
         if arguments.speaker is not None:
             from emoclr.predict.stream.voices import find_speakers
@@ -88,8 +84,8 @@ def _predict(arguments: argparse.Namespace) -> int:
             voices = Voices(ensemble, card, paths, speakers)
             say(ONE_MOOD)
         if files:
-            return _into_files(arguments, files, paths, ensemble, card, voices, channels)
-        return _onto_screen(arguments, paths, ensemble, card, voices, channels, pipe)
+            return _into_files(arguments, files, paths, ensemble, card, voices, channels, engine)
+        return _onto_screen(arguments, paths, ensemble, card, voices, channels, engine, pipe)
 
 
 def _embeddings(arguments: argparse.Namespace) -> int:
@@ -98,14 +94,15 @@ def _embeddings(arguments: argparse.Namespace) -> int:
     from emoclr.predict.output.embedding_file import check_embeddings
 
     out = Path(arguments.embeddings)
-    for name in ("out", "format", "speaker", "rate", "channels", "window", "hop", "segments", "page", "page_audio"):
-        if getattr(arguments, name) not in (None, False):
+    others = ("out", "format", "speaker", "rate", "channels", "window", "hop", "segments", "page", "page_audio")
+    for name in (*others, "engine", "ray_address"):
+        if getattr(arguments, name) not in (None, False, "local"):
             raise ConfigError(
                 f"--{name.replace('_', '-')}: is of emotions, in place of which --embeddings are written; leave one out"
             )
     check_recordings(*arguments.recordings)
     check_embeddings(out)
-    with _stopped_by_sigterm():
+    with stopped_by_sigterm():
         paths = find_audio(arguments.recordings)
         named = arguments.source or _released()
         say(f"reading {named}")
@@ -170,6 +167,7 @@ def _into_files(
     card: "EnsembleCard",
     voices: "Voices | None",
     channels: Sequence[int] | None,
+    engine: "RayEngine | None",
 ) -> int:
     from emoclr.predict.output.screen import sums
     from emoclr.predict.output.tables import Columns
@@ -177,7 +175,7 @@ def _into_files(
     from emoclr.predict.output.write_files import told_of, write_files
     from emoclr.pretrain.encoder.devices import choose_device
 
-    kind, device = _kind(arguments), choose_device()
+    kind, device = _kind(arguments), "cpu" if engine else choose_device()
     columns = Columns(card.emotions, kind, channel=channels is not None)
     options = {"the kind of rows": kind, "--gate": arguments.gate, "--channels": str(arguments.channels)}
     options |= {"--window": f"{card.window_s}", "--hop": f"{card.hop_s}"}
@@ -187,7 +185,17 @@ def _into_files(
     work = work_of(arguments.source, card, paths, options=options, device=device, speakers=speakers)
     gate = arguments.gate == "voice"
     table = write_files(
-        files, ensemble, card, paths, columns, gate=gate, device=device, work=work, voices=voices, channels=channels
+        files,
+        ensemble,
+        card,
+        paths,
+        columns,
+        gate=gate,
+        device=device,
+        work=work,
+        voices=voices,
+        channels=channels,
+        engine=engine,
     )
     for line in told_of(files, table):
         say(line)
@@ -202,9 +210,10 @@ def _onto_screen(
     card: "EnsembleCard",
     voices: "Voices | None",
     channels: Sequence[int] | None,
+    engine: "RayEngine | None",
     pipe: "Pipe | None",
 ) -> int:
-    from emoclr.predict.output.screen import print_table, sums
+    from emoclr.predict.output.screen import print_table, print_text, sums
     from emoclr.predict.output.tables import Columns, as_lines, head
     from emoclr.predict.run import predict_files
     from emoclr.predict.stream.rows import RowMaker, all_spoken, item_lines, rows_of
@@ -221,17 +230,17 @@ def _onto_screen(
 
     def show(some: Sequence["Row"]) -> None:
         if as_text:
-            _write(as_lines(some, columns, form))
+            print_text(as_lines(some, columns, form))
         else:
             rows.extend(some)
 
     if as_text:
-        _write(head(columns, form))
+        print_text(head(columns, form))
     gate, device = arguments.gate == "voice", choose_device()
     batches = (
         predict_live(ensemble, card, pipe, device, kind, gate=gate)
         if pipe
-        else predict_files(ensemble, card, paths, kind=kind, gate=gate, device=device, channels=channels)
+        else predict_files(ensemble, card, paths, kind=kind, gate=gate, device=device, channels=channels, engine=engine)
     )
     for found in batches:
         remarks += found.remarks
@@ -253,6 +262,18 @@ def _onto_screen(
     return 0 if spoken else 1
 
 
+def _engine(arguments: argparse.Namespace) -> "RayEngine | None":
+    """Returns the Ray cluster that is asked for; None where this machine does the work."""
+    from emoclr.corpus.parallel.engines import RayEngine, make_engine
+
+    engine = make_engine(arguments.engine, arguments.ray_address)
+    if not isinstance(engine, RayEngine):
+        return None
+    if arguments.page:
+        raise ConfigError("--page: is drawn while recordings are decoded on this machine; leave --engine ray out")
+    return engine
+
+
 def _kind(arguments: argparse.Namespace) -> "RowKind":
     return "window" if arguments.timeline else "segment" if arguments.segments else "recording"
 
@@ -271,25 +292,3 @@ def _tell(
         say(line)
     if out and errors_path(out).exists():
         say(f"unreadable, partial, silent and voiceless ones: {errors_path(out)}")
-
-
-def _write(text: str) -> None:
-    """Writes onto standard output at once; names of files that are no UTF-8 keep their bytes."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
-    sys.stdout.write(text)
-    sys.stdout.flush()
-
-
-@contextlib.contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
-    """Lets SIGTERM do what Ctrl-C does."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

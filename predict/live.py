@@ -40,6 +40,8 @@ def standard_input(arguments: argparse.Namespace) -> "Pipe | None":
         )
     if arguments.page is not None:
         raise ConfigError("--page: is of recordings in files; write standard input into a file first, and give that")
+    if arguments.engine != "local":
+        raise ConfigError(f"--engine {arguments.engine}: is of files; standard input is heard on this machine")
     if arguments.speaker is not None:
         raise ConfigError(
             "--speaker: is of recordings that can be heard to their end, not of standard input; leave it out"

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Literal
 
-from emoclr.configs.command import make_parser, positive
+from emoclr.configs.command import add_engine, make_parser, positive
 
 RowKind = Literal["recording", "window", "segment"]
 """What a row is of."""
@@ -19,6 +19,7 @@ EXAMPLES = """  predict --from checkpoints/my-emotions recording.mp3
   predict --from checkpoints/my-emotions recordings/ --out timeline.parquet --timeline --hop 0.5
   predict --from checkpoints/my-emotions interview.mp3 --out interview.TextGrid --page interview.html
   predict --from checkpoints/my-emotions recordings/ --out labels --format audacity
+  predict --from checkpoints/my-emotions recordings/ --out predictions.csv --engine ray --ray-address HOST:6379
   predict --from checkpoints/my-emotions calls.csv --speaker caller --out predictions.csv
   predict --from checkpoints/my-emotions/resnet10t a.wav b.ogg --out - --format jsonl | jq .emotions
   arecord -f S16_LE -r 16000 | predict --from checkpoints/my-emotions -"""
@@ -102,4 +103,5 @@ def make_options() -> argparse.ArgumentParser:
         help="link: the page plays the recordings where they lie; embed: it holds them, as mp3 of 18 MB an hour, which "
         "take 24 MB there; none: it has no sound (default: link)",
     )
+    add_engine(parser)
     return parser

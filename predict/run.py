@@ -5,20 +5,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from emoclr.configs.console import progress
+from emoclr.corpus.audio.channels import ChannelChoice
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.audio.samples import SILENT_PEAK_DB
-from emoclr.corpus.decoded.decode_stream import Piece, decode_streams
 from emoclr.corpus.decoded.waveforms import Failure
 from emoclr.corpus.index.audio_files import find_audio
+from emoclr.corpus.parallel.engines import RayEngine
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.emotion_model import Ensemble
-from emoclr.predict.stream.batches import Batch, Place, predict_batches
+from emoclr.predict.stream.batches import Batch, Place
+from emoclr.predict.stream.parts import Pieces, predict_parts, predict_parts_on_ray
 from emoclr.predict.stream.remarks import Remark
 from emoclr.predict.stream.rows import Over, Row, RowKind, RowMaker, Spoken, Window
 from emoclr.pretrain.encoder.streamed_windows import RecordingEnd
-
-Pieces = Iterator[tuple[int, Piece]]
-"""Of recordings one after the other, each with their number."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +124,7 @@ def predict_files(
     begin: Place | None = None,
     channels: Sequence[int] | None = None,
     hear: Callable[[Pieces], Pieces] | None = None,
+    engine: RayEngine | None = None,
 ) -> Iterator[Progress]:
     """Yields the emotions of recordings as they are found, batch by batch; processes decode the next ones meanwhile.
 
@@ -137,17 +137,20 @@ def predict_files(
         device: "cpu" or "cuda".
         begin: the place of an earlier batch of the same recordings, to go on there.
         channels: the one of each recording that is heard; None for what the card says. See `separate_channels`.
-        hear: gets the pieces of all recordings from `begin` on, and yields them as they are.
+        hear: gets the pieces of all recordings from `begin` on, and yields them as they are; not with `engine`.
+        engine: a Ray cluster on whose cores the networks run, in place of `device`; the rows are the same.
     """
     begin = begin or Place()
-    heard = channels[begin.recording :] if channels else card.channels
-    streams = decode_streams(paths[begin.recording :], heard)
-    pieces: Pieces = ((begin.recording + number, piece) for number, piece in streams)
-    if hear:
-        pieces = hear(pieces)
+    choices: Sequence[ChannelChoice] = channels or [card.channels] * len(paths)
+    work = ensemble, card, begin, paths, choices
+    batches = (
+        predict_parts_on_ray(engine, *work, gate=gate)
+        if engine
+        else predict_parts(*work, gate=gate, device=device, hear=hear)
+    )
     maker = RowMaker(ensemble, card, paths, kind, begin.state, channels)
     with progress("predicting", len(paths), "recording") as show:
-        for batch in predict_batches(ensemble, card, pieces, gate=gate, device=device, begin=begin):
+        for batch in batches:
             yield progress_of(batch, paths, maker, channels)
             show(batch.recording + batch.heard)
 

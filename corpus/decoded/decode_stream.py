@@ -14,6 +14,7 @@ from emoclr.corpus.audio.samples import to_int16
 from emoclr.corpus.decoded.decode_clip import larger_blocks
 from emoclr.corpus.parallel.processes import each_in_processes, stream_in_processes
 from emoclr.corpus.parallel.read_ahead import read_ahead
+from emoclr.corpus.parallel.stream import Stream
 
 MAX_HELD_SAMPLES = 60 * SAMPLE_RATE
 """A longer recording is handed on while it is decoded; of a shorter one that cannot be read, nothing is."""
@@ -94,8 +95,15 @@ def decode_streams(
         paths: the recordings.
         channels: of all of them, or of each.
     """
-    choices = [channels] * len(paths) if isinstance(channels, str | int) else channels
-    return read_ahead(_pieces([*zip(paths, choices, strict=True)]), READ_AHEAD)
+    tasks = _tasks(paths, channels)
+    return read_ahead(_pieces(stream_in_processes(_stream, tasks, _path, _lost)), READ_AHEAD)
+
+
+def decode_here(
+    paths: Sequence[Path], channels: ChannelChoice | Sequence[ChannelChoice] = "auto"
+) -> Iterator[tuple[int, Piece]]:
+    """Yields what `decode_streams` does; decodes in a thread of this process, which dies with a decoder."""
+    return read_ahead(_pieces(Stream(_stream(task)) for task in _tasks(paths, channels)), READ_AHEAD)
 
 
 def separate_channels(paths: Sequence[Path]) -> tuple[list[Path], list[int]]:
@@ -128,8 +136,15 @@ def _itself(path: Path) -> Path:
     return path
 
 
-def _pieces(tasks: Sequence[tuple[Path, ChannelChoice]]) -> Generator[tuple[int, Piece], None, None]:
-    for number, stream in enumerate(stream_in_processes(_stream, tasks, _path, _lost)):
+def _tasks(
+    paths: Sequence[Path], channels: ChannelChoice | Sequence[ChannelChoice]
+) -> list[tuple[Path, ChannelChoice]]:
+    choices = [channels] * len(paths) if isinstance(channels, str | int) else channels
+    return [*zip(paths, choices, strict=True)]
+
+
+def _pieces(streams: Iterable[Stream[Opened | NDArray[np.int16], Ended]]) -> Generator[tuple[int, Piece], None, None]:
+    for number, stream in enumerate(streams):
         for item in stream:
             yield number, item
         yield number, stream.result

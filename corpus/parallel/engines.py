@@ -1,12 +1,14 @@
 """Where work on files runs: in processes of this machine, or on a Ray cluster; the same results either way."""
 
+import functools
 import math
 import os
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -17,6 +19,7 @@ from emoclr.corpus.parallel.processes import each_in_processes
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+Loaded = TypeVar("Loaded")
 
 EngineName = Literal["local", "ray"]
 
@@ -78,8 +81,8 @@ class LocalEngine:
 class RayEngine:
     """A Ray cluster, whose machines see the same files under the same paths and have this package installed.
 
-    Files go out in batches of a few MB. A batch whose worker was lost is done again, and nothing else is; one that
-    loses two workers is done file by file, and a file that then loses two is given up.
+    Files go out in batches of a few MB. What is left of a batch whose worker was lost is done again, and nothing else
+    is; where that loses a second worker, it is done file by file, and a file that then loses two is given up.
 
     Args:
         address: of a running cluster; None starts one on this machine and ends it with the work.
@@ -89,7 +92,9 @@ class RayEngine:
         try:
             import ray
         except ImportError as error:
-            raise ConfigError("--engine ray needs Ray: pip install ray") from error
+            raise ConfigError(
+                "--engine ray needs Ray, which the extra cluster brings: pip install '.[cluster]' in the clone"
+            ) from error
         self._ray: Any = ray
         self._address = address
 
@@ -105,45 +110,86 @@ class RayEngine:
         Raises:
             EmoclrError: the cluster cannot be reached.
         """
+        batches = (tasks[first:end] for first, end in batches_by_size(map(path_of, tasks)))
+        work_on = partial(_work_on, work, path_of)
+        for results in self.stream(work_on, batches, lambda task, reason: [lost(task, reason)], None, ahead=2):
+            yield from results
+
+    def stream(
+        self,
+        work: Callable[[Loaded, Sequence[Task]], Iterator[tuple[Result, Sequence[Task]]]],
+        batches: Iterable[Sequence[Task]],
+        lost: Callable[[Task, str], Result],
+        loaded: Loaded,
+        ahead: int,
+    ) -> Iterator[Result]:
+        """Yields what `work(loaded, batch)` yields, batch by batch in their order.
+
+        Args:
+            work: a generator function; with each result it yields what is then left of the batch, which is all that
+                another worker does where this one is lost.
+            batches: of tasks.
+            lost: the result of a task over which two workers were lost, from the task and the reason.
+            loaded: what the work needs, such as networks; a worker gets it once.
+            ahead: batches a core that are handed out before the earliest is done. Their results wait in Ray's memory,
+                and on its disk.
+
+        Raises:
+            EmoclrError: the cluster cannot be reached.
+        """
         ray = self._ray
         ours = self._connect()
         try:
-            remote = ray.remote(max_retries=1)(_work_on)
-            most = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
+            remote = ray.remote(num_returns="streaming", max_retries=0)(_results_of)
+            # In a list the reference comes as one: Ray would fetch what it stands for with each batch.
+            begin = partial(remote.remote, work, [ray.put(loaded)])
+            most = ahead * max(1, int(ray.cluster_resources().get("CPU", 1)))
             waiting: deque[tuple[Sequence[Task], Any]] = deque()
-            for first, end in batches_by_size(map(path_of, tasks)):
-                batch = tasks[first:end]
-                waiting.append((batch, remote.remote(work, batch, path_of)))
+            for batch in batches:
+                waiting.append((batch, begin(batch)))
                 if len(waiting) > most:
-                    yield from self._results(remote, work, *waiting.popleft(), path_of, lost)
+                    yield from self._results(begin, *waiting.popleft(), lost)
             while waiting:
-                yield from self._results(remote, work, *waiting.popleft(), path_of, lost)
+                yield from self._results(begin, *waiting.popleft(), lost)
         finally:
             if ours:
                 ray.shutdown()
 
     def _results(
         self,
-        remote: Any,
-        work: Callable[[Task], Result],
+        begin: Callable[[Sequence[Task]], Any],
         batch: Sequence[Task],
-        reference: Any,
-        path_of: Callable[[Task], Path],
+        references: Any,
         lost: Callable[[Task, str], Result],
-    ) -> list[Result]:
+    ) -> Iterator[Result]:
         ray = self._ray
-        try:
-            results: list[Result] = ray.get(reference)
-            return results
-        except ray.exceptions.RayTaskError as error:
-            raise error.cause from None
-        except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError, ray.exceptions.NodeDiedError):
-            if len(batch) == 1:
-                return [lost(batch[0], "two workers were lost over it: its decoder crashed, or did not finish")]
-        again: list[Result] = []
-        for task in batch:
-            again += self._results(remote, work, [task], remote.remote(work, [task], path_of), path_of, lost)
-        return again
+        deaths = (
+            ray.exceptions.WorkerCrashedError,
+            ray.exceptions.OutOfMemoryError,
+            ray.exceptions.NodeDiedError,
+            ray.exceptions.ObjectLostError,
+        )
+        workers_lost = 0
+        while batch:
+            try:
+                for reference in references:
+                    result, batch = ray.get(reference)
+                    workers_lost = 0
+                    yield result
+                return
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause from None
+            except deaths:
+                workers_lost += 1
+            if workers_lost == 1:
+                references = begin(batch)
+            elif len(batch) == 1:
+                yield lost(batch[0], "two workers were lost over it: its decoder crashed, or did not finish")
+                return
+            else:
+                for task in batch:
+                    yield from self._results(begin, [task], begin([task]), lost)
+                return
 
     def _connect(self) -> bool:
         """Connects to the cluster, and returns whether it was started here."""
@@ -156,10 +202,15 @@ class RayEngine:
         if self._address is not None:
             _reach(self._address)
         options = {"include_dashboard": False} if self._address is None else {"address": self._address}
+        on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(log_to_driver=False, logging_level="ERROR", **options)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise EmoclrError(f"Ray at {self._address or 'this machine'}: {str(error).splitlines()[0]}") from error
+        except Exception as error:  # a bare one where a busy machine takes long to start it
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise EmoclrError(f"Ray at {self._address or 'this machine'}: {reason}") from error
+        if callable(on_sigterm):  # in place of which Ray puts its own
+            with suppress(ValueError):  # which only the main thread has
+                signal.signal(signal.SIGTERM, on_sigterm)
         return True
 
 
@@ -179,15 +230,42 @@ def _reach(address: str) -> None:
         raise EmoclrError(f"Ray at {address}: cannot be reached ({reason})") from error
 
 
-def _work_on(work: Callable[[Task], Result], tasks: Sequence[Task], path_of: Callable[[Task], Path]) -> list[Result]:
-    """Returns the results of a batch; a file that takes too long ends this process."""
+def _results_of(
+    work: Callable[[Any, Sequence[Task]], Iterator[tuple[Result, Sequence[Task]]]],
+    reference: Sequence[Any],
+    batch: Sequence[Task],
+) -> Iterator[tuple[Result, Sequence[Task]]]:
+    yield from work(_loaded(*reference), batch)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(reference: Any) -> Any:
+    """Returns what a reference stands for, which this process then holds."""
+    import ray
+
+    return ray.get(reference)
+
+
+def _work_on(
+    work: Callable[[Task], Result], path_of: Callable[[Task], Path], loaded: None, tasks: Sequence[Task]
+) -> Iterator[tuple[list[Result], Sequence[Task]]]:
+    """Yields the results of a batch, all at once."""
     results = []
     for task in tasks:
-        size_bytes = 0
-        with suppress(OSError):
-            size_bytes = path_of(task).stat().st_size
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(math.ceil(time_limit_s(size_bytes)))
-        results.append(work(task))
-    signal.alarm(0)
-    return results
+        with ends_this_process_after(path_of(task)):
+            results.append(work(task))
+    yield results, []
+
+
+@contextmanager
+def ends_this_process_after(path: Path) -> Iterator[None]:
+    """Ends a worker where the work inside takes longer than a file may: its decoder hangs."""
+    size_bytes = 0
+    with suppress(OSError):
+        size_bytes = path.stat().st_size
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(math.ceil(time_limit_s(size_bytes)))
+    try:
+        yield
+    finally:
+        signal.alarm(0)

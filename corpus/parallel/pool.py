@@ -201,12 +201,15 @@ def time_limit_s(size_bytes: int) -> float:
     return MIN_TIME_LIMIT_S + size_bytes / _MIN_BYTES_PER_S
 
 
-def batches_by_size(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
-    """Yields (first, end) of consecutive batches: a few MB of files, or one that is larger."""
+def batches_by_size(
+    paths: Iterable[Path], max_bytes: int | None = None, max_files: int | None = None
+) -> Iterator[tuple[int, int]]:
+    """Yields (first, end) of consecutive batches: a few MB of files, unless said otherwise, or one that is larger."""
+    max_bytes, max_files = max_bytes or _BATCH_BYTES, max_files or _BATCH_FILES
     first, held_bytes, end = 0, 0, 0
     for end, path in enumerate(paths, start=1):
         held_bytes += _size_bytes(path)
-        if held_bytes >= _BATCH_BYTES or end - first >= _BATCH_FILES:
+        if held_bytes >= max_bytes or end - first >= max_files:
             yield first, end
             first, held_bytes = end, 0
     if end > first:

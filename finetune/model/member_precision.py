@@ -65,6 +65,18 @@ def measured_bf16(digests: Sequence[str], runs: Sequence[Run], window_s: float) 
         return [_known[key] for key in keys]
 
 
+def measured() -> dict[str, bool]:
+    """Returns all that this process knows, by machine and network."""
+    with _lock:
+        return {**_known}
+
+
+def take_measured(known: dict[str, bool]) -> None:
+    """Takes what another process knows for this one's."""
+    with _lock:
+        _known.update(known)
+
+
 def _gains(run: Run, voices: Tensor) -> bool:
     apart = (run(voices, True) - run(voices, False)).abs().max()
     if not apart <= MAX_APART:  # or it is no number

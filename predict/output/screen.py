@@ -1,5 +1,7 @@
-"""Predictions as a table that people read, and their sum in minutes."""
+"""Predictions on standard output: lines, or a table that people read; and their sum in minutes."""
 
+import io
+import sys
 from collections.abc import Iterator, Sequence
 
 from emoclr.configs.console import results
@@ -9,6 +11,14 @@ from emoclr.predict.segments import Segment
 from emoclr.predict.stream.rows import PredictionRow, Row, Spoken
 
 MAX_WIDTH = 10_000
+
+
+def print_text(text: str) -> None:
+    """Writes onto standard output at once; names of files that are no UTF-8 keep their bytes."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def print_table(rows: Sequence[Row], columns: Columns) -> None:

@@ -19,7 +19,7 @@ from emoclr.predict.output.embedding_file import RecordFile, record_type, write_
 from emoclr.predict.output.out_path import part_path, state_path
 from emoclr.predict.output.tables import write_errors
 from emoclr.predict.output.unfinished import SAVED_EVERY_S, Work
-from emoclr.predict.remarks import Remark
+from emoclr.predict.stream.remarks import Remark
 from emoclr.pretrain.encoder.streamed_windows import EmbeddedRow, EmbeddingPlace
 
 _KIND = "unfinished embeddings of emoclr, 1"

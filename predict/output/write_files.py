@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from emoclr.configs.console import say
 from emoclr.configs.messages import count_of, readable
+from emoclr.corpus.parallel.engines import RayEngine
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.predict.output.annotations.annotation import names_of
@@ -34,6 +35,7 @@ def write_files(
     work: Work,
     voices: "Voices | None",
     channels: Sequence[int] | None,
+    engine: RayEngine | None,
 ) -> UnfinishedTable:
     """Writes the files, and returns what is known of the work: what was spoken, and remarks.
 
@@ -60,6 +62,7 @@ def write_files(
                 begin=table.place,
                 channels=channels,
                 hear=draft.heard if draft else None,
+                engine=engine,
             ):
                 table.add(found)
         except KeyboardInterrupt:

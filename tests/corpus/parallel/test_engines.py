@@ -2,6 +2,7 @@ import os
 import re
 import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,22 @@ def test_a_file_over_which_every_worker_is_lost_is_given_up_alone(cluster, files
     names = [path.name for path in files]
     names[5] = "05 lost: two workers were lost over it: its decoder crashed, or did not finish"
     assert list(RayEngine().run(work, files, Path, lose)) == names
+
+
+def test_what_is_left_of_a_batch_is_done_where_its_worker_is_lost(cluster, files):
+    def work(loaded: str, batch: list[Path]) -> Iterator[tuple[str, list[Path]]]:
+        for number, path in enumerate(batch):
+            runs = path.stat().st_size
+            with path.open("a") as file:
+                file.write("x")
+            if path.name == "05" and not runs:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield loaded + path.name, batch[number + 1 :]
+
+    batches = [files[:3], files[3:]]
+    found = RayEngine().stream(work, batches, lose, "of ", ahead=1)
+    assert list(found) == [f"of {path.name}" for path in files]
+    assert runs_of(files)[5:] == [2, 1, 1, 1, 1, 1, 1]
 
 
 def test_an_error_in_the_work_is_raised_as_it_was(cluster, files):
