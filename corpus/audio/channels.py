@@ -65,19 +65,20 @@ class Mix:
         """Returns float32 `(frames,)` of a block `(frames, channels)`."""
         if self.channel is not None:
             mono = block[:, self.channel]
-        else:
-            mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+        elif block.shape[1] == 1:
+            mono = block[:, 0]
+        else:  # along rows NumPy adds 20 times as fast as within them
+            mono = np.ascontiguousarray(block.T).mean(axis=0, dtype=np.float32)
         return mono if self.scale == 1.0 else mono * np.float32(self.scale)
 
 
 def measure_channels(blocks: Iterator[Block], channels: int) -> Channels:
     """Returns what the channels of a recording hold."""
-    energies, mean_energy, peak = np.zeros(channels), 0.0, 0.0
+    products, peak = np.zeros((channels, channels)), 0.0
     for block in blocks:
-        energies += np.square(block, dtype=np.float64).sum(axis=0)
-        mean_energy += float(np.square(block.mean(axis=1), dtype=np.float64).sum())
+        products += block.T @ block
         peak = max(peak, float(np.abs(block).max()))
-    return Channels(energies, mean_energy, peak)
+    return Channels(products.diagonal(), float(products.sum()) / channels**2, peak)
 
 
 def choose_mix(found: Channels, choice: ChannelChoice = "auto") -> Mix:
