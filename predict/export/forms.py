@@ -67,7 +67,7 @@ def form_of(out: Path) -> FileForm:
             missing = [package for package in form.packages if importlib.util.find_spec(package) is None]
             if missing:
                 raise ConfigError(
-                    f"{out}: {name} needs {' and '.join(missing)}: pip install 'emoclr[export]', or "
+                    f"{out}: {name} needs {' and '.join(missing)}: pip install '.[export]' in the clone, or "
                     f"pip install {' '.join(missing)}"
                 )
             return form

@@ -247,7 +247,7 @@ def test_what_is_missing_or_wrong_is_named_at_once(
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxscript" else find(name))
     ran = run("export", "--out", tmp_path / "model.onnx")
-    assert ran.code == 2 and "emoclr[export]" in ran.told and "onnxscript" in ran.told
+    assert ran.code == 2 and ".[export]" in ran.told and "onnxscript" in ran.told
 
 
 def test_a_recording_may_be_called_export(
