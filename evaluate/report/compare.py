@@ -172,8 +172,8 @@ def _difference(found: Measure | None) -> "str | Text":
     if found is None or math.isnan(found.value):
         return "–"
     is_sure = found.low > 0 or found.high < 0
-    told = f"\n{found.low:+.3f} to {found.high:+.3f}"
-    return Text.assemble((f"{found.value:+.3f}", "bold" if is_sure else ""), (told, "dim"))
+    told = f"\n{found.low:+z.3f} to {found.high:+z.3f}"
+    return Text.assemble((f"{found.value:+z.3f}", "bold" if is_sure else ""), (told, "dim"))
 
 
 def find_report(place: Path) -> Path:

@@ -100,6 +100,9 @@ def in_words(found: Measure, n_speakers: int, metric: str) -> str:
     """Returns a difference in words.
 
     Of few speakers, no resample can call a difference real: two agree by chance every second time.
+
+    >>> in_words(Measure(-0.0001, -0.007, 0.007), 24, "uar")
+    '+0.000 [-0.007 to 0.007] UAR, which may be chance'
     """
     if n_speakers < FEW_SPEAKERS or math.isnan(found.low):
         meaning = f"too few speakers ({n_speakers}) to tell it from chance"
@@ -110,4 +113,4 @@ def in_words(found: Measure, n_speakers: int, metric: str) -> str:
     else:
         meaning = "which may be chance"
     within = f" [{interval(found)}]" if interval(found) else ""
-    return f"{found.value:+.3f}{within} {METRICS[metric].label}, {meaning}"
+    return f"{found.value:+z.3f}{within} {METRICS[metric].label}, {meaning}"

@@ -276,7 +276,7 @@ def _told(found: Measure) -> str:
 
 
 def _signed(found: Measure) -> str:
-    return f"{found.value:+.3f}, {found.low:+.3f} to {found.high:+.3f}"
+    return f"{found.value:+z.3f}, {found.low:+z.3f} to {found.high:+z.3f}"
 
 
 def _percent(found: Measure) -> str:
