@@ -27,6 +27,7 @@ from emoclr.finetune.training.resume import RunCard as FinetuneRunCard
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_card, load_encoder
 from emoclr.pretrain.encoder.folders import CARD, RELEASE, RUN, CheckpointError, backbone_folders, find_run
 from emoclr.pretrain.encoder.tensors import save_tensors
+from emoclr.pretrain.resume.heard_clips import copy_fingerprints, find_fingerprints, write_fingerprints
 from emoclr.pretrain.resume.run_card import RunCard
 
 README = "README.md"
@@ -47,8 +48,9 @@ class _Made:
 def release(runs: Sequence[Path], out: Path, settings: ReleaseSettings, reports: Sequence[Path] = ()) -> ReleaseCard:
     """Writes the encoders of runs, or the ensemble of one, into a folder to be released, and returns its card.
 
-    Weights are halved, and compared with those of the run on a made-up signal. Optimizer states, projection heads,
-    predictions and folders of the machine stay behind.
+    Weights are halved, and compared with those of the run on a made-up signal. Fingerprints of the clips that encoders
+    heard go along; where a run keeps none they are made of its recordings, if these are still there. Optimizer
+    states, projection heads, predictions and folders of the machine stay behind.
 
     Args:
         runs: finished run or backbone folders of `pretrain`, or one run folder of `finetune`.
@@ -118,6 +120,8 @@ def _encoders(runs: Sequence[Path], out: Path) -> _Made:
         difference = check_agreement(str(folder), *pair, relative=True)
         made.networks[name] = _network(card, encoder, out / name / WEIGHTS, difference)
         run = load_card(_run_card(folder), RunCard)
+        if (heard := find_fingerprints(folder, run)) is not None:
+            write_fingerprints(out / name, heard)
         _write_run(run, out / name / RUN, made)
         data = ",".join(str(without_places(str(place))) for place in run.settings.data)
         made.commands.append(command_without_places(f"pretrain --config {name}/{RUN} data={data} out=my-run"))
@@ -132,6 +136,7 @@ def _ensemble(run: Path, out: Path, settings: ReleaseSettings) -> _Made:
         model, of_model = load_model(run / name)
         digest = _write_halved(model, out / name / MODEL_WEIGHTS)
         _write(of_model.model_copy(update={"weights_sha256": digest, "answers_sha256": ""}), out / name / MODEL_CARD)
+        copy_fingerprints(run / name, out / name)
         copy, _ = load_model(out / name)
         pair = [outputs_of(network.encoder, card.window_s) for network in (model, copy)]
         difference = check_agreement(str(run / name), *pair, relative=True)

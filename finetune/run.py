@@ -38,7 +38,7 @@ from emoclr.finetune.studies.mistakes import mistakes
 from emoclr.finetune.studies.pseudo_labels import pseudo_labels
 from emoclr.finetune.studies.robustness import robustness
 from emoclr.finetune.studies.speaker_known import speaker_known
-from emoclr.finetune.summary import next_steps_of, notes_of, summary_of
+from emoclr.finetune.summary import heard_of, next_steps_of, notes_of, summary_of
 from emoclr.finetune.training.initial_weights import encoder_cards, find_initial_weights
 from emoclr.finetune.training.members import train_from_scratch, train_members, train_seeds_of_best
 from emoclr.finetune.training.resume import RunCard, begin_run, labels_digest, previous_run
@@ -176,7 +176,8 @@ def evaluate(out: Path, inputs: Inputs, networks: Networks, settings: FinetuneSe
 
 def _report(context: Context, sections: Sequence[Section], data: Path, command: str, began: float) -> Report:
     labeled, settings, crossing = context.labeled, context.settings, context.labeled.crossing
-    notes = notes_of(context)
+    heard = heard_of(context)
+    notes = notes_of(context, heard)
     where = crossing.title if crossing else f"in {data.name}"
     return Report(
         title=f"Which emotions {context.out.resolve().name} hears {where}",
@@ -194,6 +195,7 @@ def _report(context: Context, sections: Sequence[Section], data: Path, command: 
         left_out=labeled.left_out,
         set_aside=[(str(failure.path), failure.reason) for failure in labeled.store.failures],
         settings=settings.model_dump(mode="json"),
+        heard_in_pretraining=heard.as_json(),
         speaker_probe=speaker_rows(context.members, labeled.voices, settings),
         sections=sections,
         clips=scored_clips(labeled.table.select(labeled.division.scored)),

@@ -19,7 +19,7 @@ from emoclr.finetune.studies.context import Context
 from emoclr.finetune.training.initial_weights import SCRATCH, encoder_cards
 from emoclr.finetune.training.members import backbone_of
 from emoclr.probe.features.features import LOGMEL, missing_features
-from emoclr.probe.heard import pretraining_notes
+from emoclr.probe.heard import Heard, heard_in_pretraining
 from emoclr.probe.settings import ProbeSettings
 from emoclr.probe.summary import (
     RELEASED,
@@ -42,12 +42,19 @@ def summary_of(context: Context) -> str:
     )
 
 
-def notes_of(context: Context) -> list[str]:
+def heard_of(context: Context) -> Heard:
+    """Returns what of the test clips the encoders of a run heard in pretraining."""
+    initial_weights = context.inputs.initial_weights
+    folders = {each.name: [each.folder] for each in initial_weights if each.folder and each.audio_pretrained}
+    labeled = context.labeled
+    return heard_in_pretraining(folders, labeled.table, labeled.division, labeled.store, labeled.rows)
+
+
+def notes_of(context: Context, heard: Heard) -> list[str]:
     """Returns what limits the conclusions of a report: its labels, its augmentations, and comparisons not made."""
     table, settings = context.labeled.table, context.settings
     initial_weights = context.inputs.initial_weights
     pretrained = any(initial.source(settings) != SCRATCH for initial in initial_weights)
-    heard = {each.name: [each.folder] for each in initial_weights if each.folder is not None and not each.untrained}
     return [
         *context.labeled.notes,
         *(context.other.notes if context.other else ()),
@@ -55,7 +62,7 @@ def notes_of(context: Context) -> list[str]:
         *sound_notes(context.labeled.store.silent[context.labeled.rows]),
         *settings.augment.unsafe,
         *score_notes(table, context.labeled.division, settings.positive_share, validated=True),
-        *pretraining_notes(heard, context.labeled.table, context.labeled.division),
+        *heard.notes,
         *comparison_notes(pretrained, settings),
     ]
 

@@ -14,6 +14,7 @@ from emoclr.pretrain.data.views import VIEWS
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_card, save_encoder
 from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.encoder.folders import CARD, RUN
+from emoclr.pretrain.resume.heard_clips import keep_fingerprints
 from emoclr.pretrain.resume.run_card import RunCard
 from emoclr.pretrain.resume.signals import Interrupted
 from emoclr.pretrain.settings import PretrainSettings
@@ -79,6 +80,7 @@ def train_backbone(
     if is_first_rank():
         with writing_into(settings.out):
             write_yaml(settings.out / RUN, run.model_dump(mode="json"))
+            keep_fingerprints(folder, run, source)
     progress = Progress(
         folder,
         settings.log_every_steps,

@@ -32,7 +32,7 @@ from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.probe.checks import check_probe, encoder_folders
 from emoclr.probe.features.features import features_of, missing_features, of_fold
 from emoclr.probe.fitting import fit_probes, predictions_of, scored_rows
-from emoclr.probe.heard import pretraining_notes
+from emoclr.probe.heard import heard_in_pretraining
 from emoclr.probe.protocol import listeners_of, protocol_of, truth_of
 from emoclr.probe.settings import ProbeSettings
 from emoclr.probe.studies.context import Context
@@ -133,12 +133,14 @@ def probe(
         crossing=crossing,
     )
     sections = [section for study in STUDIES if (section := study(context)) is not None]
+    of_names = dict(zip(names, zip(*folders, strict=True), strict=True))
+    heard = heard_in_pretraining(of_names, table, division, store, rows)
     notes = [
         *opened.notes,
         *label_notes(table, settings.positive_share),
         *sound_notes(store.silent[rows]),
         *score_notes(table, division, settings.positive_share),
-        *pretraining_notes(dict(zip(names, zip(*folders, strict=True), strict=True)), table, division),
+        *heard.notes,
         *_unfinished(folders, encoders),
         *missing_features(settings),
     ]
@@ -161,6 +163,7 @@ def probe(
         left_out=(crossing.left_out if crossing else {}) | left_out,
         set_aside=[(str(failure.path), failure.reason) for failure in store.failures],
         settings=settings.model_dump(mode="json"),
+        heard_in_pretraining=heard.as_json(),
         speaker_probe=_speaker_probe(whole_matrices, readable, settings),
         sections=sections,
         clips=scored_clips(table.select(division.scored)),

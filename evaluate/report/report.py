@@ -57,6 +57,7 @@ class Report:
         settings: the settings in force.
         duration_s: how long it took.
         created: when, ISO 8601.
+        heard_in_pretraining: how many of the scored clips and speakers, by encoder; None where it is not known.
         speaker_probe: the speaker-identity probe, where speakers are known.
         sections: what else was measured, in the order in which it is shown.
         clips: the scored clips, rows as in the scores' truth; with them, each one's predictions are written.
@@ -89,6 +90,7 @@ class Report:
     left_out: dict[str, str] = field(default_factory=dict)
     set_aside: Sequence[tuple[str, str]] = ()
     settings: dict[str, Any] = field(default_factory=dict)
+    heard_in_pretraining: Mapping[str, Mapping[str, int] | None] = field(default_factory=dict)
     speaker_probe: SpeakerProbe | None = None
     sections: Sequence[Section] = ()
     clips: ScoredClips | None = None

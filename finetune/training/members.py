@@ -13,6 +13,7 @@ from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.initial_weights import InitialWeights
 from emoclr.finetune.training.member import Member, train_member
 from emoclr.finetune.training.resume import finished_member
+from emoclr.pretrain.resume.heard_clips import copy_fingerprints
 from emoclr.pretrain.resume.signals import Interrupted, StopSignals
 
 SCRATCH_FOLDER = "from-scratch"
@@ -189,4 +190,6 @@ def _member(job: Job) -> Member:
     sweep(job.folder)
     initial, task, settings = job.initial, job.task, job.settings
     encoder, crop_s, origin = initial.encoder(settings, task.store, task.train)
+    if initial.folder is not None and initial.audio_pretrained:
+        copy_fingerprints(initial.folder, job.folder)
     return train_member(job.folder, encoder, task, settings, crop_s, origin, audio_pretrained=initial.audio_pretrained)

@@ -13,6 +13,7 @@ from emoclr.augment.views import ViewMaker
 from emoclr.configs.console import track
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.decoder import AudioError
+from emoclr.corpus.audit.clip_fingerprints import clip_fingerprints
 from emoclr.corpus.clips.clip_table import ClipTable
 from emoclr.corpus.clips.sources import clips_from, set_aside_by
 from emoclr.corpus.decoded.cache import default_cache_dir
@@ -61,6 +62,9 @@ class Source(Protocol):
 
     def labels(self) -> Tensor | None:
         """Returns the labels of the clips for joint training, float32 (clips, emotions), None where not asked for."""
+
+    def fingerprints(self) -> NDArray[np.uint64] | None:
+        """Returns fingerprints of the clips, see `corpus.audit.clip_fingerprints`; None where they are not read."""
 
     def steps_per_epoch(self, ranks: int) -> int:
         """Returns how many whole batches an epoch has on each of `ranks` processes."""
@@ -132,6 +136,10 @@ class DecodedSource:
             return None
         return labels_of(self._clips.take(self._store.source_rows), labelled, self._settings.columns.given)
 
+    def fingerprints(self) -> NDArray[np.uint64]:
+        """See `Source`."""
+        return clip_fingerprints(self._store, track(self._rows.tolist(), "fingerprints of clips")).ravel()
+
     def steps_per_epoch(self, ranks: int) -> int:
         """See `Source`."""
         return self._order(0, ranks).batches_per_epoch
@@ -176,6 +184,9 @@ class TarSource:
     def labels(self) -> Tensor | None:
         """See `Source`: there are none."""
         return None
+
+    def fingerprints(self) -> None:
+        """See `Source`: tars would have to be read once more."""
 
     def steps_per_epoch(self, ranks: int) -> int:
         """See `Source`."""

@@ -18,9 +18,12 @@ CARD = "encoder.yaml"
 RELEASE = "release.yaml"
 """Card of a released folder: its data, licence and numbers."""
 
+FINGERPRINTS = "fingerprints.npy"
+"""Fingerprints of the clips that an encoder was pretrained on, beside its weights."""
+
 RELEASED_IN = "emoclr.checkpoints"
 HUB = "hf:"
-RELEASE_FILES = ("README.md", "*.yaml", "*.safetensors")
+RELEASE_FILES = ("README.md", "*.yaml", "*.safetensors", f"*{FINGERPRINTS}")
 MAX_DOWNLOAD_BYTES = 8_000_000_000
 MAX_DOWNLOAD_FILES = 4_000
 

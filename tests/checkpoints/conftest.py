@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import huggingface_hub.constants as hub_constants
+import numpy as np
 import pytest
 
 import emoclr.checkpoints
@@ -25,6 +26,7 @@ from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.resume import RunCard as FinetuneRunCard
 from emoclr.pretrain.encoder import folders
 from emoclr.pretrain.encoder.encoder import Normalisation
+from emoclr.pretrain.resume.heard_clips import write_fingerprints
 from emoclr.pretrain.resume.run_card import RunCard
 from emoclr.pretrain.settings import PretrainSettings
 
@@ -188,6 +190,8 @@ def runs(workspace: Path, make_report: MakeReport, tmp_path_factory: pytest.Temp
     made = {"corpus_fingerprint": "made", "commit": "0123abc"}
     run = RunCard(settings=pretrained, clips=3, hours=1.0, set_aside=0, normalisation=Normalisation(), **made)
     write_yaml(folder / "my-run/run.yaml", run.model_dump(mode="json"))
+    for name in ("my-run", "my-emotions"):
+        write_fingerprints(folder / name / "test_resnet", np.arange(3, dtype=np.uint64))
     (folder / "my-run/test_resnet/resume.ckpt").write_bytes(b"optimizer and projection head")
     tuned = FinetuneRunCard(
         settings=FinetuneSettings(cache=folder / "decoded"),

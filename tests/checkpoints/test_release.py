@@ -37,7 +37,7 @@ def test_a_release_of_encoders_holds_half_the_bytes_and_gives_the_same_embedding
     assert files_of(folder) == [
         "README.md",
         "release.yaml",
-        *(f"test_resnet/{name}" for name in ("encoder.safetensors", "encoder.yaml", "run.yaml")),
+        *(f"test_resnet/{name}" for name in ("encoder.safetensors", "encoder.yaml", "fingerprints.npy", "run.yaml")),
     ]
     sizes = [(place / "test_resnet/encoder.safetensors").stat().st_size for place in (runs / "my-run", folder)]
     assert 0.5 < sizes[1] / sizes[0] < 0.6
@@ -57,6 +57,7 @@ def test_a_release_of_an_ensemble_gives_the_same_probabilities_and_its_limits(ru
         "ensemble.yaml",
         "release.yaml",
         "run.yaml",
+        "test_resnet/fingerprints.npy",
         "test_resnet/model.safetensors",
         "test_resnet/model.yaml",
     ]

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from emoclr.augment.settings import SpectrogramSettings
+from emoclr.corpus.audit.clip_fingerprints import clip_fingerprints
 from emoclr.corpus.clips.sources import clips_of
 from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
 from emoclr.corpus.labels.label_table import LabelTable
@@ -17,6 +18,7 @@ from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.pretrain.encoder.checkpoint import save_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
+from emoclr.pretrain.resume.heard_clips import write_fingerprints
 
 BACKBONES = ("test_efficientnet", "test_resnet")
 SPLITS = ("train", "train", "train", "validation", "test", "test")
@@ -76,13 +78,15 @@ def task(table: LabelTable, store: WaveformStore) -> Task:
 
 
 @pytest.fixture(scope="session")
-def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder with the encoders of both backbones, as `pretrain` leaves it."""
+def pretrained(store: WaveformStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with the encoders of both backbones, of which one is known to have heard a test clip."""
     run = tmp_path_factory.mktemp("pretrained")
     for seed, backbone in enumerate(BACKBONES):
         torch.manual_seed(seed)
         encoder = Encoder(encoder_settings(backbone))
         save_encoder(run / backbone, encoder, crop_s=0.5, corpus_fingerprint="abc", step=1, steps=1)
+    heard = clip_fingerprints(store, [clip for clip in range(len(store)) if store.path(clip).name == "16.wav"])
+    write_fingerprints(run / "test_resnet", heard.ravel())
     return run
 
 

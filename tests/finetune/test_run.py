@@ -27,6 +27,7 @@ from emoclr.finetune.model.checkpoint import load_ensemble, load_model
 from emoclr.finetune.run import finetune
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.pretrain.encoder.embedding import embed_clips
+from emoclr.pretrain.encoder.folders import FINGERPRINTS
 from emoclr.probe.run import probe
 from emoclr.probe.settings import ProbeSettings
 
@@ -165,9 +166,13 @@ def test_the_ensembles_card_says_who_answers_how(finetuned: Any, content: dict[s
     assert (card.members, card.how, card.emotions) == (BACKBONES, "mean", ["anger", "sadness"])
     assert (card.window_s, card.hop_s, card.single_label) == (0.5, 0.25, False)
     assert card.metrics["macro_auroc"] == pytest.approx(content["metrics"]["macro_auroc"]["value"])
-    of_labels, of_scores, of_pretraining, *_, of_comparisons = content["notes"]
+    of_labels, of_scores, unknown, heard, *_, of_comparisons = content["notes"]
     assert of_labels.startswith("Labels are shares") and of_scores.startswith("Only 2 speakers were scored")
-    assert "Whether the scored clips were among those that" in of_pretraining and "is not known" in of_pretraining
+    assert "Whether test_efficientnet heard scored clips" in unknown
+    assert heard.startswith("1 of 8 scored clips was heard by test_resnet in pretraining, without labels (1 of 2 speak")
+    assert content["heard_in_pretraining"]["test_efficientnet"] is None
+    assert content["heard_in_pretraining"]["test_resnet"]["clips_heard"] == 1
+    assert [(finetuned.out / name / FINGERPRINTS).is_file() for name in card.members] == [False, True]
     assert "from_scratch=true adds it" in of_comparisons
     assert card.notes == [of_labels]
 
@@ -235,7 +240,7 @@ def test_backbones_train_without_pretraining(labels: Path, settings: Settings, t
     assert [row.name for row in report.scores.models if "ensemble" not in row.name] == BACKBONES
     # On a network without pretraining, the head alone is the linear probe of an untrained one.
     assert not any(row.name.startswith("untrained") for row in report.scores.baselines)
-    assert not any("Pretraining" in note for note in report.notes)
+    assert not any("pretraining" in note for note in report.notes)
     _, card = load_model(tmp_path / "out/test_resnet")
     assert card.started_from == "scratch" and card.window_s == 0.5
     assert card.encoder.spectrogram.bands == 32

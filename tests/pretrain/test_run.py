@@ -11,7 +11,7 @@ import yaml
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
-from emoclr.pretrain.encoder.folders import CARD, RUN
+from emoclr.pretrain.encoder.folders import CARD, FINGERPRINTS, RUN
 from emoclr.pretrain.networks import timm_models
 from emoclr.pretrain.training.metrics_log import METRICS
 from emoclr.pretrain.training.module import ContrastiveModule
@@ -33,7 +33,7 @@ def test_every_backbone_gets_a_folder_with_its_encoder(finished, store):
     assert finished.code == 0
     for backbone in ("test_resnet", "test_efficientnet"):
         folder = finished.out / backbone
-        assert {CARD, WEIGHTS, METRICS, RESUME, "tensorboard"} == {path.name for path in folder.iterdir()}
+        assert {CARD, WEIGHTS, FINGERPRINTS, METRICS, RESUME, "tensorboard"} == {path.name for path in folder.iterdir()}
         encoder, card = load_encoder(folder)
         assert card.encoder.backbone == backbone
         assert card.finished and (card.step, card.steps, card.crop_s) == (6, 6, 0.5)

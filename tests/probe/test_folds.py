@@ -9,18 +9,18 @@ import pytest
 import soundfile as sf
 import torch
 
-from emoclr.configs.files import write_yaml
+from emoclr.corpus.audit.clip_fingerprints import clip_fingerprints
+from emoclr.corpus.clips.sources import clips_from, clips_of
+from emoclr.corpus.decoded.waveforms import open_waveforms
 from emoclr.corpus.labels.division import divide
 from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.evaluate.report.predictions_csv import ANSWERS, read_predictions
 from emoclr.evaluate.report.sentence import Caution
 from emoclr.pretrain.encoder.checkpoint import save_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
-from emoclr.pretrain.encoder.folders import RUN
-from emoclr.pretrain.resume.run_card import RunCard
-from emoclr.pretrain.settings import PretrainSettings
+from emoclr.pretrain.resume.heard_clips import write_fingerprints
 from emoclr.probe.cli import main
-from emoclr.probe.heard import pretraining_notes
+from emoclr.probe.heard import heard_in_pretraining
 
 RATE = 16_000
 QUICK = ["bootstrap_resamples=20", "threads=1", "device=cpu", "egemaps=false", "players=false"]
@@ -49,11 +49,9 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         encoder = Encoder(EncoderSettings(backbone="test_resnet", normalisation=Normalisation(mean=(-5, 0.5, -3))))
         run = folder / f"run-{fold}"
         save_encoder(run / "test_resnet", encoder, crop_s=0.5, corpus_fingerprint="", step=1, steps=1)
-        data = {"data": [folder / "labels.csv"], "without_fold": None if fold == "x" else fold}
-        settings = PretrainSettings.model_validate({**data, "out": run, "backbones": ["test_resnet"]})
-        corpus = {"corpus_fingerprint": "", "clips": 32, "hours": 1.0, "set_aside": 0}
-        card = RunCard(settings=settings, normalisation=Normalisation(), **corpus)
-        write_yaml(run / RUN, card.model_dump(mode="json"))
+        clips = clips_from([folder / "labels.csv"], None, {}, without_fold=None if fold == "x" else fold)
+        store = open_waveforms(clips, cache_dir=folder / "cache", workers=1)
+        write_fingerprints(run / "test_resnet", clip_fingerprints(store, range(len(store))).ravel())
     return folder
 
 
@@ -77,20 +75,26 @@ def test_each_fold_is_fitted_to_and_scored_with_its_own_encoder(workplace: Path)
     equal = np.isclose(together.probabilities, alone.probabilities, atol=1e-6).all(axis=1)
     of_fold_2 = np.isin(together.speakers, ["s2", "s3"])
     assert equal[of_fold_2].all() and equal[~of_fold_2].mean() < 0.2
-    (heard,) = [note for note in content["notes"] if note.startswith("Pretraining")]
-    assert "test_resnet heard 2 of the 6 speakers" in heard
-    assert "(0 of 2 in fold 1, 0 of 2 in fold 2, 2 of 2 in fold x)" in heard
+    (heard,) = [note for note in content["notes"] if "in pretraining" in note]
+    assert heard.startswith("16 of 48 scored clips were heard by test_resnet")
+    assert "(2 of 6 speakers: 0 of 2 in fold 1, 0 of 2 in fold 2, 2 of 2 in fold x)" in heard
+    told = {"clips_heard": 16, "clips": 48, "speakers_heard": 2, "speakers": 6}
+    assert content["heard_in_pretraining"] == {"test_resnet": told}
+    assert {"text": heard, "kind": "limit", "weight": "warning"} in content["verdict"]
 
 
 def test_encoders_of_which_the_run_is_not_there_are_told_of_together(workplace: Path) -> None:
     table = read_labels(workplace / "labels.csv")
     division = divide(table, None, seed=0)
+    store = open_waveforms(clips_of(table), cache_dir=workplace / "cache", workers=1)
     alone = {name: [workplace / name] for name in ("a", "b")}
     known = {"of fold 1": [workplace / "run-1" / "test_resnet"]}
-    unknown, heard = pretraining_notes({**alone, **known}, table, division)
-    assert "that a, b learned from is not known here" in unknown
+    found = heard_in_pretraining({**alone, **known}, table, division, store, np.arange(len(store)))
+    unknown, heard = found.notes
+    assert "Whether a, b heard scored clips in pretraining, without labels, is not known" in unknown
     assert isinstance(heard, Caution) and not isinstance(unknown, Caution)
-    assert "of fold 1 heard 4 of the 6 speakers scored in it: " in heard
+    assert heard.startswith("32 of 48 scored clips were heard by of fold 1 in pretraining, without labels (4 of 6 ")
+    assert found.as_json()["a"] is None
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "labels": list(report.labels),
         "verdict": [asdict(sentence) for sentence in report.verdict],
         "notes": list(report.notes),
+        "heard_in_pretraining": {name: found and dict(found) for name, found in report.heard_in_pretraining.items()},
         "protocol": {
             "clips": protocol.clips,
             "speakers": protocol.speakers,
