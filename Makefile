@@ -30,7 +30,7 @@ fuzz: install
 lint: install
 	mkdir -p .types/emoclr
 	for folder in configs evaluate corpus augment pretrain probe finetune predict checkpoints; do ln -sfn ../../$$folder .types/emoclr/$$folder; done
-	ln -sf ../../emoclr/__init__.py ../../emoclr/__init__.pyi ../../emoclr/py.typed .types/emoclr/
+	ln -sf $(addprefix ../../,$(wildcard emoclr/*.py*)) ../../emoclr/py.typed .types/emoclr/
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

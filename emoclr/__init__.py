@@ -2,7 +2,7 @@
 
 The folders of the project are its sub-packages: `emoclr.configs`, `.evaluate`, `.corpus`, `.augment`, `.pretrain`,
 `.probe`, `.finetune` and `.predict`. What a notebook needs is offered here, and imported when it is first used:
-`read_labels`, `load_encoder`, `embed`, `LinearProbe`, `load_ensemble` and `predict`.
+`read_labels`, `load_encoder`, `embed`, `Embedder`, `LinearProbe`, `load_ensemble` and `predict`.
 """
 
 import lazy_loader
@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     ["predict"],
     {
         "corpus.labels.labels_csv": ["read_labels"],
+        "embedder": ["Embedder"],
         "evaluate.linear_probe": ["LinearProbe"],
         "predict.loaded_ensemble": ["load_ensemble"],
         "pretrain.encoder.checkpoint": ["load_encoder"],

@@ -1,4 +1,5 @@
 from .corpus.labels.labels_csv import read_labels as read_labels
+from .embedder import Embedder as Embedder
 from .evaluate.linear_probe import LinearProbe as LinearProbe
 from .predict.data_frame import predict_frame
 from .predict.loaded_ensemble import load_ensemble as load_ensemble

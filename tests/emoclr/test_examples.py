@@ -15,7 +15,7 @@ WITH_EXAMPLES = sorted(
     for folder in FOLDERS
     for path in (ROOT / folder).rglob("*.py")
     if ">>> " in path.read_text()
-)
+) + [f"emoclr.{path.stem}" for path in (ROOT / "emoclr").glob("*.py") if ">>> " in path.read_text()]
 STUBS = sorted(
     f"emoclr.{'.'.join(stub.relative_to(ROOT).parts[:-1])}"
     for folder in FOLDERS

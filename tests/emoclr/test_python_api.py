@@ -18,7 +18,7 @@ from emoclr.predict.cli import main
 from emoclr.pretrain.encoder.windows import window_starts
 
 RATE = 16_000
-OFFERED = ["LinearProbe", "embed", "load_encoder", "load_ensemble", "predict", "read_labels"]
+OFFERED = ["Embedder", "LinearProbe", "embed", "load_encoder", "load_ensemble", "predict", "read_labels"]
 
 
 def in_python(code: str, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
