@@ -33,11 +33,11 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Examples:
         >>> import numpy as np
-        >>> embedder = Embedder("emoclr-small/mobilenetv3_small_100", sample_rate=16_000)
+        >>> embedder = Embedder("emoclr-small/resnet10t", sample_rate=16_000)
         >>> embedder.transform([np.zeros(16_000), np.zeros(24_000)]).shape
-        (2, 1024)
+        (2, 1792)
         >>> embedder.get_feature_names_out()[:2].tolist()
-        ['mobilenetv3_small_100_0', 'mobilenetv3_small_100_1']
+        ['resnet10t_0', 'resnet10t_1']
     """
 
     def __init__(
