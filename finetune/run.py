@@ -14,6 +14,7 @@ from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.corpus.labels.splits import unit_of
 from emoclr.evaluate.report.report import Report, by_reason
 from emoclr.evaluate.report.section import Section
+from emoclr.evaluate.report.sentence import Caution
 from emoclr.evaluate.report.verdict import verdict_of
 from emoclr.evaluate.report.writers.write import write_report
 from emoclr.evaluate.scores import score_all
@@ -24,7 +25,7 @@ from emoclr.finetune.ensemble.baselines import baseline_rows, simple_features
 from emoclr.finetune.ensemble.ensemble import ensemble_outputs
 from emoclr.finetune.ensemble.ensemble_card import ensemble_card
 from emoclr.finetune.ensemble.report_rows import model_rows, speaker_rows
-from emoclr.finetune.model.folders import ENSEMBLE_CARD
+from emoclr.finetune.model.folders import CARD, ENSEMBLE_CARD
 from emoclr.finetune.pseudo_labels.second_round import pool_for, second_round
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.studies.best_epochs import best_epochs
@@ -105,9 +106,7 @@ def finetune(
     context = evaluate(out, inputs, networks, settings)
     sections = [section for study in STUDIES if (section := study(context)) is not None]
     report = _report(context, sections, data, command, began)
-    notes = [*map(str, label_notes(context.labeled.table, settings.positive_share)), *settings.augment.unsafe]
-    card = ensemble_card(out, context.members, context.ensemble, context.scores, settings, notes)
-    write_yaml(out / ENSEMBLE_CARD, card.model_dump(mode="json"))
+    _write_cards(context, [str(note) for note in report.notes if isinstance(note, Caution)])
     write_report(report, out / REPORT)
     return report
 
@@ -172,6 +171,18 @@ def evaluate(out: Path, inputs: Inputs, networks: Networks, settings: FinetuneSe
     say("scoring")
     scores = score_all(truth, models, baselines)
     return Context(out, settings, inputs, networks, truth, ensemble, models, features, scores)
+
+
+def _write_cards(context: Context, cautions: list[str]) -> None:
+    """Writes the card of the ensemble, and what is to be known of it into those of its members."""
+    settings = context.settings
+    of_labels = label_notes(context.labeled.table, settings.positive_share)
+    notes = [*(str(note) for note in of_labels if not isinstance(note, Caution)), *settings.augment.unsafe]
+    for member in (member for folds in context.members.values() for member in folds):
+        told = member.card.model_copy(update={"cautions": cautions, "notes": notes})
+        write_yaml(member.folder / CARD, told.model_dump(mode="json"))
+    card = ensemble_card(context.out, context.members, context.ensemble, context.scores, settings, cautions, notes)
+    write_yaml(context.out / ENSEMBLE_CARD, card.model_dump(mode="json"))
 
 
 def _report(context: Context, sections: Sequence[Section], data: Path, command: str, began: float) -> Report:

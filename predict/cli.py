@@ -75,8 +75,8 @@ def _predict(arguments: argparse.Namespace) -> int:
         card = with_windows(card, arguments.window, arguments.hop)
         if card.limits:
             say(f"{named}: {card.limits}")
-        for note in card.notes:
-            say(f"note: {note}")
+        for line in [*(f"warning: {caution}" for caution in card.cautions), *(f"note: {note}" for note in card.notes)]:
+            say(line)
         voices = None
         if speakers is not None:
             from emoclr.predict.stream.voices import ONE_MOOD, Voices

@@ -15,6 +15,7 @@ KEPT_OF_REPORTS = (
     "summary",
     "labels",
     "notes",
+    "heard_in_pretraining",
     "protocol",
     "metrics",
     "models",

@@ -20,6 +20,7 @@ def ensemble_card(
     outputs: Sequence[EnsembleOutput],
     scores: Scores,
     settings: FinetuneSettings,
+    cautions: list[str],
     notes: list[str],
 ) -> EnsembleCard:
     """Returns the card of the members of all folds.
@@ -30,7 +31,8 @@ def ensemble_card(
         outputs: of the ensemble in each fold.
         scores: on test clips; the card holds those of the first model.
         settings: of the run.
-        notes: on the labels.
+        cautions: what forbids conclusions.
+        notes: on the labels and augmentations.
     """
     every = [member for folds in members.values() for member in folds]
     first = every[0].card
@@ -49,6 +51,7 @@ def ensemble_card(
         short=settings.augment.short,
         channels=settings.channels or "auto",
         windows=settings.windows,
+        cautions=cautions,
         notes=notes,
         metrics={name: round(found.value, 6) for name, found in metrics.items() if np.isfinite(found.value)},
         versions=package_versions(),

@@ -72,6 +72,8 @@ class ModelCard(Settings):
     corpus_fingerprint: str
     started_from: str = Field(description="the corpus fingerprint of the pretraining, ImageNet, or scratch")
     answers_sha256: str = Field("", description="SHA-256 of the file of predictions that --resume reads")
+    cautions: list[str] = Field([], description="what forbids conclusions from its numbers, such as synthetic labels")
+    notes: list[str] = Field([], description="on its labels and augmentations")
     metrics: Metrics = {}
     versions: dict[str, str] = {}
 
@@ -106,7 +108,8 @@ class EnsembleCard(Settings):
     short: Padding = Field("zero", description="how a recording shorter than a window fills it")
     channels: ChannelSetting = Field("auto", description="channels of recordings that are heard")
     windows: Pooling = Field("mean", description="pooling of the windows of a recording")
-    notes: list[str] = []
+    cautions: list[str] = Field([], description="what forbids conclusions from its numbers, such as synthetic labels")
+    notes: list[str] = Field([], description="on its labels and augmentations")
     limits: Limits = ""
     metrics: Metrics = {}
     versions: dict[str, str] = {}
@@ -226,6 +229,8 @@ def load_ensemble(source: str | Path) -> tuple[Ensemble, EnsembleCard]:
             short=only.short,
             channels=only.channels,
             windows=only.windows,
+            cautions=only.cautions,
+            notes=only.notes,
         )
     for name, (_, member) in zip(card.members, members, strict=True):
         if member.emotions != card.emotions:

@@ -80,7 +80,7 @@ def write_files(
                     emotions=card.emotions,
                     thresholds=None if card.single_label else card.thresholds,
                     sound=files.sound,
-                    notes=[*([card.limits] if card.limits else []), *card.notes],
+                    notes=[*([card.limits] if card.limits else []), *card.cautions, *card.notes],
                 )
                 write_recordings_page(files.page, windows, draft, settings, paths, table.remarks, gated=gate)
             if files.out and files.annotations:

@@ -174,7 +174,8 @@ def test_the_ensembles_card_says_who_answers_how(finetuned: Any, content: dict[s
     assert content["heard_in_pretraining"]["test_resnet"]["clips_heard"] == 1
     assert [(finetuned.out / name / FINGERPRINTS).is_file() for name in card.members] == [False, True]
     assert "from_scratch=true adds it" in of_comparisons
-    assert card.notes == [of_labels]
+    assert card.notes == [of_labels] and card.cautions == [heard]
+    assert all(load_model(finetuned.out / name)[1].cautions == [heard] for name in BACKBONES)
 
 
 def test_thresholds_of_the_ensemble_are_tuned_on_validation_speakers(

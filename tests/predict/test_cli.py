@@ -128,12 +128,13 @@ def test_without_an_ensemble_it_says_what_to_give(run: Run, recordings: Path, tm
     assert "give the --out folder of a finished `finetune`" in ran.told
 
 
-def test_what_the_labels_were_is_told_again_and_notes_of_the_report_are_not(
-    run: Run, emotions: Path, recordings: Path, tmp_path: Path
+@pytest.mark.parametrize("member", ["", "test_resnet"])
+def test_cautions_of_the_report_are_told_again_and_its_notes_are_not(
+    member: str, run: Run, emotions: Path, recordings: Path, tmp_path: Path
 ) -> None:
-    (note,) = load_ensemble(emotions)[1].notes
-    ran = run("--gate", "none", "--from", emotions, recordings / "short.wav", "--out", tmp_path / "out.csv")
-    assert "synthetic" in note.lower() and f"note: {note}" in ran.told
+    (caution,) = load_ensemble(emotions / member)[1].cautions
+    ran = run("--gate", "none", "--from", emotions / member, recordings / "short.wav", "--out", tmp_path / "out.csv")
+    assert "synthetic" in caution.lower() and f"warning: {caution}" in ran.told
     assert "speakers were scored" in (emotions / "report/report.md").read_text()
     assert "speakers were scored" not in ran.told
 
