@@ -25,6 +25,7 @@ def table_findings(table: LabelTable, positive_share: float) -> list[Finding]:
         speakers_unknown(table),
         one_speaker(table),
         rare_emotions(table, positive),
+        emotions_of_few(table, positive),
         emotions_missing_in_splits(table, positive),
         speakers_of_one_emotion(table, positive),
     ]
@@ -77,25 +78,45 @@ def one_speaker(table: LabelTable) -> Finding | None:
 
 
 def rare_emotions(table: LabelTable, positive: NDArray[np.bool_]) -> Finding | None:
-    """Returns the emotions with too few clips, or of too few speakers, for each fold to have one."""
-    speakers = speaker_codes(table)
-    what = unit_of(table)
-    cases = []
-    for emotion, held in zip(table.emotions, positive.T, strict=True):
-        clips, holders = int(held.sum()), len(np.unique(speakers[held]))
-        if clips < max(USUAL_FOLDS, RARE_SHARE * len(table)) or holders < USUAL_FOLDS:
-            cases.append(
-                f"{emotion}: {count_of(clips, 'clip')} ({clips / len(table):.2%}) of {count_of(holders, what)}"
-            )
-    if not cases:
+    """Returns the emotions that only a small part of the clips carries."""
+    rare = positive.sum(axis=0) < RARE_SHARE * len(table)
+    if not rare.any():
         return None
     return Finding(
         "rare emotions",
         Weight.WARNING,
-        f"{count_of(len(cases), 'emotion')} with under {RARE_SHARE:.0%} of the clips, or fewer clips or {what}s than "
-        f"{USUAL_FOLDS} folds: what is measured of them is rough, or nothing.",
-        cases,
+        f"{count_of(int(rare.sum()), 'emotion')} in under {RARE_SHARE:.0%} of the clips: what is measured of them is "
+        "rough, or nothing.",
+        _held_by(table, positive, rare),
     )
+
+
+def emotions_of_few(table: LabelTable, positive: NDArray[np.bool_]) -> Finding | None:
+    """Returns the emotions that are not rare, and still have too few clips or speakers for each fold to have one."""
+    speakers = speaker_codes(table)
+    clips = positive.sum(axis=0)
+    holders = np.array([len(np.unique(speakers[held])) for held in positive.T])
+    few = (clips >= RARE_SHARE * len(table)) & (np.minimum(clips, holders) < USUAL_FOLDS)
+    if not few.any():
+        return None
+    return Finding(
+        "emotions with few clips or speakers",
+        Weight.WARNING,
+        f"{count_of(int(few.sum()), 'emotion')} of fewer than {USUAL_FOLDS} clips or {unit_of(table)}s: not each of "
+        f"{USUAL_FOLDS} folds has one, and what is measured of them is rough, or nothing.",
+        _held_by(table, positive, few),
+    )
+
+
+def _held_by(table: LabelTable, positive: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> list[str]:
+    """Returns for each chosen emotion its clips and its speakers."""
+    speakers, what = speaker_codes(table), unit_of(table)
+    lines = []
+    for place in np.flatnonzero(chosen).tolist():
+        clips = int(positive[:, place].sum())
+        holders = count_of(len(np.unique(speakers[positive[:, place]])), what)
+        lines.append(f"{table.emotions[place]}: {count_of(clips, 'clip')} ({clips / len(table):.2%}) of {holders}")
+    return lines
 
 
 def emotions_missing_in_splits(table: LabelTable, positive: NDArray[np.bool_]) -> Finding | None:

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,13 +12,14 @@ import numpy as np
 
 from emoclr.configs.console import results, show
 from emoclr.configs.files import write_text
+from emoclr.configs.messages import readable
 from emoclr.corpus.audit.findings import Weight
 from emoclr.corpus.audit.recordings import Recording
 from emoclr.corpus.audit.run import Audit
 from emoclr.corpus.audit.shortcuts import CUES, TOGETHER, Shortcut
 from emoclr.corpus.labels.table_summary import table_summary
 from emoclr.evaluate.report.formatting import markdown_cell, markdown_table, markdown_text
-from emoclr.evaluate.report.sentence import Sentence
+from emoclr.evaluate.report.sentence import TONES, Sentence
 
 if TYPE_CHECKING:
     from rich.console import Console  # noqa: TID251
@@ -28,7 +30,6 @@ SHOWN_CASES = 5
 LISTED_CASES = 50
 
 HEADINGS = {Weight.LEAK: "Leaks", Weight.WARNING: "Warnings", Weight.NOTE: "Good to know"}
-_TONES = {"good": "bold green", "open": "bold yellow", "bad": "bold red"}
 _STYLES = {Weight.LEAK: "bold red", Weight.WARNING: "bold yellow", Weight.NOTE: "bold cyan"}
 
 _CUES_EXPLAINED = (
@@ -47,8 +48,8 @@ def print_audit(audit: Audit, *, written: bool = False) -> None:
     screen = results()
     screen.width = min(screen.width, WIDTH)
     answer, *steps = verdict_of(audit)
-    screen.print(answer.text, style=_TONES[answer.weight])
-    screen.print(overview(audit))
+    screen.print(answer.text, style=TONES[answer.weight])
+    _print_wrapped(screen, overview(audit), "", "")
     for weight, heading in HEADINGS.items():
         findings = [finding for finding in audit.findings if finding.weight is weight]
         if findings:
@@ -155,10 +156,17 @@ def _shown(cases: Sequence[str], most: int, where: str) -> list[str]:
 
 
 def _print_item(screen: "Console", text: str, indent: int) -> None:
-    from rich.padding import Padding
-    from rich.text import Text
+    _print_wrapped(screen, text, f"{' ' * indent}- ", " " * indent)
 
-    screen.print(Padding(Text(f"- {text}", overflow="fold"), (0, 0, 0, indent)))
+
+def _print_wrapped(screen: "Console", text: str, first: str, others: str) -> None:
+    """Prints text in lines of the screen's width, but for a path that is longer: it stays whole, to be copied."""
+    width = screen.width
+    lines = textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False
+    )
+    for line in lines:
+        screen.print(readable(line), soft_wrap=True)
 
 
 def _shortcut_table(shortcuts: Sequence[Shortcut]) -> "Table":

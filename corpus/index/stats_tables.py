@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.configs.console import results
-from emoclr.configs.messages import count_of
-from emoclr.corpus.audio.samples import SILENT_PEAK_DB
-from emoclr.corpus.index.stats import FULL_SCALE_DB, Labels, Overview
+from emoclr.configs.messages import count_of, readable
+from emoclr.corpus.index.stats import Labels, Overview
+from emoclr.corpus.index.stats_verdict import LONG_S, SHORT_S, clipped_and_silent, share, short_and_long, verdict_of
+from emoclr.evaluate.report.sentence import TONES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,19 +19,20 @@ if TYPE_CHECKING:
     from rich.console import Console  # noqa: TID251
     from rich.table import Table
 
-SHORT_S = 0.5
-LONG_S = 22.0
-"""Clips are meant to be between these."""
-
 _QUANTILES = {"least": 0.0, "1 %": 0.01, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "99 %": 0.99, "most": 1.0}
 _SHOWN = 8
 
 
 def print_overview(overview: Overview, console: "Console | None" = None) -> None:
-    """Prints the tables, on standard output where no console is given."""
+    """Prints what matters most, the tables, and what to do next, on standard output where no console is given."""
     console = console or results()
+    answer, *steps = verdict_of(overview)
+    console.print(readable(answer.text), style=TONES[answer.weight])
     for part in _parts(overview):
         console.print(part)
+    console.print()
+    for step in steps:
+        console.print(readable(step.line), soft_wrap=True)  # however long: a command is copied whole
 
 
 def _parts(overview: Overview) -> "Iterator[str | Table | Columns]":
@@ -46,9 +48,9 @@ def _parts(overview: Overview) -> "Iterator[str | Table | Columns]":
         yield _counts("Set aside", Counter(dict(overview.aside)))
     if overview.labels is not None:
         yield from _labels(overview.labels)
-    if overview.notes:
+    if overview.notes[1:]:  # the first stands on top
         yield ""
-        yield from (f"note: {note}" for note in overview.notes)
+        yield from (f"note: {note}" for note in overview.notes[1:])
 
 
 def _sound(overview: Overview) -> "Iterator[str | Table | Columns]":
@@ -57,13 +59,13 @@ def _sound(overview: Overview) -> "Iterator[str | Table | Columns]":
     durations_s, peak_db = overview.durations_s, overview.peak_db
     yield ""
     yield _quantiles({"Duration, s": durations_s}, "{:,.2f}")
-    short, long = (durations_s < SHORT_S).sum(), (durations_s > LONG_S).sum()
-    yield f"under {SHORT_S:g} s: {_part(short, len(durations_s))}; over {LONG_S:g} s: {_part(long, len(durations_s))}"
+    short, long = (share(clips, len(durations_s)) for clips in short_and_long(overview))
+    yield f"under {SHORT_S:g} s: {short}; over {LONG_S:g} s: {long}"
     yield ""
     levels = {"RMS, dBFS": overview.rms_db, "Peak, dBFS": peak_db}
     yield _quantiles({name: values[np.isfinite(values)] for name, values in levels.items()}, "{:.1f}")
-    full, silent = (peak_db >= FULL_SCALE_DB).sum(), (peak_db <= SILENT_PEAK_DB).sum()
-    yield (f"peaks at full scale, perhaps clipped: {_part(full, len(peak_db))}; silent: {_part(silent, len(peak_db))}")
+    full, silent = (share(found, len(peak_db)) for found in clipped_and_silent(overview))
+    yield f"peaks at full scale, perhaps clipped: {full}; silent: {silent}"
     yield ""
     rates = Counter({f"{rate:,} Hz": count for rate, count in overview.rates.items()})
     channels = Counter({str(number): count for number, count in overview.channels.items()})
@@ -93,10 +95,6 @@ def _labels(labels: Labels) -> "Iterator[str | Table | Columns]":
             splits.add_row(split.name, f"{split.clips:,}", f"{split.hours:,.2f}", speakers)
         yield ""
         yield splits
-
-
-def _part(count: int, whole: int) -> str:
-    return f"{count:,} ({count / max(1, whole):.1%})"
 
 
 def _quantiles(rows: "dict[str, NDArray[Any]]", form: str) -> "Table":

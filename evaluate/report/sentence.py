@@ -7,6 +7,9 @@ from typing import Literal
 Kind = Literal["limit", "fitness", "comparison", "emotions", "groups", "next"]
 Weight = Literal["warning", "good", "bad", "open", "plain"]
 
+TONES: Mapping[Weight, str] = {"good": "bold green", "open": "bold yellow", "bad": "bold red"}
+"""How an answer looks on a terminal."""
+
 
 class Caution(str):
     """A note that forbids a conclusion, whatever the numbers are; other notes are there to be looked up."""

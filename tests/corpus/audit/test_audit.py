@@ -9,6 +9,7 @@ import soxr
 from emoclr.corpus.audio.decoder import AudioInfo
 from emoclr.corpus.audit import audit
 from emoclr.corpus.audit.fingerprints import MAX_BITS_OFF, copies, fingerprint
+from emoclr.corpus.audit.people import emotions_of_few, rare_emotions
 from emoclr.corpus.audit.recordings import Recording, _listen
 from emoclr.corpus.audit.report import audit_json, audit_markdown
 from emoclr.corpus.audit.shortcuts import find_shortcuts
@@ -267,10 +268,27 @@ def test_rare_emotions_absent_splits_and_one_sided_speakers_are_named(corpus):
     rows = [(voice(number), 0, 1, f"s{number // 2}", ("train", "test")[number // 12]) for number in range(14)]
     rows[0] = (voice(0), 1, 1, "s0", "train")
     found = checks(audit(corpus(*rows)))
-    assert list(found["rare emotions"].cases) == ["joy: 1 clip (7.14%) of 1 speaker"]
+    few = found["emotions with few clips or speakers"]
+    assert list(few.cases) == ["joy: 1 clip (7.14%) of 1 speaker"] and "rare emotions" not in found
     assert list(found["emotions missing in a split"].cases) == ["joy: 1 train, 0 test"]
     cases = found["speakers with one emotion only"].cases
     assert cases[0] == "s1: 2 clips, all anger" and len(cases) == 6
+
+
+def test_emotions_in_under_one_clip_of_a_hundred_are_rare_whatever_their_number(corpus):
+    rows = [(np.zeros(80), int(number < 7), 1, f"s{number}", "train") for number in range(710)]
+    table = read_labels(corpus(*rows))
+    positive = table.targets > 0
+    assert rare_emotions(table, positive).cases == ["joy: 7 clips (0.99%) of 7 speakers"]
+    assert emotions_of_few(table, positive) is None
+
+
+def test_a_path_longer_than_the_screen_is_printed_whole(corpus, tmp_path, call):
+    name = "long-" * 24 + "name.wav"
+    labels = corpus((np.zeros(800), 1, 0, "ann", "train"), *four()[1:])
+    (tmp_path / "000.wav").rename(tmp_path / name)
+    labels.write_text(labels.read_text().replace("000.wav", name))
+    assert f"- {name}\n" in call(main, ["audit", labels], tmp_path).told
 
 
 def test_unknown_speakers_are_a_warning(corpus):
@@ -294,7 +312,8 @@ def test_the_command_fails_on_leakage_and_writes_what_it_printed(corpus, tmp_pat
     assert ran.code == 1
     assert "identical audio across splits" in ran.told and "Leakage" in ran.told
     printed = [line for line in ran.told.splitlines() if not line.startswith(("wrote", "next"))]
-    assert max(map(len, printed)) <= 80
+    assert all(len(line) <= 80 or max(map(len, line.split())) > 70 for line in printed)
+    assert any(line.strip() == f"{labels}:" or line.startswith(f"{labels}: ") for line in printed)
     found = json.loads((ran.out / "report.json").read_text())
     assert found["leakage"] is True and found["clips"] == 5
     cases = {finding["check"]: finding["cases"] for finding in found["findings"]}

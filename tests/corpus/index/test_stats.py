@@ -1,5 +1,7 @@
 import io
 import os
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +11,10 @@ from emoclr.configs.errors import ConfigError
 from emoclr.corpus.cli import main
 from emoclr.corpus.index.index_file import IndexRow, table_of, write_index
 from emoclr.corpus.index.scan import scan
-from emoclr.corpus.index.stats import overview_of
+from emoclr.corpus.index.stats import Labels, Overview, overview_of
 from emoclr.corpus.index.stats_figure import draw_overview
 from emoclr.corpus.index.stats_tables import print_overview
+from emoclr.corpus.index.stats_verdict import verdict_of
 
 
 def good(name, duration_s, rms_db=-20.0, peak_db=-6.0, rate=16_000, channels=1):
@@ -69,7 +72,9 @@ def test_an_index_in_numbers(index):
 
 def test_the_tables_fit_80_columns_and_say_what_stands_out(index):
     text = printed(overview_of(index))
-    assert max(map(len, text.splitlines())) <= 80
+    assert max(len(line) for line in text.splitlines() if not line.startswith("next: ")) <= 80
+    assert text.startswith("3 (50.0%) of the recordings cannot be read.\n")
+    assert text.splitlines()[-1] == "next: They are left out everywhere; the reasons are above."
     for said in (
         "3 clips, 1.00 h",
         "3 recordings can be read, 3 set aside",
@@ -97,7 +102,7 @@ def test_labels_in_numbers(labels):
     ]
     assert found.splits[0].hours == pytest.approx(2.0 / 3600, rel=1e-3)
     text = printed(overview)
-    assert max(map(len, text.splitlines())) <= 80
+    assert max(len(line) for line in text.splitlines() if not line.startswith("next: ")) <= 80
     assert "1.33 emotions a clip" in text and "2 speakers" in text
     assert ["joy", "2", "66.7%", "0.417"] in [line.split() for line in text.splitlines()]
 
@@ -147,3 +152,62 @@ def test_the_share_from_which_an_emotion_is_there_is_a_setting(labels, capsys):
     text = capsys.readouterr().out
     assert "from a share of 0.6 on; 0.67 emotions a clip" in text
     assert ["joy", "1", "33.3%", "0.417"] in [line.split() for line in text.splitlines()]
+
+
+def made(peak_db=(-6.0,) * 200, durations_s=(2.0,) * 200, aside=0, speakers=20, rare=50, notes=()):
+    """A corpus in numbers in which nothing stands out, but for what is asked for."""
+    positive = np.arange(200) < rare
+    targets = np.stack([positive, ~positive], axis=1).astype(np.float32)
+    voices = None if speakers is None else np.full(speakers, 10)
+    return Overview(
+        source=Path("my labels.csv"),
+        durations_s=np.array(durations_s),
+        rms_db=np.array(peak_db) - 10,
+        peak_db=np.array(peak_db),
+        rates=Counter({16_000: len(peak_db)}),
+        channels=Counter({1: len(peak_db)}),
+        formats=Counter({".wav": len(peak_db)}),
+        aside=[("empty", aside)] if aside else [],
+        labels=Labels(["fear", "joy"], targets, voices, [], 0.25),
+        notes=notes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("corpus", "weight", "found", "step"),
+    [
+        (made(), "good", "Nothing stands out.", "`corpus audit 'my labels.csv'`"),
+        (made(aside=1), "good", "Nothing stands out.", "corpus audit"),
+        (made(durations_s=(), aside=9), "bad", "None of the recordings can be read", "beside the table"),
+        (made(notes=["2 speakers are odd"], aside=50), "open", "2 speakers are odd.", "`corpus stats 'my labels.csv'`"),
+        (made(aside=50), "open", "50 (20.0%) of the recordings cannot be read", "reasons are above"),
+        (
+            made(peak_db=(0.0,) * 60 + (-6.0,) * 140, aside=50),
+            "open",
+            "60 (30.0%) of the recordings touch",
+            "names them",
+        ),
+        (
+            made(peak_db=(-np.inf,) * 2 + (-6.0,) * 198),
+            "open",
+            "2 (1.0%) of the recordings hold no sound",
+            "leaves them",
+        ),
+        (made(speakers=9), "open", "Only 9 speakers", "Add voices"),
+        (made(speakers=None), "open", "Speakers are not known", "--columns speaker="),
+        (made(rare=1), "open", "fear is in under 1% of the clips", "probe pick"),
+        (made(durations_s=(0.2,) * 120 + (2.0,) * 80), "open", "120 (60.0%) of the clips are shorter", "Longer"),
+        (
+            made(durations_s=(60.0,) * 120 + (2.0,) * 80),
+            "open",
+            "120 (60.0%) of the clips are longer",
+            "corpus segment",
+        ),
+    ],
+)
+def test_what_matters_most_comes_first_and_what_to_do_last(corpus, weight, found, step):
+    answer, following = verdict_of(corpus)
+    assert (answer.weight, following.kind) == (weight, "next")
+    assert answer.text.startswith(found) and step in following.text
+    lines = printed(corpus).splitlines()
+    assert found in " ".join(lines[:3]) and lines[-1] == following.line
