@@ -1,6 +1,6 @@
 """The rules of the HEAR 2021 API (https://hearbenchmark.com/hear-api.html), and what stands at which timestamp."""
 
-import importlib
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from emoclr import hear
 from emoclr.configs.errors import ConfigError
 
 RATE = 16_000
+XARES = Path(__file__).parents[2] / "examples/xares_encoder.py"
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +90,18 @@ def test_sounds_are_heard_apart(model: hear.HearModel) -> None:
     for function in (hear.get_scene_embeddings, lambda *given: hear.get_timestamp_embeddings(*given)[0]):
         alone = torch.cat([function(sound[None], model) for sound in audio])
         assert function(audio, model).numpy() == pytest.approx(alone.numpy(), abs=1e-4)
+
+
+def test_the_example_for_x_ares_keeps_its_rules() -> None:
+    """Those of `xares.audio_encoder_checker`, which cannot be installed without torchaudio and transformers."""
+    spec = importlib.util.spec_from_file_location("xares_encoder", XARES)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    (name,) = (name for name in dir(module) if name.endswith("Encoder"))
+    encoder = getattr(module, name)()
+    assert isinstance(encoder, torch.nn.Module) and encoder.sampling_rate == RATE
+    samples = 10_000
+    encoded = encoder(noise(2, samples))
+    assert encoded.ndim == 3 and encoded.shape[0] == 2 and encoded.shape[2] == encoder.output_dim
+    assert encoded.shape[1] == pytest.approx(1_000 * samples / RATE / encoder.hop_size_in_ms, abs=1)
