@@ -1,5 +1,6 @@
 """`predict --embeddings`: a file of embeddings of whole folders, with what each row is of."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,15 @@ def test_an_encoder_gives_what_embed_does(run: Callable[..., Any], workspace: Pa
     encoder = workspace / "checkpoints/my-run"
     assert run("--from", encoder, workspace / "recordings", "--embeddings", tmp_path / "a.npy").code == 0
     assert read(tmp_path / "a.npy")[0] == pytest.approx(emoclr.embed(encoder, workspace / "recordings"), abs=1e-5)
+
+
+def test_encoders_of_a_run_stand_side_by_side(run: Callable[..., Any], workspace: Path, tmp_path: Path) -> None:
+    first = workspace / "checkpoints/my-run"
+    several = Path(shutil.copytree(first, tmp_path / "several"))
+    shutil.copytree(several / "test_resnet", several / "another")
+    assert run("--from", several, workspace / "recordings", "--embeddings", tmp_path / "a.npy").code == 0
+    alone = emoclr.embed(first, workspace / "recordings")
+    assert read(tmp_path / "a.npy")[0] == pytest.approx(np.hstack([alone, alone]), abs=1e-5)
 
 
 def test_what_stands_in_the_way_is_refused(
