@@ -36,11 +36,11 @@ def apply_masks(
 ) -> Tensor:
     """Returns images with the masked parts set to `fill`; 0 is the mean where they are normalised.
 
-    A time mask hides all three channels; a frequency mask hides the same Hz in the mel and the STFT channel, and
-    leaves the chromagram, whose classes each gather all octaves.
+    A time mask hides all channels; a frequency mask hides the same Hz in the mel and the STFT channel, and in what
+    follows them, whose rows are those of mel. It leaves the chromagram, whose classes each gather all octaves.
 
     Args:
-        images: (B, 3, bands, frames).
+        images: (B, 3 or more, bands, frames).
         masks: (B, masks, 2) from `draw_masks`.
         time_masks: how many of the masks are time masks.
         mel_axis: (bands,) position of each mel row on the mel axis, 0 to 1.
@@ -57,8 +57,9 @@ def apply_masks(
     frames = images.shape[-1]
     time = (torch.arange(frames, device=images.device) + 0.5) / frames  # (N,)
     hidden_time = _inside(time, masks[:, :time_masks])[:, None, None, :]  # (B, 1, 1, N)
-    rows = torch.stack([mel_axis, torch.full_like(mel_axis, -1.0), stft_axis])  # (3, bands)
-    hidden_rows = _inside(rows.flatten(), masks[:, time_masks:]).view(-1, *rows.shape, 1)  # (B, 3, bands, 1)
+    more = [mel_axis] * (images.shape[1] - 3)
+    rows = torch.stack([mel_axis, torch.full_like(mel_axis, -1.0), stft_axis, *more])  # (C, bands)
+    hidden_rows = _inside(rows.flatten(), masks[:, time_masks:]).view(-1, *rows.shape, 1)  # (B, C, bands, 1)
     return images.masked_fill(hidden_time | hidden_rows, fill)
 
 

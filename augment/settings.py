@@ -16,6 +16,9 @@ HopSeconds = Annotated[float, Field(ge=0.01, le=120)]
 """Distance between windows."""
 
 
+AddedChannel = Literal["delta", "frequency"]
+
+
 class SpectrogramSettings(Settings):
     """One STFT and what is drawn from it.
 
@@ -28,6 +31,17 @@ class SpectrogramSettings(Settings):
     n_fft: int = Field(1024, ge=64, le=16_384, multiple_of=2, description="samples in a frame")
     hop_length: int = Field(320, ge=1, description="samples between frames; 320 is 20 ms at 16 kHz")
     bands: int = Field(128, ge=12, le=512, description="rows of each channel, and mel bands")
+    chroma: Literal["power", "peak"] = Field(
+        "power",
+        description="`power`: the logarithm of each pitch class's power; `peak`: the strongest class of each frame is "
+        "1, as librosa's `chroma_stft` has it by default, so that silence is as bright as a voice",
+    )
+    added_channels: tuple[AddedChannel, ...] = Field(
+        ("delta", "frequency"),
+        max_length=2,
+        description="channels that networks get beside the three: `delta`, how fast each mel band changes; "
+        "`frequency`, how high each row lies, which convolutions and pooling lose",
+    )
     log_offset: float = Field(1e-4, ge=1e-20, le=1, description="added to a power before its logarithm")
 
     @model_validator(mode="after")
@@ -36,7 +50,27 @@ class SpectrogramSettings(Settings):
             raise ValueError(f"hop_length {self.hop_length} leaves gaps between frames of n_fft {self.n_fft}")
         if self.bands > self.n_fft // 4:
             raise ValueError(f"bands {self.bands} is more than n_fft / 4: some mel bands would be empty")
+        if len(set(self.added_channels)) < len(self.added_channels):
+            raise ValueError(f"added_channels [{', '.join(self.added_channels)}]: each of them once")
         return self
+
+
+IMAGE_BEFORE: dict[str, Any] = {"chroma": "peak", "added_channels": []}
+"""What the image was before there were settings for it; cards without them mean this."""
+
+
+def image_as_begun(now: SpectrogramSettings, then: SpectrogramSettings) -> SpectrogramSettings:
+    """Returns settings for a run that goes on, maybe of an earlier version: what nobody names now is as it was then.
+
+    Examples:
+        >>> then = SpectrogramSettings(chroma="peak", added_channels=())
+        >>> image_as_begun(SpectrogramSettings(), then) == then
+        True
+        >>> image_as_begun(SpectrogramSettings(chroma="power"), then).chroma
+        'power'
+    """
+    unnamed = IMAGE_BEFORE.keys() - now.model_fields_set
+    return now.model_copy(update={key: getattr(then, key) for key in unnamed})
 
 
 def _of_decoded_audio(settings: SpectrogramSettings) -> SpectrogramSettings:

@@ -26,11 +26,12 @@ Block = tuple[Tensor, int, int]
 class Spectrogram(nn.Module):
     """Waveforms to three-channel spectrograms, `(batch, samples)` to `(batch, 3, bands, frames)`.
 
-    Channel 0 is the log mel power spectrogram, channel 1 the chromagram, channel 2 the log STFT magnitude. Frames are
-    centred and the ends padded with zeros, as in librosa: `frames = 1 + samples // hop_length`. `channels` gives the
-    three before logarithm and resizing, equal to `librosa.feature.melspectrogram`,
-    `librosa.feature.chroma_stft(tuning=0)` and `abs(librosa.stft)`. librosa itself is not loaded: its compiler (numba)
-    takes seconds and 180 MB, which answers about a recording need not wait for.
+    Channel 0 is the log mel power spectrogram, channel 1 the log power chromagram, channel 2 the log STFT magnitude.
+    Frames are centred and the ends padded with zeros, as in librosa: `frames = 1 + samples // hop_length`. `channels`
+    gives the three before logarithm and resizing, equal to `librosa.feature.melspectrogram`,
+    `librosa.feature.chroma_stft(tuning=0, norm=None)` and `abs(librosa.stft)`. With `chroma: peak` the second has
+    librosa's default norm, and no logarithm. librosa itself is not loaded: its compiler (numba) takes seconds and
+    180 MB, which answers about a recording need not wait for.
 
     Differentiable, works in float32 on any device, and can be scripted (`torch.jit.script`), traced, compiled and
     exported (`torch.onnx.export`) with free batch and length.
@@ -55,6 +56,7 @@ class Spectrogram(nn.Module):
         self.hop_length = settings.hop_length
         self.bands = bands
         self.log_offset = settings.log_offset
+        self.chroma_peak = settings.chroma == "peak"
         hz = np.linspace(0, rate / 2, n_fft // 2 + 1)  # (bins,)
         edges_hz = mel_to_hz(np.linspace(0, float(hz_to_mel(rate / 2)), bands + 2))  # (bands + 2,)
         mel, chroma = mel_filters(hz, edges_hz), chroma_filters(hz)  # (bands, bins), (12, bins)
@@ -91,7 +93,7 @@ class Spectrogram(nn.Module):
         return torch.stack(
             [
                 torch.log(mel + self.log_offset),
-                chroma.index_select(1, self.chroma_rows),
+                self._chroma_image(chroma),
                 torch.log(stft.square() + self.log_offset),
             ],
             dim=1,
@@ -108,16 +110,22 @@ class Spectrogram(nn.Module):
             power = self._power(waveforms[begin : begin + together])  # (b, bins, N)
             part = images[begin : begin + together]  # (b, 3, bands, N)
             part[:, 0] = _multiply(mel_blocks, power).add_(self.log_offset).log_()
-            part[:, 1] = self._chroma(power).index_select(1, self.chroma_rows)
+            part[:, 1] = self._chroma_image(self._chroma(power))
             stft = _multiply(stft_blocks, _into_magnitude(power))  # (b, bands, N)
             part[:, 2] = stft.square_().add_(self.log_offset).log_()
         return images
 
     def _chroma(self, power: Tensor) -> Tensor:
         chroma = torch.matmul(self.filters[self.bands :], power)  # (B, 12, N)
+        if not self.chroma_peak:
+            return chroma
         # librosa leaves frames alone whose largest value is below the smallest normal float.
         largest = chroma.amax(dim=1, keepdim=True)  # (B, 1, N)
         return chroma / torch.where(largest < 1.1754944e-38, torch.ones_like(largest), largest)
+
+    def _chroma_image(self, chroma: Tensor) -> Tensor:
+        shown = chroma if self.chroma_peak else torch.log(chroma + self.log_offset)
+        return shown.index_select(1, self.chroma_rows)  # (B, bands, N)
 
     def _power(self, waveforms: Tensor) -> Tensor:
         spectrum = torch.stft(

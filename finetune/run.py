@@ -42,7 +42,7 @@ from emoclr.finetune.studies.speaker_known import speaker_known
 from emoclr.finetune.summary import heard_of, next_steps_of, notes_of, summary_of
 from emoclr.finetune.training.initial_weights import encoder_cards, find_initial_weights
 from emoclr.finetune.training.members import train_from_scratch, train_members, train_seeds_of_best
-from emoclr.finetune.training.resume import RunCard, begin_run, labels_digest, previous_run
+from emoclr.finetune.training.resume import RunCard, as_begun, begin_run, labels_digest
 from emoclr.pretrain.encoder.channels import with_channels
 from emoclr.pretrain.encoder.checkpoint import git_commit, package_versions
 from emoclr.probe.protocol import listeners_of, protocol_of, truth_of
@@ -100,6 +100,7 @@ def finetune(
     """
     began = time.monotonic()
     check_run(sources, data, out, settings, resume=resume, test=test)
+    settings = as_begun(out, settings, resume)
     settings = with_channels(settings, encoder_cards(find_initial_weights(sources, settings)))
     inputs = prepare(sources, data, test, out, settings, resume=resume)
     networks = train(out, inputs, settings)
@@ -115,7 +116,6 @@ def prepare(
     sources: Sequence[Path], data: Path, test: Path | None, out: Path, settings: FinetuneSettings, *, resume: bool
 ) -> Inputs:
     """Returns the inputs of a run and writes its `run.yaml`; arguments and errors are those of `finetune`."""
-    previous_run(out, settings, resume)
     initial_weights = find_initial_weights(sources, settings)
     rate = settings.spectrogram.sample_rate
     check_transforms(settings.augment.transforms, rate, round((settings.crop_s or 1.0) * rate))

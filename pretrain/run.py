@@ -22,7 +22,7 @@ from emoclr.pretrain.encoder.initial_weights import (
     starting_encoder,
     starting_normalisation,
 )
-from emoclr.pretrain.resume.begin import first_card, previous_run, resumed_card
+from emoclr.pretrain.resume.begin import as_begun, first_card, previous_run, resumed_card
 from emoclr.pretrain.resume.run_card import digests_of
 from emoclr.pretrain.settings import PretrainSettings
 from emoclr.pretrain.training.online_probe import ProbedClips, open_probed_clips
@@ -59,6 +59,8 @@ def pretrain(settings: PretrainSettings, *, resume: bool = False, allow_change: 
     # The other processes of a run start after the first, which has left its run.yaml by then.
     first = is_first_rank()
     previous = previous_run(out, settings, resume or not first, allow_change)
+    if previous is not None:
+        settings = as_begun(settings, previous)
     _check_view_sizes(settings)
     source = open_source(settings)
     report_corpus(source, settings, ranks)

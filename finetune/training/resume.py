@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from emoclr.augment.settings import image_as_begun
 from emoclr.configs.console import say
 from emoclr.configs.files import sweep, write_yaml
 from emoclr.configs.settings import Settings
@@ -49,7 +50,7 @@ def begin_run(out: Path, now: RunCard, resume: bool) -> None:
         ConfigError: a run is in the way, or the one to go on with was made of something else.
         CheckpointError: the `run.yaml` of the run to go on with is damaged.
     """
-    previous = previous_run(out, now.settings, resume)
+    previous = _previous_run(out, resume)
     if previous is not None:
         _check_inputs(_rules(out), previous, now)
         now = _resumed(previous, now)
@@ -57,19 +58,26 @@ def begin_run(out: Path, now: RunCard, resume: bool) -> None:
     write_yaml(out / RUN, now.model_dump(mode="json"))
 
 
-def previous_run(out: Path, settings: FinetuneSettings, resume: bool) -> RunCard | None:
-    """Returns the run in `out` that goes on, None where no member stands there.
+def as_begun(out: Path, settings: FinetuneSettings, resume: bool) -> FinetuneSettings:
+    """Returns the settings of a run; one that goes on keeps its image where they name no other.
 
     Raises:
-        ConfigError: there is one, and going on with it was not asked for, or not with these settings.
+        ConfigError: there is a run in `out`, and going on with it was not asked for, or not with these settings.
         CheckpointError: its `run.yaml` is damaged.
     """
-    path = run_to_resume(out, resume)
-    if path is None:
-        return None
-    previous = load_card(path, RunCard)
+    previous = _previous_run(out, resume)
+    if previous is None:
+        return settings
+    image = image_as_begun(settings.spectrogram, previous.settings.spectrogram)
+    settings = settings.model_copy(update={"spectrogram": image})
     _rules(out).check_settings(previous.settings, settings, FREE_TO_CHANGE)
-    return previous
+    return settings
+
+
+def _previous_run(out: Path, resume: bool) -> RunCard | None:
+    """Returns the run in `out` that goes on, None where no member stands there."""
+    path = run_to_resume(out, resume)
+    return None if path is None else load_card(path, RunCard)
 
 
 def _rules(out: Path) -> Resumption:

@@ -36,6 +36,7 @@ class MatrixSpectrogram(nn.Module):
         super().__init__()
         self.n_fft, self.hop_length = spectrogram.n_fft, spectrogram.hop_length
         self.bands, self.log_offset = spectrogram.bands, spectrogram.log_offset
+        self.chroma_peak = spectrogram.chroma_peak
         half = self.n_fft // 2
         times = torch.arange(1, half + 1)[:, None]  # (half, 1)
         angles = (times * torch.arange(half + 1) % self.n_fft).double() * (2 * math.pi / self.n_fft)  # (half, bins)
@@ -56,8 +57,11 @@ class MatrixSpectrogram(nn.Module):
         power = real * real + imaginary * imaginary  # (B, N, bins)
         filtered = torch.matmul(power, self.filters).transpose(1, 2)  # (B, bands + 12, N)
         mel, chroma = filtered[:, : self.bands], filtered[:, self.bands :]
-        largest = chroma.amax(dim=1, keepdim=True)  # (B, 1, N)
-        chroma = chroma / torch.where(largest < torch.finfo(torch.float32).tiny, torch.ones_like(largest), largest)
+        if self.chroma_peak:
+            largest = chroma.amax(dim=1, keepdim=True)  # (B, 1, N)
+            chroma = chroma / torch.where(largest < torch.finfo(torch.float32).tiny, torch.ones_like(largest), largest)
+        else:
+            chroma = (chroma + self.log_offset).log()
         stft = torch.matmul((power + 1e-20).sqrt(), self.averages).transpose(1, 2)  # (B, bands, N)
         log_mel, log_stft = ((channel + self.log_offset).log() for channel in (mel, stft * stft))
         return torch.stack([log_mel, chroma.index_select(1, self.chroma_rows), log_stft], dim=1)

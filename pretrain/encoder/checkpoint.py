@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import torch
 from pydantic import Field
 
-from emoclr.augment.settings import WindowSeconds
+from emoclr.augment.settings import IMAGE_BEFORE, WindowSeconds
 from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import read_yaml, write_yaml
 from emoclr.configs.settings import Settings, validate
@@ -171,9 +171,19 @@ def load_card(path: Path, model: type[C]) -> C:
         CheckpointError: it is missing, or its content is not a card of this kind.
     """
     try:
-        return validate(model, read_yaml(path), str(path))
+        return validate(model, _as_it_was(read_yaml(path)), str(path))
     except ConfigError as error:
         raise CheckpointError(*error.args) from error
+
+
+def _as_it_was(content: Any) -> Any:
+    """Returns what a card holds, with what had no setting when it was written."""
+    if not isinstance(content, dict):
+        return content
+    found = {key: _as_it_was(value) for key, value in content.items()}
+    if isinstance(spectrogram := found.get("spectrogram"), dict):
+        found["spectrogram"] = {**IMAGE_BEFORE, **spectrogram}
+    return found
 
 
 def package_versions() -> dict[str, str]:

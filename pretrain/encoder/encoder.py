@@ -14,14 +14,9 @@ from emoclr.configs.messages import one_line, perhaps
 from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.padding import Padding
 from emoclr.pretrain.networks import timm_models
+from emoclr.pretrain.networks.images import MIN_IMAGE_SIZE, fill_image, image_needs, with_delta, with_frequency
 from emoclr.pretrain.networks.stages import stage_channels, stage_maps
 from emoclr.pretrain.settings import READOUT, Readout
-
-MIN_IMAGE_SIZE = 65
-"""Bands and frames of an image that every backbone takes: those that do not are refused."""
-
-IMAGE_MULTIPLES = (1, 32)
-"""What the bands and frames of an image are brought to a multiple of: the first that a backbone takes."""
 
 
 class Normalisation(Settings):
@@ -52,6 +47,11 @@ class Encoder(nn.Module):
 
     Where the backbone takes images of multiples of 32 only (DLA, HRNet, TResNet, Inception), silence fills the image:
     frames at its end, bands above its own.
+
+    `spectrogram.added_channels` follow the three: `delta`, the change of the mel channel; `frequency`, which rises from
+    band to band, alike in all frames (Koutini et al. 2019, "Receptive-field-regularized CNN variants for acoustic scene
+    classification"; one axis of Liu et al. 2018, CoordConv). Masks hide the first as they hide mel, and never the
+    second.
 
     `forward` takes waveforms, float32 (batch, samples) in [-1, 1] at the spectrogram's sample rate, and optionally
     masks (batch, masks, 2); it returns embeddings, float32 (batch, features): with the readout `last` of the last
@@ -86,12 +86,13 @@ class Encoder(nn.Module):
         self.spectrogram = Spectrogram(settings.spectrogram)
         self.register_buffer("mean", torch.tensor(settings.normalisation.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(settings.normalisation.std).view(1, 3, 1, 1), persistent=False)
-        self.backbone = make_backbone(settings.backbone, pretrained=pretrained)
-        channels, self.image_multiple = image_needs(self.backbone, settings.backbone)
+        in_chans = 3 + len(settings.spectrogram.added_channels)
+        self.backbone = make_backbone(settings.backbone, in_chans, pretrained=pretrained)
+        channels, self.image_multiple = image_needs(self.backbone, settings.backbone, in_chans)
         silence = self.spectrogram(torch.zeros(1, settings.spectrogram.n_fft))[..., :1, :1]  # (1, 3, 1, 1)
-        self.register_buffer("silence", (silence - self.mean) / self.std, persistent=False)
+        self.register_buffer("silence", self._with_delta((silence - self.mean) / self.std), persistent=False)
         self.trained_features = 2 * channels
-        earlier = stage_channels(self.backbone) if settings.readout == "stages" else []
+        earlier = stage_channels(self.backbone, in_chans) if settings.readout == "stages" else []
         self._has_stages = bool(earlier)
         self.features = 2 * (channels + sum(earlier))
 
@@ -108,32 +109,35 @@ class Encoder(nn.Module):
 
     def embed(self, spectrograms: Tensor, masks: Tensor | None = None) -> Tensor:
         """Returns embeddings (B, features) of what `spectrograms` gives."""
-        images = self._images(spectrograms, masks)
         if self.settings.readout == "last":
-            return pool(self.maps(images).float())
-        maps = stage_maps(self.backbone, self._filled(images)) if self._has_stages else [self.maps(images)]
+            return pool(self.maps(spectrograms, masks).float())
+        images = self._images(spectrograms, masks)
+        maps = stage_maps(self.backbone, images) if self._has_stages else [self.backbone(images)]
         return torch.cat([mean_and_delta(of_stage.float()) for of_stage in maps], dim=1)
 
     def pooled(self, waveforms: Tensor, masks: Tensor | None = None) -> Tensor:
         """Returns what pretraining trains, (batch, trained_features): the last feature maps, whatever the readout."""
-        return pool(self.maps(self._images(self.spectrograms(waveforms), masks)).float())
+        return pool(self.maps(self.spectrograms(waveforms), masks).float())
+
+    def maps(self, spectrograms: Tensor, masks: Tensor | None = None) -> Tensor:
+        """Returns the backbone's last feature maps (B, C, F', N') of what `spectrograms` gives."""
+        maps: Tensor = self.backbone(self._images(spectrograms, masks))
+        return maps
 
     def _images(self, spectrograms: Tensor, masks: Tensor | None) -> Tensor:
-        """Returns normalised spectrograms (B, 3, bands, N), masked."""
+        """Returns what the backbone takes, of (B, 3, bands, N): normalised and masked, of its sizes and channels."""
         with torch.autocast(spectrograms.device.type, enabled=False):
-            images: Tensor = (spectrograms - self.mean) / self.std  # (B, 3, bands, N)
+            images = self._with_delta((spectrograms - self.mean) / self.std)
             if masks is not None and masks.shape[1] > 0:
                 axes = self.spectrogram.mel_axis, self.spectrogram.stft_axis
                 images = apply_masks(images, masks, self.settings.time_masks, *axes)
+            images = fill_image(images, self.silence, self.image_multiple)
+            if "frequency" in self.settings.spectrogram.added_channels:
+                images = with_frequency(images, self.settings.spectrogram.bands)
             return images.contiguous(memory_format=torch.channels_last)
 
-    def maps(self, images: Tensor) -> Tensor:
-        """Returns the backbone's feature maps (B, C, F', N') of normalised images (B, 3, bands, N)."""
-        maps: Tensor = self.backbone(self._filled(images))
-        return maps
-
-    def _filled(self, images: Tensor) -> Tensor:
-        return fill_image(images, self.silence, self.image_multiple)
+    def _with_delta(self, images: Tensor) -> Tensor:
+        return with_delta(images) if "delta" in self.settings.spectrogram.added_channels else images
 
 
 def check_view_size(encoder: Encoder, crop_s: float) -> None:
@@ -173,25 +177,6 @@ def _takes(encoder: Encoder, bands: int, frames: int) -> bool:
     return True
 
 
-def fill_image(images: Tensor, value: Tensor, multiple: int) -> Tensor:
-    """Returns images (B, 3, bands, N) with bands and frames filled up to a multiple, at their ends.
-
-    Args:
-        images: (B, 3, bands, N).
-        value: (1, 3, 1, 1), what each channel is filled with.
-        multiple: of the bands and of the frames.
-
-    Examples:
-        >>> fill_image(torch.zeros(2, 3, 96, 101), torch.ones(1, 3, 1, 1), 32).shape
-        torch.Size([2, 3, 96, 128])
-    """
-    bands, frames = images.shape[2:]
-    above, after = -bands % multiple, -frames % multiple
-    if not above and not after:
-        return images
-    return nn.functional.pad(images - value, (0, after, 0, above)) + value
-
-
 def pool(maps: Tensor) -> Tensor:
     """Returns (B, 2C): the mean over frequency of (B, C, F, N) maps, then its mean and its max over time.
 
@@ -223,15 +208,17 @@ def check_backbone_name(name: str) -> None:
         raise ConfigError(f"backbone {name}: timm has no such model{perhaps(name, timm.list_models(), shown=5)}")
 
 
-def make_backbone(name: str, *, pretrained: bool = False) -> nn.Module:
-    """Returns timm's backbone `name` without classifier and pooling, in channels-last layout.
+def make_backbone(name: str, in_chans: int = 3, *, pretrained: bool = False) -> nn.Module:
+    """Returns timm's backbone `name` for images of so many channels, without classifier and pooling, channels last.
 
     Raises:
         ConfigError: timm has no such model, it is no CNN, or its weights cannot be downloaded.
     """
     check_backbone_name(name)
     try:
-        backbone = timm_models.create_model(name, pretrained=pretrained, in_chans=3, num_classes=0, global_pool="")
+        backbone = timm_models.create_model(
+            name, pretrained=pretrained, in_chans=in_chans, num_classes=0, global_pool=""
+        )
     except EmoclrError:
         raise
     except Exception as error:
@@ -247,32 +234,3 @@ def make_backbone(name: str, *, pretrained: bool = False) -> nn.Module:
         if weights.dim() == 4:  # lambda layers have others
             weights.data = weights.data.to(memory_format=torch.channels_last)
     return backbone
-
-
-def image_needs(backbone: nn.Module, name: str) -> tuple[int, int]:
-    """Returns the channels of a backbone's feature maps, (B, C, F, N), and what it needs bands and frames to be.
-
-    That is the first of `IMAGE_MULTIPLES` whose odd multiples it takes.
-
-    Raises:
-        ConfigError: it gives something else than maps, as transformers do, or takes images of one size only.
-    """
-    problem = f"backbone {name}: is no CNN that gives feature maps (batch, channels, height, width)"
-    training = backbone.training
-    backbone.eval()
-    reason = ""
-    for multiple in IMAGE_MULTIPLES:
-        side = multiple * (MIN_IMAGE_SIZE // multiple | 1)
-        wider = side + 2 * max(multiple, 16)
-        try:
-            with torch.no_grad():
-                square, wide = (backbone(torch.zeros(1, 3, side, width)) for width in (side, wider))
-        except Exception as error:
-            reason = reason or one_line(error) or type(error).__name__
-            continue
-        backbone.train(training)
-        # Where the third axis follows the width of the image, the channels come last.
-        if not isinstance(square, Tensor) or square.dim() != 4 or square.shape[:3] != wide.shape[:3]:
-            raise ConfigError(problem)
-        return int(square.shape[1]), multiple
-    raise ConfigError(f"{problem} of images of any size: {reason}")

@@ -22,14 +22,14 @@ def stage_maps(backbone: nn.Module, images: Tensor) -> list[Tensor]:
     return [*earlier, backbone.forward_head(last)]  # type: ignore[operator]
 
 
-def stage_channels(backbone: nn.Module) -> list[int]:
+def stage_channels(backbone: nn.Module, in_chans: int = 3) -> list[int]:
     """Returns the channels of the two stages before a backbone's last maps; none where timm tells of no stages.
 
     Examples:
         >>> stage_channels(nn.Conv2d(3, 8, 3))
         []
     """
-    images = torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE)
+    images = torch.zeros(1, in_chans, IMAGE_SIZE, IMAGE_SIZE)
     training = backbone.training
     try:
         with torch.no_grad():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from emoclr.augment.settings import image_as_begun
 from emoclr.configs.console import say
 from emoclr.pretrain.checks import check_free
 from emoclr.pretrain.data.sources import Source
@@ -27,8 +28,14 @@ def previous_run(out: Path, settings: PretrainSettings, resume: bool, allow_chan
     if not resume:
         check_free(out)
     previous = load_card(path, RunCard)
-    check_changes(placed(previous.settings), placed(settings), allow_change, path)
+    check_changes(placed(previous.settings), placed(as_begun(settings, previous)), allow_change, path)
     return previous
+
+
+def as_begun(settings: PretrainSettings, previous: RunCard) -> PretrainSettings:
+    """Returns settings for a run that goes on, with its image where they name no other."""
+    image = image_as_begun(settings.spectrogram, previous.settings.spectrogram)
+    return settings.model_copy(update={"spectrogram": image})
 
 
 def first_card(

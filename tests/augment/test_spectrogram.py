@@ -41,7 +41,11 @@ def spectrogram_settings(draw):
         n_fft=n_fft,
         hop_length=draw(st.integers(n_fft // 8, n_fft)),
         bands=draw(st.integers(12, n_fft // 4)),
+        chroma=draw(st.sampled_from(["power", "peak"])),
     )
+
+
+CHROMA = {"power": {"norm": None}, "peak": {}}
 
 
 def librosa_channels(settings, waveform):
@@ -49,7 +53,7 @@ def librosa_channels(settings, waveform):
     rate = settings.sample_rate
     return (
         librosa.feature.melspectrogram(y=waveform, sr=rate, n_mels=settings.bands, **common),
-        librosa.feature.chroma_stft(y=waveform, sr=rate, tuning=0, **common),
+        librosa.feature.chroma_stft(y=waveform, sr=rate, tuning=0, **CHROMA[settings.chroma], **common),
         np.abs(librosa.stft(waveform, **common)),
     )
 
@@ -77,14 +81,16 @@ def test_the_image_is_three_channels_of_equal_height_and_a_frame_a_hop(config, s
     assert images.dtype == torch.float32
 
 
+@pytest.mark.parametrize("chroma_kind", ["power", "peak"])
 @pytest.mark.parametrize("bands", [12, 32, 50, 128])
-def test_the_image_is_logs_of_power_and_chroma_stretched_to_the_same_height(bands):
-    config = SMALL.model_copy(update={"bands": bands, "log_offset": 1e-3})
+def test_the_image_is_logs_of_power_stretched_to_the_same_height(bands, chroma_kind):
+    config = SMALL.model_copy(update={"bands": bands, "log_offset": 1e-3, "chroma": chroma_kind})
     waveform = waveform_of("noise", 4_000, 16_000, 0)
     mel, chroma, stft = librosa_channels(config, waveform)
     image = Spectrogram(config)(torch.from_numpy(waveform)[None])[0].numpy()
     np.testing.assert_allclose(image[0], np.log(mel + 1e-3), atol=1e-3)
-    np.testing.assert_allclose(image[1], chroma[np.arange(bands) * 12 // bands], atol=1e-3)
+    shown = np.log(chroma + 1e-3) if chroma_kind == "power" else chroma
+    np.testing.assert_allclose(image[1], shown[np.arange(bands) * 12 // bands], atol=1e-3)
     # A row of the STFT channel is the mean of what lies between its edges: a difference of the running integral.
     edges = np.linspace(0, len(stft), bands + 1)
     integral = np.vstack([np.zeros_like(stft[:1]), np.cumsum(stft, axis=0)])
@@ -100,7 +106,9 @@ def test_louder_is_brighter_and_nothing_is_normalised_per_clip():
     twenty_db = torch.full_like(difference[0], np.log(100))
     torch.testing.assert_close(difference[0], twenty_db, atol=1e-2, rtol=0)
     torch.testing.assert_close(difference[2], twenty_db, atol=1e-2, rtol=0)
-    torch.testing.assert_close(difference[1], torch.zeros_like(difference[1]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(difference[1], twenty_db, atol=1e-2, rtol=0)
+    peaks = Spectrogram(SMALL.model_copy(update={"chroma": "peak"}))
+    torch.testing.assert_close(peaks(10 * quiet[None])[0, 1], peaks(quiet[None])[0, 1], atol=1e-3, rtol=0)
 
 
 def mixed_batch(samples, batch):

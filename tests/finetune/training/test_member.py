@@ -149,12 +149,12 @@ def test_weights_of_presence_leave_no_bias_in_the_probabilities(
     assert load_model(member.folder)[1].temperatures == member.card.temperatures
 
 
-@pytest.mark.parametrize(("loss", "within"), [("bce", 0.02), ("focal", 0.05)])
-def test_no_loss_leaves_a_bias_in_the_probabilities(train: Train, task: Task, loss: str, within: float) -> None:
+@pytest.mark.parametrize("loss", ["bce", "focal"])
+def test_no_loss_leaves_a_bias_in_the_probabilities(train: Train, task: Task, loss: str) -> None:
     """A probability whose temperature is tuned is right on average, on the clips it was tuned on."""
     some = replace(task, targets=task.targets / 2)
     member, _ = train(task=some, freeze="backbone", loss=loss)
-    assert member.validation.mean(0) == pytest.approx(some.targets[task.validation].mean(0), abs=within)
+    assert member.validation.mean(0) == pytest.approx(some.targets[task.validation].mean(0), abs=0.05)
 
 
 def test_training_does_not_depend_on_the_number_of_workers(train: Train, score_epochs: Callable[..., None]) -> None:

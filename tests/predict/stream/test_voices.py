@@ -33,7 +33,9 @@ SPEAKERS = ["anna", "anna", "anna", "ben", "", "anna"]
 
 @pytest.fixture(scope="module")
 def loaded(emotions: Path) -> Loaded:
-    return load_ensemble(emotions)
+    ensemble, card = load_ensemble(emotions)
+    ensemble.temperatures *= 20  # of such voices it is as good as certain, and four digits would tell nothing
+    return ensemble, card
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 import re
 
+import librosa
 import numpy as np
 import pytest
 import timm
@@ -35,7 +36,7 @@ def test_pooling_is_the_mean_over_frequency_then_mean_and_max_over_time():
 def test_an_embedding_has_two_numbers_for_every_channel_of_the_backbone(name):
     settings = EncoderSettings.model_validate({"backbone": name, "spectrogram": {"n_fft": 512, "bands": 64}})
     made = Encoder(settings).eval()
-    channels = made.backbone(torch.zeros(1, 3, 64, 51)).shape[1]
+    channels = made.backbone(torch.zeros(1, 5, 64, 51)).shape[1]
     assert made.features == 2 * channels
     embedding = made(waveforms(2, 16_000))
     assert embedding.shape == (2, 2 * channels) and embedding.dtype == torch.float32
@@ -46,21 +47,38 @@ def test_clips_of_any_length_give_embeddings_of_one_size(encoder, samples):
     assert encoder.eval()(waveforms(1, samples)).shape == (1, encoder.features)
 
 
-def test_the_image_is_normalised_by_the_settings_and_by_nothing_else(encoder):
-    encoder.backbone = torch.nn.Identity()
+@pytest.mark.parametrize("added", [[], ["delta"], ["frequency"], ["delta", "frequency"], ["frequency", "delta"]])
+def test_the_image_is_normalised_by_the_settings_and_has_the_channels_they_name(added):
+    given = {"n_fft": 512, "bands": 32, "added_channels": added}
+    normalisation = {"mean": (-5.0, 0.4, -3.0), "std": (3.0, 0.3, 3.0)}
+    content = {"backbone": "test_resnet", "spectrogram": given, "normalisation": normalisation}
+    encoder = Encoder(EncoderSettings.model_validate(content))
     image = encoder.spectrogram(waveforms(2)).numpy()
     mean, std = np.array([-5.0, 0.4, -3.0]), np.array([3.0, 0.3, 3.0])
-    normalised = (image - mean[:, None, None]) / std[:, None, None]
-    expected = np.concatenate([normalised.mean(axis=2).mean(axis=2), normalised.mean(axis=2).max(axis=2)], axis=1)
-    np.testing.assert_allclose(encoder(waveforms(2)).numpy(), expected, rtol=1e-4, atol=1e-5)
+    channels = list(np.moveaxis((image - mean[:, None, None]) / std[:, None, None], 1, 0))
+    if "delta" in added:
+        channels.append(5 * librosa.feature.delta(channels[0], width=5, mode="nearest"))
+    if "frequency" in added:
+        rows = np.arange(32.0)
+        channels.append(np.broadcast_to((rows[:, None] - rows.mean()) / rows.std(), channels[0].shape))
+    shown = encoder._images(encoder.spectrograms(waveforms(2)), None)
+    np.testing.assert_allclose(shown.numpy(), np.stack(channels, axis=1), rtol=1e-4, atol=1e-5)
+    assert encoder(waveforms(2)).shape == (2, encoder.features)
+
+
+def test_a_channel_is_added_once():
+    with pytest.raises(ConfigError, match=r"added_channels \[delta, delta\]: each of them once"):
+        load_settings(PretrainSettings, SHIPPED / "simclr.yaml", ["spectrogram.added_channels=[delta,delta]"])
 
 
 def test_what_a_mask_hides_is_the_mean_of_the_corpus(encoder):
     encoder.eval()
     everything = torch.tensor([[[0.0, 1.0]]]).expand(2, 1, 2)
     nothing_left = encoder(waveforms(2), everything)
-    of_the_mean = pool(encoder.backbone(torch.zeros(2, 3, 32, 26)))
-    torch.testing.assert_close(nothing_left, of_the_mean)
+    rows = torch.arange(32.0)
+    high = ((rows - rows.mean()) / rows.std(correction=0)).view(1, 1, 32, 1).expand(2, 1, 32, 26)
+    of_the_mean = pool(encoder.backbone(torch.cat([torch.zeros(2, 4, 32, 26), high], dim=1)))
+    torch.testing.assert_close(nothing_left, of_the_mean, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(nothing_left, encoder(waveforms(2)))
 
 
@@ -70,10 +88,9 @@ def test_masks_are_time_masks_as_far_as_the_settings_say(encoder):
     as_time = encoder(waveforms(1), half)
     encoder.settings = encoder.settings.model_copy(update={"time_masks": 0})
     as_frequency = encoder(waveforms(1), half)
-    chroma = [1, 4]  # mean and max of the channel that a frequency mask leaves
-    unmasked = encoder(waveforms(1))
-    torch.testing.assert_close(as_frequency[0, chroma], unmasked[0, chroma])
-    assert not torch.allclose(as_time[0, chroma], unmasked[0, chroma])
+    means = encoder(waveforms(1))[0, :5]  # of mel, chroma, STFT, delta and frequency
+    assert (as_frequency[0, :5] == means).tolist() == [False, True, False, False, True]
+    assert (as_time[0, :5] == means).tolist() == [False, False, False, False, True]
 
 
 def test_in_eval_mode_a_clip_gives_the_same_alone_and_among_others_and_changes_nothing(encoder):
@@ -178,11 +195,11 @@ def test_mean_and_delta_are_those_of_numpy_and_a_single_frame_has_no_delta():
 @pytest.mark.parametrize("name", ["test_resnet", "mobilenetv3_small_050", "test_convnext", "framewise_cnn"])
 def test_with_stages_an_embedding_holds_the_last_maps_and_those_of_the_two_stages_before(name):
     made = Encoder(EncoderSettings(backbone=name, readout="stages")).eval()
-    images = torch.randn(2, 3, 64, 96)
+    images = torch.randn(2, 5, 64, 96)
     with torch.no_grad():
         *earlier, last = stage_maps(made.backbone, images)
         torch.testing.assert_close(last, made.backbone(images))
-    assert [maps.shape[1] for maps in earlier] == stage_channels(made.backbone)
+    assert [maps.shape[1] for maps in earlier] == stage_channels(made.backbone, in_chans=5)
     assert [maps.shape[1] for maps in earlier] == [info["num_chs"] for info in made.backbone.feature_info[-3:-1]]
     clip = waveforms(2, 16_000)
     embedding = made(clip)

@@ -1,5 +1,6 @@
 """Networks that take images of some sizes only get their images filled up with silence, and simply work."""
 
+import librosa
 import numpy as np
 import pytest
 import torch
@@ -10,11 +11,10 @@ from emoclr.pretrain.encoder.encoder import (
     EncoderSettings,
     Normalisation,
     check_view_size,
-    fill_image,
-    image_needs,
     make_backbone,
     pool,
 )
+from emoclr.pretrain.networks.images import fill_image, image_needs
 
 MULTIPLES = {
     "resnet10t": 1,
@@ -48,7 +48,8 @@ def test_families_give_maps_of_an_image_of_odd_size(name):
 
 def test_the_image_is_filled_with_what_a_silent_recording_looks_like():
     normalisation = Normalisation(mean=(-5.0, 0.4, -3.0), std=(3.0, 0.3, 3.0))
-    settings = {"backbone": "dla34", "normalisation": normalisation, "spectrogram": {"bands": 40, "n_fft": 512}}
+    sizes = {"bands": 40, "n_fft": 512}
+    settings = {"backbone": "dla34", "normalisation": normalisation, "spectrogram": sizes}
     encoder = Encoder(EncoderSettings.model_validate(settings)).eval()
     check_view_size(encoder, 0.5)
     sound = 0.1 * torch.randn(1, 8_000, generator=torch.Generator().manual_seed(0))
@@ -56,6 +57,10 @@ def test_the_image_is_filled_with_what_a_silent_recording_looks_like():
     filled = (encoder.spectrogram(torch.zeros(1, 10_080))[0].numpy() - mean) / std  # (3, 40, 32)
     filled = np.concatenate([filled, filled[:, :24]], axis=1)  # (3, 64, 32)
     filled[:, :40, :26] = (encoder.spectrogram(sound)[0].numpy() - mean) / std
+    changes = np.zeros((1, 64, 32))
+    changes[0, :40, :26] = 5 * librosa.feature.delta(filled[0, :40, :26], width=5, mode="nearest")
+    height = np.broadcast_to((np.arange(64.0)[:, None] - 19.5) / np.arange(40).std(), (1, 64, 32))
+    filled = np.concatenate([filled, changes, height])  # (5, 64, 32)
     with torch.no_grad():
         expected = pool(encoder.backbone(torch.from_numpy(filled).float()[None]))
         torch.testing.assert_close(encoder(sound), expected, rtol=1e-4, atol=1e-4)

@@ -1,0 +1,93 @@
+"""What networks need images to be: their sizes and their channels."""
+
+import torch
+from torch import Tensor, nn
+
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.messages import one_line
+
+MIN_IMAGE_SIZE = 65
+"""Bands and frames of an image that every backbone takes: those that do not are refused."""
+
+IMAGE_MULTIPLES = (1, 32)
+"""What the bands and frames of an image are brought to a multiple of: the first that a backbone takes."""
+
+
+def image_needs(backbone: nn.Module, name: str, in_chans: int = 3) -> tuple[int, int]:
+    """Returns the channels of a backbone's feature maps, (B, C, F, N), and what it needs bands and frames to be.
+
+    That is the first of `IMAGE_MULTIPLES` whose odd multiples it takes.
+
+    Raises:
+        ConfigError: it gives something else than maps, as transformers do, or takes images of one size only.
+    """
+    problem = f"backbone {name}: is no CNN that gives feature maps (batch, channels, height, width)"
+    training = backbone.training
+    backbone.eval()
+    reason = ""
+    for multiple in IMAGE_MULTIPLES:
+        side = multiple * (MIN_IMAGE_SIZE // multiple | 1)
+        wider = side + 2 * max(multiple, 16)
+        try:
+            with torch.no_grad():
+                square, wide = (backbone(torch.zeros(1, in_chans, side, width)) for width in (side, wider))
+        except Exception as error:
+            reason = reason or one_line(error) or type(error).__name__
+            continue
+        backbone.train(training)
+        # Where the third axis follows the width of the image, the channels come last.
+        if not isinstance(square, Tensor) or square.dim() != 4 or square.shape[:3] != wide.shape[:3]:
+            raise ConfigError(problem)
+        return int(square.shape[1]), multiple
+    raise ConfigError(f"{problem} of images of any size: {reason}")
+
+
+def fill_image(images: Tensor, value: Tensor, multiple: int) -> Tensor:
+    """Returns images (B, C, bands, N) with bands and frames filled up to a multiple, at their ends.
+
+    Args:
+        images: (B, C, bands, N).
+        value: (1, C, 1, 1), what each channel is filled with.
+        multiple: of the bands and of the frames.
+
+    Examples:
+        >>> fill_image(torch.zeros(2, 3, 96, 101), torch.ones(1, 3, 1, 1), 32).shape
+        torch.Size([2, 3, 96, 128])
+    """
+    bands, frames = images.shape[2:]
+    above, after = -bands % multiple, -frames % multiple
+    if not above and not after:
+        return images
+    return nn.functional.pad(images - value, (0, after, 0, above)) + value
+
+
+def with_delta(images: Tensor) -> Tensor:
+    """Returns images (B, 4, bands, N): normalised (B, 3, bands, N) and how fast their first channel changes.
+
+    That is the slope of a line through five frames, the two before and the two after included, with the first and the
+    last frame held at the ends, as `librosa.feature.delta(width=5, mode="nearest")` has it. It is given in standard
+    deviations in five frames: at 20 ms a frame, speech then comes to a standard deviation of about 1.
+
+    Examples:
+        >>> with_delta(torch.arange(7.0).expand(1, 3, 1, 7) / 5)[0, 3, 0]
+        tensor([0.5000, 0.8000, 1.0000, 1.0000, 1.0000, 0.8000, 0.5000])
+    """
+    held = nn.functional.pad(images[:, :1], (2, 2, 0, 0), mode="replicate")
+    slope = (2 * (held[..., 4:] - held[..., :-4]) + held[..., 3:-1] - held[..., 1:-3]) / 10
+    return torch.cat([images, 5 * slope], dim=1)
+
+
+def with_frequency(images: Tensor, bands: int) -> Tensor:
+    """Returns images (B, C + 1, F, N): (B, C, F, N) and how high each of their rows lies.
+
+    Of the lowest `bands` the mean is 0 and the standard deviation 1; rows above go on in the same steps.
+
+    Examples:
+        >>> with_frequency(torch.zeros(2, 3, 4, 1), 4)[0, 3, :, 0]
+        tensor([-1.3416, -0.4472,  0.4472,  1.3416])
+    """
+    batch, _, high, frames = images.shape
+    step = (12 / (bands**2 - 1)) ** 0.5
+    rising = (torch.arange(high, device=images.device) - (bands - 1) / 2) * step
+    plane = rising.to(images.dtype).view(1, 1, high, 1).expand(batch, 1, high, frames)
+    return torch.cat([images, plane], dim=1)
