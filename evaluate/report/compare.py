@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -55,6 +55,14 @@ class _Content(BaseModel):
     baselines: dict[str, dict[str, _Found | None]]
 
 
+class _Named(NamedTuple):
+    """A report with what it is called, and its folder."""
+
+    name: str
+    folder: Path
+    content: dict[str, Any]
+
+
 def print_verdict(report: Report) -> None:
     """Prints the verdict of a report on standard output, a line each: the last that a command says."""
     for sentence in report.verdict:
@@ -87,7 +95,9 @@ def print_results(report: Report) -> None:
 
 
 def print_comparison(places: Sequence[Path]) -> None:
-    """Prints the headline and the baselines of several reports, how far they differ, their pages, and what it means.
+    """Prints what several reports are, their headlines and baselines, how far they differ, and what it means.
+
+    Each has its title once; everywhere else it is called by its folder.
 
     Args:
         places: of each report its folder, its `report.json`, or the output folder of `finetune` that holds it.
@@ -99,18 +109,22 @@ def print_comparison(places: Sequence[Path]) -> None:
     from rich.text import Text
 
     folders = [find_report(place) for place in places]
-    reports = [(folder, read_report(folder)) for folder in folders]
+    reports = [_Named(*each) for each in zip(_names(places), folders, map(read_report, folders), strict=True)]
+    for report in reports:
+        show(f"{report.name}: {report.content['title']}, {report.folder / 'report.html'}")
+    show("")
     shown = [
         name
         for name in comparison_columns(single_label=True)
-        if any(name in content["metrics"] for _, content in reports)
+        if any(name in report.content["metrics"] for report in reports)
     ]
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for name in shown:
         table.add_column(METRICS[name].label, justify="right", no_wrap=True)
-    for _, content in reports:
-        table.add_row(Text(content["title"], "bold"))
+    for report in reports:
+        content = report.content
+        table.add_row(Text(report.name, "bold"))
         headline = next(iter(content["models"]))
         rows = {headline: content["metrics"]} | content["baselines"]
         for name, metrics in rows.items():
@@ -120,44 +134,48 @@ def print_comparison(places: Sequence[Path]) -> None:
             table.add_row(f"  {name}", *(_cell(metrics.get(metric)) for metric in shown))
         table.add_row()
     _print(table)
-    verdict = _print_differences(reports, shown) if len(reports) > 1 else []
-    for folder, content in reports:
-        show(f"{content['title']}: {folder / 'report.html'}")
-    for sentence in verdict:
+    for sentence in _print_differences(reports, shown) if len(reports) > 1 else ():
         show(sentence.line)
 
 
-def _print_differences(reports: Sequence[tuple[Path, dict[str, Any]]], shown: Sequence[str]) -> list[Sentence]:
+def _names(places: Sequence[Path]) -> list[str]:
+    """Returns what reports are called: the folders that hold them, or their whole paths where these are alike."""
+    folders = [place.parent if place.name == REPORT_JSON else place for place in places]
+    names = [folder.absolute().name for folder in folders]
+    return names if len(set(names)) == len(names) else [str(folder) for folder in folders]
+
+
+def _print_differences(reports: Sequence[_Named], shown: Sequence[str]) -> list[Sentence]:
     """Prints each report's headline minus that of the first, or why there is none; returns what it means."""
     from rich.table import Table
 
-    (folder, first), *others = reports
-    title = f"Differences from {first['title']}, 95 % intervals over speakers"
+    first, *others = reports
+    title = f"Differences from {first.name}, 95 % intervals over speakers"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("")
     for name in shown:
         table.add_column(METRICS[name].label, justify="right", no_wrap=True)
     reasons, verdict = [], list[Sentence]()
-    answers = read_predictions(folder / ANSWERS)
-    for other, content in others:
-        theirs = read_predictions(other / ANSWERS)
+    answers, protocol = read_predictions(first.folder / ANSWERS), first.content["protocol"]
+    for other in others:
+        theirs = read_predictions(other.folder / ANSWERS)
         if answers is None or theirs is None:
-            missing = folder if answers is None else other
+            missing = (first if answers is None else other).folder
             reasons.append(
-                f"no differences for {content['title']}: {missing} has no {ANSWERS}: make that report anew to have one"
+                f"no differences for {other.name}: {missing} has no {ANSWERS}: make that report anew to have one"
             )
             continue
-        found = differences(answers, theirs, (first["protocol"], content["protocol"]))
+        found = differences(answers, theirs, (protocol, other.content["protocol"]))
         if isinstance(found, str):
-            reasons.append(f"no differences for {content['title']}: {found}")
+            reasons.append(f"no differences for {other.name}: {found}")
             continue
         metrics, remark = found
-        headline = "uar" if first["protocol"]["single_label"] else "macro_auroc"
+        headline = "uar" if protocol["single_label"] else "macro_auroc"
         n_speakers = len(set(answers.speakers))
-        verdict += compared(content["title"], first["title"], metrics[headline], METRICS[headline].label, n_speakers)
-        table.add_row(content["title"], *(_difference(metrics.get(name)) for name in shown))
+        verdict += compared(other.name, first.name, metrics[headline], METRICS[headline].label, n_speakers)
+        table.add_row(other.name, *(_difference(metrics.get(name)) for name in shown))
         if remark:
-            reasons.append(f"{content['title']}: differences {remark}")
+            reasons.append(f"{other.name}: differences {remark}")
     if table.row_count:
         _print(table)
     for reason in reasons:

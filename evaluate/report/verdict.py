@@ -178,13 +178,13 @@ def names_right(evidence: Evidence) -> Iterator[Sentence]:
     rows = [row for row in evidence.scores.emotions if row.positives and row.metrics["precision"].value > 0]
     wrong = [row for row in rows if row.metrics["precision"].high < 0.5]
     if wrong:
-        told = _listed([f"{row.name} ({_percent(row.metrics['precision'])} right)" for row in wrong], "or")
+        told = _listed([f"{row.name} (right {_percent(row.metrics['precision'])})" for row in wrong], "or")
         advice = "sort clips by probability rather than trust the name"
         yield Sentence(f"When it names {told}, it is wrong more often than right: {advice}.", "emotions", "bad")
     elif rows and all(row.metrics["precision"].low > 0.5 for row in rows):
         least = min(rows, key=lambda row: row.metrics["precision"].value)
-        told = f"{least.name} the least, {_percent(least.metrics['precision'])}"
-        yield Sentence(f"What it names is right more often than wrong, {told}.", "emotions", "good")
+        told = f"{least.name} the least often, {_percent(least.metrics['precision'])}"
+        yield Sentence(f"What it names is right more often than wrong: {told}.", "emotions", "good")
 
 
 def groups_apart(evidence: Evidence) -> Iterator[Sentence]:
@@ -280,7 +280,7 @@ def _signed(found: Measure) -> str:
 
 
 def _percent(found: Measure) -> str:
-    return f"{100 * found.value:.0f} %, {100 * found.low:.0f} to {100 * found.high:.0f} %"
+    return f"in {100 * found.value:.0f} % of the cases, {100 * found.low:.0f} to {100 * found.high:.0f} %"
 
 
 def _with_auroc(row: EmotionRow) -> str:

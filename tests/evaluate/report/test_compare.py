@@ -70,7 +70,9 @@ def test_differences_are_those_of_the_two_headlines(write: Write, capsys: pytest
         assert answers is not None
         found = emotion_metrics(answers.targets, answers.probabilities, answers.thresholds, single_label=False)
         values.append(found["macro_auroc"])
-    assert "Differences from skill 0.2" in printed
+    assert f"Differences from {first.name}, 95 % intervals" in printed
+    assert printed.startswith(f"{first.name}: skill 0.2, {first / 'report.html'}\n{second.name}: skill 0.6, ")
+    assert printed.count("skill 0.2") == printed.count("skill 0.6") == 1
     assert f"{values[1] - values[0]:+.3f}" in printed
 
 
@@ -80,9 +82,21 @@ def test_differences_are_those_of_the_two_headlines(write: Write, capsys: pytest
 def test_the_last_line_says_what_the_difference_means(
     write: Write, capsys: pytest.CaptureFixture[str], skills: tuple[float, float], word: str
 ) -> None:
-    assert main(["compare", *(str(write(skill)) for skill in skills)]) == 0
+    first, second = (write(skill) for skill in skills)
+    assert main(["compare", str(first), str(second)]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith(f"skill {skills[1]}: {word}") and f"skill {skills[0]} (" in last
+    assert last.startswith(f"{second.name}: {word}") and f"{first.name} (" in last
+
+
+def test_reports_in_folders_of_one_name_are_called_by_their_paths(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for run in ("a", "b"):
+        (tmp_path / run).mkdir()
+        (tmp_path / run / "probe").symlink_to(write(0.4))
+    assert main(["compare", str(tmp_path / "a/probe"), str(tmp_path / "b/probe/report.json")]) == 0
+    printed = capsys.readouterr().out
+    assert f"{tmp_path / 'b/probe'}: " in printed.splitlines()[1]
 
 
 def test_a_report_differs_from_itself_by_nothing(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,10 +117,11 @@ def test_a_report_differs_from_itself_by_nothing(write: Write, capsys: pytest.Ca
 def test_what_cannot_be_compared_is_told(
     write: Write, capsys: pytest.CaptureFixture[str], change: dict[str, object], told: str
 ) -> None:
-    assert main(["compare", str(write(0.2)), str(write(0.5, **change))]) == 0
+    second = write(0.5, **change)
+    assert main(["compare", str(write(0.2)), str(second)]) == 0
     printed = capsys.readouterr().out
     assert told in printed
-    assert ("no differences for skill 0.5" in printed) == ("only" not in told)
+    assert (f"no differences for {second.name}" in printed) == ("only" not in told)
 
 
 def test_a_report_without_answers_is_shown_side_by_side(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
