@@ -70,7 +70,9 @@ def _predict(arguments: argparse.Namespace) -> int:
         say(f"reading {named}")
         with uncollected():
             from emoclr.finetune.model.checkpoint import load_ensemble, with_windows
+            from emoclr.pretrain.training.allocator import share_freed_memory
 
+            share_freed_memory()
             ensemble, card = load_ensemble(arguments.source)
         card = with_windows(card, arguments.window, arguments.hop)
         if card.limits:

@@ -189,7 +189,7 @@ def load_model(folder: Path) -> tuple[EmotionModel, ModelCard]:
 
 
 def load_ensemble(source: str | Path) -> tuple[Ensemble, EnsembleCard]:
-    """Returns the ensemble of a run folder, or one backbone's model as an ensemble of one, in eval mode.
+    """Returns the ensemble of a run folder, or one backbone's model as an ensemble of one, for inference alone.
 
     Args:
         source: the folder, or the name of a released one, such as `emoclr-small-emotions`; see `find_run`.
@@ -238,6 +238,8 @@ def load_ensemble(source: str | Path) -> tuple[Ensemble, EnsembleCard]:
                 f"{run / name / CARD}: names {', '.join(member.emotions)}; "
                 f"the ensemble names {', '.join(card.emotions)}"
             )
+    for model, _ in members:
+        model.encoder.fold()
     weights = None if card.weights is None else np.array(card.weights)
     return build_ensemble(members, card.how, weights).eval(), card
 

@@ -1,5 +1,6 @@
 """Emotion models: an encoder with a head, and an ensemble of several."""
 
+import threading
 from collections.abc import Sequence
 from functools import partial
 
@@ -13,6 +14,8 @@ from emoclr.finetune.model.member_precision import measured_bf16
 from emoclr.finetune.model.temperatures import calibrate
 from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.encoder.precision import choose_precision
+
+_lock = threading.Lock()
 
 
 class EmotionHead(nn.Module):
@@ -108,6 +111,7 @@ class Ensemble(nn.Module):
         self.single_label = single_label
         self.mean_logits = mean_logits
         self.digests = digests
+        self._in_bf16: dict[int, Encoder] = {}
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Returns the members' logits, (B, members * emotions)."""
@@ -117,28 +121,41 @@ class Ensemble(nn.Module):
 
     def embeddings(self, waveforms: Tensor) -> list[Tensor]:
         """Returns the embeddings of each member's encoder, float32 (B, features)."""
-        halves = self._in_bf16(waveforms.device.type, waveforms.shape[1])
         spectrograms: dict[SpectrogramSettings, Tensor] = {}
         found = []
-        for member, half in zip(self._models, halves, strict=True):
-            settings = member.encoder.settings.spectrogram
+        for encoder, half in self._encoders(waveforms.device.type, waveforms.shape[1]):
+            settings = encoder.settings.spectrogram
             if settings not in spectrograms:
-                spectrograms[settings] = member.encoder.spectrograms(waveforms)
+                spectrograms[settings] = encoder.spectrograms(waveforms)
             with torch.autocast(waveforms.device.type, dtype=torch.bfloat16, enabled=half):
-                found.append(member.encoder.embed(spectrograms[settings]).float())
+                found.append(encoder.embed(spectrograms[settings]).float())
         return found
 
-    def _in_bf16(self, device: str, samples: int) -> list[bool]:
-        """Returns which members compute in bf16."""
-        window_s = samples / self._models[0].encoder.settings.spectrogram.sample_rate
-        if self.digests is not None and device == "cpu":
-            runs = [
-                partial(_probabilities, member, torch.from_numpy(temperatures))
-                for member, temperatures in zip(self._models, self.temperatures, strict=True)
-            ]
-            return measured_bf16(self.digests, runs, window_s)
-        backbones = [member.encoder.backbone for member in self._models]
-        return [choose_precision("auto", backbone, device, window_s) == "bf16-mixed" for backbone in backbones]
+    def _encoders(self, device: str, samples: int) -> list[tuple[Encoder, bool]]:
+        """Returns the members' encoders, and which of them compute in bf16."""
+        encoders = [member.encoder for member in self._models]
+        window_s = samples / encoders[0].settings.spectrogram.sample_rate
+        if self.digests is None or device != "cpu":
+            chosen = [choose_precision("auto", encoder.backbone, device, window_s) for encoder in encoders]
+            return [(encoder, each == "bf16-mixed") for encoder, each in zip(encoders, chosen, strict=True)]
+        halves = measured_bf16(self.digests, [partial(self._answer, n) for n in range(len(encoders))], window_s)
+        return [(self._encoder(n, half), half) for n, half in enumerate(halves)]
+
+    def _encoder(self, member: int, half: bool) -> Encoder:
+        encoder = self._models[member].encoder
+        if not half:
+            return encoder
+        with _lock:
+            if member not in self._in_bf16:
+                self._in_bf16[member] = encoder.in_bf16()
+            return self._in_bf16[member]
+
+    def _answer(self, member: int, waveforms: Tensor, half: bool) -> Tensor:
+        """Returns a member's probabilities (B, emotions)."""
+        with torch.autocast(waveforms.device.type, dtype=torch.bfloat16, enabled=half):
+            embeddings = self._encoder(member, half)(waveforms)
+        logits = self._models[member].head(embeddings.float())
+        return torch.sigmoid(logits / torch.from_numpy(self.temperatures[member]))
 
     @property
     def _models(self) -> list[EmotionModel]:
@@ -149,11 +166,6 @@ class Ensemble(nn.Module):
         by_member = logits.reshape(len(logits), *self.temperatures.shape)  # (n, members, emotions)
         calibrated = calibrate(by_member, self.temperatures)
         return combine(calibrated.swapaxes(0, 1), self.thresholds, self.how, self.weights, self.single_label)
-
-
-def _probabilities(member: EmotionModel, temperatures: Tensor, waveforms: Tensor, half: bool) -> Tensor:
-    with torch.autocast(waveforms.device.type, dtype=torch.bfloat16, enabled=half):
-        return torch.sigmoid(member(waveforms) / temperatures)
 
 
 class EnsembleEncoder(nn.Module):

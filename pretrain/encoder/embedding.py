@@ -1,6 +1,9 @@
 """Clips to embeddings: overlapping windows through a frozen encoder, pooled to one row a clip."""
 
+import functools
+import threading
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
@@ -21,6 +24,9 @@ from emoclr.pretrain.encoder.windows import window_starts
 Embeddings = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
 PrecisionSetting = Literal["auto", "fp32", "bf16"]
+
+MAX_LANES = 4
+"""Batches that a CPU computes at once; each takes memory."""
 
 
 def embed_clips(
@@ -83,6 +89,7 @@ class WindowNetwork:
 
     Attributes:
         device: where it computes.
+        at_once: how many batches of `begin` it computes at once.
     """
 
     def __init__(
@@ -91,6 +98,13 @@ class WindowNetwork:
         self._encoder = encoder.eval().to(device)
         self.device, self._description = device, description
         self._half = choose_precision(precision, encoder, device, window_s) == "bf16-mixed"
+        threads = torch.get_num_threads()
+        self.at_once = max(n for n in range(1, MAX_LANES + 1) if threads % n == 0) if device == "cpu" else 1
+        self._lanes = _lanes(self.at_once, threads)
+
+    def begin(self, crops: Sequence[NDArray[np.float32]]) -> Future[Embeddings]:
+        """Returns what calling it does, when that is done: a core works on a batch alone, and waits for no other."""
+        return self._lanes.submit(self, crops)
 
     def __call__(self, crops: Sequence[NDArray[np.float32]]) -> Embeddings:
         """Returns what the network gives for windows, float32 (B, features).
@@ -107,3 +121,19 @@ class WindowNetwork:
             )
         found: Embeddings = outputs.float().cpu().numpy()
         return found
+
+
+@functools.cache
+def _lanes(count: int, threads: int) -> ThreadPoolExecutor:
+    """Returns threads that share so many threads of PyTorch."""
+    begun = threading.Barrier(count)
+    lanes = ThreadPoolExecutor(count, "lane", _take_threads, (threads // count,))
+    for each in [lanes.submit(begun.wait) for _ in range(count)]:
+        each.result()
+    torch.set_num_threads(threads)  # a thread yet to come takes what was set last
+    return lanes
+
+
+def _take_threads(count: int) -> None:
+    torch.get_num_threads()  # what comes first in a thread takes what was set last, in whichever thread
+    torch.set_num_threads(count)

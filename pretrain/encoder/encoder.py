@@ -1,5 +1,6 @@
 """The encoder: waveform, three-channel spectrogram, CNN, embedding."""
 
+import copy
 import math
 
 import torch
@@ -14,8 +15,9 @@ from emoclr.configs.messages import one_line, perhaps
 from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.padding import Padding
 from emoclr.pretrain.networks import timm_models
+from emoclr.pretrain.networks.folded import fold_batch_norms
 from emoclr.pretrain.networks.images import MIN_IMAGE_SIZE, fill_image, image_needs, with_delta, with_frequency
-from emoclr.pretrain.networks.stages import stage_channels, stage_maps
+from emoclr.pretrain.networks.stages import IMAGE_SIZE, stage_channels, stage_maps
 from emoclr.pretrain.settings import READOUT, Readout
 
 
@@ -124,6 +126,19 @@ class Encoder(nn.Module):
         maps: Tensor = self.backbone(self._images(spectrograms, masks))
         return maps
 
+    def fold(self) -> None:
+        """Folds batch norms into convolutions, of an encoder that learns no more; see `fold_batch_norms`."""
+        spectrograms = torch.randn(1, 3, self.spectrogram.bands, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
+        fold_batch_norms(self.backbone, lambda: self.embed(spectrograms))
+
+    def in_bf16(self) -> "Encoder":
+        """Returns a copy for inference by `torch.autocast`, which need not convert weights to bf16 for each batch."""
+        found = copy.deepcopy(self).requires_grad_(False)
+        for module in found.backbone.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                module.to(torch.bfloat16)
+        return found
+
     def _images(self, spectrograms: Tensor, masks: Tensor | None) -> Tensor:
         """Returns what the backbone takes, of (B, 3, bands, N): normalised and masked, of its sizes and channels."""
         with torch.autocast(spectrograms.device.type, enabled=False):
@@ -182,8 +197,8 @@ def pool(maps: Tensor) -> Tensor:
 
     As in BYOL-A (Niizumi et al. 2021).
     """
-    over_time = maps.mean(dim=2)  # (B, C, N)
-    return torch.cat([over_time.mean(dim=2), over_time.amax(dim=2)], dim=1)
+    frames = _frames(maps)
+    return torch.cat([frames.mean(dim=1), frames.amax(dim=1)], dim=1)
 
 
 def mean_and_delta(maps: Tensor) -> Tensor:
@@ -195,9 +210,14 @@ def mean_and_delta(maps: Tensor) -> Tensor:
         >>> mean_and_delta(torch.tensor([1.0, 3.0, 2.0]).view(1, 1, 1, 3)).tolist()
         [[2.0, 1.5]]
     """
-    over_time = maps.mean(dim=2)  # (B, C, N)
-    deltas = over_time.diff(dim=2).abs().sum(dim=2) / max(1, over_time.shape[2] - 1)
-    return torch.cat([over_time.mean(dim=2), deltas], dim=1)
+    frames = _frames(maps)
+    deltas = frames.diff(dim=1).abs().sum(dim=1) / max(1, frames.shape[1] - 1)
+    return torch.cat([frames.mean(dim=1), deltas], dim=1)
+
+
+def _frames(maps: Tensor) -> Tensor:
+    """Returns (B, N, C): the mean over frequency of (B, C, F, N) maps, in whose layout (channels last) it is quick."""
+    return maps.permute(0, 2, 3, 1).mean(dim=1)
 
 
 def check_backbone_name(name: str) -> None:

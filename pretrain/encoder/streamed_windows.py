@@ -1,8 +1,10 @@
 """Recordings that come as streams, window by window through a network: memory does not grow with their length."""
 
+import functools
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple
@@ -15,12 +17,11 @@ from emoclr.corpus.audio.padding import Padding
 from emoclr.corpus.audio.samples import INT16_FULL_SCALE, is_silent
 from emoclr.corpus.audio.voice import VoiceTrack
 from emoclr.corpus.decoded.decode_stream import Ended, Opened, Piece, Waiting
-from emoclr.pretrain.encoder.embedding import WindowNetwork
+from emoclr.pretrain.encoder.embedding import Embeddings, WindowNetwork
 from emoclr.pretrain.encoder.windows import Crop, WindowCutter
 
 BATCH_WINDOWS = {"cpu": 16, "cuda": 64}
-"""Windows at once, of as many recordings as it takes. On a CPU few, for memory: 3 MB for each window of 2 s. Against 64
-that is quicker for some networks (resnet10t 1.4 times) and slower for others (mobilenetv3_small_100 0.7 times)."""
+"""Windows at once, of as many recordings as it takes. On a CPU few, for memory: 3 MB for each window of 2 s."""
 
 
 MIN_VOICE_SHARE = 0.1
@@ -159,6 +160,9 @@ class _Window(NamedTuple):
     waveform: NDArray[np.float32]  # (0,) where nobody speaks
 
 
+_Item = _Window | RecordingEnd
+
+
 def stream_windows(
     network: WindowNetwork,
     pieces: Iterable[tuple[int, Piece]],
@@ -182,27 +186,45 @@ def stream_windows(
         gate: find out where somebody speaks, see `VoiceTrack`.
         spare: leave out of the network windows in which nobody speaks.
     """
-    window, hop = round(window_s * SAMPLE_RATE), round(hop_s * SAMPLE_RATE)
-    size = BATCH_WINDOWS[network.device]
-    waiting: list[_Window | RecordingEnd] = []
+    cutter = functools.partial(WindowCutter, round(window_s * SAMPLE_RATE), round(hop_s * SAMPLE_RATE), short)
+    under_way: deque[tuple[list[_Item], Future[Embeddings] | None]] = deque()
+    for items in _batches(pieces, cutter, skipped, BATCH_WINDOWS[network.device], gate, spare):
+        if items:
+            crops = [item.waveform for item in items if isinstance(item, _Window) and len(item.waveform)]
+            under_way.append((items, network.begin(crops) if crops else None))
+        # One more than are computed at once, so that the next is there when one is done.
+        while len(under_way) > (network.at_once if items else 0):
+            yield _answered(*under_way.popleft())
+
+
+def _batches(
+    pieces: Iterable[tuple[int, Piece]],
+    make_cutter: Callable[[int], WindowCutter],
+    skipped: int,
+    size: int,
+    gate: bool,
+    spare: bool,
+) -> Iterator[list[_Item]]:
+    """Yields windows and ends of recordings in batches, and an empty one where no more are there yet, or come."""
+    batch: list[_Item] = []
     heard = 0
     for number, group in itertools.groupby(pieces, key=itemgetter(0)):
-        cutter = WindowCutter(window, hop, short, skipped)
+        cutter, skipped = make_cutter(skipped), 0
         for item in _windows(number, (piece for _, piece in group), cutter, VoiceTrack() if gate else None, spare):
             if not isinstance(item, Waiting):
-                waiting.append(item)
+                batch.append(item)
             heard += isinstance(item, _Window) and len(item.waveform) > 0
-            if heard == size or len(waiting) == _MAX_WAITING or (isinstance(item, Waiting) and waiting):
-                yield _answered(network, waiting)
-                waiting, heard = [], 0
-        skipped = 0
-    if waiting:
-        yield _answered(network, waiting)
+            if heard == size or len(batch) == _MAX_WAITING or isinstance(item, Waiting):
+                yield batch
+                batch, heard = [], 0
+            if isinstance(item, Waiting):
+                yield []
+    yield from (batch, [])
 
 
 def _windows(
     number: int, pieces: Iterator[Piece], cutter: WindowCutter, track: VoiceTrack | None, spare: bool
-) -> Iterator[_Window | RecordingEnd | Waiting]:
+) -> Iterator[_Item | Waiting]:
     samples, loudest = 0, 0.0
     crops: deque[Crop] = deque()
 
@@ -239,9 +261,8 @@ def _windows(
             yield from known()
 
 
-def _answered(network: WindowNetwork, items: list[_Window | RecordingEnd]) -> list[WindowOutput | RecordingEnd]:
-    crops = [item.waveform for item in items if isinstance(item, _Window) and len(item.waveform)]
-    outputs = iter(network(crops) if crops else ())
+def _answered(items: list[_Item], answer: Future[Embeddings] | None) -> list[WindowOutput | RecordingEnd]:
+    outputs = iter(answer.result() if answer else ())
     return [
         WindowOutput(*item[:-1], next(outputs) if len(item.waveform) else _NOTHING)
         if isinstance(item, _Window)

@@ -1,5 +1,6 @@
 """Windows that are cut from a stream are those of the whole recording, however its samples come."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,12 @@ import soundfile as sf
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 import emoclr.corpus.decoded.decode_clip
 import emoclr.corpus.decoded.decode_stream
 import emoclr.pretrain.encoder.streamed_windows
+from emoclr.corpus.audio.decoder import read_waveform
 from emoclr.corpus.audio.padding import fix_length
 from emoclr.corpus.clips.clip_table import Clip
 from emoclr.corpus.decoded.decode_stream import Opened, decode_stream, decode_streams
@@ -92,6 +95,51 @@ def test_streamed_recordings_give_what_stored_ones_give(
     assert {clip: ended.partial for clip, ended in told.items() if ended.partial} == store.partial
     assert {clip: "; ".join(ended.notes) for clip, ended in told.items() if ended.notes} == store.notes
     assert [store.failures[0].reason] == [end.ended.failure for end in ends if end.ended.failure]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 6])
+def test_batches_are_computed_at_once_and_come_in_their_order(
+    paths: list[Path], encoder: Encoder, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(emoclr.pretrain.encoder.streamed_windows.BATCH_WINDOWS, "cpu", 1)
+    under_way, most, shared = 0, 0, set()
+    lock, full = threading.Lock(), threading.Event()
+
+    class Slow(nn.Module):
+        """The first batches wait until as many are under way as may be."""
+
+        def forward(self, waveforms: torch.Tensor) -> torch.Tensor:
+            nonlocal under_way, most
+            with lock:
+                under_way += 1
+                most = max(most, under_way)
+                shared.add(torch.get_num_threads())
+                if most == lanes:
+                    full.set()
+            assert full.wait(10)
+            with lock:
+                under_way -= 1
+            return waveforms[:, :1]
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        network = WindowNetwork(Slow(), 1.0, "cpu", "fp32", "embedding")
+        lanes = network.at_once
+        batches = list(stream_windows(network, [(0, piece) for piece in all_of(paths[1])], 1.0, 0.5, "repeat"))
+        seen: list[int] = []
+        late = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+        late.start()
+        late.join()
+        assert (torch.get_num_threads(), seen) == (threads, [threads])
+    finally:
+        torch.set_num_threads(before)
+    assert (most, shared) == (lanes, {threads // lanes}) and lanes == {1: 1, 2: 2, 3: 3, 6: 3}[threads]
+    windows = [item for batch in batches for item in batch if isinstance(item, WindowOutput)]
+    waveform = read_waveform(paths[1])
+    assert [window.start for window in windows[:-1]] == [8_000 * place for place in range(len(windows) - 1)]
+    heard = [float(window.output[0]) for window in windows]
+    assert len(heard) > 6 and heard == pytest.approx([float(waveform[window.start]) for window in windows], abs=1e-4)
 
 
 def all_of(path: Path) -> list:
