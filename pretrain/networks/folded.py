@@ -33,7 +33,7 @@ def fold_batch_norms(network: nn.Module, run: Callable[[], Tensor]) -> bool:
         )
     """
     given: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # by id, which lasts as long as the tensor
-    pairs: dict[nn.Module, nn.Conv2d] = {}
+    pairs: dict[nn.BatchNorm2d, nn.Conv2d] = {}
 
     def watch(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         if isinstance(module, nn.Conv2d):
@@ -51,12 +51,14 @@ def fold_batch_norms(network: nn.Module, run: Callable[[], Tensor]) -> bool:
             (parent, name, child)
             for parent in network.modules()
             for name, child in parent.named_children()
-            if child in pairs
+            if isinstance(child, nn.BatchNorm2d) and child in pairs
         ]
         for parent, name, norm in places:
-            conv = pairs[norm]
+            conv, mean, variance = pairs[norm], norm.running_mean, norm.running_var
+            if mean is None or variance is None:  # it takes those of each batch
+                continue
             conv.weight, conv.bias = fuse_conv_bn_weights(
-                conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+                conv.weight, conv.bias, mean, variance, norm.eps, norm.weight, norm.bias
             )
             setattr(parent, name, nn.Sequential(*norm.children()))  # timm's have an activation inside
         if (run() - expected).abs().max() <= _MAX_CHANGE * expected.abs().max():
