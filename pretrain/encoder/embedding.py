@@ -1,6 +1,7 @@
 """Clips to embeddings: overlapping windows through a frozen encoder, pooled to one row a clip."""
 
 import functools
+import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -98,13 +99,12 @@ class WindowNetwork:
         self._encoder = encoder.eval().to(device)
         self.device, self._description = device, description
         self._half = choose_precision(precision, encoder, device, window_s) == "bf16-mixed"
-        threads = torch.get_num_threads()
-        self.at_once = max(n for n in range(1, MAX_LANES + 1) if threads % n == 0) if device == "cpu" else 1
-        self._lanes = _lanes(self.at_once, threads)
+        self._threads = torch.get_num_threads()
+        self.at_once = max(n for n in range(1, MAX_LANES + 1) if self._threads % n == 0) if device == "cpu" else 1
 
     def begin(self, crops: Sequence[NDArray[np.float32]]) -> Future[Embeddings]:
         """Returns what calling it does, when that is done: a core works on a batch alone, and waits for no other."""
-        return self._lanes.submit(self, crops)
+        return _lanes(self.at_once, self._threads).submit(self, crops)
 
     def __call__(self, crops: Sequence[NDArray[np.float32]]) -> Embeddings:
         """Returns what the network gives for windows, float32 (B, features).
@@ -132,6 +132,10 @@ def _lanes(count: int, threads: int) -> ThreadPoolExecutor:
         each.result()
     torch.set_num_threads(threads)  # a thread yet to come takes what was set last
     return lanes
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_lanes.cache_clear)  # a child has none of its parent's threads
 
 
 def _take_threads(count: int) -> None:
