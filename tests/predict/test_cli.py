@@ -166,7 +166,7 @@ def test_standard_output_holds_the_table_and_nothing_else(
     assert main([*words, "-"]) == 0
     told = capsys.readouterr()
     assert told.out == (tmp_path / "out.csv").read_text()
-    assert "broken.mp3" in told.err and "note: " in told.err
+    assert "broken.mp3" in told.err and "warning: " in told.err
     assert main([*words, "-", "--format", "jsonl"]) == 0
     assert [json.loads(line)["path"] for line in capsys.readouterr().out.splitlines()] == [
         row["path"] for row in rows_of(tmp_path / "out.csv")
