@@ -188,11 +188,12 @@ def load_model(folder: Path) -> tuple[EmotionModel, ModelCard]:
     return model.eval(), card
 
 
-def load_ensemble(source: str | Path) -> tuple[Ensemble, EnsembleCard]:
+def load_ensemble(source: str | Path, *, fold: bool = True) -> tuple[Ensemble, EnsembleCard]:
     """Returns the ensemble of a run folder, or one backbone's model as an ensemble of one, for inference alone.
 
     Args:
         source: the folder, or the name of a released one, such as `emoclr-small-emotions`; see `find_run`.
+        fold: fold batch norms into convolutions, which is quicker; without, weights are those of the files.
 
     Raises:
         ConfigError: there is no such folder.
@@ -238,8 +239,9 @@ def load_ensemble(source: str | Path) -> tuple[Ensemble, EnsembleCard]:
                 f"{run / name / CARD}: names {', '.join(member.emotions)}; "
                 f"the ensemble names {', '.join(card.emotions)}"
             )
-    for model, _ in members:
-        model.encoder.fold()
+    if fold:
+        for model, _ in members:
+            model.encoder.fold()
     weights = None if card.weights is None else np.array(card.weights)
     return build_ensemble(members, card.how, weights).eval(), card
 

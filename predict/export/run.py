@@ -119,7 +119,7 @@ def check_export(out: Path, form: FileForm) -> None:
 
 
 def _probabilities(source: str | Path) -> _Model:
-    ensemble, card = load_ensemble(source)
+    ensemble, card = load_ensemble(source, fold=False)  # weights that fit into half precision take half of the file
     members = [member for member in ensemble.members if isinstance(member, EmotionModel)]
 
     def python(waveforms: torch.Tensor) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ import soundfile as sf
 import torch
 
 import emoclr.predict.export.run
+from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audio.onnx_session import onnx_session
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble, save_model
 from emoclr.finetune.model.emotion_model import EmotionModel
@@ -162,6 +163,22 @@ def test_a_file_of_a_released_model_has_its_licence_and_limits() -> None:
     assert facts["licence"] == "apache-2.0" and "CREMA-D" in facts["limits"]
     assert facts["name"] == "emoclr-small-emotions" and set(json.loads(facts["weights_sha256"])) == set(card.members)
     assert json.loads(facts["release"])["not_for"]
+
+
+def test_what_is_exported_has_the_weights_of_the_release_which_fit_into_half_precision(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    exported: list[torch.nn.Module] = []
+
+    def write(network: Any, example: Any, out: Path, output: str, facts: Facts) -> None:
+        exported.append(network)
+        raise EmoclrError("enough")
+
+    monkeypatch.setitem(FORMS, "onnx", dataclasses.replace(FORMS["onnx"], write=write))
+    with pytest.raises(EmoclrError, match="enough"):
+        emoclr.predict.export.run.export("emoclr-small-emotions/resnet10t", tmp_path / "model.onnx")
+    filters = [tensor for tensor in exported[0].parameters() if tensor.dim() == 4]
+    assert len(filters) > 10 and all(torch.equal(tensor.float(), tensor.half().float()) for tensor in filters)
 
 
 def made_of(run: Callable[[Floats], Floats]) -> FileForm:
