@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-import emoclr.predict.segments
+import emoclr.predict.stream.segments
 from emoclr.corpus.audio.decoder import SAMPLE_RATE, read_waveform
 from emoclr.corpus.decoded.decode_stream import array_streams
 from emoclr.corpus.labels.label_table import LabelTable
@@ -25,9 +25,9 @@ from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble, with_windows
 from emoclr.finetune.model.emotion_model import Ensemble
-from emoclr.predict.segments import Interval, Segmenter
 from emoclr.predict.stream.batches import Place, predict_batches
 from emoclr.predict.stream.rows import Over
+from emoclr.predict.stream.segments import Interval, Segmenter
 
 STAYS = (1.0, 0.8, 0.7, 0.6, 0.5, 0.4)
 GAPS_S = (0.5, 1.0, 1.5)
@@ -77,7 +77,11 @@ def main() -> None:
     for setting in itertools.product(STAYS, GAPS_S, SHORTEST_S):
         scored[setting] = score([one.truth for one in joined], [segments(windows, card, *setting) for windows in heard])
     best = max(scored, key=lambda setting: scored[setting][0])
-    shipped = (emoclr.predict.segments.STAY, emoclr.predict.segments.MAX_GAP_S, emoclr.predict.segments.MIN_SEGMENT_S)
+    shipped = (
+        emoclr.predict.stream.segments.STAY,
+        emoclr.predict.stream.segments.MAX_GAP_S,
+        emoclr.predict.stream.segments.MIN_SEGMENT_S,
+    )
     print("| stay | gap, s | shortest, s | validation: F1 | time: F1 | error, s | test: F1 | time: F1 | error, s |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     ranked = sorted(scored, key=lambda setting: -scored[setting][0])
@@ -151,7 +155,7 @@ def hear(ensemble: Ensemble, card: EnsembleCard, joined: list[Joined], *, gate: 
 
 
 def segments(windows: list[Heard], card: EnsembleCard, stay: float, gap_s: float, shortest_s: float) -> Found:
-    module = emoclr.predict.segments
+    module = emoclr.predict.stream.segments
     before = module.STAY, module.MAX_GAP_S, module.MIN_SEGMENT_S
     module.STAY, module.MAX_GAP_S, module.MIN_SEGMENT_S = stay, gap_s, shortest_s
     segmenter = Segmenter(card.thresholds, single_label=card.single_label)

@@ -11,8 +11,8 @@ import numpy as np
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.emotion_model import Ensemble
-from emoclr.predict.segments import Interval, Segment
 from emoclr.predict.stream.rows import Over, Row, RowKind, RowMaker, Spoken, Window, all_spoken, item_of_line, rows_of
+from emoclr.predict.stream.segments import Interval, Segment
 
 if TYPE_CHECKING:
     from emoclr.predict.stream.voices import Voices

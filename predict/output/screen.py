@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from emoclr.configs.console import results
 from emoclr.configs.messages import count_of, readable
 from emoclr.predict.output.tables import Columns
-from emoclr.predict.segments import Segment
 from emoclr.predict.stream.rows import PredictionRow, Row, Spoken
+from emoclr.predict.stream.segments import Segment
 
 MAX_WIDTH = 10_000
 

@@ -22,9 +22,9 @@ from emoclr.predict.output.out_path import (
     is_errors_table,
 )
 from emoclr.predict.run import Predictions
-from emoclr.predict.segments import Segment
 from emoclr.predict.stream.remarks import Remark
 from emoclr.predict.stream.rows import Row, RowKind
+from emoclr.predict.stream.segments import Segment
 
 LineForm = Literal["csv", "jsonl"]
 

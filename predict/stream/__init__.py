@@ -1,1 +1,1 @@
-"""Recordings as streams of windows: their logits, batch by batch, the rows these make, and whose voice they are."""
+"""Recordings as streams of windows: their logits, batch by batch, the rows and segments of these, and their voices."""

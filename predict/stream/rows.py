@@ -14,7 +14,7 @@ from emoclr.evaluate.pooling import RunningPool
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.predict.options import RowKind as RowKind
-from emoclr.predict.segments import Interval, Segment, Segmenter, Span
+from emoclr.predict.stream.segments import Interval, Segment, Segmenter, Span
 
 _ITEMS_AT_ONCE = 1 << 12
 

@@ -15,8 +15,8 @@ from emoclr.corpus.demo.voice import draw_voice, speak
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.predict.run import Predictions, predict
-from emoclr.predict.segments import Segment
 from emoclr.predict.stream.rows import PredictionRow
+from emoclr.predict.stream.segments import Segment
 
 RATE = 16_000
 Loaded = tuple[Ensemble, EnsembleCard]

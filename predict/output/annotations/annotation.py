@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emoclr.predict.segments import Segment
+from emoclr.predict.stream.segments import Segment
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ def audacity_labels(annotation: Annotation) -> str:
 
     The form is that of https://manual.audacityteam.org/man/importing_and_exporting_labels.html.
 
-    >>> from emoclr.predict.segments import Segment
+    >>> from emoclr.predict.stream.segments import Segment
     >>> from pathlib import Path
     >>> segments = [Segment(Path("a.wav"), 0.5, 2.0, "joy", 0.834)]
     >>> audacity_labels(Annotation("a", 3.0, ["joy"], segments))

@@ -13,7 +13,7 @@ def rttm(annotation: Annotation) -> str:
 
     Lines hold the name of their recording, so that one file may hold many. What is blank in names becomes `_`.
 
-    >>> from emoclr.predict.segments import Segment
+    >>> from emoclr.predict.stream.segments import Segment
     >>> from pathlib import Path
     >>> segments = [Segment(Path("a 1.wav"), 0.5, 2.0, "joy", 0.834)]
     >>> rttm(Annotation("a 1", 3.0, ["joy"], segments))

@@ -15,7 +15,7 @@ def textgrid(annotation: Annotation) -> str:
     An interval holds the probability of its segment, or nothing. See
     https://www.fon.hum.uva.nl/praat/manual/TextGrid_file_formats.html.
 
-    >>> from emoclr.predict.segments import Segment
+    >>> from emoclr.predict.stream.segments import Segment
     >>> from pathlib import Path
     >>> segments = [Segment(Path("a.wav"), 0.5, 2.0, "joy", 0.834)]
     >>> textgrid(Annotation("a", 3.0, ["joy"], segments)).count("intervals [")  # before, in and after the segment

@@ -9,7 +9,7 @@ from emoclr.predict.output.annotations.annotation import Annotation, label_of
 def webvtt(annotation: Annotation) -> str:
     """Returns a cue a segment (https://www.w3.org/TR/webvtt1/); cues of several emotions may overlap.
 
-    >>> from emoclr.predict.segments import Segment
+    >>> from emoclr.predict.stream.segments import Segment
     >>> from pathlib import Path
     >>> segments = [Segment(Path("a.wav"), 0.5, 62.0, "joy", 0.834)]
     >>> print(webvtt(Annotation("a", 70.0, ["joy"], segments)), end="")

@@ -16,8 +16,8 @@ from emoclr.evaluate.report.writers.page import render_page
 from emoclr.predict.output.annotations.annotation import of_channel
 from emoclr.predict.output.page.sound_picture import TILE_COLUMNS, Picture
 from emoclr.predict.output.screen import clock
-from emoclr.predict.segments import Segment
 from emoclr.predict.stream.rows import Spoken
+from emoclr.predict.stream.segments import Segment
 
 TEMPLATE = Path(__file__).with_name("recording.html.jinja")
 MIN_STEP_S = 0.25

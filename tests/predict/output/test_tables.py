@@ -14,9 +14,9 @@ from emoclr.configs.errors import ConfigError
 from emoclr.predict.output.out_path import errors_path, is_predictions
 from emoclr.predict.output.tables import write_predictions
 from emoclr.predict.run import Predictions
-from emoclr.predict.segments import Segment
 from emoclr.predict.stream.remarks import Remark
 from emoclr.predict.stream.rows import PredictionRow
+from emoclr.predict.stream.segments import Segment
 
 ANSWERS = [
     PredictionRow(

@@ -14,7 +14,7 @@ from emoclr.predict.output.annotations.audacity_labels import audacity_labels
 from emoclr.predict.output.annotations.rttm import rttm
 from emoclr.predict.output.annotations.textgrid import textgrid
 from emoclr.predict.output.annotations.webvtt import webvtt as written_webvtt
-from emoclr.predict.segments import Segment
+from emoclr.predict.stream.segments import Segment
 
 EMOTIONS = ["anger", 'sad "so" <b>&amp;', "freude, groß"]
 DURATION_S = 7_384.25

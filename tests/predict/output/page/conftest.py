@@ -12,8 +12,8 @@ from emoclr.predict.output.page.page_file import PageSettings, page_part, write_
 from emoclr.predict.output.page.page_path import Sound
 from emoclr.predict.output.page.recording_on_page import PagedRecording, summary_of
 from emoclr.predict.output.page.sound_picture import SoundPicture
-from emoclr.predict.segments import Segment
 from emoclr.predict.stream.rows import Spoken
+from emoclr.predict.stream.segments import Segment
 
 EMOTIONS = ["<b>joy</b>", "anger & more", '"fear"</script>']
 RATE = 16_000

@@ -15,8 +15,8 @@ from emoclr.predict.output.page.page_file import address_of
 from emoclr.predict.output.page.page_path import is_page
 from emoclr.predict.output.page.recording_on_page import PagedRecording, thinned
 from emoclr.predict.output.page.sound_picture import BANDS, Picture
-from emoclr.predict.segments import Segment
 from emoclr.predict.stream.rows import Spoken
+from emoclr.predict.stream.segments import Segment
 
 EMOTIONS = ["<b>joy</b>", "anger & more", '"fear"</script>']
 Make = Callable[..., PagedRecording]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emoclr.predict.segments import MAX_GAP_S, MIN_SEGMENT_S, STAY, Segmenter, Span
+from emoclr.predict.stream.segments import MAX_GAP_S, MIN_SEGMENT_S, STAY, Segmenter, Span
 
 CELL_S = 0.125  # whole in binary
 LEVELS = st.sampled_from([0.1, 0.42, 0.45, 0.55, 0.9])
