@@ -40,6 +40,8 @@ MODELS: dict[str, type[BaseModel]] = {
 }
 APART = {"spectrogram", "augment", "columns"}
 """Settings with a table of their own, which those of commands name in one row."""
+OF_OTHERS = {"serve": "emoclr.predict.serve.cli"}
+"""Commands of another command, whose options have a table of their own."""
 UNIONS = (types.UnionType, typing.Union)
 SIGNS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 PLAIN = {int: "whole number", float: "number", bool: "`true`, `false`", str: "text", Path: "path", type(None): "`null`"}
@@ -125,6 +127,8 @@ def options_table(command: str) -> str:
 
 def command_words(command: str) -> list[str]:
     """Returns the sub-commands that a command has; none where the command itself does the work."""
+    if command in OF_OTHERS:
+        return []
     first = next(iter(parsers_of(command)))
     return first.prog.split()[1:]
 
@@ -135,6 +139,8 @@ def parsers_of(command: str) -> list[argparse.ArgumentParser]:
     def capture(parser: argparse.ArgumentParser, *words: object) -> None:
         raise _Built(parser)
 
+    if command in OF_OTHERS:
+        return [importlib.import_module(OF_OTHERS[command]).make_options()]
     module = importlib.import_module(f"emoclr.{command}.cli")
     names = ("parse_args", "parse_intermixed_args")
     with mock.patch.multiple(argparse.ArgumentParser, **dict.fromkeys(names, capture)):

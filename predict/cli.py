@@ -1,6 +1,7 @@
 """The `predict` command."""
 
 import argparse
+import importlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,10 +28,9 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `predict` and returns its exit code."""
     words = typed_words(arguments)
-    if words[:1] == ["export"]:
-        from emoclr.predict.export import cli
-
-        return run_command(cli.run_export, parse(cli.make_options(), words[1:]))
+    if words[:1] in (["export"], ["serve"]):
+        command = importlib.import_module(f"emoclr.predict.{words[0]}.cli")
+        return run_command(command.run, parse(command.make_options(), words[1:]))
     return run_command(_predict, parse(make_options(), words))
 
 

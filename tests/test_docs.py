@@ -49,7 +49,7 @@ def test_every_command_has_a_table_and_every_setting_is_in_one(tables: ModuleTyp
     text = "".join(page.read_text() for page in PAGES)
     for name in tables.MODELS:
         assert text.count(f"<!-- settings {name} -->") == 1
-    for name in ("corpus", "pretrain", "probe", "finetune", "predict", "checkpoints"):
+    for name in ("corpus", "pretrain", "probe", "finetune", "predict", "serve", "checkpoints"):
         assert text.count(f"<!-- options {name} -->") == 1
     rows = re.findall(r"^\| `([a-z_.]+)` \|", text, re.MULTILINE)
     assert {"augment", "epochs", "masks.time_masks", "hop_length", "egemaps", "ensemble"} <= set(rows)

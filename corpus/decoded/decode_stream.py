@@ -1,6 +1,7 @@
 """A recording as a stream: its length, its samples block by block, and what there is to say of it."""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,13 +61,18 @@ Piece = Opened | NDArray[np.int16] | NDArray[np.float32] | Waiting | Ended
 that comes as it is made no `Opened`, and `Waiting` in between."""
 
 
-def decode_stream(path: Path, channels: ChannelChoice = "auto") -> Generator[Opened | NDArray[np.int16], None, Ended]:
-    """Yields `Opened` and then the samples of a recording in blocks, int16 `(n,)`; returns how it ended."""
+def decode_stream(
+    path: Path, channels: ChannelChoice = "auto", end_s: float | None = None
+) -> Generator[Opened | NDArray[np.int16], None, Ended]:
+    """Yields `Opened` and then the samples of a recording in blocks, int16 `(n,)`; returns how it ended.
+
+    What comes after `end_s` is not decoded.
+    """
     try:
         with Recording(path, path, channels) as recording:
             held: list[NDArray[np.int16]] = []
             samples, opened = 0, False
-            for block in map(to_int16, larger_blocks(recording.blocks())):
+            for block in map(to_int16, larger_blocks(recording.blocks(end_s=end_s))):
                 held.append(block)
                 samples += len(block)
                 if not opened and samples > MAX_HELD_SAMPLES:
@@ -84,7 +90,7 @@ def decode_stream(path: Path, channels: ChannelChoice = "auto") -> Generator[Ope
 
 
 def decode_streams(
-    paths: Sequence[Path], channels: ChannelChoice | Sequence[ChannelChoice] = "auto"
+    paths: Sequence[Path], channels: ChannelChoice | Sequence[ChannelChoice] = "auto", end_s: float | None = None
 ) -> Iterator[tuple[int, Piece]]:
     """Yields the pieces of recordings, of which some channels are heard, each with its position in `paths`.
 
@@ -94,9 +100,10 @@ def decode_streams(
     Args:
         paths: the recordings.
         channels: of all of them, or of each.
+        end_s: what comes later is not decoded; None for all.
     """
     tasks = _tasks(paths, channels)
-    return read_ahead(_pieces(stream_in_processes(_stream, tasks, _path, _lost)), READ_AHEAD)
+    return read_ahead(_pieces(stream_in_processes(partial(_stream, end_s=end_s), tasks, _path, _lost)), READ_AHEAD)
 
 
 def decode_here(
@@ -150,8 +157,10 @@ def _pieces(streams: Iterable[Stream[Opened | NDArray[np.int16], Ended]]) -> Gen
         yield number, stream.result
 
 
-def _stream(task: tuple[Path, ChannelChoice]) -> Generator[Opened | NDArray[np.int16], None, Ended]:
-    return decode_stream(*task)
+def _stream(
+    task: tuple[Path, ChannelChoice], end_s: float | None = None
+) -> Generator[Opened | NDArray[np.int16], None, Ended]:
+    return decode_stream(*task, end_s)
 
 
 def _path(task: tuple[Path, ChannelChoice]) -> Path:

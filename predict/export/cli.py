@@ -37,7 +37,7 @@ def make_options() -> argparse.ArgumentParser:
     return parser
 
 
-def run_export(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Does what the options say."""
     from emoclr.finetune.model.folders import holds_emotions
     from emoclr.predict.export.forms import form_of

@@ -79,6 +79,7 @@ def predict_parts(
     gate: bool,
     device: str,
     hear: Callable[[Pieces], Pieces] | None,
+    end_s: float | None = None,
 ) -> Iterator[Batch]:
     """Yields the logits of the windows of recordings from a place on, batch by batch, worked on here.
 
@@ -91,8 +92,9 @@ def predict_parts(
         gate: see `predict_batches`.
         device: "cpu" or "cuda".
         hear: gets the pieces of all recordings, and yields them as they are.
+        end_s: what comes later in a recording is not decoded; None for all.
     """
-    decoded = decode_streams(paths[begin.recording :], channels[begin.recording :])
+    decoded = decode_streams(paths[begin.recording :], channels[begin.recording :], end_s)
     pieces: Pieces = ((begin.recording + position, piece) for position, piece in decoded)
     if hear:
         pieces = hear(pieces)
