@@ -18,7 +18,7 @@ from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.files import write_text, write_yaml
 from emoclr.configs.messages import why_refused
 from emoclr.configs.settings import Settings
-from emoclr.evaluate.report.compare import REPORT_JSON
+from emoclr.evaluate.report.stored_report import REPORT_JSON
 from emoclr.finetune.model.checkpoint import WEIGHTS as MODEL_WEIGHTS
 from emoclr.finetune.model.checkpoint import load_ensemble, load_model
 from emoclr.finetune.model.folders import CARD as MODEL_CARD

@@ -6,7 +6,8 @@ from typing import Literal
 import numpy as np
 
 from emoclr.evaluate.metrics.arrays import Array
-from emoclr.evaluate.metrics.intervals import Measure, Metrics, measure, measures_of
+from emoclr.evaluate.metrics.intervals import Measure, Metrics, bootstrap_intervals, measure, measures_of
+from emoclr.evaluate.metrics.registry import weighted_emotions
 from emoclr.evaluate.scores import CHANCE, ENSEMBLE, LISTENERS, Prediction, Row, Scores, Truth, weighted_of
 
 FEW_SPEAKERS = 10
@@ -86,3 +87,27 @@ def paired_differences(truth: Truth, first: Prediction, second: Prediction) -> M
         return {name: ours[name] - theirs[name] for name in ours}
 
     return measure(difference, truth.speakers, truth.n_resamples, truth.seed, difference=True)
+
+
+def paired_emotions(truth: Truth, first: Prediction, second: Prediction, metric: str) -> Metrics:
+    """Returns a metric of each emotion of `first` minus that of `second`, on the same resamples of speakers.
+
+    Args:
+        truth: the clips that both predict.
+        first: predictions of one model.
+        second: predictions of the model it is compared with.
+        metric: one of `EMOTION_METRICS`.
+    """
+    sides = [
+        weighted_emotions(truth.targets, one.probabilities, one.thresholds, truth.single_label, truth.positive_share)
+        for one in (first, second)
+    ]
+
+    def difference(weights: Array) -> dict[str, Array]:
+        ours, theirs = (side(weights)[metric] for side in sides)  # each (W, e)
+        return {metric: ours - theirs}
+
+    values = difference(np.ones((1, len(truth))))[metric][0]
+    low, high = bootstrap_intervals(difference, truth.speakers, truth.n_resamples, truth.seed)[metric]
+    ends = zip(values.tolist(), low.tolist(), high.tolist(), strict=True)
+    return {emotion: Measure(*found) for emotion, found in zip(truth.emotions, ends, strict=True)}

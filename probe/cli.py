@@ -17,13 +17,14 @@ from emoclr.configs.command import (
     with_flags,
 )
 from emoclr.configs.console import say
+from emoclr.configs.errors import ConfigError
 
 EXAMPLES = """  probe --from checkpoints/my-run --data labels.csv --out reports/probe
   probe --from checkpoints/my-run/resnet10t --data labels.csv --out reports/folds folds=5
   probe --from checkpoints/my-run --data labels.csv --out reports/labels --fractions 0.01,0.05,0.1,0.25,1
   probe --from 'checkpoints/fold-{fold}' --data crema_d.csv --out reports/emo-superb
   probe --from checkpoints/my-run --data acted.csv --test spoken.csv --out reports/across
-  probe compare reports/probe reports/folds checkpoints/my-emotions
+  probe compare reports/probe reports/folds checkpoints/my-emotions --out reports/compared.html
   probe pick --from checkpoints/my-run --data segments.csv --n 100 --out picked.csv"""
 
 
@@ -31,9 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `probe` and returns its exit code."""
     words = typed_words(arguments)
     if words[:1] == ["compare"]:
-        parser = make_parser("probe compare", "Print the headlines of several reports side by side.", EXAMPLES)
-        parser.add_argument("folders", nargs="+", type=Path, metavar="REPORT", help="folder of probe or finetune")
-        return run_command(_compare, parse(parser, words[1:]))
+        return run_command(_compare, parse(_compare_parser(), words[1:]))
     if words[:1] == ["pick"]:
         return run_command(_pick, parse(_pick_parser(), words[1:]))
     parser = make_parser(
@@ -123,7 +122,30 @@ def _pick(arguments: argparse.Namespace) -> None:
     say(f"wrote {arguments.out}")
 
 
-def _compare(arguments: argparse.Namespace) -> None:
-    from emoclr.evaluate.report.compare import print_comparison
+def _compare_parser() -> argparse.ArgumentParser:
+    parser = make_parser(
+        "probe compare",
+        "Say whether one report's model is better than another's, with the headlines of all side by side.",
+        "  probe compare reports/probe checkpoints/my-emotions\n"
+        "  probe compare reports/probe checkpoints/my-emotions --out reports/compared.html",
+    )
+    parser.add_argument("folders", nargs="+", type=Path, metavar="REPORT", help="folder of probe or finetune")
+    parser.add_argument("--out", type=Path, metavar="HTML", help="write it as a page, too")
+    return parser
 
-    print_comparison(arguments.folders)
+
+def _compare(arguments: argparse.Namespace) -> None:
+    out: Path | None = arguments.out
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"--out {out}: a page ends in .html; give --out {out.with_suffix('.html')}")
+    from emoclr.evaluate.report.compare import print_comparison, print_comparison_verdict
+    from emoclr.evaluate.report.comparison import compare_reports
+
+    comparison = compare_reports(arguments.folders)
+    print_comparison(comparison)
+    if out is not None:
+        from emoclr.evaluate.report.writers.comparison_html import write_comparison
+
+        write_comparison(comparison, out)
+        say(f"page: {out}")
+    print_comparison_verdict(comparison)

@@ -8,7 +8,7 @@ from pydantic import Field
 from emoclr.checkpoints.cards.places import command_without_places, without_places
 from emoclr.checkpoints.cards.settings import ReleaseSettings
 from emoclr.configs.settings import Settings
-from emoclr.evaluate.report.compare import find_report, read_report
+from emoclr.evaluate.report.stored_report import find_report, read_report
 
 KEPT_OF_REPORTS = (
     "title",

@@ -1,5 +1,6 @@
 """The figure that carries a report: the headline model among what it is compared with, by value, with intervals."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,23 +23,32 @@ MARGIN = 0.04
 
 
 @dataclass(frozen=True)
-class ForestRow:
-    """A row of the figure; places are in percent of the scale's length.
+class ToldRow:
+    """What a row of the figure tells.
 
     Attributes:
         name: of the row.
         found: its value.
         baseline: whether it is what models are compared with.
-        headline: whether it is the model that the report is about.
-        at: place of the value.
-        low: place of the lower end of the interval, that of the value where there is none.
-        high: place of the upper end.
+        headline: whether it is the model that the page is about.
     """
 
     name: str
     found: Measure
     baseline: bool
     headline: bool
+
+
+@dataclass(frozen=True)
+class ForestRow(ToldRow):
+    """A row of the figure with its places, in percent of the scale's length.
+
+    Attributes:
+        at: place of the value.
+        low: place of the lower end of the interval, that of the value where there is none.
+        high: place of the upper end.
+    """
+
     at: float
     low: float
     high: float
@@ -46,11 +56,11 @@ class ForestRow:
 
 @dataclass(frozen=True)
 class Forest:
-    """The rows of the figure, and what chance is: its value, and its place where that is on the scale."""
+    """The rows of the figure, and a mark that they are seen against: its value, and its place if it is on the scale."""
 
     rows: list[ForestRow]
-    chance: float | None
-    chance_at: float | None
+    mark: float | None
+    mark_at: float | None
 
 
 def forest_of(scores: Scores) -> Forest:
@@ -74,8 +84,27 @@ def forest_of(scores: Scores) -> Forest:
     ranked = sorted(others, key=value, reverse=True)
     chosen = [headline, *ranked[:1], *rivals_of(scores), *ranked[1:]]
     shown = sorted([row for row in chosen if not np.isnan(value(row))][:MAX_ROWS], key=value, reverse=True)
-    ends = [[found.value, found.low, found.high] for found in (row.metrics[metric] for row in shown)]
-    lowest, highest = (float(end) for end in (np.nanmin(ends or [[0]]), np.nanmax(ends or [[1]])))
+    told = [ToldRow(row.name, row.metrics[metric], row not in scores.models, row is headline) for row in shown]
+    return laid_out(told, chance)
+
+
+def laid_out(told: Sequence[ToldRow], mark: float | None, *, with_mark: bool = False) -> Forest:
+    """Returns rows with their places on one scale, and that of a mark where it lies on the scale.
+
+    Args:
+        told: the rows, in the order in which they are shown.
+        mark: what values are seen against, such as chance.
+        with_mark: whether the scale reaches as far as the mark in any case.
+
+    Examples:
+        >>> forest = laid_out([ToldRow("b", Measure(0.5, 0.25, 0.75), False, True)], 0.0, with_mark=True)
+        >>> forest.mark_at, forest.rows[0].low, forest.rows[0].high
+        (4.0, 34.67, 96.0)
+    """
+    ends = [end for row in told for end in (row.found.value, row.found.low, row.found.high) if not np.isnan(end)]
+    if with_mark and mark is not None:
+        ends.append(mark)
+    lowest, highest = (min(ends), max(ends)) if ends else (0.0, 1.0)
     span = (highest - lowest) or 1.0
 
     def place(number: float, otherwise: float) -> float:
@@ -85,17 +114,17 @@ def forest_of(scores: Scores) -> Forest:
     rows = [
         ForestRow(
             name=row.name,
-            found=found,
-            baseline=row not in scores.models,
-            headline=row is headline,
-            at=place(found.value, found.value),
-            low=place(found.low, found.value),
-            high=place(found.high, found.value),
+            found=row.found,
+            baseline=row.baseline,
+            headline=row.headline,
+            at=place(row.found.value, row.found.value),
+            low=place(row.found.low, row.found.value),
+            high=place(row.found.high, row.found.value),
         )
-        for row, found in ((row, row.metrics[metric]) for row in shown)
+        for row in told
     ]
-    at = None if chance is None or np.isnan(chance) else place(chance, chance)
-    return Forest(rows, chance, at if at is not None and 0 <= at <= 100 else None)
+    at = None if mark is None or np.isnan(mark) else place(mark, mark)
+    return Forest(rows, mark, at if at is not None and 0 <= at <= 100 else None)
 
 
 def forest_figure(scores: Scores) -> Figure:
@@ -106,7 +135,7 @@ def forest_figure(scores: Scores) -> Figure:
         "models",
         f"Models and baselines: {label}",
         "Dots are values, lines 95 % intervals over speakers; baselines are hollow, the headline model is bold."
-        + (f" Chance is {forest.chance:.3f}." if forest.chance is not None else ""),
+        + (f" Chance is {forest.mark:.3f}." if forest.mark is not None else ""),
         partial(_draw, forest, label),
         ROW_IN * len(forest.rows) + 0.75,
     )
@@ -114,8 +143,8 @@ def forest_figure(scores: Scores) -> Figure:
 
 def _draw(forest: Forest, label: str, canvas: "Canvas") -> None:
     axes, rows = canvas.add_subplot(), forest.rows
-    if forest.chance_at is not None and forest.chance is not None:
-        axes.axvline(forest.chance, color=LIGHT.muted, linewidth=1, linestyle=":")
+    if forest.mark_at is not None and forest.mark is not None:
+        axes.axvline(forest.mark, color=LIGHT.muted, linewidth=1, linestyle=":")
     for place, row in enumerate(rows):
         colour = LIGHT.baseline if row.baseline else LIGHT.accent
         low, high = row.found.low, row.found.high

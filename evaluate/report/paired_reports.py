@@ -1,11 +1,12 @@
 """Paired differences of two reports, from the predictions that both stored of the same clips."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from emoclr.evaluate.metrics.intervals import Metrics
-from emoclr.evaluate.paired import paired_differences
+from emoclr.evaluate.paired import paired_differences, paired_emotions
 from emoclr.evaluate.report.predictions_csv import StoredPredictions
 from emoclr.evaluate.scores import Prediction, Truth
 
@@ -13,10 +14,27 @@ MIN_SHARED = 0.5
 """Share of either report's clips that both have to have scored: fewer would be another corpus than either reports."""
 
 
+@dataclass(frozen=True)
+class PairedReports:
+    """What the headline model of one report is worth beside that of another, on the clips that both scored.
+
+    Attributes:
+        metrics: each metric of the other minus that of the first.
+        emotions: of each emotion, its AUROC in the other minus that in the first.
+        speakers: how many the intervals are over.
+        remark: on what it was measured, where that is not all clips of both; or empty.
+    """
+
+    metrics: Metrics
+    emotions: Metrics
+    speakers: int
+    remark: str
+
+
 def differences(
     first: StoredPredictions, second: StoredPredictions, protocols: tuple[dict[str, Any], dict[str, Any]]
-) -> tuple[Metrics, str] | str:
-    """Returns each metric of `second` minus that of `first` and on what it was measured; or why there is none.
+) -> PairedReports | str:
+    """Returns `second` minus `first` and on what it was measured; or why there is no difference.
 
     Args:
         first: predictions of the report compared with.
@@ -50,10 +68,14 @@ def differences(
         positive_share=float(protocols[0]["positive_share"]),
         n_resamples=int(protocols[0]["bootstrap_resamples"]),
     )
-    found = paired_differences(
-        truth,
+    models = (
         Prediction("second", second.probabilities[theirs], second.thresholds[theirs]),
         Prediction("first", first.probabilities[ours], first.thresholds[ours]),
     )
     whole = len(shared) == len(first.clips) == len(second.clips)
-    return found, "" if whole else f"only on the clips that both scored: {counts}"
+    return PairedReports(
+        metrics=paired_differences(truth, *models),
+        emotions=paired_emotions(truth, *models, "auroc"),
+        speakers=len(set(speakers)),
+        remark="" if whole else f"only on the clips that both scored: {counts}",
+    )

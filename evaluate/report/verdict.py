@@ -104,20 +104,6 @@ def verdict_of(scores: Scores, steps: NextSteps, notes: Sequence[str] = (), unit
     return [*found, *(sentence for rule in RULES for sentence in rule(evidence))]
 
 
-def compared(name: str, first: str, difference: Measure, metric: str, n_speakers: int) -> list[Sentence]:
-    """Returns whether one report's headline model is better than another's, on the clips that both scored.
-
-    >>> told = compared("B", "A", Measure(0.05, 0.02, 0.08), "mAP", 12)
-    >>> [(sentence.weight, sentence.text) for sentence in told]
-    [('good', 'B: better than A (+0.050, +0.020 to +0.080 mAP).')]
-    """
-    if n_speakers < FEW_SPEAKERS:
-        told = f"{name}: too few speakers ({n_speakers}) to tell it from {first}, which takes at least {FEW_SPEAKERS}."
-        return [Sentence(told, "comparison", "open")]
-    words, weight = _relation(difference)
-    return [Sentence(f"{name}: {words} {first} ({_signed(difference)} {metric}).", "comparison", weight)]
-
-
 def fitness(evidence: Evidence) -> Iterator[Sentence]:
     """Says whether the model is fit to use: better than chance, and than all that takes no pretraining."""
     name, metric, chance = _called(evidence.headline.name), METRICS[evidence.metric].label, evidence.chance
@@ -132,10 +118,10 @@ def fitness(evidence: Evidence) -> Iterator[Sentence]:
         told = f"Do not use {name}: {value}, where {_called(best.row.name)} has {reached}."
         yield Sentence(told, "fitness", "bad")
     elif same := [_called(found.row.name) for found in simple if not found.better]:
-        told = f"No gain is shown: {name}, with {value}, cannot be told apart from {_listed(same)}."
+        told = f"No gain is shown: {name}, with {value}, cannot be told apart from {listed(same)}."
         yield Sentence(told, "fitness", "open")
     elif simple:
-        told = f"better than {_listed([_called(found.row.name) for found in simple])}"
+        told = f"better than {listed([_called(found.row.name) for found in simple])}"
         yield Sentence(f"{_capital(name)} works on clips like these: {value}, {told}.", "fitness", "good")
     elif chance is not None:
         at = number(chance.row.metrics[evidence.metric].value)
@@ -151,7 +137,7 @@ def comparisons(evidence: Evidence) -> Iterator[Sentence]:
     )
     for words, weight, group in groups:
         if group:
-            told = _listed([f"{_called(found.row.name)} ({_signed(found.difference)})" for found in group])
+            told = listed([f"{_called(found.row.name)} ({signed(found.difference)})" for found in group])
             yield Sentence(f"{words} {told} by {METRICS[evidence.metric].label}.", "comparison", weight)
 
 
@@ -162,14 +148,14 @@ def emotions_found(evidence: Evidence) -> Iterator[Sentence]:
     missed = [row for row in ranked if row.metrics["auroc"].low <= 0.5]  # without an interval, neither
     if found:
         first, last = found[0], found[-1]
-        which = _listed([_with_auroc(row) for row in found])
+        which = listed([_with_auroc(row) for row in found])
         if len(found) > 2:
-            names = _listed([row.name for row in found])
+            names = listed([row.name for row in found])
             names = f"all {len(ranked)} emotions" if len(found) == len(ranked) else names
             which = f"{names}, from {_with_auroc(first)} to {_with_auroc(last)}"
         yield Sentence(f"Found better than by chance: {which}.", "emotions", "good")
     if missed:
-        told = _listed([_with_auroc(row) for row in missed])
+        told = listed([_with_auroc(row) for row in missed])
         yield Sentence(f"Found no better than by chance, as far as can be told: {told}.", "emotions", "bad")
 
 
@@ -178,7 +164,7 @@ def names_right(evidence: Evidence) -> Iterator[Sentence]:
     rows = [row for row in evidence.scores.emotions if row.positives and row.metrics["precision"].value > 0]
     wrong = [row for row in rows if row.metrics["precision"].high < 0.5]
     if wrong:
-        told = _listed([f"{row.name} (right {_percent(row.metrics['precision'])})" for row in wrong], "or")
+        told = listed([f"{row.name} (right {_percent(row.metrics['precision'])})" for row in wrong], "or")
         advice = "sort clips by probability rather than trust the name"
         yield Sentence(f"When it names {told}, it is wrong more often than right: {advice}.", "emotions", "bad")
     elif rows and all(row.metrics["precision"].low > 0.5 for row in rows):
@@ -247,7 +233,12 @@ def _compared(scores: Scores) -> list[Compared]:
     ]
 
 
-def _relation(difference: Measure) -> tuple[str, Weight]:
+def relation(difference: Measure) -> tuple[str, Weight]:
+    """Returns what a difference says, as words that a name follows, and how much that weighs.
+
+    >>> relation(Measure(0.1, -0.1, 0.3))
+    ('not to be told apart from', 'open')
+    """
     if difference.low > 0:
         return "better than", "good"
     return ("worse than", "bad") if difference.high < 0 else ("not to be told apart from", "open")
@@ -266,8 +257,12 @@ def _capital(text: str) -> str:
     return text.replace("the ", "The ", 1) if text.startswith("the ") else text  # a name stays as it is
 
 
-def _listed(names: Sequence[str], last: str = "and") -> str:
-    """Returns names as one reads them: "a, b and c"."""
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """Returns names as one reads them.
+
+    >>> listed(["a", "b", "c"], "or")
+    'a, b or c'
+    """
     return f" {last} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
@@ -275,7 +270,12 @@ def _told(found: Measure) -> str:
     return f"{number(found.value)} ({number(found.low)} to {number(found.high)})"
 
 
-def _signed(found: Measure) -> str:
+def signed(found: Measure) -> str:
+    """Returns a difference with its interval.
+
+    >>> signed(Measure(0.05, 0.02, 0.08))
+    '+0.050, +0.020 to +0.080'
+    """
     return f"{found.value:+z.3f}, {found.low:+z.3f} to {found.high:+z.3f}"
 
 

@@ -25,7 +25,7 @@ from emoclr.corpus.decoded.waveforms import open_waveforms
 from emoclr.corpus.index.index_file import index_batches
 from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.corpus.tars.tar import read_card, read_samples
-from emoclr.evaluate.report.compare import print_comparison
+from emoclr.evaluate.report.comparison import compare_reports
 from emoclr.finetune.model.checkpoint import load_ensemble, load_model
 from emoclr.pretrain.encoder.checkpoint import load_card, load_encoder
 from emoclr.pretrain.resume.run_card import RunCard
@@ -94,9 +94,9 @@ KINDS = {
     "encoder.yaml": Kind("pretrained/test_efficientnet/encoder.yaml", True, lambda path: load_encoder(path.parent)),
     "ensemble.yaml": Kind("emotions/ensemble.yaml", True, lambda path: load_ensemble(path.parent)),
     "model.yaml": Kind("emotions/test_efficientnet/seed-1/model.yaml", True, lambda path: load_model(path.parent)),
-    "report.json": Kind("probe/report.json", True, lambda path: print_comparison([path, path.parents[1] / "emotions"])),
+    "report.json": Kind("probe/report.json", True, lambda path: compare_reports([path, path.parents[1] / "emotions"])),
     "answers.csv": Kind(
-        "probe/answers.csv", True, lambda path: print_comparison([path.parent, path.parents[1] / "emotions"])
+        "probe/answers.csv", True, lambda path: compare_reports([path.parent, path.parents[1] / "emotions"])
     ),
     "a tar": Kind("tars/corpus-000000.tar", False, lambda path: list(read_samples(str(path)))),
     "a tar's card": Kind("tars/corpus-000000.json", True, lambda path: read_card(str(path.with_suffix(".tar")))),

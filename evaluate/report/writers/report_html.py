@@ -6,7 +6,7 @@ from pathlib import Path
 from emoclr.evaluate.figures.figure import Figure
 from emoclr.evaluate.figures.forest import forest_of
 from emoclr.evaluate.metrics.registry import EMOTION_METRICS, METRICS, headline_columns
-from emoclr.evaluate.report.formatting import best_rows, interval, number
+from emoclr.evaluate.report.formatting import best_rows
 from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.report.writers.page import render_page
 
@@ -29,8 +29,6 @@ def report_html(report: Report, figures: Sequence[Figure]) -> str:
         forest=forest_of(report.scores),
         unit="speakers" if report.protocol.speaker_disjoint is not None else "recordings",
         contents=_contents(report),
-        number=number,
-        interval=interval,
     )
 
 

@@ -1,8 +1,6 @@
 """The page as a file: recordings are put into it one by one, and at the end the list of all before them."""
 
 import base64
-import os
-import urllib.parse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import IO
 from emoclr.configs.files import write_atomically
 from emoclr.configs.messages import count_of, readable
 from emoclr.evaluate.figures.theme import DARK, LIGHT, Theme
-from emoclr.evaluate.report.writers.page import render_page
+from emoclr.evaluate.report.writers.page import address_of, render_page
 from emoclr.predict.output.page.page_path import GENERATOR, Sound
 from emoclr.predict.output.page.recording_on_page import (
     SOUND_MARK,
@@ -125,17 +123,6 @@ def write_page(
             file.write(tail.encode() + b"\n")
 
     write_atomically(out, write)
-
-
-def address_of(recording: Path, page: Path) -> str:
-    """Returns where a page finds a recording beside it, as an address that stands in quotes.
-
-    >>> address_of(Path("calls/a 1 & 2.wav"), Path("pages/all.html"))
-    '../calls/a%201%20%26%202.wav'
-    """
-    path = os.path.relpath(os.path.abspath(recording), os.path.abspath(page.parent))  # noqa: PTH100 (follows links)
-    address = urllib.parse.quote(os.fsencode(path))
-    return address if "/" in address or ":" not in address else f"./{address}"
 
 
 def _summary(summaries: Sequence[Summary]) -> str:

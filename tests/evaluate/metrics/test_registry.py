@@ -28,6 +28,7 @@ from emoclr.evaluate.metrics.registry import (
     weighted_metrics,
 )
 from emoclr.evaluate.report.compare import print_comparison
+from emoclr.evaluate.report.comparison import compare_reports
 from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.report.writers.write import write_report
 
@@ -152,7 +153,7 @@ def test_a_metric_is_added_in_one_place(
     page = (tmp_path / "report.html").read_text()
     assert f'title="{hamming.meaning}">Hamming loss ↓</th>' in page
     assert f"<dt>Hamming loss</dt><dd>{hamming.meaning}</dd>" in page
-    print_comparison([tmp_path])
+    print_comparison(compare_reports([tmp_path]))
     printed = capsys.readouterr().out
     assert "Hamming loss" in printed and f"{value:.3f}" in printed
     assert comparison_columns(single_label)[-1] == "hamming"  # of the ensemble and what it could be replaced by

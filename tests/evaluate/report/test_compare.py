@@ -79,12 +79,14 @@ def test_differences_are_those_of_the_two_headlines(write: Write, capsys: pytest
 @pytest.mark.parametrize(
     ("skills", "word"), [((0.2, 0.6), "better than"), ((0.6, 0.2), "worse than"), ((0.3, 0.3), "not to be told apart")]
 )
-def test_the_last_line_says_what_the_difference_means(
+def test_the_last_lines_say_what_the_difference_means_and_what_to_do(
     write: Write, capsys: pytest.CaptureFixture[str], skills: tuple[float, float], word: str
 ) -> None:
     first, second = (write(skill) for skill in skills)
     assert main(["compare", str(first), str(second)]) == 0
-    last = capsys.readouterr().out.splitlines()[-1]
+    *_, last, step = capsys.readouterr().out.splitlines()
+    taken = second if word == "better than" else first
+    assert step.startswith("next: ") and taken.name in step
     assert last.startswith(f"{second.name}: {word}") and f"{first.name} (" in last
 
 

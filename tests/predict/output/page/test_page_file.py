@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emoclr.predict.output.page.page_file import address_of
+from emoclr.evaluate.report.writers.page import address_of
 from emoclr.predict.output.page.page_path import is_page
 from emoclr.predict.output.page.recording_on_page import PagedRecording, thinned
 from emoclr.predict.output.page.sound_picture import BANDS, Picture
