@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError, EmoclrError
+from emoclr.configs.extras import require_extra
 from emoclr.corpus.parallel.pool import batches_by_size, time_limit_s
 from emoclr.corpus.parallel.processes import each_in_processes
 
@@ -89,12 +90,9 @@ class RayEngine:
     """
 
     def __init__(self, address: str | None = None) -> None:
-        try:
-            import ray
-        except ImportError as error:
-            raise ConfigError(
-                "--engine ray needs Ray, which the extra cluster brings: pip install '.[cluster]' in the clone"
-            ) from error
+        require_extra("cluster", ["ray"], "--engine ray")
+        import ray
+
         self._ray: Any = ray
         self._address = address
 

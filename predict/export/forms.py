@@ -1,7 +1,6 @@
 """The forms of an exported file: how each is written, read as its user reads it, and told from other files."""
 
 import contextlib
-import importlib.util
 import io
 import json
 import logging
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoclr.configs.errors import ConfigError
+from emoclr.configs.extras import require_extra
 from emoclr.corpus.audio.onnx_session import onnx_session
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class FileForm:
 
     Attributes:
         ending: of the file's name.
-        packages: that write it, beyond those of `pip install emoclr`.
+        packages: of the extra `export` that write it.
         write: gets a network in eval mode, waveforms (B, samples), where the file goes, its output's name and metadata.
         run: of a file.
         facts: the metadata of a file; empty where it is another one.
@@ -64,12 +64,7 @@ def form_of(out: Path) -> FileForm:
     """
     for name, form in FORMS.items():
         if out.suffix.lower() == form.ending:
-            missing = [package for package in form.packages if importlib.util.find_spec(package) is None]
-            if missing:
-                raise ConfigError(
-                    f"{out}: {name} needs {' and '.join(missing)}: pip install '.[export]' in the clone, or "
-                    f"pip install {' '.join(missing)}"
-                )
+            require_extra("export", form.packages, f"{out}: {name}")
             return form
     endings = ", ".join(f"{form.ending} ({name})" for name, form in FORMS.items())
     raise ConfigError(f"--out {out}: ends in none of {endings}")

@@ -2,17 +2,16 @@
 
 import argparse
 import contextlib
-import importlib.util
 import os
 from pathlib import Path
 
 from emoclr.configs.command import make_parser, positive, stopped_by_sigterm, uncollected
 from emoclr.configs.console import say
-from emoclr.configs.errors import ConfigError
+from emoclr.configs.extras import require_extra
 from emoclr.predict.options import RELEASED
 
-PACKAGES = {"starlette": "starlette", "uvicorn": "uvicorn", "python_multipart": "python-multipart"}
-"""What the extra `web` brings, by the names of their modules."""
+PACKAGES = ("python-multipart", "starlette", "uvicorn")
+"""What the extra `web` brings."""
 TOKEN = "EMOCLR_TOKEN"
 
 EXAMPLES = """  predict serve
@@ -122,9 +121,4 @@ def check_packages() -> None:
     Raises:
         ConfigError: one is not.
     """
-    missing = [package for module, package in PACKAGES.items() if importlib.util.find_spec(module) is None]
-    if missing:
-        raise ConfigError(
-            f"predict serve needs {' and '.join(missing)}: pip install '.[web]' in the clone, or "
-            f"pip install {' '.join(missing)}"
-        )
+    require_extra("web", PACKAGES, "predict serve")

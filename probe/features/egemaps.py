@@ -9,6 +9,7 @@ from threading import Lock
 import numpy as np
 
 from emoclr.configs.console import track
+from emoclr.configs.extras import install_line
 from emoclr.configs.files import write_atomically
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.audio.padding import fix_length
@@ -21,8 +22,8 @@ EGEMAPS = "eGeMAPS"
 N_FUNCTIONALS = 88
 NOTE = "openSMILE eGeMAPSv02, 88 functionals"
 MISSING = (
-    "The baseline eGeMAPS is missing: `pip install opensmile` adds its row. It is openSMILE's, which the "
-    "audEERING Research License Agreement gives free of charge for private use, research and education only."
+    f"The baseline eGeMAPS needs the extra baselines: {install_line('baselines', ['opensmile'])}. It is openSMILE's, "
+    "which the audEERING Research License Agreement gives free of charge for private use, research and education only."
 )
 """Said in a report where openSMILE is not installed."""
 

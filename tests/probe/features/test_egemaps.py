@@ -62,7 +62,7 @@ def test_without_opensmile_the_report_says_how_to_get_it_and_that_it_is_for_rese
     assert EGEMAPS not in [described.name for described in features_of({}, ProbeSettings())]
     assert missing_features(ProbeSettings()) == [MISSING]
     assert missing_features(ProbeSettings(egemaps=False)) == []
-    assert "pip install opensmile" in MISSING and "research" in MISSING
+    assert ".[baselines]" in MISSING and "pip install opensmile" in MISSING and "research" in MISSING
     monkeypatch.setattr("emoclr.probe.features.features.egemaps_installed", lambda: True)
     assert missing_features(ProbeSettings()) == []
     assert EGEMAPS in [described.name for described in features_of({}, ProbeSettings())]
