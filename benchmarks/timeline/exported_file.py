@@ -3,7 +3,7 @@
     python benchmarks/timeline/exported_file.py [--from RUN] [--folder FOLDER]
 
 Each backbone of an ensemble, and all of them. Python is the ensemble as `predict` asks it, in float32 and with the
-precision that it chooses. `--folder` keeps the files, and takes those that are there.
+precision that it chooses for each network. `--folder` keeps the files, and takes those that are there.
 """
 
 import argparse
@@ -19,7 +19,6 @@ import torch
 
 from emoclr.corpus.audio.onnx_session import onnx_session
 from emoclr.finetune.model.checkpoint import load_ensemble
-from emoclr.finetune.model.emotion_model import Ensemble
 from emoclr.predict.export.forms import INPUT
 from emoclr.predict.export.parity import made_up
 from emoclr.predict.export.run import export
@@ -38,8 +37,8 @@ def main() -> None:
     torch.set_num_threads(1)
     run = find_run(arguments.run)
     _, card = load_ensemble(run)
-    print("| model | file, MB | file | Python, float32 | Python | file / float32 | file / Python |")
-    print(f"| --- {'| ---: ' * 6}|")
+    print("| model | file, MB | file | Python, float32 | Python | of it in bf16 | file / float32 | file / Python |")
+    print(f"| --- {'| ---: ' * 7}|")
     with tempfile.TemporaryDirectory() as name:
         folder = arguments.folder or Path(name)
         for place in [*(run / member for member in card.members), run]:
@@ -59,13 +58,15 @@ def row_of(run: Path, file: Path) -> str:
             ensemble.probabilities(ensemble(torch.from_numpy(waveforms)).double().numpy())
 
     def float32() -> None:
-        with mock.patch.object(Ensemble, "_in_bf16", lambda self, device, samples: [False] * len(self.members)):
+        with mock.patch("emoclr.finetune.model.member_precision.has_native_bf16", lambda: False):
             python()
 
     works = {"file": lambda: session.run(None, {INPUT: waveforms}), "float32": float32, "python": python}
     costs = in_turns(works)
     rates = {name: len(waveforms) / cost for name, cost in costs.items()}
     cells = [f"{file.stat().st_size / 1e6:.1f}", *(f"{rates[name]:.0f}" for name in works)]
+    halves = [half for _, half in ensemble._encoders("cpu", waveforms.shape[1])]
+    cells.append(f"{sum(halves)} of {len(halves)}")
     cells += [f"{rates['file'] / rates[name]:.2f}" for name in ("float32", "python")]
     return f"| {run.name} | {' | '.join(cells)} |"
 
