@@ -15,7 +15,8 @@ from pydantic import BaseModel
 import emoclr
 
 ROOT = Path(__file__).parents[1]
-PAGES = [*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("*.md")), ROOT / "checkpoints/README.md"]
+READMES = [ROOT / "checkpoints/README.md", ROOT / "examples/browser/README.md"]
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("*.md")), *READMES]
 FOLDERS = "augment|benchmarks|checkpoints|configs|corpus|docs|emoclr|evaluate|finetune|predict|pretrain|probe|tests"
 
 

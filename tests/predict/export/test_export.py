@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,88 +14,22 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
+from numpy.typing import NDArray
 
 import emoclr.predict.export.run
 from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audio.onnx_session import onnx_session
-from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble, save_model
-from emoclr.finetune.model.emotion_model import EmotionModel
+from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.folders import ENSEMBLE_CARD
 from emoclr.predict.data_frame import predict_frame
 from emoclr.predict.export.facts import ensemble_facts
 from emoclr.predict.export.forms import FORMS, Facts, FileForm, Floats
 from emoclr.predict.export.parity import check_parity
-from emoclr.pretrain.encoder.checkpoint import load_card, load_encoder, save_encoder
-from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+from emoclr.pretrain.encoder.checkpoint import load_card, load_encoder
 from emoclr.pretrain.encoder.folders import find_run
 
 ROOT = Path(__file__).parents[3]
 CONSUMER = ROOT / "examples/emotions_from_onnx.py"
-
-# In a process of its own: what an export starts in this one cannot be forked, and other tests fork.
-EXPORTS = """
-import sys
-import numpy as np
-import torch
-from emoclr.predict.cli import main
-
-model, onnx, encoder, program, waveforms = sys.argv[1:]
-assert main(["export", "--from", model, "--out", onnx]) == 0
-assert main(["export", "--from", encoder, "--out", program]) == 0
-embedded = torch.export.load(program).module(check_guards=False)(torch.from_numpy(np.load(waveforms)))
-np.save(waveforms, embedded.detach().numpy())
-"""
-WAVEFORMS = 0.1 * np.random.default_rng(0).normal(size=(5, 9_001)).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def emotions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of two emotions for windows of 0.5 s, 0.3 s apart."""
-    folder = tmp_path_factory.mktemp("emotions")
-    torch.manual_seed(0)
-    model = EmotionModel(Encoder(EncoderSettings(backbone="test_resnet", readout="stages")), 2).eval()
-    torch.nn.init.normal_(model.head.linear.weight, std=0.5)
-    save_model(
-        folder,
-        model,
-        emotions=["anger", "sadness"],
-        thresholds=[0.4, 0.6],
-        temperatures=[1.5, 0.8],
-        window_s=0.5,
-        hop_s=0.3,
-        corpus_fingerprint="",
-        started_from="scratch",
-    )
-    return folder
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("encoder")
-    made = Encoder(EncoderSettings(backbone="test_resnet"))
-    save_encoder(folder, made, crop_s=1.0, corpus_fingerprint="", step=1, steps=1)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def exported(emotions: Path, encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with emotions.onnx, encoder.pt2 and what that gives; home is where home was."""
-    folder = tmp_path_factory.mktemp("exported")
-    (folder / "home").mkdir()
-    np.save(folder / "embedded.npy", WAVEFORMS)
-    words = [emotions, folder / "emotions.onnx", encoder, folder / "encoder.pt2", folder / "embedded.npy"]
-    home = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
-    done = subprocess.run(
-        [sys.executable, "-c", EXPORTS, *map(str, words)],
-        env=home | {"HOME": str(folder / "home"), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "emotions.onnx" in done.stdout and "probabilities" in done.stdout and "embeddings" in done.stdout
-    assert not any(word in done.stderr for word in ("Warning", "[torch", "onnxruntime:")), done.stderr
-    return folder
 
 
 def test_nothing_else_is_written(exported: Path) -> None:
@@ -133,10 +66,12 @@ def test_the_consumer_says_how_to_convert_a_recording_of_another_rate(exported: 
     assert done.returncode == 1 and "ffmpeg" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_program_of_torch_gives_the_embeddings_of_the_encoder(exported: Path, encoder: Path) -> None:
+def test_a_program_of_torch_gives_the_embeddings_of_the_encoder(
+    exported: Path, encoder: Path, waveforms: NDArray[np.float32]
+) -> None:
     network, card = load_encoder(encoder)
     with torch.inference_mode():
-        expected = network(torch.from_numpy(WAVEFORMS)).numpy()
+        expected = network(torch.from_numpy(waveforms)).numpy()
     np.testing.assert_allclose(np.load(exported / "embedded.npy"), expected, rtol=1e-3, atol=1e-4)
     facts = FORMS["torch"].facts(exported / "encoder.pt2")
     assert facts["output"] == "embeddings" and float(facts["window_s"]) == card.crop_s
