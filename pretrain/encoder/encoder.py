@@ -16,6 +16,7 @@ from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.padding import Padding
 from emoclr.pretrain.networks import timm_models
 from emoclr.pretrain.networks.folded import fold_batch_norms
+from emoclr.pretrain.networks.fused import fuse_convolutions
 from emoclr.pretrain.networks.images import MIN_IMAGE_SIZE, fill_image, image_needs, with_delta, with_frequency
 from emoclr.pretrain.networks.stages import IMAGE_SIZE, stage_channels, stage_maps
 from emoclr.pretrain.settings import READOUT, Readout
@@ -115,7 +116,7 @@ class Encoder(nn.Module):
             return pool(self.maps(spectrograms, masks).float())
         images = self._images(spectrograms, masks)
         maps = stage_maps(self.backbone, images) if self._has_stages else [self.backbone(images)]
-        return torch.cat([mean_and_delta(of_stage.float()) for of_stage in maps], dim=1)
+        return torch.cat([mean_and_delta(of_stage) for of_stage in maps], dim=1)
 
     def pooled(self, waveforms: Tensor, masks: Tensor | None = None) -> Tensor:
         """Returns what pretraining trains, (batch, trained_features): the last feature maps, whatever the readout."""
@@ -127,9 +128,10 @@ class Encoder(nn.Module):
         return maps
 
     def fold(self) -> None:
-        """Folds batch norms into convolutions, of an encoder that learns no more; see `fold_batch_norms`."""
+        """Makes an encoder that learns no more quicker; see `fold_batch_norms` and `fuse_convolutions`."""
         spectrograms = torch.randn(1, 3, self.spectrogram.bands, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
         fold_batch_norms(self.backbone, lambda: self.embed(spectrograms))
+        fuse_convolutions(self.backbone, lambda: self.embed(spectrograms))
 
     def in_bf16(self) -> "Encoder":
         """Returns a copy for inference by `torch.autocast`, which need not convert weights to bf16 for each batch."""
@@ -216,8 +218,9 @@ def mean_and_delta(maps: Tensor) -> Tensor:
 
 
 def _frames(maps: Tensor) -> Tensor:
-    """Returns (B, N, C): the mean over frequency of (B, C, F, N) maps, in whose layout (channels last) it is quick."""
-    return maps.permute(0, 2, 3, 1).mean(dim=1)
+    """Returns (B, N, C), float32: the mean over frequency of (B, C, F, N) maps, in whose layout (channels last) it is
+    quick."""
+    return maps.permute(0, 2, 3, 1).mean(dim=1, dtype=torch.promote_types(maps.dtype, torch.float32))
 
 
 def check_backbone_name(name: str) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-_MAX_CHANGE = 1e-4
+MAX_CHANGE = 1e-4
 """Of outputs, as a share of the largest one: sums are rounded otherwise."""
 
 
@@ -61,7 +61,7 @@ def fold_batch_norms(network: nn.Module, run: Callable[[], Tensor]) -> bool:
                 conv.weight, conv.bias, mean, variance, norm.eps, norm.weight, norm.bias
             )
             setattr(parent, name, nn.Sequential(*norm.children()))  # timm's have an activation inside
-        if (run() - expected).abs().max() <= _MAX_CHANGE * expected.abs().max():
+        if (run() - expected).abs().max() <= MAX_CHANGE * expected.abs().max():
             return True
     for parent, name, norm in places:
         setattr(parent, name, norm)

@@ -1,0 +1,123 @@
+"""Convolutions that take their activation along are quicker and leave a network's answers."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+from emoclr.pretrain.networks.fused import FusedConv2d, fuse_convolutions
+
+
+def encoder_of(name):
+    torch.manual_seed(0)
+    settings = {"backbone": name, "readout": "stages", "spectrogram": {"n_fft": 512, "bands": 64}}
+    return Encoder(EncoderSettings.model_validate(settings)).eval()
+
+
+def count(network, kind):
+    return sum(type(module) is kind for module in network.modules())
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "framewise_cnn", "mobilenetv3_small_050", "densenet121"])
+def test_an_encoder_gives_what_it_gave(name):
+    encoder, waveforms = encoder_of(name), 0.1 * torch.randn(3, 16_000)
+    with torch.no_grad():
+        expected = encoder(waveforms)
+        encoder.fold()
+        assert count(encoder, FusedConv2d) > 0
+        found = [encoder(waveforms), encoder(waveforms)]  # weights are laid out for the first batch
+        longer = encoder(torch.cat([waveforms, waveforms], dim=1))  # and serve images of any size
+        one = encoder(waveforms[:1])
+    for each in found:
+        torch.testing.assert_close(each, expected, rtol=0, atol=5e-5 * float(expected.abs().max()))
+    torch.testing.assert_close(one, expected[:1], rtol=0, atol=5e-5 * float(expected.abs().max()))
+    plain = encoder_of(name)
+    with torch.no_grad():
+        expected = plain(torch.cat([waveforms, waveforms], dim=1))
+    torch.testing.assert_close(longer, expected, rtol=0, atol=5e-5 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.SiLU])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_it_is_the_convolution_and_then_the_activation(activation, dtype):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(4, 8, 3, stride=2, padding=1, groups=2), activation(inplace=True)).eval()
+    images = torch.randn(2, 4, 9, 12)
+    with torch.no_grad():
+        expected = network.double()(images.double())
+    network.float()
+    assert fuse_convolutions(network, lambda: network(images))
+    assert (count(network, FusedConv2d), count(network, activation)) == (1, 1)
+    assert isinstance(network[1], nn.Identity)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+        found = network(images)
+    assert found.dtype == dtype
+    tolerance = {torch.float32: 1e-6, torch.bfloat16: 0.02}[dtype]
+    torch.testing.assert_close(found.double(), expected, rtol=0, atol=tolerance * float(expected.abs().max()))
+
+
+class Shortcut(nn.Module):
+    """Adds its input to what its convolution gives, in place, before the activation takes it."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.activation = nn.Conv2d(3, 3, 1), nn.ReLU()
+
+    def forward(self, images):
+        maps = self.conv(images)
+        maps += images
+        return self.activation(maps)
+
+
+class TakenTwice(nn.Module):
+    """Adds what its convolution gives to what its activation makes of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.activation = nn.Conv2d(3, 3, 1), nn.ReLU()
+
+    def forward(self, images):
+        maps = self.conv(images)
+        return self.activation(maps) + maps
+
+
+class OneActivation(nn.Module):
+    """Has one activation behind two convolutions."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolutions, self.activation = nn.ModuleList([nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)]), nn.ReLU()
+
+    def forward(self, images):
+        for conv in self.convolutions:
+            images = self.activation(conv(images))
+        return images
+
+
+@pytest.mark.parametrize(("kind", "fused"), [(Shortcut, 1), (TakenTwice, 0), (OneActivation, 2)])
+def test_an_activation_that_takes_something_else_stays(kind, fused):
+    torch.manual_seed(0)
+    network, images = kind().eval(), torch.randn(2, 3, 8, 8)
+    with torch.no_grad():
+        expected = network(images)
+    fuse_convolutions(network, lambda: network(images))
+    assert (count(network, FusedConv2d), count(network, nn.ReLU)) == (fused, 1)
+    with torch.no_grad():
+        torch.testing.assert_close(network(images), expected)
+
+
+def test_copies_compute_with_their_own_weights():
+    network, images = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval(), torch.randn(1, 3, 8, 8)
+    fuse_convolutions(network, lambda: network(images))
+    with torch.no_grad():
+        expected = network(images)
+        for other in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+            assert torch.equal(other(images), expected)
+            other[0].weight.zero_()
+            other[0].bias.fill_(2)
+            copied = copy.deepcopy(other)
+            assert torch.equal(copied(images), torch.full_like(expected, 2))
+        assert torch.equal(network(images), expected)
