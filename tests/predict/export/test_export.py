@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -89,6 +90,19 @@ def test_a_file_says_how_it_is_used(exported: Path, emotions: Path) -> None:
     (given,), (found,) = session.get_inputs(), session.get_outputs()
     assert (given.name, given.shape) == ("waveforms", ["batch", "samples"])
     assert (found.name, found.shape) == ("probabilities", ["batch", 2])
+
+
+def test_audonnx_gives_the_same_as_the_docs_say(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")  # before the import of ONNX Runtime
+    pytest.importorskip("audonnx")
+    monkeypatch.chdir(exported)
+    (snippet,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/export.md").read_text(), re.DOTALL | re.MULTILINE)
+    waveform = 0.1 * np.random.default_rng(1).normal(size=8_000).astype(np.float32)
+    names: dict[str, Any] = {"waveform": waveform}
+    exec(compile(snippet, "docs/export.md", "exec"), names)
+    expected = onnx_session(exported / "emotions.onnx").run(None, {"waveforms": waveform[None]})[0]
+    np.testing.assert_allclose(names["probabilities"], expected, atol=1e-6)
+    assert names["model"].labels("probabilities") == ["anger", "sadness"]
 
 
 def test_a_file_of_a_released_model_has_its_licence_and_limits() -> None:
