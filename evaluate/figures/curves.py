@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
 Mask = npt.NDArray[np.bool_]
 
-SMALL_FROM = 10
-"""From this many emotions on, charts are small and their words, too."""
-MAX_NAME_LENGTH = 18
-"""Characters of a name above a small chart."""
+MAX_COLUMNS = 3
+MAX_NAME_LENGTH = 16
+"""Characters of a name above a chart."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,9 @@ def curve_figures(scores: Scores) -> list[Figure]:
     ]
     if not drawn:
         return []
-    columns = min(3, len(drawn)) if len(drawn) < SMALL_FROM else 5
+    columns = min(MAX_COLUMNS, len(drawn))
     rows = math.ceil(len(drawn) / columns)
-    height_in = rows * (WIDTH_IN / columns + 0.05) + 0.4
+    height_in = rows * (WIDTH_IN / columns + 0.12) + 0.4
     mark = "" if scores.truth.single_label else " The dot is where the thresholds lie."
     return [
         Figure(
@@ -96,16 +95,16 @@ def _draw_grid(drawn: list[_Drawn], columns: int, metric: str, labels: tuple[str
     rows = math.ceil(len(drawn) / columns)
     grid = canvas.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for axes, one in zip(grid.flat, drawn, strict=False):
-        _draw_emotion(axes, one, metric, small=columns > 3)
+        _draw_emotion(axes, one, metric)
     for place in range(len(drawn), rows * columns):
         grid.flat[place].set_visible(False)
         # The chart above an empty place is the last of its column.
         grid.flat[place - columns].tick_params(labelbottom=True)
-    canvas.supxlabel(labels[0], fontsize=10, color=LIGHT.muted)
-    canvas.supylabel(labels[1], fontsize=10, color=LIGHT.muted)
+    canvas.supxlabel(labels[0], fontsize=11, color=LIGHT.muted)
+    canvas.supylabel(labels[1], fontsize=11, color=LIGHT.muted)
 
 
-def _draw_emotion(axes: "Axes", one: _Drawn, metric: str, *, small: bool) -> None:
+def _draw_emotion(axes: "Axes", one: _Drawn, metric: str) -> None:
     row = one.row
     if metric == "ap":
         across, up = precision_recall_points(one.positive, one.probability)
@@ -120,17 +119,16 @@ def _draw_emotion(axes: "Axes", one: _Drawn, metric: str, *, small: bool) -> Non
         point = (
             (recall, row.metrics["precision"].value) if metric == "ap" else (one.named[~one.positive].mean(), recall)
         )
-        axes.plot(*point, "o", markersize=4 if small else 5.5, color=LIGHT.accent, markeredgecolor=LIGHT.card)
-    size = 7 if small else 9
-    name = row.name if not small or len(row.name) <= MAX_NAME_LENGTH else f"{row.name[: MAX_NAME_LENGTH - 1]}…"
-    axes.set_title(name, fontsize=size, loc="left", pad=3)
+        axes.plot(*point, "o", markersize=5.5, color=LIGHT.accent, markeredgecolor=LIGHT.card)
+    name = row.name if len(row.name) <= MAX_NAME_LENGTH else f"{row.name[: MAX_NAME_LENGTH - 1]}…"
+    axes.set_title(name, loc="left", pad=3)
     value = row.metrics[metric].value
     # Beside the curve: only a low precision-recall curve leaves the upper corner free.
     low = metric == "ap" and value < 0.6
     place, side = (0.05, "left") if metric == "ap" and not low else (0.95, "right")
-    axes.text(place, 0.84 if low else 0.06, f"{value:.2f}", ha=side, fontsize=size + 1, color=LIGHT.text)
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], aspect="equal")
+    axes.text(place, 0.84 if low else 0.06, f"{value:.2f}", ha=side, color=LIGHT.text)
+    axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.06), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], aspect="equal")
     axes.set_xticklabels(["0", ".5", "1"])
     axes.set_yticklabels(["0", ".5", "1"])
-    axes.tick_params(labelsize=size, labelcolor=LIGHT.muted, length=0)
+    axes.tick_params(labelcolor=LIGHT.muted, length=0)
     axes.grid(visible=True)

@@ -1,7 +1,7 @@
 """The figures that every report has, beside the one that carries it."""
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,27 +46,43 @@ def report_figures(scores: Scores) -> list[Figure]:
         )
     )
     figures += curve_figures(scores)
-    if truth.single_label:
-        title, caption = "What is taken for what", "Rows: labels. Columns: predictions, as a share of the row."
-        matrices = [("", _confusion(scores))]
-    else:
-        title = "Which emotions come together"
-        caption = "Of the clips with the row's emotion, the share that also has the column's: labels, then predictions."
-        matrices = [
-            ("labels", _together(truth.targets >= truth.positive_share)),
-            ("predictions", _together(scores.headline.probabilities >= scores.headline.thresholds)),
-        ]
-    side = WIDTH_IN * 0.86 if len(matrices) == 1 else 0.42 * len(truth.emotions) * len(matrices) + 2.4
+    side = (0.42 if truth.single_label else 0.62) * len(truth.emotions) + 1.6
+    title, caption = matrix_words(scores)
     figures.append(
         Figure(
             "confusion" if truth.single_label else "co_occurrence",
             title,
             caption,
-            partial(_draw_matrices, list(truth.emotions), matrices),
-            max(4.3, min(side, 14.0)),
+            partial(_draw_matrix, list(truth.emotions), matrices_of(scores)),
+            max(3.4, min(0.36 * len(truth.emotions) + 1.4, 14.0)),
+            max(WIDTH_IN, min(side, 14.0)),
         )
     )
     return figures
+
+
+def matrix_words(scores: Scores) -> tuple[str, str]:
+    """Returns the title and the caption of `matrices_of`."""
+    if scores.truth.single_label:
+        return "What is taken for what", "Rows: labels. Columns: answers, in percent of the row."
+    return (
+        "Which emotions come together",
+        "Of the clips with the row's emotion, how many percent also have the column's: by the labels on the left of a "
+        "cell, as predicted on the right. Where both are alike, the model mixes what people mix.",
+    )
+
+
+def matrices_of(scores: Scores) -> list[Array]:
+    """Returns what is taken for what, of single labels one matrix of shares; else co-occurrence in labels, predictions.
+
+    Each is (emotions, emotions), shares of the row's clips, nan where it has none.
+    """
+    if scores.truth.single_label:
+        return [_confusion(scores)]
+    return [
+        _together(scores.truth.targets >= scores.truth.positive_share),
+        _together(scores.headline.probabilities >= scores.headline.thresholds),
+    ]
 
 
 def _draw_emotions(scores: Scores, metric: str, canvas: "Canvas") -> None:
@@ -90,27 +106,32 @@ def _draw_reliability(scores: Scores, canvas: "Canvas") -> None:
     draw_reliability(canvas.add_subplot(), scores.truth.targets, scores.headline.probabilities)
 
 
-def _draw_matrices(names: list[str], matrices: list[tuple[str, Array]], canvas: "Canvas") -> None:
+def _draw_matrix(names: list[str], matrices: list[Array], canvas: "Canvas") -> None:
+    """Draws a matrix; of two, a cell is parted: the first one's on the left, the second one's on the right."""
     from matplotlib.colors import ListedColormap
 
-    accent = ListedColormap([LIGHT.accent])
-    panels = canvas.subplots(len(matrices), 1, squeeze=False)[:, 0]
-    for axes, (title, matrix) in zip(panels, matrices, strict=True):
-        # More or less of one colour over the card, so that the page's own colours can take their places.
-        edges = np.arange(len(names) + 1) - 0.5
-        axes.pcolormesh(edges, edges, np.zeros_like(matrix), cmap=accent, alpha=np.nan_to_num(matrix))
-        axes.set(aspect="equal", ylim=(len(names) - 0.5, -0.5))
-        axes.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
-        axes.set_yticks(range(len(names)), names)
-        axes.tick_params(length=0, labelcolor=LIGHT.text, labelsize=9.5 if len(names) <= MAX_NUMBERED_CELLS else 6)
-        axes.spines[:].set_visible(False)
-        axes.set_title(title, loc="left")
-        if len(names) > MAX_NUMBERED_CELLS:
-            continue
-        for (row, column), value in np.ndenumerate(matrix):
-            shown = "–" if np.isnan(value) else f"{value:.2f}"
-            colour = LIGHT.card if value > 0.55 else LIGHT.text
-            axes.text(column, row, shown, ha="center", va="center", fontsize=8.5, color=colour)
+    axes, n_names, n_parts = canvas.add_subplot(), len(names), len(matrices)
+    shares = np.stack(matrices, axis=-1).reshape(n_names, n_names * n_parts)
+    if n_parts > 1:  # with itself, an emotion always comes together
+        shares[np.repeat(np.eye(n_names, dtype=np.bool_), n_parts, axis=1)] = np.nan
+    # More or less of one colour over the card, so that the page's own colours can take their places.
+    columns, rows = np.arange(n_names * n_parts + 1) / n_parts - 0.5, np.arange(n_names + 1) - 0.5
+    alpha: Any = np.nan_to_num(shares)  # a number a cell, which matplotlib's types do not know of this method
+    axes.pcolormesh(columns, rows, np.zeros_like(shares), cmap=ListedColormap([LIGHT.accent]), alpha=alpha)
+    axes.vlines(rows, -0.5, n_names - 0.5, color=LIGHT.card, linewidth=3)
+    axes.hlines(rows, -0.5, n_names - 0.5, color=LIGHT.card, linewidth=3)
+    axes.set(ylim=(n_names - 0.5, -0.5), xlim=(-0.5, n_names - 0.5))
+    axes.set_xticks(range(n_names), names, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(n_names), names)
+    axes.tick_params(length=0, labelcolor=LIGHT.text)
+    axes.spines[:].set_visible(False)
+    if n_names > MAX_NUMBERED_CELLS:
+        return
+    for (row, part), share in np.ndenumerate(shares):
+        if not np.isnan(share):
+            colour = LIGHT.card if share > 0.55 else LIGHT.text
+            middle = (part + 0.5) / n_parts - 0.5
+            axes.text(middle, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=9, color=colour)
 
 
 def _known(found: Measure) -> bool:

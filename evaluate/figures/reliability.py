@@ -34,7 +34,7 @@ def draw_reliability(axes: "Axes", targets: Array, probabilities: Array) -> None
     axes.scatter(mean_probability[filled], share[filled], s=sizes, color=LIGHT.accent, edgecolor=LIGHT.card, zorder=3)
     axes.set(
         xlim=(-0.02, 1.02),
-        ylim=(-0.02, 1.02),
+        ylim=(-0.02, 1.05),
         xlabel=f"probability ({ECE_BINS} bins)",
         ylabel="share of clips",
     )

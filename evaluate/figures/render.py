@@ -2,27 +2,35 @@
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from emoclr.evaluate.figures.figure import Figure
+from emoclr.evaluate.figures.fonts import fonts_of
 from emoclr.evaluate.figures.theme import LIGHT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 DPI = 200
+FONT_SIZE = 11.0
 STYLE: Any = {
-    "font.size": 10,
+    "font.size": FONT_SIZE,
     "text.parse_math": False,  # a name with dollar signs is a name
     "text.color": LIGHT.text,
     "axes.facecolor": LIGHT.card,
     "axes.edgecolor": LIGHT.line,
     "axes.labelcolor": LIGHT.muted,
     "axes.titlecolor": LIGHT.text,
-    "axes.titlesize": 10,
+    "axes.titlesize": FONT_SIZE,
+    "axes.labelsize": FONT_SIZE,
+    "xtick.labelsize": FONT_SIZE,
+    "ytick.labelsize": FONT_SIZE,
+    "legend.fontsize": FONT_SIZE,
+    "axes.ymargin": 0.08,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
@@ -76,11 +84,23 @@ def _drawn(figure: Figure) -> Iterator["Canvas"]:
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
+    from matplotlib.text import Text
 
     # Words stay words, and names of shapes are the same every time and others in every figure.
     of_svg = {"svg.fonttype": "none", "svg.hashsalt": figure.description}
-    with mpl.rc_context(STYLE | of_svg):
+
+    def draw() -> Canvas:
         canvas = Canvas(figsize=(figure.width_in, figure.height_in), layout="constrained")
         FigureCanvasAgg(canvas)
         figure.draw(canvas)
+        return canvas
+
+    with mpl.rc_context(STYLE | of_svg), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # the report tells it once, of all its figures
+        canvas = draw()
+        families = fonts_of(found.get_text() for found in canvas.findobj(Text))
+        if len(families) > 1:
+            # Words take their font when they are made.
+            with mpl.rc_context({"font.family": families}):
+                canvas = draw()
         yield canvas

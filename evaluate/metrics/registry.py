@@ -43,9 +43,10 @@ class Metric:
 
 @dataclass(frozen=True)
 class EmotionMetric:
-    """A metric of each emotion by itself: the heading of its column, and a function that gives it as (W, e)."""
+    """A metric of each emotion by itself: the heading of its column, its entry in the glossary, and it as (W, e)."""
 
     label: str
+    meaning: str
     weighted: Callable[[WeightedPredictions], Array]
 
 
@@ -98,11 +99,28 @@ METRICS = {
 }
 
 EMOTION_METRICS = {
-    "auroc": EmotionMetric("AUROC", lambda predictions: predictions.auroc),
-    "ap": EmotionMetric("AP", lambda predictions: predictions.average_precision),
-    "f1": EmotionMetric("F1", lambda predictions: predictions.f1),
-    "precision": EmotionMetric("precision", lambda predictions: ratio(predictions.hits, predictions.named_clips)),
-    "recall": EmotionMetric("recall", lambda predictions: ratio(predictions.hits, predictions.positive_clips)),
+    "auroc": EmotionMetric(
+        "AUROC",
+        "area under the ROC curve: how often a clip with the emotion gets a higher probability than one without; "
+        "0.5 is chance",
+        lambda predictions: predictions.auroc,
+    ),
+    "ap": EmotionMetric(
+        "AP",
+        "average precision, over all thresholds; chance is the share of positive clips",
+        lambda predictions: predictions.average_precision,
+    ),
+    "f1": EmotionMetric("F1", "the harmonic mean of precision and recall", lambda predictions: predictions.f1),
+    "precision": EmotionMetric(
+        "precision",
+        "of the clips that are named so, the share that carries the emotion",
+        lambda predictions: ratio(predictions.hits, predictions.named_clips),
+    ),
+    "recall": EmotionMetric(
+        "recall",
+        "of the clips that carry the emotion, the share that is named",
+        lambda predictions: ratio(predictions.hits, predictions.positive_clips),
+    ),
 }
 
 

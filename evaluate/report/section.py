@@ -36,6 +36,7 @@ class Example:
         picture: PNG of its spectrogram, its channels below each other in equal rows; None where it cannot be read.
         channels: names of the rows.
         sound: mp3 of it; None where sound is left out.
+        sentence: what is to be said of it, in place of its facts where there is room for a sentence.
     """
 
     title: str
@@ -44,6 +45,7 @@ class Example:
     picture: bytes | None
     channels: Sequence[str]
     sound: bytes | None
+    sentence: str = ""
 
 
 @dataclass(frozen=True)

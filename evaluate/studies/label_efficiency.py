@@ -144,7 +144,7 @@ def _figure(points: Mapping[str, Sequence[_Point]], metric: str) -> Figure:
         "Means over draws against the number of labelled clips, lines 95 % intervals over speakers; "
         "what is compared with is hollow.",
         partial(_draw, points, metric),
-        3.9,
+        3.0 + 0.24 * len(points),
     )
 
 
@@ -177,4 +177,4 @@ def _draw(points: Mapping[str, Sequence[_Point]], metric: str, canvas: "Canvas")
     axes.tick_params(axis="y", labelcolor=LIGHT.muted)
     axes.set(xlabel="labelled clips", ylabel=METRICS[metric].label)
     axes.grid(visible=True)
-    axes.legend(fontsize=9)
+    canvas.legend(loc="outside upper left")  # where no line runs

@@ -86,7 +86,11 @@ def mistakes_section(
     mistakes = find_mistakes(truth, answer)
     speakers = ["" if clips.speakers is None else clips.speakers[mistake.clip] for mistake in mistakes]
     examples = [
-        replace(presented(mistake.clip), facts=_facts(truth, answer, mistake, speaker))
+        replace(
+            presented(mistake.clip),
+            facts=_facts(truth, answer, mistake, speaker),
+            sentence=_sentence(truth, answer, mistake),
+        )
         for mistake, speaker in zip(mistakes, speakers, strict=True)
     ]
     return Section(
@@ -138,6 +142,33 @@ def _facts(truth: Truth, answer: Prediction, mistake: Mistake, speaker: str) -> 
         # One term for both: in Markdown it heads a column.
         facts.insert(0, ("mistake", wrong))
     return [*facts, ("speaker", speaker)] if speaker else facts
+
+
+def _sentence(truth: Truth, answer: Prediction, mistake: Mistake) -> str:
+    """Returns a mistake as one says it: "labelled anger; heard neutral (39 %), anger only 10 % (needs 32 %)"."""
+    target, probability = truth.targets[mistake.clip], answer.probabilities[mistake.clip]
+    order = np.argsort(-target, kind="stable")
+    labels = [place for place in order if target[place] > 0]
+    shares = ["" if target[place] == 1 else f" {_percent(target[place])}" for place in labels]
+    labelled = [f"{truth.emotions[place]}{share}" for place, share in zip(labels, shares, strict=True)]
+    if truth.single_label:
+        right = int(target.argmax())
+        heard = [f"{truth.emotions[mistake.emotion]} ({_percent(probability[mistake.emotion])})"]
+        missed = f"{truth.emotions[right]} only {_percent(probability[right])}"
+    else:
+        needed = np.broadcast_to(answer.thresholds, truth.targets.shape)[mistake.clip]
+        named = [place for place in np.argsort(-probability, kind="stable") if probability[place] >= needed[place]]
+        limit = f"needs {_percent(needed[mistake.emotion])}"
+        also = {mistake.emotion: f", {limit}"}
+        heard = [f"{truth.emotions[place]} ({_percent(probability[place])}{also.get(place, '')})" for place in named]
+        missed = f"{truth.emotions[mistake.emotion]} only {_percent(probability[mistake.emotion])} ({limit})"
+        missed = "" if mistake.named else missed
+    said = ", ".join([*(heard or ["nothing"]), *filter(None, [missed])])
+    return f"labelled {', '.join(labelled) or 'nothing'}; heard {said}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}\u00a0%"
 
 
 def _listed(truth: Truth, values: Array, shown: NDArray[np.bool_]) -> str:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 NAME = "stress"
 CLEAN = "as recorded"
 MARKERS = "osD^vPX*"
-LEGEND_COLUMNS = 2
-LEGEND_ROWS = 0.6
+LEGEND_COLUMNS = 1
+LEGEND_ROWS = 0.7
 """Of the chart, that a row of the legend takes."""
 
 
@@ -146,4 +146,4 @@ def _draw(labels: list[str], values: Mapping[str, Sequence[Measure]], metric: st
     axes.axhline(0.5, color=LIGHT.line, linewidth=0.8)
     name_rows(axes, labels)
     axes.set_xlabel(METRICS[metric].label)
-    canvas.legend(loc="outside upper left", ncols=LEGEND_COLUMNS, fontsize=8.5)
+    canvas.legend(loc="outside upper left", ncols=LEGEND_COLUMNS)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 MIN_POINTS, MAX_POINTS = 3, 250
 """Points of a curve: fewer are numbers, which the table has."""
-WIDTH_IN, HEIGHT_IN = 5.2, 2.9
-MAP_WIDTH_IN, MAP_HEIGHT_IN = 4.6, 3.2
+WIDTH_IN, HEIGHT_IN = 4.4, 2.7
+MAP_WIDTH_IN, MAP_HEIGHT_IN = 4.4, 3.2
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _draw_curve(
     axes.grid(visible=True)
     axes.tick_params(length=0, labelcolor=LIGHT.muted)
     axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
-    axes.margins(x=0.02, y=0.08)
+    axes.margins(x=0.02, y=0.1)
     if curve.from_zero:
         axes.set_ylim(bottom=0)
 

@@ -11,6 +11,7 @@ from emoclr.configs.console import results, show
 from emoclr.configs.files import write_text
 from emoclr.evaluate.figures.spectrograms import CHANNELS
 from emoclr.evaluate.report.writers.page import render_page
+from emoclr.evaluate.report.writers.terms import Terms
 from emoclr.pretrain.encoder.folders import CheckpointError
 from emoclr.pretrain.report.figures import curve_figures, emotion_colours, map_figures, view_pictures
 from emoclr.pretrain.report.run_state import RunState
@@ -95,6 +96,7 @@ def report_html(run: RunState, now: datetime) -> str:
         verdict=verdict_of(run),
         head=head,
         rows=rows,
+        terms=Terms(GLOSSARY),
         glossary={name: meaning for name, meaning in GLOSSARY.items() if name in head},
         curves=curve_figures(run.backbones),
         maps=maps,

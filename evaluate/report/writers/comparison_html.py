@@ -10,6 +10,7 @@ from emoclr.evaluate.metrics.registry import METRICS
 from emoclr.evaluate.report.comparison import Comparison
 from emoclr.evaluate.report.stored_report import REPORT_HTML
 from emoclr.evaluate.report.writers.page import address_of, render_page
+from emoclr.evaluate.report.writers.terms import Terms, glossary
 from emoclr.evaluate.scores import CHANCE
 
 TEMPLATE = Path(__file__).with_name("comparison.html.jinja")
@@ -26,6 +27,7 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
 
 def comparison_html(comparison: Comparison, path: Path) -> str:
     """Returns a comparison as an HTML page that will lie at `path`: reports are linked from there."""
+    meanings = glossary(comparison.columns)
     return render_page(
         TEMPLATE,
         comparison=comparison,
@@ -37,6 +39,8 @@ def comparison_html(comparison: Comparison, path: Path) -> str:
         emotions=_emotions(comparison),
         links={report.name: address_of(report.folder / REPORT_HTML, path) for report in comparison.reports},
         metrics=METRICS,
+        terms=Terms(meanings),
+        meanings=meanings,
         measured=_measured,
         signed=lambda value: f"{value:+z.3f}",
     )

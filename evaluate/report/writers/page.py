@@ -3,7 +3,6 @@
 import base64
 import functools
 import os
-import re
 import urllib.parse
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +12,7 @@ from emoclr.evaluate.figures.render import figure_svg
 from emoclr.evaluate.figures.theme import theme_css
 from emoclr.evaluate.report.formatting import interval, number
 from emoclr.evaluate.report.sentence import Sentence
+from emoclr.evaluate.report.writers.terms import Terms
 
 if TYPE_CHECKING:
     from jinja2 import BaseLoader, Template
@@ -24,9 +24,9 @@ STYLE = Path(__file__).with_name("report.css")
 def render_page(template: Path, **content: Any) -> str:
     """Returns a page made of a Jinja template; what is filled in is escaped, but for `style`, the common look.
 
-    Filters of templates: `prose` shows what stands between backticks as code, `sentences` a verdict as a list, `svg` a
-    `Figure`, and `data_url` gives the address of a picture or a sound that the page holds. `parts.html.jinja` has what
-    several templates show alike.
+    Filters of templates: `prose` shows what stands between backticks as code, `sentences` a verdict as a list, both
+    with explanations of the `Terms` that are given, `svg` a `Figure`, and `data_url` gives the address of a picture or
+    a sound that the page holds. `parts.html.jinja` has what several templates show alike.
     """
     from markupsafe import Markup
 
@@ -54,17 +54,17 @@ def _loader() -> "BaseLoader":
     return FileSystemLoader(STYLE.parent)
 
 
-def _prose(text: str) -> "Markup":
-    from markupsafe import Markup, escape
-
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+def _prose(text: str, terms: Terms | None = None) -> "Markup":
+    return (terms or Terms({}))(text)
 
 
-def _sentences(verdict: Iterable[Sentence]) -> "Markup":
+def _sentences(verdict: Iterable[Sentence], terms: Terms | None = None) -> "Markup":
     from markupsafe import Markup
 
     items = (
-        Markup('<li class="{}">{}</li>\n').format("next" if told.kind == "next" else told.weight, _prose(told.text))
+        Markup('<li class="{}">{}</li>\n').format(
+            "next" if told.kind == "next" else told.weight, _prose(told.text, terms)
+        )
         for told in verdict
     )
     listed = Markup("").join(items)

@@ -1,10 +1,12 @@
 """All files of a report."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from emoclr.configs.files import sweep, write_atomically, write_text
+from emoclr.evaluate.figures.fonts import missing_letters
 from emoclr.evaluate.figures.forest import forest_figure
 from emoclr.evaluate.figures.overview import report_figures
 from emoclr.evaluate.figures.render import figure_png
@@ -13,6 +15,9 @@ from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.report.writers.report_html import report_html
 from emoclr.evaluate.report.writers.report_json import report_json
 from emoclr.evaluate.report.writers.report_markdown import report_markdown
+
+MAX_LETTERS = 20
+"""Of those without a font, as many are shown."""
 
 
 def write_report(report: Report, folder: Path) -> Path:
@@ -37,6 +42,7 @@ def write_report(report: Report, folder: Path) -> Path:
         ['report.html', 'report.json', 'report.md']
     """
     sweep(folder)
+    report = _with_note_on_fonts(report)
     figures = report_figures(report.scores)
     forest = forest_figure(report.scores)
     for figure in [forest, *figures, *(figure for section in report.sections for figure in section.figures)]:
@@ -47,3 +53,17 @@ def write_report(report: Report, folder: Path) -> Path:
     write_text(folder / "report.md", report_markdown(report, [forest, *figures]))
     write_text(folder / "report.html", report_html(report, figures))
     return folder / "report.html"
+
+
+def _with_note_on_fonts(report: Report) -> Report:
+    """Returns the report with a note on the letters that its figures cannot show."""
+    scores = report.scores
+    letters = missing_letters([*scores.truth.emotions, *(row.name for row in scores.rows)])
+    if not letters:
+        return report
+    shown = f"{letters[:MAX_LETTERS]}{'…' if len(letters) > MAX_LETTERS else ''}"
+    note = (
+        f"No installed font has the letters {shown}: the PNG files beside the page show boxes in their place; the page "
+        "has the browser's. Install a font that has them, such as one of the Noto fonts, and make the report anew."
+    )
+    return replace(report, notes=[*report.notes, note])

@@ -1,5 +1,6 @@
 """Curves are those of scikit-learn, their areas the report's own numbers, and every emotion that has one is drawn."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -49,6 +50,11 @@ def test_few_emotions_and_many_are_drawn(make_report: Callable[..., Report], n_e
     assert [figure.name for figure in figures] == ["precision_recall", "roc"]
     assert all(figure_png(figure).startswith(b"\x89PNG") for figure in figures)
     assert all(figure_svg(figure).count('class="axes_') == n_emotions for figure in figures)
+    # On a phone a figure has 338 pixels; its own unit is a point.
+    for svg in map(figure_svg, figures):
+        width = float(re.findall(r'viewBox="0 0 ([\d.]+)', svg)[0])
+        sizes = [float(size) for size in re.findall(r"font(?:-size)?: (?:[\w ]*?)([\d.]+)px", svg)]
+        assert sizes and min(sizes) * 338 / width >= 11
     assert "chance" in figures[0].caption and "chance" in figures[1].caption
 
 

@@ -151,7 +151,7 @@ def test_a_metric_is_added_in_one_place(
     best = min(row.metrics["hamming"].value for row in report.scores.rows if row.name != "chance")
     assert f"**{best:.3f}**" in (tmp_path / "report.md").read_text()
     page = (tmp_path / "report.html").read_text()
-    assert f'title="{hamming.meaning}">Hamming loss ↓</th>' in page
+    assert ">Hamming loss</button>" in page and f">{hamming.meaning}</span>" in page
     assert f"<dt>Hamming loss</dt><dd>{hamming.meaning}</dd>" in page
     print_comparison(compare_reports([tmp_path]))
     printed = capsys.readouterr().out

@@ -68,3 +68,27 @@ def test_a_section_has_an_example_a_mistake_with_its_name_and_facts() -> None:
         ("c.wav", 1.0, None, "bob"),
     ]
     assert told[0]["probabilities"] == {"joy": 0.1, "fear": 0.1} and told[0]["kind"] == "missed"
+
+
+@pytest.mark.parametrize(
+    ("target", "probability", "single_label", "told"),
+    [
+        ([1, 0, 0], [0.10, 0.39, 0.05], False, "labelled joy; heard fear (39 %), joy only 10 % (needs 32 %)"),
+        ([0, 0.6, 0], [0.9, 0.5, 0.1], False, "labelled fear 60 %; heard joy (90 %, needs 32 %), fear (50 %)"),
+        ([0, 1, 0], [0.1, 0.02, 0.1], False, "labelled fear; heard nothing, fear only 2 % (needs 32 %)"),
+        ([0, 0, 0], [0.5, 0.1, 0.1], False, "labelled nothing; heard joy (50 %, needs 32 %)"),
+        ([1, 0, 0], [0.3, 0.6, 0.1], True, "labelled joy; heard fear (60 %), joy only 30 %"),
+    ],
+)
+def test_a_mistake_is_said_in_a_sentence(
+    target: list[float], probability: list[float], single_label: bool, told: str
+) -> None:
+    truth = Truth(["joy", "fear", "awe"], np.array([target]), ["a"], single_label=single_label)
+    answer = Prediction("model", np.array([probability]), np.full(3, 0.32))
+    clips = ScoredClips([("a.wav", "0", "")], ["ann"])
+
+    def presented(clip: int) -> Example:
+        return Example("a.wav", (), 1.0, None, (), None)
+
+    (example,) = mistakes_section(truth, answer, clips, presented, players=True).examples
+    assert example.sentence.replace("\u00a0", " ") == told

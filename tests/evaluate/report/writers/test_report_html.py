@@ -74,7 +74,8 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_results(page: Page) -> None
 def test_every_anchor_of_the_contents_leads_somewhere_and_no_name_is_given_twice(page: Page) -> None:
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     anchors = [attributes["href"].removeprefix("#") for attributes in page.all("a")]
-    assert len(ids) == len(set(ids)) and set(anchors) == set(ids)
+    tips = [attributes["aria-describedby"] for attributes in page.all("button")]
+    assert len(ids) == len(set(ids)) and {*anchors, *tips} == set(ids)
     assert {"main", "emotions", "groups", "mistakes", "made"} <= set(anchors)
 
 

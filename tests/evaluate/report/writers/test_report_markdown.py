@@ -111,6 +111,8 @@ def test_no_name_in_a_report_is_loaded_linked_or_run(make_report: MakeReport) ->
         fingerprint=bad,
         versions={bad: bad},
     )
-    for html in (RENDERER.render(report_markdown(hostile, [])), report_html(hostile, [])):
+    page, ours = re.subn(r"<script>\naddEventListener\(.*?</script>", "", report_html(hostile, []), flags=re.DOTALL)
+    assert ours == 1
+    for html in (RENDERER.render(report_markdown(hostile, [])), page):
         loaded = re.findall(r"<(?:script|img|a|iframe)\b[^>]*", html)
         assert [tag for tag in loaded if 'href="#' not in tag] == []

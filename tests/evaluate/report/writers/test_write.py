@@ -64,8 +64,8 @@ def test_the_page_loads_nothing_from_elsewhere(written: tuple[Report, Path]) -> 
 def test_every_picture_comes_for_light_and_for_dark_pages(written: tuple[Report, Path]) -> None:
     page = (written[1] / "report.html").read_text()
     drawings = re.findall(r"<svg[^>]*viewBox.*?</svg>", page, flags=re.DOTALL)
-    # The figure on top is a table on the page, and a picture beside it.
-    assert len(drawings) == len(set(drawings)) == 6 == len(list(written[1].glob("*.png"))) - 1
+    # The figure on top, those of emotions and what comes together are tables on the page, and pictures beside it.
+    assert len(drawings) == len(set(drawings)) == 3 == len(list(written[1].glob("*.png"))) - 4
     assert all("var(--accent)" in drawing for drawing in drawings)
     assert not any(colour in drawing for colour in LIGHT.variables().values() for drawing in drawings)
 
