@@ -181,7 +181,12 @@ class Recording extends Drawn {
   trouble(error) {
     const told = this.one(".trouble");
     told.hidden = false;
-    told.textContent = `This browser cannot play the recording${this.one(".sound").dataset.src ? ": it is looked for beside this page, or is of a kind that browsers do not play. --page-audio embed puts the sound into the page." : "."}${error?.message ? ` (${error.message})` : ""}`;
+    const refused = error?.name === "NotSupportedError" || error?.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED;
+    const beside = refused && this.one(".sound").dataset.src;
+    const why = beside
+      ? "This browser cannot play the recording: it is looked for beside this page, or is of a kind that browsers do not play. --page-audio embed puts the sound into the page."
+      : "This browser has trouble with the sound. It may be damaged, or there is no output for sound.";
+    told.textContent = error?.message ? `${why} (${error.message})` : why;
   }
 
   // Telling
