@@ -134,6 +134,11 @@ class EnsembleCard(Settings):
         _check_windows(self.window_s, self.hop_s)
         return self
 
+    @property
+    def told(self) -> list[str]:
+        """What there is to say of all its answers: what they are not good for first."""
+        return [*([self.limits] if self.limits else []), *self.cautions, *self.notes]
+
 
 def with_windows(card: EnsembleCard, window_s: float | None, hop_s: float | None) -> EnsembleCard:
     """Returns a card with other windows; a hop that is not given is at most the window.

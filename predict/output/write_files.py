@@ -76,12 +76,7 @@ def write_files(
                 from emoclr.predict.output.page.page_file import PageSettings
                 from emoclr.predict.output.page.recordings_page import write_recordings_page
 
-                settings = PageSettings(
-                    emotions=card.emotions,
-                    thresholds=None if card.single_label else card.thresholds,
-                    sound=files.sound,
-                    notes=[*([card.limits] if card.limits else []), *card.cautions, *card.notes],
-                )
+                settings = PageSettings.of_card(card, files.sound)
                 write_recordings_page(files.page, windows, draft, settings, paths, table.remarks, gated=gate)
             if files.out and files.annotations:
                 names = names_of(list(dict.fromkeys(paths)))

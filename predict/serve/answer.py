@@ -1,5 +1,6 @@
 """From an upload to the rows that `predict` gives of it."""
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -159,9 +160,9 @@ class Stopped(Exception):
     """Nobody wants the answer any more."""
 
 
-def within(limits: Limits, stop: threading.Event) -> Callable[[Pieces], Pieces]:
+def within(limits: Limits | None, stop: threading.Event) -> Callable[[Pieces], Pieces]:
     """Returns what yields pieces as they are, and ends where there are too many, or `stop` is set."""
-    max_samples = limits.max_s * SAMPLE_RATE
+    max_samples = limits.max_s * SAMPLE_RATE if limits else math.inf
 
     def hear(pieces: Pieces) -> Pieces:
         samples = 0
@@ -170,9 +171,9 @@ def within(limits: Limits, stop: threading.Event) -> Callable[[Pieces], Pieces]:
                 raise Stopped
             if isinstance(piece, np.ndarray):
                 samples += len(piece)
-                if samples > max_samples:
+                if limits and samples > max_samples:
                     raise _too_long(limits)
-            elif isinstance(piece, Opened) and piece.samples > _CLAIMED_MORE * max_samples:
+            elif limits and isinstance(piece, Opened) and piece.samples > _CLAIMED_MORE * max_samples:
                 raise _too_long(limits)
             yield number, piece
 

@@ -1,11 +1,11 @@
 """What the server answers at which address."""
 
-import asyncio
 import contextlib
+import json
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,14 +19,13 @@ from emoclr.predict.output.tables import as_lines, head
 from emoclr.predict.serve.answer import Answer, Asked, Network, answer_of
 from emoclr.predict.serve.guard import Guard, refusal
 from emoclr.predict.serve.limits import Limits, Refused
-from emoclr.predict.serve.openapi import openapi
+from emoclr.predict.serve.openapi import health, openapi
+from emoclr.predict.serve.page.routes import PageRoutes
 from emoclr.predict.serve.temporary_folder import request_folder
 from emoclr.predict.serve.upload import receive_upload
-from emoclr.predict.serve.work_queue import WorkQueue
+from emoclr.predict.serve.work_queue import WorkQueue, unless_gone
 
-T = TypeVar("T")
-
-OPEN_PATHS = ("/health", "/openapi.json")
+OPEN_PATHS = ("/", "/microphone.js", "/health", "/openapi.json")
 """They hold nothing of anyone, and need no token."""
 
 
@@ -42,11 +41,13 @@ class Service:
     def __init__(self, network: Network, limits: Limits, folder: Path) -> None:
         self._network, self._limits, self._folder = network, limits, folder
         self._work = WorkQueue(limits.jobs, limits.queue, "recording")
+        self._page = PageRoutes(network, limits, folder, self._work)
 
     def app(self, guard: Callable[[ASGIApp], Guard]) -> ASGIApp:
         """Returns the application, before which `guard` stands."""
         routes = [
             Route("/predict", self._predict, methods=["POST"]),
+            *self._page.routes(),
             Route("/health", self._health),
             Route("/openapi.json", self._openapi),
         ]
@@ -59,7 +60,7 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        with self._work:
+        with self._work, self._page:
             yield
 
     async def _predict(self, request: Request) -> Response:
@@ -78,54 +79,21 @@ class Service:
         if asked.form == "csv":
             text = head(answer.columns, "csv") + as_lines(answer.rows, answer.columns, "csv")
             return Response(text, media_type="text/csv")
-        return Response(self._json(answer), media_type="application/json")
-
-    def _json(self, answer: Answer) -> str:
-        """Returns an answer whose rows are those of JSON lines, number by number."""
-        import json
-
-        rows = ",\n".join(as_lines(answer.rows, answer.columns, "jsonl").splitlines())
-        remarks = [{"status": remark.status, "reason": readable(remark.reason)} for remark in answer.remarks]
-        about = {"ensemble": self._network.name, "notes": notes_of(self._network), "remarks": remarks}
-        return f'{json.dumps(about, ensure_ascii=False)[:-1]}, "rows": [\n{rows}\n]}}\n'
+        return Response(json_of(answer, self._network), media_type="application/json")
 
     async def _health(self, request: Request) -> Response:
-        from emoclr.predict.serve.openapi import health
-
         return JSONResponse(health(self._network, self._limits, self._work.taken))
 
     async def _openapi(self, request: Request) -> Response:
         return JSONResponse(openapi(self._network, self._limits))
 
 
-def notes_of(network: Network) -> list[str]:
-    """Returns what there is to say of all answers of a network."""
-    card = network.card
-    return [*([card.limits] if card.limits else []), *card.cautions, *card.notes]
-
-
-async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Returns what `work` does; where the sender is gone before its end, ends it.
-
-    Raises:
-        Refused: the sender is gone, so that nobody hears it.
-    """
-    task, gone = asyncio.create_task(work), asyncio.create_task(_gone(request))
-    try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise Refused(400, "the sender is gone")
-    finally:
-        gone.cancel()
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})
-
-
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+def json_of(answer: Answer, network: Network) -> str:
+    """Returns an answer as JSON, whose rows are those of JSON lines, letter by letter."""
+    rows = ",\n".join(as_lines(answer.rows, answer.columns, "jsonl").splitlines())
+    remarks = [{"status": remark.status, "reason": readable(remark.reason)} for remark in answer.remarks]
+    about = {"ensemble": network.name, "notes": network.card.told, "remarks": remarks}
+    return f'{json.dumps(about, ensure_ascii=False)[:-1]}, "rows": [\n{rows}\n]}}\n'
 
 
 async def _told(request: Request, refused: Refused) -> Response:

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import webbrowser
 from pathlib import Path
 
 from emoclr.configs.command import make_parser, positive, stopped_by_sigterm, uncollected
@@ -24,7 +25,7 @@ def make_options() -> argparse.ArgumentParser:
     """Returns the parser of `predict serve`."""
     parser = make_parser(
         "predict serve",
-        "Answer over HTTP on this machine: which emotions a recording carries, and when.",
+        "A page on this machine to drop recordings on, or to speak to, and an interface for programs.",
         EXAMPLES,
     )
     parser.set_defaults(bare=True)
@@ -63,7 +64,7 @@ def make_options() -> argparse.ArgumentParser:
         type=positive,
         default=1,
         metavar="N",
-        help="recordings at once (default: %(default)s)",
+        help="recordings at once, and as many microphones (default: %(default)s)",
     )
     parser.add_argument(
         "--queue",
@@ -87,16 +88,16 @@ def run(arguments: argparse.Namespace) -> None:
     folder = find_card(source).parent
     say(f"reading {source}")
     with uncollected():
+        from emoclr.corpus.labels.annotation.run import has_screen
         from emoclr.finetune.model.checkpoint import load_ensemble
         from emoclr.predict.serve.answer import Network
-        from emoclr.predict.serve.app import notes_of
         from emoclr.predict.serve.server import PredictServer
         from emoclr.pretrain.encoder.devices import choose_device
         from emoclr.pretrain.training.allocator import share_freed_memory
 
         share_freed_memory()
         network = Network(*load_ensemble(folder), str(source), choose_device())
-    for note in notes_of(network):
+    for note in network.card.told:
         say(f"{source}: {note}")
     with stopped_by_sigterm(), temporary_folder() as temporary:
         server = PredictServer(
@@ -108,9 +109,13 @@ def run(arguments: argparse.Namespace) -> None:
             domains=arguments.domain,
             token=os.environ.get(TOKEN) or None,
         )
+        page = server.url + (f"#{server.token}" if server.token else "")
+        say(f"drop recordings, or speak, at {page}")
         bearer = f" -H 'Authorization: Bearer {server.token}'" if server.token else ""
         say(f"programs: curl{bearer} -F file=@recording.mp3 {server.url}predict")
         say("nothing is kept; Ctrl-C ends")
+        if has_screen():
+            webbrowser.open(page)
         with contextlib.suppress(KeyboardInterrupt):
             server.run()
 

@@ -84,8 +84,9 @@ class PredictServer:
 
     @property
     def url(self) -> str:
-        """The address of the page."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        """The address of the page, for others where it is bound to all addresses of this machine."""
+        host = socket.gethostname() if self.host in ("0.0.0.0", "::") else self.host
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}/"
 
     def run(self) -> None:

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from starlette.requests import Request
 
 from emoclr.configs.messages import count_of
 from emoclr.predict.serve.limits import Refused
@@ -82,13 +84,41 @@ class WorkQueue:
         finally:
             self._turns.release()
 
-    async def run(self, work: Callable[[], T], stop: threading.Event) -> T:
-        """Returns what `work` does in a thread; where nobody wants it any more, sets `stop` and waits for its end."""
+    async def run(self, work: Callable[[], T], stop: threading.Event, close: Callable[[], None] = lambda: None) -> T:
+        """Returns what `work` does in a thread.
+
+        Where nobody wants it any more, sets `stop`, calls `close` in another thread, and waits for the work to end.
+        """
         done = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
             return await asyncio.shield(done)
         except asyncio.CancelledError:
             stop.set()
+            await asyncio.to_thread(close)
             with contextlib.suppress(Exception):
                 await asyncio.shield(done)
             raise
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Returns what `work` does; where the sender is gone before its end, ends it.
+
+    Raises:
+        Refused: the sender is gone, so that nobody hears it.
+    """
+    task, gone = asyncio.create_task(work), asyncio.create_task(_gone(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise Refused(400, "the sender is gone")
+    finally:
+        gone.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -48,7 +48,7 @@ def label_by_ear(
             say(f"{count_of(len(clips), 'clip')}, {labelled:,} labelled, {unclear:,} not to tell")
             say(f"label them at {server.url}")
             say("Ctrl-C ends; the same command goes on")
-            if _has_screen():
+            if has_screen():
                 webbrowser.open(server.url)
             with contextlib.suppress(KeyboardInterrupt):
                 server.serve_forever()
@@ -97,7 +97,7 @@ def _names(emotions: Sequence[str] | None, out: Path) -> list[str]:
     return list(emotions)
 
 
-def _has_screen() -> bool:
+def has_screen() -> bool:
     """Returns whether a browser would open in a window of its own, and before the person who typed the command."""
     window = sys.platform in ("darwin", "win32") or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
     return window and "SSH_CONNECTION" not in os.environ

@@ -131,6 +131,10 @@ class Recording extends Drawn {
     audio.preload = "auto";
     audio.src = link.dataset.src ?? URL.createObjectURL(new Blob([bytes(link.textContent)], { type: "audio/mpeg" }));
     audio.playbackRate = +this.one(".speed select").value;
+    return this.hear(audio);
+  }
+
+  hear(audio) {
     audio.onplay = audio.onpause = () => this.state();
     audio.onseeked = () => this.follow();
     audio.onerror = () => this.trouble(audio.error);

@@ -25,12 +25,16 @@ class PageDraft:
     Args:
         page: where the page goes.
         embed: keep the sound too, as mp3.
+
+    Attributes:
+        under_way: the picture of the recording that is decoded now; None before the first.
     """
 
     def __init__(self, page: Path, *, embed: bool) -> None:
         self.folder = draft_path(page)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._embed = embed
+        self.under_way: SoundPicture | None = None
 
     def heard(self, pieces: Iterable[tuple[int, Piece]]) -> Iterator[tuple[int, Piece]]:
         """Yields the pieces of recordings as they come, and draws them meanwhile."""
@@ -51,7 +55,7 @@ class PageDraft:
         shutil.rmtree(self.folder)
 
     def _drawn(self, number: int, pieces: Iterable[tuple[int, Piece]]) -> Iterator[tuple[int, Piece]]:
-        picture = SoundPicture()
+        self.under_way = picture = SoundPicture()
         mp3 = open_mp3(self._path(number, "mp3"), MP3_KBIT_S) if self._embed else None
         for numbered in pieces:
             piece = numbered[1]

@@ -10,6 +10,7 @@ from emoclr.configs.files import write_atomically
 from emoclr.configs.messages import count_of, readable
 from emoclr.evaluate.figures.theme import DARK, LIGHT, Theme
 from emoclr.evaluate.report.writers.page import address_of, render_page
+from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.predict.output.page.page_path import GENERATOR, Sound
 from emoclr.predict.output.page.recording_on_page import (
     SOUND_MARK,
@@ -20,7 +21,8 @@ from emoclr.predict.output.page.recording_on_page import (
 )
 from emoclr.predict.output.screen import clock
 
-TEMPLATE = Path(__file__).with_name("page.html.jinja")
+FOLDER = Path(__file__).parent
+TEMPLATE = FOLDER / "page.html.jinja"
 SCRIPTS = ("drawing.js", "page.js")
 RECORDINGS_MARK = "<!-- recordings -->"
 _BLOCK = 3 << 18
@@ -42,6 +44,30 @@ class PageSettings:
     thresholds: Sequence[float] | None
     sound: Sound
     notes: Sequence[str] = ()
+
+    @classmethod
+    def of_card(cls, card: EnsembleCard, sound: Sound) -> "PageSettings":
+        """Returns those of the answers of an ensemble."""
+        return cls(card.emotions, None if card.single_label else card.thresholds, sound, card.told)
+
+    def for_script(self) -> dict[str, object]:
+        """Returns what the page's scripts have to know."""
+        return {
+            "light": _colours(LIGHT),
+            "dark": _colours(DARK),
+            "thresholds": self.thresholds,
+            "sound": self.sound != "none",
+        }
+
+
+def page_style() -> str:
+    """Returns the look of recordings, which comes after that of all reports."""
+    return (FOLDER / "page.css").read_text(encoding="utf-8").rstrip()
+
+
+def page_script() -> str:
+    """Returns what draws and plays recordings."""
+    return "".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS).rstrip()
 
 
 def page_part(
@@ -88,7 +114,6 @@ def write_page(
     from markupsafe import Markup
 
     gated = any(one.voiced_s is not None for one in summaries)
-    folder = Path(__file__).parent
     page = render_page(
         TEMPLATE,
         generator=GENERATOR,
@@ -102,16 +127,9 @@ def write_page(
         recordings=summaries,
         unreadable=[(readable(path), readable(reason)) for path, reason in unreadable],
         recordings_here=Markup(RECORDINGS_MARK),
-        page_style=Markup((folder / "page.css").read_text(encoding="utf-8").rstrip()),
-        script=Markup("".join((folder / name).read_text(encoding="utf-8") for name in SCRIPTS).rstrip()),
-        settings=json_in_script(
-            {
-                "light": _colours(LIGHT),
-                "dark": _colours(DARK),
-                "thresholds": settings.thresholds,
-                "sound": settings.sound != "none",
-            }
-        ),
+        page_style=Markup(page_style()),
+        script=Markup(page_script()),
+        settings=json_in_script(settings.for_script()),
         clock=clock,
     )
     head, tail = page.split(RECORDINGS_MARK)

@@ -7,6 +7,7 @@ from emoclr.predict.output.kept_windows import HeardRecording, KeptWindows
 from emoclr.predict.output.page.page_draft import PageDraft
 from emoclr.predict.output.page.page_file import PageSettings, page_part, write_page
 from emoclr.predict.output.page.recording_on_page import PagedRecording, Summary, summary_of
+from emoclr.predict.output.page.sound_picture import Picture
 from emoclr.predict.stream.remarks import Remark
 
 _BLOCK = 1 << 20
@@ -40,7 +41,8 @@ def write_recordings_page(
     parts = draft.folder / "parts.html"
     with parts.open("wb") as file:
         for number, heard in enumerate(kept.recordings()):
-            paged = _paged(heard, draft, paths[heard.number], told.get(paths[heard.number], []), gated=gated)
+            path = paths[heard.number]
+            paged = paged_recording(heard, draft.picture(heard.number), path, told.get(path, []), gated=gated)
             summaries.append(summary_of(paged))
             sound = draft.sound(heard.number)
             if sound:
@@ -53,12 +55,23 @@ def write_recordings_page(
     draft.remove()
 
 
-def _paged(heard: HeardRecording, draft: PageDraft, path: Path, told: Sequence[str], *, gated: bool) -> PagedRecording:
+def paged_recording(
+    heard: HeardRecording, picture: Picture, path: Path, told: Sequence[str], *, gated: bool
+) -> PagedRecording:
+    """Returns what the page shows of a recording.
+
+    Args:
+        heard: what the windows say of it.
+        picture: of its sound.
+        path: as it was given.
+        told: what there is to say of all of its channels.
+        gated: whether it was asked where somebody speaks.
+    """
     before = "" if heard.channel is None else f"channel {heard.channel}: "
     return PagedRecording(
         path=path,
         spoken=heard.spoken,
-        picture=draft.picture(heard.number),
+        picture=picture,
         moments_s=heard.moments_s,
         probabilities=heard.probabilities,
         voiced=heard.voiced if gated else None,

@@ -98,6 +98,10 @@ class SoundPicture:
         left = -(-self._samples // COLUMN) - self._drawn
         self._waiting = np.concatenate([self._waiting, np.zeros(_FRAME + COLUMN, dtype=np.float32)])
         self._draw(left)
+        return self.so_far()
+
+    def so_far(self) -> Picture:
+        """Returns the picture of the columns that are drawn; more may be pushed afterwards."""
         columns = _joined([*self._columns, self._rest.merged(max(1, self._rest.count))])
         loudest = max(float(columns.peaks.max(initial=0.0)), 1e-9)
         peaks = np.round(columns.peaks / loudest * 255).astype(np.uint8)
