@@ -4,7 +4,7 @@ import { factsOf, namedBy } from "./facts.js";
 import { Heard, LiveWindows } from "./heard.js";
 import { clock, draw, spanOf } from "./lanes.js";
 import { Network } from "./network.js";
-import { decoded, Microphone, resampled } from "./sound.js";
+import { decoded, Microphone } from "./sound.js";
 import { filled, isSilent, mono, windowStarts } from "./windows.js";
 
 const DRAWN_MS = 100; // at least between two drawings
@@ -126,16 +126,14 @@ async function hearFile(file, counts) {
 }
 
 async function hearMicrophone(counts) {
-  let windows = null, busy = null, left = 0;
+  const windows = new LiveWindows(facts.window, facts.hop);
+  let busy = null, left = 0;
   begin("Microphone");
   say("The browser asks whether the page may listen.");
-  const hear = async ({ start, channels }) => {
-    const samples = mono(await resampled(channels, opened.rate, facts.rate), facts.channels);
-    await hearWindow(samples, Math.round((start * facts.rate) / opened.rate), counts);
-  };
+  const hear = ({ start, channels }) => hearWindow(mono(channels, facts.channels), start, counts);
   const opened = await Microphone.open(facts.rate, (block) => {
-    if (!counts() || !windows) return;
-    heard.addSamples(block[0], opened.rate);
+    if (!counts()) return;
+    heard.addSamples(block[0], facts.rate);
     redraw();
     const window = windows.push(block);
     if (!window) return;
@@ -144,8 +142,6 @@ async function hearMicrophone(counts) {
   });
   if (!counts()) return opened.close();
   microphone = opened;
-  const [window, hop] = [facts.window, facts.hop].map((samples) => Math.round((samples * opened.rate) / facts.rate));
-  windows = new LiveWindows(window, hop);
   listen.textContent = "Stop";
   say("Listening.");
   await new Promise((stopped) => (listen.onclick = stopped));
@@ -153,7 +149,6 @@ async function hearMicrophone(counts) {
   await opened.close();
   await busy;
   const rest = windows.rest();
-  windows = null;
   if (rest && counts()) await hear(rest);
   if (!counts()) return;
   say(`Heard ${clock(heard.duration_s, 1)}. Nothing of it was kept.`);
