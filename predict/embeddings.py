@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from emoclr.augment.settings import SpectrogramSettings
 from emoclr.configs.console import progress, say
 from emoclr.configs.messages import count_of, readable
 from emoclr.corpus.decoded.decode_stream import decode_streams
@@ -19,7 +18,7 @@ from emoclr.predict.output.unfinished_embeddings import UnfinishedEmbeddings
 from emoclr.predict.run import remarks_on
 from emoclr.predict.stream.remarks import Remark
 from emoclr.pretrain.encoder.checkpoint import load_encoder
-from emoclr.pretrain.encoder.encoder import Encoder
+from emoclr.pretrain.encoder.encoder import Encoder, embed_together
 from emoclr.pretrain.encoder.folders import CARD as ENCODER_CARD
 from emoclr.pretrain.encoder.folders import CheckpointError, backbone_folders
 from emoclr.pretrain.encoder.precision import choose_precision
@@ -104,15 +103,9 @@ class Encoders(nn.Module):
     def forward(self, waveforms: Tensor) -> Tensor:
         """Returns the embeddings side by side, float32 (B, features)."""
         device = waveforms.device.type
-        spectrograms: dict[SpectrogramSettings, Tensor] = {}
-        found = []
-        for encoder in self._encoders:
-            settings = encoder.settings.spectrogram
-            if settings not in spectrograms:
-                spectrograms[settings] = encoder.spectrograms(waveforms)
-            half = choose_precision("auto", encoder, device, self._window_s) == "bf16-mixed"
-            with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
-                found.append(encoder.embed(spectrograms[settings]).float())  # (B, features)
+        chosen = [choose_precision("auto", encoder, device, self._window_s) for encoder in self._encoders]
+        encoders = [(encoder, each == "bf16-mixed") for encoder, each in zip(self._encoders, chosen, strict=True)]
+        found = embed_together(encoders, waveforms)  # (B, features) each
         return torch.cat(found, dim=1)
 
 

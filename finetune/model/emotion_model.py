@@ -7,12 +7,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from emoclr.augment.settings import SpectrogramSettings
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.finetune.model.combination import EnsembleMethod, combine
 from emoclr.finetune.model.member_precision import measured_bf16
 from emoclr.finetune.model.temperatures import calibrate
-from emoclr.pretrain.encoder.encoder import Encoder
+from emoclr.pretrain.encoder.encoder import Encoder, embed_together
 from emoclr.pretrain.encoder.precision import choose_precision
 
 _lock = threading.Lock()
@@ -121,15 +120,7 @@ class Ensemble(nn.Module):
 
     def embeddings(self, waveforms: Tensor) -> list[Tensor]:
         """Returns the embeddings of each member's encoder, float32 (B, features)."""
-        spectrograms: dict[SpectrogramSettings, Tensor] = {}
-        found = []
-        for encoder, half in self._encoders(waveforms.device.type, waveforms.shape[1]):
-            settings = encoder.settings.spectrogram
-            if settings not in spectrograms:
-                spectrograms[settings] = encoder.spectrograms(waveforms)
-            with torch.autocast(waveforms.device.type, dtype=torch.bfloat16, enabled=half):
-                found.append(encoder.embed(spectrograms[settings]).float())
-        return found
+        return embed_together(self._encoders(waveforms.device.type, waveforms.shape[1]), waveforms)
 
     def _encoders(self, device: str, samples: int) -> list[tuple[Encoder, bool]]:
         """Returns the members' encoders, and which of them compute in bf16."""

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Sequence
 
 import torch
 from pydantic import Field, PositiveFloat
@@ -112,9 +113,12 @@ class Encoder(nn.Module):
 
     def embed(self, spectrograms: Tensor, masks: Tensor | None = None) -> Tensor:
         """Returns embeddings (B, features) of what `spectrograms` gives."""
+        return self.embed_images(self.images(spectrograms, masks))
+
+    def embed_images(self, images: Tensor) -> Tensor:
+        """Returns embeddings (B, features) of what `images` gives."""
         if self.settings.readout == "last":
-            return pool(self.maps(spectrograms, masks).float())
-        images = self._images(spectrograms, masks)
+            return pool(self.backbone(images).float())
         maps = stage_maps(self.backbone, images) if self._has_stages else [self.backbone(images)]
         return torch.cat([mean_and_delta(of_stage) for of_stage in maps], dim=1)
 
@@ -124,7 +128,7 @@ class Encoder(nn.Module):
 
     def maps(self, spectrograms: Tensor, masks: Tensor | None = None) -> Tensor:
         """Returns the backbone's last feature maps (B, C, F', N') of what `spectrograms` gives."""
-        maps: Tensor = self.backbone(self._images(spectrograms, masks))
+        maps: Tensor = self.backbone(self.images(spectrograms, masks))
         return maps
 
     def fold(self) -> None:
@@ -141,8 +145,9 @@ class Encoder(nn.Module):
                 module.to(torch.bfloat16)
         return found
 
-    def _images(self, spectrograms: Tensor, masks: Tensor | None) -> Tensor:
-        """Returns what the backbone takes, of (B, 3, bands, N): normalised and masked, of its sizes and channels."""
+    def images(self, spectrograms: Tensor, masks: Tensor | None = None) -> Tensor:
+        """Returns what the backbone takes, of what `spectrograms` gives: normalised and masked, of its sizes and
+        channels."""
         with torch.autocast(spectrograms.device.type, enabled=False):
             images = self._with_delta((spectrograms - self.mean) / self.std)
             if masks is not None and masks.shape[1] > 0:
@@ -155,6 +160,33 @@ class Encoder(nn.Module):
 
     def _with_delta(self, images: Tensor) -> Tensor:
         return with_delta(images) if "delta" in self.settings.spectrogram.added_channels else images
+
+
+def embed_together(encoders: Sequence[tuple[Encoder, bool]], waveforms: Tensor) -> list[Tensor]:
+    """Returns the embeddings of each encoder, float32 (B, features); what several of them take is computed once.
+
+    Args:
+        encoders: in eval mode, and whether each computes in bf16.
+        waveforms: float32 (B, samples).
+
+    Examples:
+        >>> encoder = Encoder(EncoderSettings(backbone="test_resnet")).eval()
+        >>> [found.shape for found in embed_together([(encoder, False), (encoder, True)], torch.zeros(2, 16_000))]
+        [torch.Size([2, 192]), torch.Size([2, 192])]
+    """
+    spectrograms: dict[SpectrogramSettings, Tensor] = {}
+    images: dict[tuple[SpectrogramSettings, Normalisation, int, bool], Tensor] = {}
+    found = []
+    for encoder, half in encoders:
+        settings = encoder.settings.spectrogram
+        if settings not in spectrograms:
+            spectrograms[settings] = encoder.spectrograms(waveforms)
+        taken = settings, encoder.settings.normalisation, encoder.image_multiple, half
+        if taken not in images:
+            images[taken] = encoder.images(spectrograms[settings]).to(torch.bfloat16 if half else torch.float32)
+        with torch.autocast(waveforms.device.type, dtype=torch.bfloat16, enabled=half):
+            found.append(encoder.embed_images(images[taken]).float())
+    return found
 
 
 def check_view_size(encoder: Encoder, crop_s: float) -> None:

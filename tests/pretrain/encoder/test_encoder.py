@@ -12,6 +12,7 @@ from emoclr.pretrain.encoder.encoder import (
     Encoder,
     EncoderSettings,
     check_view_size,
+    embed_together,
     make_backbone,
     mean_and_delta,
     pool,
@@ -61,7 +62,7 @@ def test_the_image_is_normalised_by_the_settings_and_has_the_channels_they_name(
     if "frequency" in added:
         rows = np.arange(32.0)
         channels.append(np.broadcast_to((rows[:, None] - rows.mean()) / rows.std(), channels[0].shape))
-    shown = encoder._images(encoder.spectrograms(waveforms(2)), None)
+    shown = encoder.images(encoder.spectrograms(waveforms(2)))
     np.testing.assert_allclose(shown.numpy(), np.stack(channels, axis=1), rtol=1e-4, atol=1e-5)
     assert encoder(waveforms(2)).shape == (2, encoder.features)
 
@@ -218,7 +219,7 @@ def test_a_backbone_without_stages_is_read_from_its_last_maps(monkeypatch):
     monkeypatch.setattr("emoclr.pretrain.networks.timm_models.create_model", without_stages)
     made = Encoder(EncoderSettings(backbone="test_resnet", readout="stages")).eval()
     with torch.no_grad():
-        images = made._images(made.spectrograms(waveforms(2)), None)
+        images = made.images(made.spectrograms(waveforms(2)))
         torch.testing.assert_close(made(waveforms(2)), mean_and_delta(made.backbone(images)))
     assert made.features == made.trained_features == 192
 
@@ -236,3 +237,18 @@ def test_the_readout_changes_nothing_of_what_is_trained():
 def test_cards_of_before_are_read_as_they_were_and_new_runs_from_stages():
     assert EncoderSettings.model_validate({"backbone": "resnet10t"}).readout == "last"
     assert load_settings(PretrainSettings, "simclr-small.yaml", ["data=recordings", "out=run"]).readout == "stages"
+
+
+def test_encoders_together_give_what_each_gives_alone():
+    torch.manual_seed(0)
+    plain = {"backbone": "test_resnet", "spectrogram": {"n_fft": 512, "bands": 64}}
+    others = [{"backbone": "framewise_cnn"}, {"normalisation": {"mean": (1, 2, 3)}}, {"spectrogram": {"bands": 80}}]
+    made = [Encoder(EncoderSettings.model_validate(plain | other)).eval() for other in [{}, *others]]
+    together = [(encoder, False) for encoder in made] + [(made[0], True)]
+    with torch.no_grad():
+        found = embed_together(together, waveforms(2))
+        for encoder, each in zip(made, found, strict=False):
+            assert torch.equal(each, encoder(waveforms(2)))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert torch.equal(found[-1], made[0](waveforms(2)))
+    assert {each.dtype for each in found} == {torch.float32}
