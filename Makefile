@@ -7,7 +7,7 @@ DEMO_SIZE ?= full
 DEMO_PRETRAIN ?=
 DEMO_FINETUNE ?= epochs=5 patience=2 batch_size=32 bootstrap_resamples=500
 
-.PHONY: install test fuzz lint demo benchmarks
+.PHONY: install test fuzz lint wheel demo benchmarks
 
 # uv leaves bytecode to the first import, which then takes twice as long; where none may be written, all of them do.
 install: .venv/.installed
@@ -35,6 +35,10 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	cd .types && ../$(BIN)/lint-imports --config ../pyproject.toml
+
+# PYTHONS="python3.12 python3.13" in place of those that are found.
+wheel: install
+	.ci/wheel $(PYTHONS)
 
 demo: install
 	rm -rf $(DEMO)/voices $(DEMO)/corpus $(DEMO)/pretrained $(DEMO)/probe $(DEMO)/emotions

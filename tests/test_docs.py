@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import BaseModel
 
 import emoclr
@@ -114,6 +115,17 @@ def find_spec(name: str) -> Any:
 def test_the_version_is_the_latest_release_of_the_changelog() -> None:
     first, *_ = re.findall(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == first
+
+
+def test_the_citation_is_of_the_latest_release() -> None:
+    """Of its version, date and licence."""
+    ((version, date), *_) = re.findall(
+        r"^## (\d+\.\d+\.\d+) \((.+)\)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert (citation["version"], str(citation["date-released"])) == (version, date)
+    assert (citation["license"], citation["keywords"]) == (project["license"], project["keywords"])
 
 
 def test_row_types_of_the_architecture_lie_where_it_says() -> None:
