@@ -74,6 +74,7 @@ def spoken(write_noise: Callable[..., Path], tmp_path_factory: pytest.TempPathFa
 def browser(spoken: Path) -> Iterator[Browser]:
     fakes = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     arguments = ["--no-sandbox", *fakes, f"--use-file-for-fake-audio-capture={spoken}"]
+    expect.set_options(timeout=30_000)  # of a busy machine
     with sync_playwright() as tool:
         opened = tool.chromium.launch(executable_path=BROWSER, args=arguments)
         yield opened
@@ -99,14 +100,14 @@ def page(tab: Page) -> Page:
     """The same, with that model again if a test opened another one."""
     if not tab.locator("#recording").is_enabled() or "(emotions.onnx)" not in (tab.text_content("#about") or ""):
         tab.reload()
-        expect(tab.locator("#recording")).to_be_enabled(timeout=30_000)
+        expect(tab.locator("#recording")).to_be_enabled()
     return tab
 
 
 def heard(page: Page, recording: Path) -> list[list[str]]:
     """Returns the rows of the table on the page once a recording was heard."""
     page.set_input_files("#recording", recording)
-    expect(page.locator("#status")).to_contain_text("heard in", timeout=30_000)
+    expect(page.locator("#status")).to_contain_text("heard in")
     return rows_of(page)
 
 
@@ -130,7 +131,7 @@ def changed(model: Path, out: Path, **facts: object) -> Path:
 
 def take_model(page: Page, model: Path) -> None:
     page.set_input_files("#model", model)
-    expect(page.locator("#about")).to_contain_text(model.name, timeout=30_000)
+    expect(page.locator("#about")).to_contain_text(model.name)
     expect(page.locator("#recording")).to_be_enabled()
 
 
@@ -195,8 +196,8 @@ def test_a_model_of_single_labels_names_the_likeliest_emotion(
 
 def test_the_page_listens_to_the_microphone(page: Page, emotions: Path, spoken: Path) -> None:
     page.locator("#listen").click()
-    expect(page.locator("#status")).to_have_text("Listening.")
-    expect(page.locator("tbody tr").nth(9)).to_be_attached(timeout=30_000)
+    expect(page.locator("#status")).to_contain_text("Listening.")
+    expect(page.locator("tbody tr").nth(9)).to_be_attached()
     page.locator("#listen").click()
     expect(page.locator("#status")).to_contain_text("Heard")
     found = np.array([[float(cell) for cell in row[2:4]] for row in rows_of(page) if row[-1] != "silence"])
