@@ -1,7 +1,9 @@
 """The rules of the HEAR 2021 API (https://hearbenchmark.com/hear-api.html), and what stands at which timestamp."""
 
 import importlib.util
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from emoclr import hear
 from emoclr.configs.errors import ConfigError
 
 RATE = 16_000
-XARES = Path(__file__).parents[2] / "examples/xares_encoder.py"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +96,7 @@ def test_sounds_are_heard_apart(model: hear.HearModel) -> None:
 
 def test_the_example_for_x_ares_keeps_its_rules() -> None:
     """Those of `xares.audio_encoder_checker`, which cannot be installed without torchaudio and transformers."""
-    spec = importlib.util.spec_from_file_location("xares_encoder", XARES)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = example("xares_encoder")
     (name,) = (name for name in dir(module) if name.endswith("Encoder"))
     encoder = getattr(module, name)()
     assert isinstance(encoder, torch.nn.Module) and encoder.sampling_rate == RATE
@@ -105,3 +104,41 @@ def test_the_example_for_x_ares_keeps_its_rules() -> None:
     encoded = encoder(noise(2, samples))
     assert encoded.ndim == 3 and encoded.shape[0] == 2 and encoded.shape[2] == encoder.output_dim
     assert encoded.shape[1] == pytest.approx(1_000 * samples / RATE / encoder.hop_size_in_ms, abs=1)
+
+
+class EvarBase(torch.nn.Module):
+    """What `evar.ar_base.BaseAudioRepr` does: it keeps the config. All else there has to be given by who derives."""
+
+    def __init__(self, cfg: dict[str, object]) -> None:
+        super().__init__()
+        self.cfg = dict(cfg)
+
+
+def test_the_example_for_evar_gives_frames_and_sounds_as_it_asks(
+    run: Path, model: hear.HearModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = ModuleType("evar.ar_base")
+    base.BaseAudioRepr = EvarBase  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "evar", ModuleType("evar"))
+    monkeypatch.setitem(sys.modules, "evar.ar_base", base)
+    representation = example("evar_encoder").AR_EmoCLR
+    cfg = {"source": str(run), "sample_rate": RATE, "feature_d": model.scene_embedding_size}
+    encoder = representation(cfg).eval()
+    audio = noise(2, 40_000)  # 2.5 s, as EVAR hears CREMA-D
+    frames = encoder.encode_frames(audio)
+    assert frames.shape == (2, cfg["feature_d"], 51)  # (sounds, features, times)
+    assert torch.equal(frames[0, :, 7], hear.get_timestamp_embeddings(audio, model)[0][0, 7])
+    sounds = torch.nn.DataParallel(encoder)(audio)  # as its linear evaluation calls it
+    assert torch.equal(sounds, hear.get_scene_embeddings(audio, model))
+    for key in ("sample_rate", "feature_d"):
+        with pytest.raises(ValueError, match=f"{key}: {cfg[key]}"):
+            representation(cfg | {key: 7})
+
+
+def example(name: str) -> ModuleType:
+    """Returns an example as a module."""
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
