@@ -27,6 +27,7 @@ MAX_SHOWN = 200
 _WRITTEN_AT_ONCE = 1 << 20
 _FORM_BYTES = 1 << 16
 """Of all that is in a form beside the file."""
+_MAX_PARTS = 16
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class _Form:
         self._folder, self._limits = folder, limits
         self.waiting = 0
         self._pieces: list[bytes] = []
-        self._size = self._beside = 0
+        self._size = self._beside = self._parts = 0
         self._name, self._value = bytearray(), bytearray()
         self._disposition = b""
         self._file: IO[bytes] | None = None
@@ -166,6 +167,9 @@ class _Form:
         return self._found
 
     def _begin(self) -> None:
+        self._parts += 1
+        if self._parts > _MAX_PARTS:
+            raise Refused(400, f"has more than {_MAX_PARTS} parts; {AS_FORM}")
         self._disposition = b""
 
     def _end_header(self) -> None:

@@ -188,9 +188,13 @@ class Recording extends Drawn {
     const refused = error?.name === "NotSupportedError" || error?.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED;
     const beside = refused && this.one(".sound").dataset.src;
     const why = beside
-      ? "This browser cannot play the recording: it is looked for beside this page, or is of a kind that browsers do not play. --page-audio embed puts the sound into the page."
+      ? this.notPlayed
       : "This browser has trouble with the sound. It may be damaged, or there is no output for sound.";
     told.textContent = error?.message ? `${why} (${error.message})` : why;
+  }
+
+  get notPlayed() {
+    return "This browser cannot play the recording: it is looked for beside this page, or is of a kind that browsers do not play. --page-audio embed puts the sound into the page.";
   }
 
   // Telling

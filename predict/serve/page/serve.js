@@ -13,9 +13,8 @@ class Growing extends Recording {
     if (this.player) super.toggle();
   }
 
-  trouble(error) {
-    super.trouble(error);
-    if (this.one(".sound").dataset.src) this.one(".trouble").textContent = "This browser does not play recordings of this kind. Once all is heard, it plays this one as mp3.";
+  get notPlayed() {
+    return "This browser does not play recordings of this kind. Once all is heard, it plays this one as mp3.";
   }
 
   goOnFrom(before) {

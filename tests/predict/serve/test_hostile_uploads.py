@@ -51,7 +51,18 @@ def test_a_form_within_which_something_is_wrong(strict: Served) -> None:
     part, end = body[: body.rindex(b"\r\n--")], body[body.rindex(b"\r\n--") :]
     twice = part + b"\r\n" + part + end
     as_text = body.replace(b'; filename="a.wav"', b"")
-    for wrong in (body[:-20], body.replace(b"Content", b"\0\0", 1), b"x" * 1000, b"", end, twice, as_text):
+    fields = part[2:].replace(b'; filename="a.wav"', b"").replace(b'"file"', b'"x"') + b"\r\n--"
+    many = b"--" + fields[:200].split(b"\r\n\r\n")[0] + b"\r\n\r\ny\r\n"
+    for wrong in (
+        body[:-20],
+        body.replace(b"Content", b"\0\0", 1),
+        b"x" * 1000,
+        b"",
+        end,
+        twice,
+        as_text,
+        many * 20 + body,
+    ):
         refused = strict.ask("POST", "/predict", wrong, Content_Type=kind)
         assert refused.status == 400 and "-F file=" in refused.error
 
