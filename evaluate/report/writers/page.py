@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 STYLE = Path(__file__).with_name("report.css")
+ANSWER_STYLE = Path(__file__).with_name("answer.css")
+"""Of pages with a verdict beside a figure, mistakes and matrices."""
 
 
 def render_page(template: Path, **content: Any) -> str:
-    """Returns a page made of a Jinja template; what is filled in is escaped, but for `style`, the common look.
+    """Returns a page made of a Jinja template; what is filled in is escaped, but for `style`, the common look,
+    and `answer_style`, that of verdicts beside figures.
 
     Filters of templates: `prose` shows what stands between backticks as code, `sentences` a verdict as a list, both
     with explanations of the `Terms` that are given, `svg` a `Figure`, and `data_url` gives the address of a picture or
@@ -31,7 +34,8 @@ def render_page(template: Path, **content: Any) -> str:
     from markupsafe import Markup
 
     style = theme_css() + STYLE.read_text(encoding="utf-8").rstrip()
-    return _compiled(template).render(style=Markup(style), **content)
+    answer_style = Markup(ANSWER_STYLE.read_text(encoding="utf-8").rstrip())
+    return _compiled(template).render(style=Markup(style), answer_style=answer_style, **content)
 
 
 @functools.cache

@@ -31,7 +31,7 @@ def test_every_colour_but_one_stands_for_one_thing() -> None:
 
 
 def test_pages_use_variables_of_the_theme_and_no_colours_of_their_own() -> None:
-    assert len(SOURCES) == 10
+    assert {"report.css", "answer.css", "page.css", "parts.html.jinja"} <= {path.name for path in SOURCES}
     for path in SOURCES:
         text = path.read_text(encoding="utf-8")
         used = set(re.findall(r"var\((--[\w-]+)\)", text))
