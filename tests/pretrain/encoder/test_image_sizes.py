@@ -63,7 +63,7 @@ def test_the_image_is_filled_with_what_a_silent_recording_looks_like():
     filled = np.concatenate([filled, changes, height])  # (5, 64, 32)
     with torch.no_grad():
         expected = pool(encoder.backbone(torch.from_numpy(filled).float()[None]))
-        torch.testing.assert_close(encoder(sound), expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(encoder(sound), expected, rtol=0, atol=1e-3 * float(expected.abs().max()))
 
 
 def test_an_image_that_fits_stays_as_it_is():
