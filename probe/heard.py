@@ -1,5 +1,6 @@
 """What a report says of the clips and the voices that its encoders have heard in pretraining."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ def heard_in_pretraining(
     Raises:
         CheckpointError: the file of fingerprints is damaged.
     """
-    kept = {folder: read_fingerprints(folder) for folder in {each for some in folders.values() for each in some}}
+    kept = {folder: read_fingerprints(folder) for folder in set(itertools.chain(*folders.values()))}
     own: NDArray[np.uint64] = np.zeros((0, 2), dtype=np.uint64)
     if any(found is not None for found in kept.values()):
         own = clip_fingerprints(store, track(rows.tolist(), "fingerprints of clips"))
