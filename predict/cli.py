@@ -178,7 +178,7 @@ def _into_files(
     from emoclr.pretrain.encoder.devices import choose_device
 
     kind, device = _kind(arguments), "cpu" if engine else choose_device()
-    columns = Columns(card.emotions, kind, channel=channels is not None)
+    columns = Columns.of(card, kind, channel=channels is not None)
     options = {"the kind of rows": kind, "--gate": arguments.gate, "--channels": str(arguments.channels)}
     options |= {"--window": f"{card.window_s}", "--hop": f"{card.hop_s}"}
     if files.page:
@@ -224,7 +224,7 @@ def _onto_screen(
     as_text = arguments.out == STANDARD_OUTPUT or arguments.format is not None or pipe is not None
     form: LineForm = arguments.format or "csv"
     kind = "window" if pipe and not arguments.segments else _kind(arguments)
-    columns = Columns(card.emotions, kind, channel=channels is not None)
+    columns = Columns.of(card, kind, channel=channels is not None)
     rows: list[Row] = []
     remarks: list[Remark] = []
     heard: list[bytes] = []

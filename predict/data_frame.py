@@ -102,7 +102,7 @@ def predict_frame(
         failures = [remark for remark in remarks if remark.status == "unreadable"]
         if len(failures) == len(paths):
             raise EmoclrError(f"no recording can be read; the first: {failures[0].path}: {failures[0].reason}")
-    columns = Columns(card.emotions, kind, channel=channels is not None)
+    columns = Columns.of(card, kind, channel=channels is not None)
     frame = pd.DataFrame([columns.values(row) for row in rows], columns=columns.names)
     if sources is None:
         frame["path"] = frame["path"].astype(int)

@@ -30,6 +30,7 @@ class Predictions:
         remarks: see `Remark`.
         recordings: all that were asked for, in their order.
         kind: what a row is of.
+        cautions: what forbids conclusions from all of them.
 
     Examples:
         >>> import numpy as np
@@ -44,6 +45,7 @@ class Predictions:
     remarks: list[Remark] = field(default_factory=list)
     recordings: list[Path] = field(default_factory=list)
     kind: RowKind = "recording"
+    cautions: list[str] = field(default_factory=list)
 
     @property
     def failures(self) -> list[Failure]:
@@ -106,7 +108,7 @@ def predict(
         >>> [(row.start_s, row.end_s, row.voice) for row in found.rows], [remark.status for remark in found.remarks]
         ([(0.0, 1.0, 0.0), (0.5, 1.5, 0.0)], ['silent'])
     """
-    found = Predictions(card.emotions, [], [], find_audio(sources), kind)
+    found = Predictions(card.emotions, [], [], find_audio(sources), kind, card.cautions)
     for batch in predict_files(ensemble, card, found.recordings, kind=kind, gate=gate, device=device):
         found.rows.extend(batch.rows)
         found.remarks.extend(batch.remarks)

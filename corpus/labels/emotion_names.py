@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from emoclr.configs.files import FORMULA_SIGNS
 from emoclr.configs.messages import readable
+from emoclr.evaluate.report.sentence import CAUTIONS
 
 SYNONYMS = {
     "amusement": ("amused",),
@@ -33,9 +34,9 @@ RESERVED_COLUMNS = ("path", "speaker", "split", "start_s", "end_s", LISTENERS)
 """Columns of a labels.csv with a meaning of their own."""
 INDEX_COLUMNS = (
     *("size", "modified", "fingerprint", "duration_s", "sample_rate", "channels", "rms_db", "peak_db"),
-    *("status", "reason", "voice"),
+    *("status", "reason", "voice", CAUTIONS),
 )
-"""Columns of `corpus scan`'s index, and one of `predict`: neither emotions nor groups, though they may hold shares."""
+"""Columns of `corpus scan`'s index, and two of `predict`: neither emotions nor groups, though they may hold shares."""
 NAMED = "emotions"
 """Column of `predict`'s table."""
 SHARE = "{}_share"

@@ -12,6 +12,7 @@ import numpy as np
 from emoclr.configs.errors import EmoclrError
 from emoclr.configs.files import cell_text, csv_line, text_cell
 from emoclr.evaluate.metrics.arrays import Array
+from emoclr.evaluate.report.sentence import CAUTIONS
 from emoclr.evaluate.scores import Prediction, Truth
 
 ANSWERS = "answers.csv"
@@ -50,21 +51,27 @@ class StoredPredictions:
     thresholds: Array
 
 
-def predictions_csv(clips: ScoredClips, truth: Truth, headline: Prediction) -> str:
+def predictions_csv(clips: ScoredClips, truth: Truth, headline: Prediction, cautions: Sequence[str] = ()) -> str:
     """Returns the content of `answers.csv`: a row a clip, with labels, probabilities and thresholds of each emotion.
+
+    Where something forbids conclusions, a last column tells it in every row, so that rows that are passed on say it.
 
     Args:
         clips: the scored clips, rows as in `truth`.
         truth: their labels.
         headline: the headline model's predictions.
+        cautions: what forbids conclusions from all of them.
     """
     kinds = (LABEL, PROBABILITY, THRESHOLD)
-    lines = [csv_line([*CLIP_COLUMNS, *(f"{kind}{emotion}" for kind in kinds for emotion in truth.emotions)])]
+    told = [text_cell(" ".join(cautions))] if cautions else []
+    numbered = (f"{kind}{emotion}" for kind in kinds for emotion in truth.emotions)
+    lines = [csv_line([*CLIP_COLUMNS, *numbered, *([CAUTIONS] if told else [])])]
     thresholds = np.broadcast_to(headline.thresholds, truth.targets.shape)
     numbers = np.concatenate([truth.targets, headline.probabilities, thresholds], axis=1)
     speakers = clips.speakers or truth.speakers
     for row, speaker in enumerate(speakers):
-        lines.append(csv_line([*clips.names[row], text_cell(speaker), *(f"{value:.6g}" for value in numbers[row])]))
+        values = [f"{value:.6g}" for value in numbers[row]]
+        lines.append(csv_line([*clips.names[row], text_cell(speaker), *values, *told]))
     return "".join(lines)
 
 
@@ -86,7 +93,7 @@ def read_predictions(path: Path) -> StoredPredictions | None:
         *CLIP_COLUMNS,
         *(f"{kind}{emotion}" for kind in (LABEL, PROBABILITY, THRESHOLD) for emotion in emotions),
     ]
-    if head != expected or len(lines) < 2 or not emotions:
+    if head not in (expected, [*expected, CAUTIONS]) or len(lines) < 2 or not emotions:
         raise EmoclrError(
             f"{path}: is no answers.csv of a report: expected the columns {', '.join(CLIP_COLUMNS)} first"
         )
@@ -94,7 +101,7 @@ def read_predictions(path: Path) -> StoredPredictions | None:
     try:
         if any(len(row) != len(head) for row in rows):
             raise ValueError(f"{len(head)} cells are expected in each")
-        numbers = np.array([row[len(CLIP_COLUMNS) :] for row in rows], dtype=np.float64)
+        numbers = np.array([row[len(CLIP_COLUMNS) : len(expected)] for row in rows], dtype=np.float64)
         targets, probabilities, thresholds = np.split(numbers, 3, axis=1)
     except ValueError as error:
         raise EmoclrError(f"{path}: a row holds other than numbers, or too few: {error}") from error

@@ -7,6 +7,8 @@ from typing import Literal
 Kind = Literal["limit", "fitness", "comparison", "emotions", "groups", "next"]
 Weight = Literal["warning", "good", "bad", "open", "plain"]
 
+CAUTIONS = "cautions"
+"""Last column of CSVs that hold answers, there where something forbids a conclusion from them."""
 TONES: Mapping[Weight, str] = {"good": "bold green", "open": "bold yellow", "bad": "bold red"}
 """How an answer looks on a terminal."""
 

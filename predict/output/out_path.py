@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import parse_json
 from emoclr.configs.messages import readable
+from emoclr.evaluate.report.sentence import CAUTIONS
 from emoclr.predict.options import RowKind
 from emoclr.predict.output.annotations.forms import FORMS
 
@@ -141,7 +142,8 @@ def is_predictions(path: Path) -> bool:
             columns = list(parse_json(_first_line(path)))
         except (ValueError, TypeError):
             return False
-    return columns[:3] == FIRST_COLUMNS and columns[-1] in LAST_COLUMN.values()
+    last = [name for name in columns if name != CAUTIONS][-1:]
+    return columns[:3] == FIRST_COLUMNS and last[0] in LAST_COLUMN.values()
 
 
 def is_errors_table(path: Path) -> bool:

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from emoclr.configs.files import csv_line, path_cell, text_cell, write_atomically, write_text
 from emoclr.corpus.labels.emotion_names import SHARE
+from emoclr.evaluate.report.sentence import CAUTIONS
+from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.predict.output.out_path import (
     ERROR_COLUMNS,
     FIRST_COLUMNS,
@@ -51,7 +53,8 @@ def write_predictions(predictions: Predictions, out: Path) -> None:
         path,start_s,end_s,voice,joy,fear,emotions
         a.wav,0.000,2.500,1.0000,0.9000,0.1000,joy
     """
-    write_rows([predictions.rows], Columns(predictions.emotions, predictions.kind), out)
+    columns = Columns(predictions.emotions, predictions.kind, cautions=predictions.cautions)
+    write_rows([predictions.rows], columns, out)
     write_errors(predictions.remarks, out)
 
 
@@ -68,23 +71,34 @@ class Columns:
         emotions: the names of all probabilities.
         kind: what a row is of.
         channel: whether each channel is heard alone.
+        cautions: what forbids conclusions from the ensemble's answers; every row tells it, in a last column that is
+            there only where something does, so that rows that are passed on still say it.
 
     Examples:
         >>> Columns(["joy"], "recording").names
         ['path', 'start_s', 'end_s', 'voice', 'joy', 'joy_share', 'emotions']
         >>> Columns(["joy"], "segment", channel=True).names
         ['path', 'start_s', 'end_s', 'channel', 'emotion', 'probability']
+        >>> Columns(["joy"], "segment", cautions=["Synthetic."]).names
+        ['path', 'start_s', 'end_s', 'emotion', 'probability', 'cautions']
     """
 
     emotions: Sequence[str]
     kind: RowKind
     channel: bool = False
+    cautions: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, card: EnsembleCard, kind: RowKind, *, channel: bool = False) -> "Columns":
+        """Returns the columns of an ensemble's answers."""
+        return cls(card.emotions, kind, channel, card.cautions)
 
     @property
     def names(self) -> list[str]:
         """All of them."""
         rest = ["emotion"] if self.kind == "segment" else ["voice", *self.emotions, *self._shares]
-        return [*FIRST_COLUMNS, *(["channel"] if self.channel else []), *rest, LAST_COLUMN[self.kind]]
+        last = [LAST_COLUMN[self.kind], *([CAUTIONS] if self.cautions else [])]
+        return [*FIRST_COLUMNS, *(["channel"] if self.channel else []), *rest, *last]
 
     @property
     def _shares(self) -> list[str]:
@@ -96,12 +110,16 @@ class Columns:
         if self.channel:
             values["channel"] = row.channel
         if isinstance(row, Segment):
-            return {**values, "emotion": row.emotion, "probability": row.probability}
+            return {**values, "emotion": row.emotion, "probability": row.probability, **self._told}
         values["voice"] = row.voice
         values.update(zip(self.emotions, row.probabilities.tolist(), strict=True))
         if row.shares is not None:
             values.update(zip(self._shares, row.shares.tolist(), strict=True))
-        return {**values, "emotions": row.emotions}
+        return {**values, "emotions": row.emotions, **self._told}
+
+    @property
+    def _told(self) -> dict[str, str]:
+        return {CAUTIONS: " ".join(self.cautions)} if self.cautions else {}
 
 
 def head(columns: Columns, form: LineForm) -> str:
@@ -136,7 +154,8 @@ def write_parquet(lines: Iterable[bytes], columns: Columns, out: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kinds = {"path": pa.string(), "channel": pa.int64(), "emotion": pa.string(), "emotions": pa.list_(pa.string())}
+    kinds = {"channel": pa.int64(), "emotions": pa.list_(pa.string())}
+    kinds |= dict.fromkeys(("path", "emotion", CAUTIONS), pa.string())
     schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in columns.names])
     rows = (_parsed(line) for line in lines)
 
@@ -184,7 +203,9 @@ def _cell(name: str, value: Any) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.3f}" if name in FIRST_COLUMNS else f"{value:.4f}"
-    return path_cell(value) if name == "path" else ";".join(value) if isinstance(value, list) else str(value)
+    if name in ("path", CAUTIONS):
+        return path_cell(value) if name == "path" else text_cell(value)
+    return ";".join(value) if isinstance(value, list) else str(value)
 
 
 def _json_line(cells: dict[str, Any]) -> str:

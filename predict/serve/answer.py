@@ -130,7 +130,7 @@ def answer_of(network: Network, upload: Upload, asked: Asked, limits: Limits, st
         rows += found.rows
         remarks += found.remarks
     check_readable(remarks)
-    return Answer(Columns(card.emotions, asked.rows, channel=asked.separate), rows, remarks)
+    return Answer(Columns.of(card, asked.rows, channel=asked.separate), rows, remarks)
 
 
 def batches_of(

@@ -3,6 +3,7 @@
 import importlib.metadata
 from typing import Any
 
+from emoclr.evaluate.report.sentence import CAUTIONS
 from emoclr.predict.output.tables import Columns
 from emoclr.predict.serve.answer import CHOICES, Network
 from emoclr.predict.serve.limits import Limits
@@ -120,11 +121,12 @@ def _answer(network: Network) -> dict[str, Any]:
     """Returns the schema of an answer, whose rows hold the columns of one of the kinds."""
     text, texts = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
     probability = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
-    kinds = {"path": text, "emotion": text, "emotions": texts, "channel": {"type": "integer", "minimum": 1}}
+    kinds = {"channel": {"type": "integer", "minimum": 1}, "emotions": texts}
+    kinds |= dict.fromkeys(("path", "emotion", CAUTIONS), text)
     kinds |= {name: {"type": "number", "minimum": 0} for name in ("start_s", "end_s")}
     rows = []
     for kind in CHOICES["rows"]:
-        names = Columns(network.card.emotions, kind).names
+        names = Columns.of(network.card, kind).names
         properties = {name: kinds.get(name, probability) for name in [*names, "channel"]}
         row = {"type": "object", "required": names, "properties": properties, "additionalProperties": False}
         rows.append({"title": kind, **row})

@@ -43,6 +43,7 @@ def test_a_folder_gives_one_row_a_file_and_a_broken_one_is_no_end(
         "anger_share",
         "sadness_share",
         "emotions",
+        "cautions",
     ]
     assert [row["path"] for row in rows] == [str(recordings / name) for name in READABLE]
     thresholds = load_ensemble(emotions)[1].thresholds
@@ -137,6 +138,7 @@ def test_cautions_of_the_report_are_told_again_and_its_notes_are_not(
     assert "synthetic" in caution.lower() and f"warning: {caution}" in ran.told
     assert "speakers were scored" in (emotions / "report/report.md").read_text()
     assert "speakers were scored" not in ran.told
+    assert [row["cautions"] for row in rows_of(tmp_path / "out.csv")] == [caution]
 
 
 def test_what_is_not_as_one_would_think_is_told_and_listed(

@@ -127,7 +127,7 @@ def test_channels_are_heard_alone(run: Callable[..., Any], emotions: Path, folde
     told = run(*words[:-1], "--segments", "--out", tmp_path / "segments.jsonl").told
     assert "3 channels, 0:18.0" in told and "broken.wav" in told
     segments = pd.read_json(tmp_path / "segments.jsonl", lines=True)
-    assert list(segments.columns) == ["path", "start_s", "end_s", "channel", "emotion", "probability"]
+    assert list(segments.columns) == ["path", "start_s", "end_s", "channel", "emotion", "probability", "cautions"]
     assert {*segments["channel"]} <= {1, 2}
     ran = run(*words, "--speaker", "folder", "--out", tmp_path / "no.csv")
     assert ran.code == 2 and "--speaker" in ran.told and "separate" in ran.told

@@ -12,6 +12,7 @@ from emoclr.evaluate.figures.overview import report_figures
 from emoclr.evaluate.figures.render import figure_png
 from emoclr.evaluate.report.predictions_csv import ANSWERS, predictions_csv
 from emoclr.evaluate.report.report import Report
+from emoclr.evaluate.report.sentence import cautions
 from emoclr.evaluate.report.writers.report_html import report_html
 from emoclr.evaluate.report.writers.report_json import report_json
 from emoclr.evaluate.report.writers.report_markdown import report_markdown
@@ -48,7 +49,9 @@ def write_report(report: Report, folder: Path) -> Path:
     for figure in [forest, *figures, *(figure for section in report.sections for figure in section.figures)]:
         write_atomically(folder / f"{figure.name}.png", partial(Path.write_bytes, data=figure_png(figure)))
     if report.clips is not None:
-        write_text(folder / ANSWERS, predictions_csv(report.clips, report.scores.truth, report.scores.headline))
+        told = [sentence.text for sentence in cautions(report.notes)]
+        answers = predictions_csv(report.clips, report.scores.truth, report.scores.headline, told)
+        write_text(folder / ANSWERS, answers)
     write_text(folder / "report.json", json.dumps(report_json(report), indent=2, ensure_ascii=False) + "\n")
     write_text(folder / "report.md", report_markdown(report, [forest, *figures]))
     write_text(folder / "report.html", report_html(report, figures))

@@ -130,7 +130,7 @@ class GrowingPage:
 
     def _tables(self) -> Iterator[Taken]:
         for kind, ending in TABLES.items():
-            columns = Columns(self._network.card.emotions, kind)
+            columns = Columns.of(self._network.card, kind)
             rows = (as_lines(some, columns, "csv") for some in self._kept(self._lines).rows(kind))
             yield Taken(self._shown[0].stem + ending, head(columns, "csv") + "".join(rows))
 

@@ -6,12 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from emoclr.evaluate.metrics.registry import emotion_metrics
 from emoclr.evaluate.report.predictions_csv import ANSWERS, ScoredClips, predictions_csv, read_predictions
 from emoclr.evaluate.report.report import Report
+from emoclr.evaluate.report.sentence import Caution
 from emoclr.evaluate.report.writers.report_json import report_json
+from emoclr.evaluate.report.writers.write import write_report
 from emoclr.evaluate.scores import Prediction, Truth, score_all
 from emoclr.probe.cli import main
 
@@ -58,6 +61,19 @@ def test_answers_come_back_as_they_were_written(write: Write) -> None:
     assert answers.clips[3] == ("clips/3.wav", "0", "") and answers.speakers[3] == "s3"
     assert answers.targets.shape == answers.probabilities.shape == answers.thresholds.shape == (N, 2)
     assert set(np.unique(answers.thresholds)) == {0.5}
+
+
+def test_every_row_of_answers_says_what_forbids_conclusions(make_report: MakeReport, tmp_path: Path) -> None:
+    notes = [Caution("Synthetic voices."), "1 clip is silent.", Caution("One speaker, of whom all is.")]
+    truth = Truth(["joy"], np.array([[1.0], [0.0]]), ["anna", "ben"], n_resamples=20)
+    scores = score_all(truth, [Prediction("model", truth.targets, np.array([0.5]))])
+    clips = ScoredClips([("a.wav", "0", ""), ("b.wav", "0", "")], truth.speakers)
+    written = replace(make_report(models=1, clips=60), scores=scores, clips=clips, notes=notes)
+    write_report(written, tmp_path)
+    table = pd.read_csv(tmp_path / ANSWERS)
+    assert table["cautions"].tolist() == ["Synthetic voices. One speaker, of whom all is."] * 2
+    answers = read_predictions(tmp_path / ANSWERS)
+    assert answers is not None and answers.emotions == ["joy"] and answers.targets.tolist() == [[1.0], [0.0]]
 
 
 def test_differences_are_those_of_the_two_headlines(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

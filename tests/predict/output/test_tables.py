@@ -2,6 +2,8 @@
 
 import csv
 import json
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +142,24 @@ def test_a_table_of_errors_of_the_users_own_stays(tmp_path: Path) -> None:
     own.write_text("day,error\n1,typo\n")
     write_predictions(Predictions(["anger", "joy"], ANSWERS), tmp_path / "out.csv")
     assert own.read_text() == "day,error\n1,typo\n"
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_every_row_says_what_forbids_conclusions(predictions: Predictions, tmp_path: Path, form: str) -> None:
+    segments = Predictions(["anger", "joy"], [Segment(Path("a.wav"), 0.5, 2.0, "joy", 0.8)], kind="segment")
+    out = tmp_path / f"out.{form}"
+    for found in (predictions, segments):
+        write_predictions(replace(found, cautions=["Synthetic voices.", "One speaker; no others."]), out)
+        read = {"csv": pd.read_csv, "parquet": pd.read_parquet, "jsonl": partial(pd.read_json, lines=True)}[form]
+        table = read(out)
+        assert list(table.columns)[-1] == "cautions" and len(table) == len(found.rows)
+        assert set(table["cautions"]) == {"Synthetic voices. One speaker; no others."}
+        assert is_predictions(out)
+
+
+def test_a_caution_is_no_formula(predictions: Predictions, tmp_path: Path) -> None:
+    write_predictions(replace(predictions, cautions=["=1+1"]), tmp_path / "out.csv")
+    assert {row["cautions"] for row in rows_of(tmp_path / "out.csv")} == {"'=1+1"}
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
