@@ -19,6 +19,7 @@ from emoclr.configs.extras import require_extra
 from emoclr.corpus.audio.onnx_session import onnx_session
 
 if TYPE_CHECKING:
+    import onnx_ir
     from torch import Tensor, nn
 
 Facts = dict[str, str]
@@ -86,12 +87,21 @@ def _write_onnx(network: "nn.Module", example: "Tensor", out: Path, output: str,
         )
     assert program is not None
     model = program.model
+    _forget_origin(model.graph)
     model.producer_name, model.producer_version = MARK, facts[MARK]
     model.metadata_props.update(facts)
     model.graph.inputs[0].shape = onnx_ir.Shape(["batch", "samples"])
     (found,) = model.graph.outputs
     found.shape = onnx_ir.Shape(["batch", *(found.shape or ())[1:]])
     program.save(str(out), external_data=False)
+
+
+def _forget_origin(graph: "onnx_ir.Graph") -> None:
+    """Drops where each operation came from: paths of this machine, and lines of code."""
+    nodes = list(graph.all_nodes())
+    values = [value for node in nodes for value in node.outputs]
+    for described in (graph, *graph.inputs, *graph.initializers.values(), *nodes, *values):
+        described.metadata_props.clear()
 
 
 def _run_onnx(path: Path) -> Runner:
@@ -124,6 +134,9 @@ def _write_torch(network: "nn.Module", example: "Tensor", out: Path, output: str
         # It supposes that no size is 1, as that of the last feature maps of a short waveform is.
         for size, limits in list(program.range_constraints.items()):
             program.range_constraints[size] = ValueRanges(1, limits.upper)
+        for module in program.graph_module.modules():
+            for node in module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ():
+                node.meta.pop("stack_trace", None)  # paths of this machine
         buffer = io.BytesIO()
         torch.export.save(program, buffer, extra_files={_EXTRA: json.dumps(facts)})
     out.write_bytes(buffer.getvalue())

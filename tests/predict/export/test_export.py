@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,14 @@ CONSUMER = ROOT / "examples/emotions_from_onnx.py"
 def test_nothing_else_is_written(exported: Path) -> None:
     assert {path.name for path in exported.iterdir()} == {"emotions.onnx", "encoder.pt2", "embedded.npy", "home"}
     assert list((exported / "home").rglob("*")) == []
+
+
+def test_a_file_holds_no_path_of_the_machine_that_wrote_it(exported: Path) -> None:
+    packages = Path(torch.__file__).parents[1]
+    with zipfile.ZipFile(exported / "encoder.pt2") as archive:
+        contents = [(exported / "emotions.onnx").read_bytes(), *(archive.read(name) for name in archive.namelist())]
+    for place in (ROOT, packages):
+        assert [content for content in contents if bytes(place) in content] == []
 
 
 @pytest.mark.parametrize("name", ["short.wav", "long.wav"])
