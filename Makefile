@@ -5,17 +5,24 @@ RELEASED := $(wildcard checkpoints/emoclr-small-emotions/ensemble.yaml)
 FUZZ ?= 100000
 DEMO_SIZE ?= full
 DEMO_PRETRAIN ?=
+HEAR_VALIDATORS := 2021.0.2 2021.0.6
 DEMO_FINETUNE ?= epochs=5 patience=2 batch_size=32 bootstrap_resamples=500
 
 .PHONY: install test fuzz lint wheel demo benchmarks
 
+# hearvalidator names TensorFlow as a dependency, which it does not need for networks of PyTorch; two versions of it are
+# in use (pip takes the older one for this Python), each in a folder that only its test looks into.
 # uv leaves bytecode to the first import, which then takes twice as long; where none may be written, all of them do.
 install: .venv/.installed
 
-.venv/.installed: pyproject.toml constraints.txt
+.venv/.installed: pyproject.toml constraints.txt Makefile
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	for version in $(HEAR_VALIDATORS); do \
+		$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --target .venv/hearvalidator/$$version \
+			hearvalidator==$$version || exit; \
+	done
 	@touch $@
 
 # Two processes on two cores: with a thread for each core in both, most of the time goes into waiting. Each begins with

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import warnings
 from pathlib import Path
 from types import ModuleType
 
@@ -39,6 +40,24 @@ def test_the_model_has_what_the_benchmark_reads(model: hear.HearModel) -> None:
     assert module.load_model("").scene_embedding_size == emoclr.load_encoder("emoclr-small/resnet10t")[0].features
     with pytest.raises(ConfigError, match="nowhere"):
         module.load_model("nowhere")
+
+
+@pytest.mark.parametrize(("version", "released"), [("2021.0.2", False), ("2021.0.6", False), ("2021.0.6", True)])
+def test_the_validator_of_the_benchmark_passes_it(
+    run: Path, version: str, released: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(sys.prefix) / "hearvalidator" / version / "hearvalidator/validate.py"
+    if not path.is_file():
+        pytest.skip(f"{path} is missing: make install")
+    tensorflow = ModuleType("tensorflow")  # it asks whether the model is one of TensorFlow
+    tensorflow.Module = type("Module", (), {})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tensorflow", tensorflow)
+    validator = module_of(path)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        validator.ValidateModel("emoclr.hear", "" if released else str(run), "cpu")()
+    messages = [str(warning.message) for warning in told]
+    assert [message for message in messages if message.startswith(("Your timestamps", "We suggest"))] == []
 
 
 @pytest.mark.parametrize("samples", [1, 799, 800, 8_000, int(1.07 * RATE), 2 * RATE])
@@ -137,7 +156,12 @@ def test_the_example_for_evar_gives_frames_and_sounds_as_it_asks(
 
 def example(name: str) -> ModuleType:
     """Returns an example as a module."""
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    return module_of(EXAMPLES / f"{name}.py")
+
+
+def module_of(path: Path) -> ModuleType:
+    """Returns a file that is in no package as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
