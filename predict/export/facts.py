@@ -16,35 +16,37 @@ from emoclr.pretrain.encoder.folders import RELEASE
 from emoclr.pretrain.encoder.recordings import Windows
 
 
-def ensemble_facts(run: Path, card: EnsembleCard) -> Facts:
+def ensemble_facts(run: Path, card: EnsembleCard, weights: str = "exact") -> Facts:
     """Returns the metadata of a file of an ensemble, or of one of its members.
 
     Args:
         run: its folder.
         card: what `load_ensemble` gives.
+        weights: `exact`, or to what they were rounded.
     """
     windows = Windows(card.window_s, card.hop_s, card.short, card.channels)
     digests = {name: load_card(run / name / CARD, ModelCard).weights_sha256 for name in card.members}
     return {
-        **_facts(run, "probabilities", windows, digests, card),
+        **_facts(run, "probabilities", windows, digests, card, weights),
         "emotions": json.dumps(card.emotions),
         "thresholds": json.dumps(card.thresholds),
         "single_label": json.dumps(card.single_label),
     }
 
 
-def encoder_facts(folder: Path, card: EncoderCard, windows: Windows) -> Facts:
+def encoder_facts(folder: Path, card: EncoderCard, windows: Windows, weights: str = "exact") -> Facts:
     """Returns the metadata of a file of an encoder.
 
     Args:
         folder: the backbone's.
         card: what `load_encoder` gives.
         windows: how recordings become its windows.
+        weights: `exact`, or to what they were rounded.
     """
-    return _facts(folder, "embeddings", windows, {".": card.weights_sha256}, card)
+    return _facts(folder, "embeddings", windows, {".": card.weights_sha256}, card, weights)
 
 
-def _facts(folder: Path, output: str, windows: Windows, digests: dict[str, str], card: Settings) -> Facts:
+def _facts(folder: Path, output: str, windows: Windows, digests: dict[str, str], card: Settings, weights: str) -> Facts:
     said = _said(folder)
     about = {name: said[name] for name in ("licence", "limits") if isinstance(said.get(name), str)}
     return {
@@ -57,6 +59,7 @@ def _facts(folder: Path, output: str, windows: Windows, digests: dict[str, str],
         "short": windows.short,
         "channels": str(windows.channels),
         **about,
+        "weights": weights,
         "weights_sha256": json.dumps(digests),
         "card": card.model_dump_json(),
         **({"release": json.dumps(said)} if said else {}),

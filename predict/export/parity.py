@@ -28,7 +28,12 @@ class ParityError(EmoclrError):
 
 
 def check_parity(
-    run: Runner, network: Callable[[torch.Tensor], NDArray[np.float64]], window_s: float, *, relative: bool
+    run: Runner,
+    network: Callable[[torch.Tensor], NDArray[np.float64]],
+    window_s: float,
+    *,
+    relative: bool,
+    tolerance: float = TOLERANCE,
 ) -> float:
     """Returns how far a file's outputs are from those of its network, at most.
 
@@ -37,9 +42,10 @@ def check_parity(
         network: gives (B, outputs) of waveforms (B, samples).
         window_s: length of the model's windows, s. Shorter waveforms are left out where the network refuses them.
         relative: the length of each row of differences, as a part of the row's own; else the largest difference.
+        tolerance: the most that is allowed.
 
     Raises:
-        ParityError: further than `TOLERANCE`, of another shape, no numbers, or the file cannot be run.
+        ParityError: further than `tolerance`, of another shape, no numbers, or the file cannot be run.
 
     Examples:
         >>> def network(waveforms):
@@ -70,8 +76,8 @@ def check_parity(
         difference = np.abs(found - expected)
         if relative:
             difference = np.linalg.norm(difference, axis=1) / np.maximum(np.linalg.norm(expected, axis=1), 1e-12)
-        if not difference.max() <= TOLERANCE:
-            raise ParityError(f"{given} it differs by {difference.max():.2g}, where {TOLERANCE:g} is allowed")
+        if not difference.max() <= tolerance:
+            raise ParityError(f"{given} it differs by {difference.max():.2g}, where {tolerance:g} is allowed")
         largest = max(largest, float(difference.max()))
     return largest
 

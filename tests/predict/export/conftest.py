@@ -22,8 +22,9 @@ import numpy as np
 import torch
 from emoclr.predict.cli import main
 
-model, onnx, encoder, program, waveforms = sys.argv[1:]
+model, onnx, rounded, encoder, program, waveforms = sys.argv[1:]
 assert main(["export", "--from", model, "--out", onnx]) == 0
+assert main(["export", "--from", model, "--out", rounded, "--weights", "int8"]) == 0
 assert main(["export", "--from", encoder, "--out", program]) == 0
 embedded = torch.export.load(program).module(check_guards=False)(torch.from_numpy(np.load(waveforms)))
 np.save(waveforms, embedded.detach().numpy())
@@ -69,11 +70,12 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(
     emotions: Path, encoder: Path, waveforms: NDArray[np.float32], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A folder with emotions.onnx, encoder.pt2 and what that gives; home is where home was."""
+    """A folder with emotions.onnx, rounded.onnx, encoder.pt2 and what that gives; home is where home was."""
     folder = tmp_path_factory.mktemp("exported")
     (folder / "home").mkdir()
     np.save(folder / "embedded.npy", waveforms)
-    words = [emotions, folder / "emotions.onnx", encoder, folder / "encoder.pt2", folder / "embedded.npy"]
+    files = [folder / "emotions.onnx", folder / "rounded.onnx"]
+    words = [emotions, *files, encoder, folder / "encoder.pt2", folder / "embedded.npy"]
     home = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
     done = subprocess.run(
         [sys.executable, "-c", EXPORTS, *map(str, words)],
@@ -83,6 +85,7 @@ def exported(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "emotions.onnx" in done.stdout and "probabilities" in done.stdout and "embeddings" in done.stdout
+    assert "emotions.onnx" in done.stdout and "rounding moved probabilities" in done.stdout
+    assert "embeddings" in done.stdout
     assert not any(word in done.stderr for word in ("Warning", "[torch", "onnxruntime:")), done.stderr
     return folder

@@ -35,7 +35,8 @@ CONSUMER = ROOT / "examples/emotions_from_onnx.py"
 
 
 def test_nothing_else_is_written(exported: Path) -> None:
-    assert {path.name for path in exported.iterdir()} == {"emotions.onnx", "encoder.pt2", "embedded.npy", "home"}
+    names = {"emotions.onnx", "rounded.onnx", "encoder.pt2", "embedded.npy", "home"}
+    assert {path.name for path in exported.iterdir()} == names
     assert list((exported / "home").rglob("*")) == []
 
 
@@ -99,6 +100,19 @@ def test_a_file_says_how_it_is_used(exported: Path, emotions: Path) -> None:
     (given,), (found,) = session.get_inputs(), session.get_outputs()
     assert (given.name, given.shape) == ("waveforms", ["batch", "samples"])
     assert (found.name, found.shape) == ("probabilities", ["batch", 2])
+
+
+def test_weights_of_8_bits_make_a_smaller_file_that_says_nearly_the_same(
+    exported: Path, emotions: Path, waveforms: NDArray[np.float32]
+) -> None:
+    exact, rounded = (exported / name for name in ("emotions.onnx", "rounded.onnx"))
+    model, _ = load_ensemble(emotions, fold=False)
+    matrices = [weights for weights in model.parameters() if weights.dim() > 1]
+    saved = exact.stat().st_size - rounded.stat().st_size
+    assert saved > 2 * sum(weights.numel() for weights in matrices if weights.numel() > 10_000)
+    assert FORMS["onnx"].facts(exact)["weights"] == "exact" and FORMS["onnx"].facts(rounded)["weights"] == "int8"
+    found, expected = (onnx_session(file).run(None, {"waveforms": waveforms})[0] for file in (rounded, exact))
+    assert 0 < np.abs(found - expected).max() < 0.02
 
 
 def test_audonnx_gives_the_same_as_the_docs_say(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import torch
 from emoclr.augment.settings import SpectrogramSettings
 from emoclr.finetune.model.combination import COMBINATIONS as OF_ARRAYS
 from emoclr.finetune.model.emotion_model import EmotionModel, Ensemble
-from emoclr.predict.export.half_weights import halve_exact
+from emoclr.predict.export.stored_weights import halve_exact, round_to_int8, store_int8
 from emoclr.predict.export.whole_network import COMBINATIONS, WaveformToProbabilities
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, Normalisation
 
@@ -71,3 +71,24 @@ def test_only_weights_that_lose_nothing_are_halved() -> None:
         "torch.float16",
         "torch.float32",
     ]
+
+
+def test_weights_are_rounded_to_a_127th_of_the_largest_of_their_output_and_stored_as_such() -> None:
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8), torch.nn.Flatten())
+    network.append(torch.nn.Linear(8 * 4, 2)).eval().requires_grad_(False)
+    network[0].weight[5] = 0
+    network[3].weight[1] *= 1e-6
+    before = copy.deepcopy(network)
+    round_to_int8(network)
+    for number in (0, 3):
+        exact, rounded = before[number].weight.flatten(1).numpy(), network[number].weight.flatten(1).numpy()
+        steps = np.abs(exact).max(axis=1, keepdims=True) / 127
+        assert np.all(np.abs(rounded - exact) <= 0.501 * steps) and not np.array_equal(rounded, exact)
+        assert all(len(np.unique(row)) <= 255 for row in rounded)
+    assert torch.equal(network[1].weight, before[1].weight) and torch.equal(network[0].bias, before[0].bias)
+    given = torch.randn(4, 3, 4, 4)
+    expected = network(given)
+    store_int8(network)
+    assert {str(weights.dtype) for weights in network.parameters() if weights.dim() > 1} == {"torch.int8"}
+    torch.testing.assert_close(network(given), expected)
