@@ -16,10 +16,9 @@ from emoclr.configs.messages import one_line, perhaps
 from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.padding import Padding
 from emoclr.pretrain.networks import timm_models
-from emoclr.pretrain.networks.folded import fold_batch_norms
-from emoclr.pretrain.networks.fused import fuse_convolutions
 from emoclr.pretrain.networks.images import MIN_IMAGE_SIZE, fill_image, image_needs, with_delta, with_frequency
-from emoclr.pretrain.networks.stages import IMAGE_SIZE, stage_channels, stage_maps
+from emoclr.pretrain.networks.quicken import quicken
+from emoclr.pretrain.networks.stages import IMAGE_SIZE, stage_maps
 from emoclr.pretrain.settings import READOUT, Readout
 
 
@@ -92,11 +91,11 @@ class Encoder(nn.Module):
         self.register_buffer("std", torch.tensor(settings.normalisation.std).view(1, 3, 1, 1), persistent=False)
         in_chans = 3 + len(settings.spectrogram.added_channels)
         self.backbone = make_backbone(settings.backbone, in_chans, pretrained=pretrained)
-        channels, self.image_multiple = image_needs(self.backbone, settings.backbone, in_chans)
+        channels, self.image_multiple, stages = image_needs(self.backbone, settings.backbone, in_chans)
         silence = self.spectrogram(torch.zeros(1, settings.spectrogram.n_fft))[..., :1, :1]  # (1, 3, 1, 1)
         self.register_buffer("silence", self._with_delta((silence - self.mean) / self.std), persistent=False)
         self.trained_features = 2 * channels
-        earlier = stage_channels(self.backbone, in_chans) if settings.readout == "stages" else []
+        earlier = stages if settings.readout == "stages" else []
         self._has_stages = bool(earlier)
         self.features = 2 * (channels + sum(earlier))
 
@@ -132,10 +131,9 @@ class Encoder(nn.Module):
         return maps
 
     def fold(self) -> None:
-        """Makes an encoder that learns no more quicker; see `fold_batch_norms` and `fuse_convolutions`."""
+        """Makes an encoder that learns no more quicker; see `quicken`."""
         spectrograms = torch.randn(1, 3, self.spectrogram.bands, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
-        fold_batch_norms(self.backbone, lambda: self.embed(spectrograms))
-        fuse_convolutions(self.backbone, lambda: self.embed(spectrograms))
+        quicken(self.backbone, lambda: self.embed(spectrograms))
 
     def in_bf16(self) -> "Encoder":
         """Returns a copy for inference by `torch.autocast`, which need not convert weights to bf16 for each batch."""
@@ -252,7 +250,9 @@ def mean_and_delta(maps: Tensor) -> Tensor:
 def _frames(maps: Tensor) -> Tensor:
     """Returns (B, N, C), float32: the mean over frequency of (B, C, F, N) maps, in whose layout (channels last) it is
     quick."""
-    return maps.permute(0, 2, 3, 1).mean(dim=1, dtype=torch.promote_types(maps.dtype, torch.float32))
+    dtype = torch.promote_types(maps.dtype, torch.float32)
+    frames = maps.permute(0, 2, 3, 1)
+    return frames[:, 0].to(dtype) if frames.shape[1] == 1 else frames.mean(dim=1, dtype=dtype)
 
 
 def check_backbone_name(name: str) -> None:

@@ -1,16 +1,16 @@
-"""Convolutions of a CPU that learn no more: with their activation in one pass, and their weights laid out once."""
+"""Layers of a CPU that learn no more: with their activation in one pass, and their weights laid out once."""
 
-from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from emoclr.pretrain.networks.folded import MAX_CHANGE
-
-_ACTIVATIONS: dict[type[nn.Module], str] = {nn.ReLU: "relu", nn.SiLU: "swish"}
+ACTIVATIONS: dict[type[nn.Module], str] = {nn.ReLU: "relu", nn.SiLU: "swish"}
 """Of modules what oneDNN calls them."""
+
+SMALL_MAP = 16
+"""Positions of a map up to which its convolution is one matrix product of all images of a batch. oneDNN's convolutions
+read their weights anew for each image, which for so few positions takes longer than what is computed with them."""
 
 
 class FusedConv2d(nn.Conv2d):
@@ -31,94 +31,161 @@ class FusedConv2d(nn.Conv2d):
         self.stride, self.padding, self.dilation = conv.stride, conv.padding, conv.dilation
         self.weight, self.bias = conv.weight, conv.bias
         self.activation = activation
-        self._attribute = "none" if activation is None else _ACTIVATIONS[type(activation)]
-        self._laid_out: dict[torch.dtype, tuple[Tensor, Tensor | None]] = {}
+        self._attribute = _attribute(activation)
+        self._laid_out: dict[tuple[torch.dtype, bool], tuple[Tensor, Tensor | None]] = {}
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Returns maps (B, C', F', N') of maps (B, C, F, N)."""
+    def forward(self, input: Tensor, added: Tensor | None = None) -> Tensor:
+        """Returns maps (B, C', F', N') of maps (B, C, F, N), to which some are added before the activation."""
         if input.device.type != "cpu":
             maps = super().forward(input)
+            maps = maps if added is None else maps + added
             return maps if self.activation is None else cast(Tensor, self.activation(maps))
-        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else self.weight.dtype
-        images = input.to(dtype)
-        if dtype not in self._laid_out:
-            self._laid_out[dtype] = self._lay_out(dtype, list(images.shape))
-        weight, bias = self._laid_out[dtype]
+        images = input.to(_dtype(self))
+        rows, columns = (
+            (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+            for size, padding, dilation, kernel, stride in zip(
+                images.shape[2:], cast(Any, self.padding), self.dilation, self.kernel_size, self.stride, strict=True
+            )
+        )
+        if rows * columns <= SMALL_MAP and self.groups == 1 and self.dilation == (1, 1):
+            return self._as_product(images, rows, columns, added)
         of_convolution = self.padding, self.stride, self.dilation, self.groups
+        if (images.dtype, False) not in self._laid_out:
+            weight = self.weight.detach().to(images.dtype).contiguous(memory_format=torch.channels_last)
+            laid_out = torch.ops.mkldnn._reorder_convolution_weight(weight, *of_convolution, list(images.shape))
+            self._laid_out[images.dtype, False] = laid_out, _bias(self, images.dtype)
+        weight, bias = self._laid_out[images.dtype, False]
         fused = torch.ops.mkldnn._convolution_pointwise
-        return cast(Tensor, fused(images, weight, bias, *of_convolution, self._attribute, [], ""))
+        if added is None:
+            return cast(Tensor, fused(images, weight, bias, *of_convolution, self._attribute, [], ""))
+        unary = None if self.activation is None else self._attribute
+        other = added.to(images.dtype).contiguous(memory_format=torch.channels_last)
+        return cast(Tensor, fused(images, other, weight, bias, *of_convolution, "add", 1.0, unary, [], ""))
 
-    def _lay_out(self, dtype: torch.dtype, sizes: list[int]) -> tuple[Tensor, Tensor | None]:
-        """Returns the weights as oneDNN likes them for images of such sizes (it takes any), and the bias."""
-        weight = self.weight.detach().to(dtype).contiguous(memory_format=torch.channels_last)
-        of_convolution = self.padding, self.stride, self.dilation, self.groups
-        laid_out = torch.ops.mkldnn._reorder_convolution_weight(weight, *of_convolution, sizes)
-        return laid_out, None if self.bias is None else self.bias.detach().to(dtype)
+    def _as_product(self, images: Tensor, rows: int, columns: int, added: Tensor | None) -> Tensor:
+        """Returns maps (B, C', rows, columns): the weights times the part of the images that each position sees."""
+        above, beside = cast(tuple[int, int], self.padding)
+        frames = images.permute(0, 2, 3, 1)
+        if above or beside:
+            frames = nn.functional.pad(frames, (0, 0, beside, beside, above, above))
+        seen = frames.unfold(1, self.kernel_size[0], self.stride[0]).unfold(2, self.kernel_size[1], self.stride[1])
+        parts = seen.permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(0, 2)  # (B * rows * columns, kernel * C)
+        if (images.dtype, True) not in self._laid_out:
+            self._laid_out[images.dtype, True] = _lay_out(self, self.weight.permute(0, 2, 3, 1).flatten(1), parts)
+        weight, bias = self._laid_out[images.dtype, True]
+        attribute = self._attribute if added is None else "none"
+        found: Tensor = torch.ops.mkldnn._linear_pointwise(parts, weight, bias, attribute, [], "")
+        maps = found.view(len(images), rows, columns, -1).permute(0, 3, 1, 2)
+        if added is None:
+            return maps
+        maps = maps.add_(added)
+        return maps if self.activation is None else cast(Tensor, self.activation(maps))
 
     def __getstate__(self) -> dict[str, Any]:
         """Returns what a copy has, which lays its own weights out."""
         return {**self.__dict__, "_laid_out": {}}
 
 
-def fuse_convolutions(network: nn.Module, run: Callable[[], Tensor]) -> bool:
-    """Makes the convolutions of a network that learns no more `FusedConv2d`, and returns whether that was done.
-
-    An activation that takes what a convolution gave becomes part of it. Where outputs change by that, because something
-    else takes it, too, the network stays as it is, and so it does where PyTorch has no oneDNN.
+class FusedLinear(nn.Linear):
+    """A linear layer and the activation behind it, as `FusedConv2d` is one of a convolution.
 
     Args:
-        network: in eval mode; its batch norms are folded, see `fold_batch_norms`.
-        run: sends something through it and returns what comes out.
+        linear: its weights are shared, not copied.
+        activation: the module behind it; None for none.
+    """
+
+    def __init__(self, linear: nn.Linear, activation: nn.Module | None = None) -> None:
+        super().__init__(linear.in_features, linear.out_features, device="meta")
+        self.weight, self.bias = linear.weight, linear.bias
+        self.activation = activation
+        self._attribute = _attribute(activation)
+        self._laid_out: dict[torch.dtype, tuple[Tensor, Tensor | None]] = {}
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Returns features (..., F') of features (..., F)."""
+        if input.device.type != "cpu":
+            features = super().forward(input)
+            return features if self.activation is None else cast(Tensor, self.activation(features))
+        rows = input.to(_dtype(self)).reshape(-1, self.in_features)
+        if rows.dtype not in self._laid_out:
+            self._laid_out[rows.dtype] = _lay_out(self, self.weight, rows)
+        weight, bias = self._laid_out[rows.dtype]
+        found = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, self._attribute, [], "")
+        return cast(Tensor, found.view(*input.shape[:-1], -1))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns what a copy has, which lays its own weights out."""
+        return {**self.__dict__, "_laid_out": {}}
+
+
+class PairwiseMaxPool2d(nn.Module):
+    """Max pooling of 2x2 with a stride of 2, in inference: PyTorch's notes which of the four it was, and is slower."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Returns maps (B, C, F // 2, N // 2) of maps (B, C, F, N)."""
+        rows, columns = (size // 2 * 2 for size in images.shape[2:])
+        whole = images.permute(0, 2, 3, 1)[:, :rows, :columns]
+        higher = torch.maximum(whole[:, ::2], whole[:, 1::2])
+        return torch.maximum(higher[:, :, ::2], higher[:, :, 1::2]).permute(0, 3, 1, 2)
+
+
+class FusedResidual(nn.Module):
+    """A residual block whose last convolution adds the shortcut and takes the activation along.
+
+    Args:
+        body: the layers before the last convolution.
+        last: the last convolution.
+        shortcut: what brings the block's input to the size of its output; None where that is so.
+        activation: of the sum.
+    """
+
+    def __init__(self, body: nn.Module, last: nn.Conv2d, shortcut: nn.Module | None, activation: nn.Module) -> None:
+        super().__init__()
+        self.body, self.last, self.shortcut = body, FusedConv2d(last, activation), shortcut
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Returns maps (B, C', F', N') of maps (B, C, F, N)."""
+        added = images if self.shortcut is None else self.shortcut(images)
+        return cast(Tensor, self.last(self.body(images), added))
+
+
+def quick_layer(layer: nn.Module, activation: nn.Module | None = None) -> nn.Module | None:
+    """Returns what takes the place of a layer that learns no more, and of the activation behind it; None for nothing.
 
     Examples:
-        >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()).eval()
-        >>> expected = network(torch.ones(1, 3, 4, 4))
-        >>> _ = fuse_convolutions(network, lambda: network(torch.ones(1, 3, 4, 4)))
-        >>> torch.allclose(network(torch.ones(1, 3, 4, 4)), expected)
-        True
+        >>> type(quick_layer(nn.Conv2d(3, 8, 3), nn.ReLU())).__name__
+        'FusedConv2d'
+        >>> quick_layer(nn.MaxPool2d(3))
     """
-    if not hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
-        return False
-    with torch.no_grad():
-        expected, behind = _activations_behind(network, run)
-        replaced: list[tuple[nn.Module, str, nn.Module]] = []
-        taken = set(behind.values())
-        for parent in list(network.modules()):
-            for name, child in list(parent.named_children()):
-                if type(child) is nn.Conv2d and child.padding_mode == "zeros" and not isinstance(child.padding, str):
-                    replaced.append((parent, name, child))
-                    setattr(parent, name, FusedConv2d(child, behind.get(child)))
-                elif child in taken:
-                    replaced.append((parent, name, child))
-                    setattr(parent, name, nn.Identity())
-        with suppress(RuntimeError):  # of a CPU whose oneDNN lacks it
-            if (run() - expected).abs().max() <= MAX_CHANGE * expected.abs().max():
-                return True
-    for parent, name, child in replaced:
-        setattr(parent, name, child)
-    return False
+    if fits(layer):
+        return FusedConv2d(cast(nn.Conv2d, layer), activation)
+    if type(layer) is nn.Linear:
+        return FusedLinear(layer, activation)
+    if type(layer) is nn.MaxPool2d and layer.extra_repr() == nn.MaxPool2d(2).extra_repr():
+        return None if layer.return_indices else PairwiseMaxPool2d()
+    return None
 
 
-def _activations_behind(network: nn.Module, run: Callable[[], Tensor]) -> tuple[Tensor, dict[nn.Conv2d, nn.Module]]:
-    """Returns what comes out, and the convolutions whose maps an activation takes that takes no others."""
-    given: dict[int, tuple[nn.Conv2d, Tensor, int]] = {}  # by id, which lasts as long as the tensor
-    behind: dict[nn.Conv2d, nn.Module] = {}
-    calls: dict[nn.Module, int] = {}
+def fits(layer: nn.Module) -> bool:
+    """Returns whether a layer can be a `FusedConv2d`."""
+    return type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
 
-    def before(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        calls[module] = calls.get(module, 0) + 1
-        if type(module) in _ACTIVATIONS and id(inputs[0]) in given:
-            conv, maps, version = given.pop(id(inputs[0]))
-            if maps._version == version:  # nothing was added to them in place, as a shortcut is
-                behind[conv] = module
 
-    def after(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        if isinstance(module, nn.Conv2d):
-            given[id(output)] = module, output, output._version
+def _attribute(activation: nn.Module | None) -> str:
+    """Returns what oneDNN calls an activation."""
+    return "none" if activation is None else ACTIVATIONS[type(activation)]
 
-    hooks = [module.register_forward_pre_hook(before) for module in network.modules()]
-    hooks += [module.register_forward_hook(after) for module in network.modules()]
-    expected = run()
-    for hook in hooks:
-        hook.remove()
-    return expected, {conv: act for conv, act in behind.items() if calls[conv] == calls[act] == 1}
+
+def _dtype(layer: nn.Conv2d | nn.Linear) -> torch.dtype:
+    """Returns in what a layer computes on a CPU."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else layer.weight.dtype
+
+
+def _lay_out(layer: nn.Conv2d | nn.Linear, weight: Tensor, rows: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Returns weights (F', F) as oneDNN's products of such rows (M, F) like them (they take any M), and the bias."""
+    plain = weight.detach().to(rows.dtype).contiguous()
+    return torch.ops.mkldnn._reorder_linear_weight(plain, len(rows)), _bias(layer, rows.dtype)
+
+
+def _bias(layer: nn.Conv2d | nn.Linear, dtype: torch.dtype) -> Tensor | None:
+    return None if layer.bias is None else layer.bias.detach().to(dtype)

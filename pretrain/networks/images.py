@@ -1,10 +1,13 @@
 """What networks need images to be: their sizes and their channels."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import one_line
+from emoclr.pretrain.networks.stages import stage_maps
 
 MIN_IMAGE_SIZE = 65
 """Bands and frames of an image that every backbone takes: those that do not are refused."""
@@ -13,33 +16,57 @@ IMAGE_MULTIPLES = (1, 32)
 """What the bands and frames of an image are brought to a multiple of: the first that a backbone takes."""
 
 
-def image_needs(backbone: nn.Module, name: str, in_chans: int = 3) -> tuple[int, int]:
-    """Returns the channels of a backbone's feature maps, (B, C, F, N), and what it needs bands and frames to be.
+class ImageNeeds(NamedTuple):
+    """What a network needs, and what it gives."""
 
-    That is the first of `IMAGE_MULTIPLES` whose odd multiples it takes.
+    channels: int
+    """Of its feature maps, (B, C, F, N)."""
+    multiple: int
+    """Of what bands and frames of an image are to be multiples: the first of `IMAGE_MULTIPLES` whose odd multiples it
+    takes."""
+    stages: list[int]
+    """Channels of the two stages before the last maps, see `stage_maps`; none where timm tells of no stages."""
+
+
+def image_needs(backbone: nn.Module, name: str, in_chans: int = 3) -> ImageNeeds:
+    """Returns what a network needs images to be, by sending two of them through it.
 
     Raises:
         ConfigError: it gives something else than maps, as transformers do, or takes images of one size only.
     """
-    problem = f"backbone {name}: is no CNN that gives feature maps (batch, channels, height, width)"
     training = backbone.training
     backbone.eval()
     reason = ""
     for multiple in IMAGE_MULTIPLES:
         side = multiple * (MIN_IMAGE_SIZE // multiple | 1)
-        wider = side + 2 * max(multiple, 16)
+        square = torch.zeros(1, in_chans, side, side)
         try:
             with torch.no_grad():
-                square, wide = (backbone(torch.zeros(1, in_chans, side, width)) for width in (side, wider))
+                wide = backbone(torch.zeros(1, in_chans, side, side + 2 * max(multiple, 16)))
+                stages = _stages(backbone, square, wide)
+                last = stages[-1] if stages else backbone(square)
         except Exception as error:
             reason = reason or one_line(error) or type(error).__name__
             continue
         backbone.train(training)
         # Where the third axis follows the width of the image, the channels come last.
-        if not isinstance(square, Tensor) or square.dim() != 4 or square.shape[:3] != wide.shape[:3]:
-            raise ConfigError(problem)
-        return int(square.shape[1]), multiple
-    raise ConfigError(f"{problem} of images of any size: {reason}")
+        if not isinstance(last, Tensor) or last.dim() != 4 or last.shape[:3] != wide.shape[:3]:
+            raise ConfigError(f"backbone {name}: is no CNN that gives feature maps (batch, channels, height, width)")
+        return ImageNeeds(int(last.shape[1]), multiple, [int(maps.shape[1]) for maps in stages[:-1]])
+    raise ConfigError(
+        f"backbone {name}: is no CNN that gives feature maps (batch, channels, height, width) "
+        f"of images of any size: {reason}"
+    )
+
+
+def _stages(backbone: nn.Module, images: Tensor, wide: object) -> list[Tensor]:
+    """Returns the maps of the last three stages; none where they end in others than the backbone gives of wide ones."""
+    try:
+        maps = stage_maps(backbone, images)
+    except (AttributeError, TypeError, AssertionError, RuntimeError):
+        return []
+    fits = isinstance(wide, Tensor) and maps[-1].shape[:3] == wide.shape[:3]
+    return maps if fits and all(each.dim() == 4 for each in maps) else []
 
 
 def fill_image(images: Tensor, value: Tensor, multiple: int) -> Tensor:

@@ -18,7 +18,8 @@ from emoclr.pretrain.encoder.encoder import (
     pool,
 )
 from emoclr.pretrain.networks import timm_models
-from emoclr.pretrain.networks.stages import stage_channels, stage_maps
+from emoclr.pretrain.networks.images import image_needs
+from emoclr.pretrain.networks.stages import stage_maps
 from emoclr.pretrain.settings import PretrainSettings
 
 
@@ -200,7 +201,7 @@ def test_with_stages_an_embedding_holds_the_last_maps_and_those_of_the_two_stage
     with torch.no_grad():
         *earlier, last = stage_maps(made.backbone, images)
         torch.testing.assert_close(last, made.backbone(images))
-    assert [maps.shape[1] for maps in earlier] == stage_channels(made.backbone, in_chans=5)
+    assert [maps.shape[1] for maps in earlier] == image_needs(made.backbone, name, in_chans=5).stages
     assert [maps.shape[1] for maps in earlier] == [info["num_chs"] for info in made.backbone.feature_info[-3:-1]]
     clip = waveforms(2, 16_000)
     embedding = made(clip)

@@ -39,11 +39,13 @@ MULTIPLES = {
 def test_families_give_maps_of_an_image_of_odd_size(name):
     with torch.device("meta"):  # shapes without memory
         backbone = make_backbone(name).eval()
-        channels, multiple = image_needs(backbone, name)
+        channels, multiple, stages = image_needs(backbone, name)
         images = fill_image(torch.zeros(2, 3, 90, 101), torch.zeros(1, 3, 1, 1), multiple)
         maps = backbone(images)
     assert multiple == MULTIPLES[name]
     assert maps.shape[:2] == (2, channels) and maps.dim() == 4
+    if stages:
+        assert stages == [each["num_chs"] for each in backbone.feature_info[-3:-1]]
 
 
 def test_the_image_is_filled_with_what_a_silent_recording_looks_like():

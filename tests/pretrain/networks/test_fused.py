@@ -1,4 +1,4 @@
-"""Convolutions that take their activation along are quicker and leave a network's answers."""
+"""Layers that take their activation along are quicker and leave a network's answers."""
 
 import copy
 import pickle
@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
-from emoclr.pretrain.networks.fused import FusedConv2d, fuse_convolutions
+from emoclr.pretrain.networks.fused import SMALL_MAP, FusedConv2d, FusedLinear, PairwiseMaxPool2d
+from emoclr.pretrain.networks.quicken import quicken
 
 
 def encoder_of(name):
@@ -49,7 +50,7 @@ def test_it_is_the_convolution_and_then_the_activation(activation, dtype):
     with torch.no_grad():
         expected = network.double()(images.double())
     network.float()
-    assert fuse_convolutions(network, lambda: network(images))
+    assert quicken(network, lambda: network(images))
     assert (count(network, FusedConv2d), count(network, activation)) == (1, 1)
     assert isinstance(network[1], nn.Identity)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
@@ -57,6 +58,57 @@ def test_it_is_the_convolution_and_then_the_activation(activation, dtype):
     assert found.dtype == dtype
     tolerance = {torch.float32: 1e-6, torch.bfloat16: 0.02}[dtype]
     torch.testing.assert_close(found.double(), expected, rtol=0, atol=tolerance * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"), [(1, 1, 0), (3, 1, 1), (3, 2, 1), (2, 2, 0), ((1, 3), (1, 2), (0, 1))]
+)
+def test_small_maps_are_what_the_convolution_gives(kernel, stride, padding, dtype):
+    torch.manual_seed(0)
+    conv = nn.Conv2d(6, 5, kernel, stride=stride, padding=padding).eval()
+    fused, expected = FusedConv2d(conv, nn.ReLU()), copy.deepcopy(conv).double()
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+        for batch, *sizes in [(3, 4, 3), (1, 2, 4), (5, 3, 3), (2, 9, 11)]:  # the last one is no small map
+            images = torch.randn(batch, 6, *sizes).contiguous(memory_format=torch.channels_last)
+            found = fused(images)
+            wanted = expected(images.double()).relu()
+            assert (found.dtype, found.shape) == (dtype, wanted.shape)
+            tolerance = {torch.float32: 1e-6, torch.bfloat16: 0.02}[dtype]
+            torch.testing.assert_close(found.double(), wanted, rtol=0, atol=tolerance * float(wanted.abs().max()))
+    assert {small for _, small in fused._laid_out} == {True, False}
+    assert expected(torch.zeros(1, 6, 9, 11).double())[0, 0].numel() > SMALL_MAP
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(4, 7), (2, 5, 7), (7,)])
+def test_a_linear_layer_and_its_activation_are_one(shape, dtype):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(7, 3), nn.SiLU()).eval()
+    rows = torch.randn(shape)
+    expected = copy.deepcopy(network).double()(rows.double())
+    assert quicken(network, lambda: network(torch.ones(2, 7)))
+    assert (count(network, FusedLinear), count(network, nn.Identity)) == (1, 1)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+        found = network(rows)
+    assert found.dtype == dtype
+    torch.testing.assert_close(
+        found.double(), expected, rtol=0, atol={torch.float32: 1e-6, torch.bfloat16: 0.02}[dtype]
+    )
+
+
+@pytest.mark.parametrize("size", [(2, 2), (5, 8), (96, 101)])
+def test_pairs_of_pairs_are_pooled_as_pytorch_pools_them(size):
+    images = torch.randn(3, 4, *size)
+    for given in (images, images.contiguous(memory_format=torch.channels_last)):
+        assert torch.equal(PairwiseMaxPool2d()(given), nn.functional.max_pool2d(images, 2))
+
+
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(3, 2), nn.MaxPool2d(2, 1), nn.MaxPool2d(2, ceil_mode=True)])
+def test_other_poolings_stay(pool):
+    network, images = nn.Sequential(nn.Conv2d(3, 3, 1), pool).eval(), torch.randn(1, 3, 9, 9)
+    quicken(network, lambda: network(images))
+    assert network[1] is pool
 
 
 class Shortcut(nn.Module):
@@ -103,7 +155,7 @@ def test_an_activation_that_takes_something_else_stays(kind, fused):
     network, images = kind().eval(), torch.randn(2, 3, 8, 8)
     with torch.no_grad():
         expected = network(images)
-    fuse_convolutions(network, lambda: network(images))
+    quicken(network, lambda: network(images))
     assert (count(network, FusedConv2d), count(network, nn.ReLU)) == (fused, 1)
     with torch.no_grad():
         torch.testing.assert_close(network(images), expected)
@@ -111,7 +163,7 @@ def test_an_activation_that_takes_something_else_stays(kind, fused):
 
 def test_copies_compute_with_their_own_weights():
     network, images = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval(), torch.randn(1, 3, 8, 8)
-    fuse_convolutions(network, lambda: network(images))
+    quicken(network, lambda: network(images))
     with torch.no_grad():
         expected = network(images)
         for other in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):

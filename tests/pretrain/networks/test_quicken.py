@@ -1,11 +1,14 @@
-"""Folding batch norms makes networks quicker and leaves their answers."""
+"""Networks that are made quicker leave their answers."""
+
+import copy
 
 import pytest
 import torch
 from torch import nn
 
-from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
-from emoclr.pretrain.networks.folded import fold_batch_norms
+from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, make_backbone
+from emoclr.pretrain.networks.fused import FusedResidual
+from emoclr.pretrain.networks.quicken import quicken
 
 
 def trained(network):
@@ -66,13 +69,45 @@ class Shared(nn.Module):
 
 
 @pytest.mark.parametrize("kind", [TakenTwice, Shared])
-def test_a_network_that_would_change_stays_as_it_is(kind):
+def test_batch_norms_whose_folding_would_change_answers_stay(kind):
     network, images = trained(kind()), torch.randn(2, 3, 8, 8)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    expected = network(images)
-    assert not fold_batch_norms(network, lambda: network(images))
-    assert torch.equal(network(images), expected)
+    with torch.no_grad():
+        expected = network(images)
+        quicken(network, lambda: network(images))
+        torch.testing.assert_close(network(images), expected, rtol=0, atol=1e-6 * float(expected.abs().max()))
+    assert norms_of(network) == norms_of(kind())
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["resnet10t", "resnet14t"])
+def test_where_nothing_agrees_all_is_undone(name):
+    network, images = trained(make_backbone(name)), torch.randn(1, 3, 96, 96)
+    modules = {name: id(module) for name, module in network.named_modules()}
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    with torch.no_grad():
+        expected = network(images)
+    answers = iter(range(1, 9))
+    assert not quicken(network, lambda: torch.full((1,), float(next(answers))) + 0 * network(images).sum())
+    assert {name: id(module) for name, module in network.named_modules()} == modules
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    with torch.no_grad():
+        assert torch.equal(network(images), expected)
+
+
+@pytest.mark.parametrize("name", ["resnet10t", "resnet14t"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_residual_blocks_take_their_sum_along(name, dtype):
+    network, images = trained(make_backbone(name)), 0.1 * torch.randn(2, 3, 96, 128)
+    exact = copy.deepcopy(network).double()
+    with torch.no_grad():
+        assert quicken(network, lambda: network(images))
+        assert sum(isinstance(module, FusedResidual) for module in network.modules()) == 4
+        expected = exact(images.double())
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+            found = network(images)
+    tolerance = {torch.float32: 1e-5, torch.bfloat16: 0.03}[dtype]
+    torch.testing.assert_close(found.double(), expected, rtol=0, atol=tolerance * float(expected.abs().max()))
 
 
 def test_a_copy_in_bf16_gives_what_autocast_gives():
