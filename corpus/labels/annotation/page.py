@@ -102,7 +102,7 @@ def _page(task: dict[str, Any], sounds: Iterable[str]) -> Iterable[str]:
     yield _text("page.html")
     yield f'<script type="application/json" id="task">{_script_json(task)}</script>\n'
     yield from sounds
-    yield f"<script>\n{_text('player.js')}\n{_text('page.js')}</script>\n</html>\n"
+    yield f"<script>\n{_text('player.js')}\n{_text('page.js')}</script>\n</body>\n</html>\n"
 
 
 def _script_json(content: object) -> str:
