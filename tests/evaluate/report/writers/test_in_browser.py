@@ -120,6 +120,40 @@ def test_a_term_is_explained_by_keyboard_and_by_touch_and_hushed_by_escape(opene
     assert tip.is_visible()
 
 
+@pytest.fixture(params=["report", "comparison"])
+def phone(request: pytest.FixtureRequest, browser: Browser, pages: dict[str, Path]) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 390, "height": 900}, has_touch=True, is_mobile=True)
+    tab = context.new_page()
+    tab.goto(pages[request.param].as_uri())
+    yield tab
+    context.close()
+
+
+def test_a_tap_explains_a_term_and_another_hushes_it(phone: Page) -> None:
+    term = phone.locator("main .term:visible").first
+    term.locator("button").tap()
+    assert term.locator(".tip").is_visible()
+    phone.locator("h1").tap()
+    assert not term.locator(".tip").is_visible()
+
+
+def test_a_finger_moves_a_wide_table_and_not_the_page(phone: Page) -> None:
+    tables = phone.locator(".box:visible")
+    widths = "boxes => boxes.map(box => box.scrollWidth - box.clientWidth)"
+    table = tables.nth(next(at for at, more in enumerate(tables.evaluate_all(widths)) if more > 100))
+    table.scroll_into_view_if_needed()
+    where = table.bounding_box()
+    assert where is not None
+    touch = phone.context.new_cdp_session(phone)
+    y = where["y"] + 20
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": 300, "y": y}]})
+    for x in range(290, 140, -10):
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x, "y": y}]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert table.evaluate("box => box.scrollLeft") > 50
+    assert phone.evaluate("scrollX") == 0
+
+
 @shown("report")
 def test_all_channels_of_a_mistake_are_shown_on_demand(opened: tuple[Page, int]) -> None:
     tab, _ = opened
