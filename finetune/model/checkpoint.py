@@ -135,9 +135,14 @@ class EnsembleCard(Settings):
         return self
 
     @property
+    def limited(self) -> list[str]:
+        """What its answers are not good for, and what forbids conclusions from them."""
+        return [*([self.limits] if self.limits else []), *self.cautions]
+
+    @property
     def told(self) -> list[str]:
         """What there is to say of all its answers: what they are not good for first."""
-        return [*([self.limits] if self.limits else []), *self.cautions, *self.notes]
+        return [*self.limited, *self.notes]
 
 
 def with_windows(card: EnsembleCard, window_s: float | None, hop_s: float | None) -> EnsembleCard:

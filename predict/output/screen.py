@@ -69,10 +69,15 @@ def sums(spoken: Spoken, recordings: int, columns: Columns) -> Iterator[str]:
     heard = f"{count_of(recordings, 'channel' if columns.channel else 'recording')}, {clock(spoken.duration_s)}"
     yield f"{heard}; somebody speaks in {clock(spoken.voiced_s)}, of which"
     for emotion, seconds in zip(columns.emotions, spoken.emotions_s, strict=True):
-        yield f"  {readable(emotion)}: {_part(seconds, spoken.voiced_s)}"
+        yield f"  {readable(emotion)}: {part_of(seconds, spoken.voiced_s)}"
 
 
-def _part(seconds: float, of_s: float) -> str:
+def part_of(seconds: float, of_s: float) -> str:
+    """Returns a time, and its share of another.
+
+    >>> part_of(15.0, 60.0)
+    '0:15.0 (25 %)'
+    """
     return f"{clock(seconds)} ({100 * seconds / max(of_s, 1e-9):.0f} %)"
 
 
@@ -84,7 +89,7 @@ def _emotions(row: Row, emotions: Sequence[str]) -> str:
     if row.shares is not None and row.shares.any():
         voiced_s = row.voice * row.end_s
         by_share = sorted(zip(emotions, row.shares.tolist(), strict=True), key=lambda pair: -pair[1])
-        return ", ".join(f"{name} {_part(share * voiced_s, voiced_s)}" for name, share in by_share if share)
+        return ", ".join(f"{name} {part_of(share * voiced_s, voiced_s)}" for name, share in by_share if share)
     by_name = sorted(zip(emotions, row.probabilities.tolist(), strict=True), key=lambda pair: -pair[1])
     named = [f"{name} {p:.2f}" for name, p in by_name if name in row.emotions]
     return ", ".join(named) or "none of these ({} {:.2f} at most)".format(*by_name[0])

@@ -1,9 +1,10 @@
 """The page as a file: recordings are put into it one by one, and at the end the list of all before them."""
 
 import base64
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO
 
 from emoclr.configs.files import write_atomically
@@ -19,12 +20,14 @@ from emoclr.predict.output.page.recording_on_page import (
     json_in_script,
     recording_html,
 )
-from emoclr.predict.output.screen import clock
+from emoclr.predict.output.screen import clock, part_of
 
 FOLDER = Path(__file__).parent
 TEMPLATE = FOLDER / "page.html.jinja"
 SCRIPTS = ("drawing.js", "page.js")
 RECORDINGS_MARK = "<!-- recordings -->"
+MAX_TOLD = 8
+"""Emotions that are told above all recordings."""
 _BLOCK = 3 << 18
 """Bytes of sound at a time; a multiple of three, so that base64 of blocks is that of the whole."""
 
@@ -37,18 +40,20 @@ class PageSettings:
         emotions: all that are looked for.
         thresholds: of each; None where the likeliest one is named.
         sound: in the page, beside it, or left out.
-        notes: what there is to say of the answers.
+        limits: what the answers are not good for, and what forbids conclusions from them.
+        notes: what else there is to say of them.
     """
 
     emotions: Sequence[str]
     thresholds: Sequence[float] | None
     sound: Sound
+    limits: Sequence[str] = ()
     notes: Sequence[str] = ()
 
     @classmethod
     def of_card(cls, card: EnsembleCard, sound: Sound) -> "PageSettings":
         """Returns those of the answers of an ensemble."""
-        return cls(card.emotions, None if card.single_label else card.thresholds, sound, card.told)
+        return cls(card.emotions, None if card.single_label else card.thresholds, sound, card.limited, card.notes)
 
     def for_script(self) -> dict[str, object]:
         """Returns what the page's scripts have to know."""
@@ -114,17 +119,23 @@ def write_page(
     from markupsafe import Markup
 
     gated = any(one.voiced_s is not None for one in summaries)
+    folder, names = without_folder([one.title for one in summaries])
     page = render_page(
         TEMPLATE,
         generator=GENERATOR,
         title="Which emotions, when",
         summary=_summary(summaries),
+        answer=_answer(summaries, settings.emotions),
+        limits=settings.limits,
         notes=settings.notes,
         sound=settings.sound != "none",
         gated=gated,
         thresholds=settings.thresholds,
         emotions=[readable(name) for name in settings.emotions],
         recordings=summaries,
+        folder=folder,
+        names=names,
+        n_series=len(LIGHT.series),
         unreadable=[(readable(path), readable(reason)) for path, reason in unreadable],
         recordings_here=Markup(RECORDINGS_MARK),
         page_style=Markup(page_style()),
@@ -147,6 +158,29 @@ def _summary(summaries: Sequence[Summary]) -> str:
     told = f"{count_of(len(summaries), 'recording')}, {clock(sum(one.duration_s for one in summaries))}"
     voiced = [one.voiced_s for one in summaries if one.voiced_s is not None]
     return f"{told}, of which speech {clock(sum(voiced))}" if voiced else told
+
+
+def _answer(summaries: Sequence[Summary], emotions: Sequence[str]) -> str:
+    """Returns how long somebody speaks in which emotion in all recordings, the longest first."""
+    seconds = {name: sum(one.named_s[place] for one in summaries) for place, name in enumerate(emotions)}
+    voiced = [one.voiced_s for one in summaries if one.voiced_s is not None]
+    spoken_s = sum(voiced) if voiced else sum(one.duration_s for one in summaries)
+    found = sorted((name for name in emotions if seconds[name]), key=lambda name: -seconds[name])
+    told = [f"{readable(name)} {part_of(seconds[name], spoken_s)}" for name in found[:MAX_TOLD]]
+    rest = [f"and {len(found) - MAX_TOLD} more"] if len(found) > MAX_TOLD else []
+    return ", ".join([*told, *rest]) or "No emotion reaches its threshold."
+
+
+def without_folder(titles: Sequence[str]) -> tuple[str, list[str]]:
+    """Returns the folder that paths have in common, empty where there is none, and the paths below it.
+
+    >>> without_folder(["calls/may/1.wav", "calls/2.wav"])
+    ('calls', ['may/1.wav', '2.wav'])
+    """
+    parts = [PurePath(title).parts for title in titles]
+    same = itertools.takewhile(lambda folders: len(set(folders)) == 1, zip(*(each[:-1] for each in parts), strict=False))
+    common = [folder for folder, *_ in same]
+    return str(PurePath(*common)) if common else "", [str(PurePath(*each[len(common) :])) for each in parts]
 
 
 def _colours(theme: Theme) -> dict[str, object]:

@@ -42,9 +42,9 @@ def recording() -> Callable[..., PagedRecording]:
 def write(tmp_path: Path) -> Callable[..., Path]:
     """Returns write(recordings, sound) -> the page of them."""
 
-    def of(recordings: list[PagedRecording], sound: Sound = "none", notes: tuple[str, ...] = ()) -> Path:
+    def of(recordings: list[PagedRecording], sound: Sound = "none", limits: tuple[str, ...] = ()) -> Path:
         out = tmp_path / "page.html"
-        settings = PageSettings(EMOTIONS, [0.5, 0.5, 0.5], sound, notes)
+        settings = PageSettings(EMOTIONS, [0.5, 0.5, 0.5], sound, limits, ("Labels are votes.",))
         parts = (
             block
             for number, one in enumerate(recordings)

@@ -42,6 +42,27 @@ def opened(tab: Page, recording: Callable[..., Any], write: Callable[..., Path])
     assert problems == []
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 700), (390, 900)])
+@pytest.mark.parametrize(("count", "figure"), [(1, "canvas.wave"), (40, "#recordings .list")])
+def test_the_answer_and_its_figure_are_seen_at_once(
+    tab: Page,
+    recording: Callable[..., Any],
+    write: Callable[..., Path],
+    width: int,
+    height: int,
+    count: int,
+    figure: str,
+) -> None:
+    limit = "trained on acted sentences of one corpus; on other speech unmeasured, and laughs often come out wrong"
+    page = write([recording(f"calls/{n}.wav", 5) for n in range(count)], limits=(limit,))
+    tab.set_viewport_size({"width": width, "height": height})
+    tab.goto(page.as_uri())
+    ends = tab.locator(figure).first.bounding_box()
+    assert ends is not None and ends["y"] + ends["height"] <= height
+    assert tab.evaluate("document.documentElement.scrollWidth") == width
+    tab.set_viewport_size({"width": 1280, "height": 1000})
+
+
 def test_a_click_plays_from_there_and_the_cursor_runs_along(opened: Page) -> None:
     box = opened.locator(".over").first.bounding_box()
     assert box is not None

@@ -41,12 +41,29 @@ class Elements(HTMLParser):
 
 
 def test_names_stay_text(recording: Make, write: Callable[..., Path]) -> None:
-    page = write([recording("<i>a</i> & b.wav", 10), recording("c.wav", 10)], notes=("<u>note</u>",))
+    page = write([recording("<i>a</i> & b.wav", 10), recording("c.wav", 10)], limits=("<u>limit</u>",))
     elements = Elements(page)
     assert not {tag for tag, _ in elements.found} & {"b", "u"}
     assert sum(tag == "script" for tag, _ in elements.found) == 4  # of each recording, the settings and the code
     assert EMOTIONS[2] in elements.texts["span"] and "<i>a</i> & b.wav" in elements.texts["a"]
     assert json.loads(elements.texts["settings"][0])["thresholds"] == [0.5, 0.5, 0.5]
+
+
+def test_the_answer_and_its_limits_come_first_and_notes_are_folded(recording: Make, write: Callable[..., Path]) -> None:
+    page = write([recording("calls/a.wav", 10), recording("calls/b.wav", 10)], limits=("Trained on acted speech.",))
+    html = page.read_text(encoding="utf-8")
+    parts = ["0:06.0 (50 %)", "2 recordings, 0:20.0", "Trained on acted speech.", "<summary>", "Labels are votes."]
+    places = [html.index(part) for part in parts]
+    assert places == sorted(places) and places[-1] < html.index("</details>")
+    elements = Elements(page)
+    assert elements.texts["a"][-2:] == ["a.wav", "b.wav"] and "calls/a.wav" in elements.texts["h2"]
+    assert "calls" in elements.texts["span"]
+    assert html.count("--share: 50%; --of: var(--series-0)") == 2
+
+
+def test_a_folder_is_common_to_all_or_stays(recording: Make, write: Callable[..., Path]) -> None:
+    elements = Elements(write([recording("calls/a.wav", 5), recording("b.wav", 5)]))
+    assert elements.texts["a"][-2:] == ["calls/a.wav", "b.wav"]
 
 
 def test_nothing_is_fetched(recording: Make, write: Callable[..., Path]) -> None:
