@@ -178,7 +178,9 @@ def without_folder(titles: Sequence[str]) -> tuple[str, list[str]]:
     ('calls', ['may/1.wav', '2.wav'])
     """
     parts = [PurePath(title).parts for title in titles]
-    same = itertools.takewhile(lambda folders: len(set(folders)) == 1, zip(*(each[:-1] for each in parts), strict=False))
+    same = itertools.takewhile(
+        lambda folders: len(set(folders)) == 1, zip(*(each[:-1] for each in parts), strict=False)
+    )
     common = [folder for folder, *_ in same]
     return str(PurePath(*common)) if common else "", [str(PurePath(*each[len(common) :])) for each in parts]
 
