@@ -9,6 +9,7 @@ from emoclr.configs.messages import count_of
 from emoclr.corpus.audit.findings import Finding, Weight
 from emoclr.corpus.labels.label_table import SPLITS, LabelTable
 from emoclr.corpus.labels.splits import speaker_codes, unit_of
+from emoclr.evaluate.paired import FEW_SPEAKERS
 
 USUAL_FOLDS = 5
 """How many folds reports make where nothing else is asked for."""
@@ -23,7 +24,7 @@ def table_findings(table: LabelTable, positive_share: float) -> list[Finding]:
     found = [
         speakers_across_splits(table),
         speakers_unknown(table),
-        one_speaker(table),
+        few_speakers(table),
         rare_emotions(table, positive),
         emotions_of_few(table, positive),
         emotions_missing_in_splits(table, positive),
@@ -65,10 +66,14 @@ def speakers_unknown(table: LabelTable) -> Finding | None:
     )
 
 
-def one_speaker(table: LabelTable) -> Finding | None:
-    """Returns that numbers are those of one voice, where there is only one."""
-    if table.speakers is None or len(set(table.speakers)) > 1:
+def few_speakers(table: LabelTable) -> Finding | None:
+    """Returns that numbers are those of one voice, or of few, where there are no more."""
+    known = len(set(table.speakers or ()))
+    if table.speakers is None or known >= FEW_SPEAKERS:
         return None
+    if known > 1:
+        told = f"Only {known}: numbers measured on fewer than {FEW_SPEAKERS} tell little of other voices."
+        return Finding("few speakers", Weight.WARNING, told)
     return Finding(
         "one speaker",
         Weight.WARNING,

@@ -12,12 +12,14 @@ import numpy as np
 
 from emoclr.configs.console import results, show
 from emoclr.configs.files import write_text
-from emoclr.configs.messages import readable
+from emoclr.configs.messages import count_of, readable
 from emoclr.corpus.audit.findings import Weight
 from emoclr.corpus.audit.recordings import Recording
 from emoclr.corpus.audit.run import Audit
 from emoclr.corpus.audit.shortcuts import CUES, TOGETHER, Shortcut
+from emoclr.corpus.labels.splits import unit_of
 from emoclr.corpus.labels.table_summary import table_summary
+from emoclr.evaluate.paired import FEW_SPEAKERS
 from emoclr.evaluate.report.formatting import markdown_cell, markdown_table, markdown_text
 from emoclr.evaluate.report.sentence import TONES, Sentence
 
@@ -33,8 +35,8 @@ HEADINGS = {Weight.LEAK: "Leaks", Weight.WARNING: "Warnings", Weight.NOTE: "Good
 _STYLES = {Weight.LEAK: "bold red", Weight.WARNING: "bold yellow", Weight.NOTE: "bold cyan"}
 
 _CUES_EXPLAINED = (
-    "How well a tiny model tells each emotion by properties of the files alone, in speakers not fitted to: area under "
-    "the ROC curve, 0.5 is chance. For all of them together with a 95 % interval over speakers."
+    "How well a tiny model tells each emotion by properties of the files alone, in {unit}s not fitted to: area under "
+    "the ROC curve, 0.5 is chance. For all of them together with a 95 % interval over {unit}s."
 )
 
 
@@ -60,7 +62,7 @@ def print_audit(audit: Audit, *, written: bool = False) -> None:
                 _print_item(screen, case, indent=6)
     if audit.shortcuts:
         screen.print("\nShortcuts", style="bold")
-        screen.print(_CUES_EXPLAINED)
+        screen.print(_CUES_EXPLAINED.format(unit=unit_of(audit.table)))
         screen.print(_shortcut_table(audit.shortcuts))
     screen.print()
     for step in steps:
@@ -85,7 +87,8 @@ def overview(audit: Audit) -> str:
 
 def verdict_of(audit: Audit) -> list[Sentence]:
     """Returns whether numbers measured on this corpus can be trusted, and what to do next."""
-    labels = shlex.quote(str(audit.table.source))
+    labels, known = shlex.quote(str(audit.table.source)), len(set(audit.table.speakers or ()))
+    probe = f"`probe --from emoclr-small --data {labels} --out reports/probe` tells what is heard in it"
     if audit.leaks:
         which = ", ".join(finding.check for finding in audit.leaks)
         answer = Sentence(f"Leakage: {which}. Numbers measured on this are too high.", "fitness", "bad")
@@ -97,9 +100,15 @@ def verdict_of(audit: Audit) -> list[Sentence]:
         told = "Whether voices leak cannot be told, since speakers are not known. No other leakage found."
         answer = Sentence(told, "fitness", "open")
         step = "Name their column: `--columns speaker=NAME`."
+    elif known < FEW_SPEAKERS:
+        told = (
+            f"Only {count_of(known, 'speaker')}: numbers measured on fewer than {FEW_SPEAKERS} tell little of others."
+        )
+        answer = Sentence(f"{told} No leakage found.", "fitness", "open")
+        step = f"Add voices before clips of the same ones; {probe} so far."
     else:
         answer = Sentence("No leakage found.", "fitness", "good")
-        step = f"`probe --from emoclr-small --data {labels} --out reports/probe` tells what is heard in it."
+        step = f"{probe}."
     return [answer, Sentence(step, "next")]
 
 
@@ -142,7 +151,7 @@ def audit_markdown(audit: Audit) -> str:
             "",
             "## Shortcuts",
             "",
-            _CUES_EXPLAINED,
+            _CUES_EXPLAINED.format(unit=unit_of(audit.table)),
             "",
             markdown_table(head, [[markdown_cell(cell) for cell in row] for row in rows]),
         ]

@@ -14,6 +14,7 @@ from emoclr.corpus.labels.checks.table_note import TableNote
 from emoclr.corpus.labels.checks.whole_table import notes_on
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.labels_csv import read_labels
+from emoclr.corpus.labels.splits import unit_of
 from emoclr.corpus.labels.tables.column_names import Given
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
@@ -94,7 +95,7 @@ def audit(labels: Path, positive_share: float = POSITIVE_SHARE, columns: Given |
         *table_findings(table, positive_share),
         *duplicate_findings(table, recordings, positive_share),
         *sound_findings(table, recordings),
-        *shortcut_findings(shortcuts),
+        *shortcut_findings(shortcuts, unit_of(table)),
     ]
     order = list(Weight)
     findings.sort(key=lambda finding: order.index(finding.weight))

@@ -20,6 +20,7 @@ from emoclr.corpus.labels.splits import Rows, speaker_codes, speaker_folds
 from emoclr.evaluate.metrics.arrays import Mask, macro_mean
 from emoclr.evaluate.metrics.intervals import cross_validated_interval, measure
 from emoclr.evaluate.metrics.ranking import weighted_auroc
+from emoclr.evaluate.paired import FEW_SPEAKERS
 from emoclr.evaluate.positive_share import POSITIVE_SHARE
 
 TOGETHER = "together"
@@ -89,12 +90,16 @@ class Shortcut:
 def find_shortcuts(
     table: LabelTable, recordings: Sequence[Recording | str], positive_share: float = POSITIVE_SHARE, seed: int = 0
 ) -> list[Shortcut]:
-    """Returns what each cue that varies tells of each emotion; nothing where there are fewer than two speakers."""
+    """Returns what each cue that varies tells of each emotion.
+
+    Nothing of fewer than `FEW_SPEAKERS` speakers (recordings, where speakers are not known or only one): an interval
+    over so few holds the truth too seldom.
+    """
     heard = [(row, recording) for row, recording in enumerate(recordings) if isinstance(recording, Recording)]
     readable = table.select([row for row, _ in heard])
     speakers = speaker_codes(readable)
     known = len(np.unique(speakers))
-    if known < 2:
+    if known < FEW_SPEAKERS:
         return []
     cues = cue_features([recording for _, recording in heard])
     folds = speaker_folds(readable, min(USUAL_FOLDS, known), seed)
@@ -110,8 +115,8 @@ def find_shortcuts(
     return found
 
 
-def shortcut_findings(shortcuts: Sequence[Shortcut]) -> list[Finding]:
-    """Returns a finding for each cue that some emotion can be told by."""
+def shortcut_findings(shortcuts: Sequence[Shortcut], unit: str = "speaker") -> list[Finding]:
+    """Returns a finding for each cue that some emotion can be told by, in speakers or other units not fitted to."""
     findings = []
     for name, cue in CUES.items():
         strong = [found for found in shortcuts if found.cue == name and found.low > STRONG_AUROC]
@@ -120,7 +125,7 @@ def shortcut_findings(shortcuts: Sequence[Shortcut]) -> list[Finding]:
                 Finding(
                     f"{name} tells emotions apart",
                     cue.weight,
-                    f"{count_of(len(strong), 'emotion')} can be told by {name} alone ({cue.meaning}), in speakers not "
+                    f"{count_of(len(strong), 'emotion')} can be told by {name} alone ({cue.meaning}), in {unit}s not "
                     f"fitted to. {cue.caution}",
                     [
                         f"{found.emotion}: AUROC {found.auroc:.2f} (95 % interval {found.low:.2f} to {found.high:.2f})"

@@ -87,7 +87,7 @@ def _labels(labels: Labels) -> "Iterator[str | Table | Columns]":
     if labels.clips_per_speaker is not None and len(labels.clips_per_speaker):
         yield ""
         yield _quantiles({"Clips a speaker": labels.clips_per_speaker}, "{:,.0f}")
-        yield f"{len(labels.clips_per_speaker):,} speakers"
+        yield count_of(len(labels.clips_per_speaker), "speaker")
     if labels.splits:
         splits = _table("Split", "clips", "hours", "speakers")
         for split in labels.splits:

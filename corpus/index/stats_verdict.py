@@ -16,6 +16,9 @@ LONG_S = 22.0
 MIN_SHARE = 0.01
 """Of a smaller share of the recordings, or of the clips, nothing is said on top."""
 
+MUCH = 0.1
+"""Where something is wrong with a larger share of the recordings, that comes before who speaks."""
+
 _Told = tuple[Weight, str, str]
 """How bad it is, what was found, and what to do."""
 
@@ -26,7 +29,15 @@ def verdict_of(overview: Overview) -> list[Sentence]:
     Args:
         overview: the corpus in numbers.
     """
-    rules: tuple[Callable[[Overview], _Told | None], ...] = (_unreadable, _table, _sound, _voices, _rare, _lengths)
+    rules: tuple[Callable[[Overview], _Told | None], ...] = (
+        _unreadable,
+        _table,
+        lambda overview: _sound(overview, MUCH),
+        _voices,
+        _sound,
+        _rare,
+        _lengths,
+    )
     weight, found, step = next((told for rule in rules if (told := rule(overview)) is not None), _fine(overview))
     return [Sentence(found, "fitness", weight), Sentence(step, "next")]
 
@@ -65,18 +76,28 @@ def _table(overview: Overview) -> _Told | None:
     return "open", f"{overview.notes[0]}.", f"Mend the table and look again: `corpus stats {_source(overview)}`."
 
 
-def _sound(overview: Overview) -> _Told | None:
+def _sound(overview: Overview, from_share: float = MIN_SHARE) -> _Told | None:
     """The most frequent of what is wrong with the sound."""
     readable, aside = len(overview.peak_db), sum(count for _, count in overview.aside)
     clipped, silent = clipped_and_silent(overview)
-    listed = "The index names them" if overview.labels is None else f"`corpus audit {_source(overview)}` names them"
+    listed = "The index names" if overview.labels is None else f"`corpus audit {_source(overview)}` names"
     told = [
-        (aside, readable + aside, "cannot be read", "They are left out everywhere; the reasons are above."),
-        (silent, readable, "hold no sound", f"{listed}; `pretrain` leaves them out."),
-        (clipped, readable, "touch full scale, perhaps clipped", f"{listed}; use originals where there are any."),
+        (
+            aside,
+            readable + aside,
+            "cannot be read",
+            "Recordings that cannot be read are left out everywhere; the reasons are above.",
+        ),
+        (silent, readable, "hold no sound", f"{listed} the silent ones; `pretrain` leaves them out."),
+        (
+            clipped,
+            readable,
+            "touch full scale, perhaps clipped",
+            f"{listed} the clipped ones; use originals where there are any.",
+        ),
     ]
     count, whole, what, step = max(told, key=lambda each: each[0] / max(1, each[1]))
-    if count < MIN_SHARE * whole:
+    if count < from_share * whole:
         return None
     return "open", f"{share(count, whole)} of the recordings {what}.", step
 

@@ -5,7 +5,9 @@ import pytest
 
 from emoclr.corpus.audit import audit
 from emoclr.corpus.audit.people import emotions_of_few, rare_emotions
+from emoclr.corpus.audit.report import verdict_of
 from emoclr.corpus.audit.shortcuts import find_shortcuts
+from emoclr.corpus.cli import main
 from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.corpus.labels.tables.text_table import LabelsError
 
@@ -23,9 +25,14 @@ def test_all_speakers_in_several_splits_are_counted_not_refused(corpus):
     assert list(leak.cases) == ["ann: 1 train, 1 test", "bob: 1 validation, 1 test"]
 
 
-def test_one_speaker_alone_cannot_be_held_out(corpus):
-    found = audit(corpus(*[(*row[:3], "ann", "train") for row in four()]))
+@pytest.mark.parametrize(("speakers", "told"), [(["ann"], "one speaker"), (["ann", "bob"], "few speakers")])
+def test_of_few_speakers_it_is_told_first_and_no_shortcut(corpus, tmp_path, call, speakers, told):
+    labels = corpus(*[(*row[:3], speakers[number % len(speakers)], "train") for number, row in enumerate(four())])
+    found = audit(labels)
+    assert checks(found)[told].weight == "warning"
     assert find_shortcuts(found.table, found.recordings) == []
+    first = call(main, ["audit", labels], tmp_path).told.partition("few speakers" if speakers[1:] else "Warnings")[0]
+    assert f"Only {len(speakers)} speaker" in first and verdict_of(found)[0].weight == "open"
 
 
 def test_rare_emotions_absent_splits_and_one_sided_speakers_are_named(corpus):

@@ -74,7 +74,7 @@ def test_the_tables_fit_80_columns_and_say_what_stands_out(index):
     text = printed(overview_of(index))
     assert max(len(line) for line in text.splitlines() if not line.startswith("next: ")) <= 80
     assert text.startswith("3 (50.0%) of the recordings cannot be read.\n")
-    assert text.splitlines()[-1] == "next: They are left out everywhere; the reasons are above."
+    assert text.splitlines()[-1].startswith("next: Recordings that cannot be read are left out everywhere; ")
     for said in (
         "3 clips, 1.00 h",
         "3 recordings can be read, 3 set aside",
@@ -185,7 +185,7 @@ def made(peak_db=(-6.0,) * 200, durations_s=(2.0,) * 200, aside=0, speakers=20, 
             made(peak_db=(0.0,) * 60 + (-6.0,) * 140, aside=50),
             "open",
             "60 (30.0%) of the recordings touch",
-            "names them",
+            "names the clipped ones",
         ),
         (
             made(peak_db=(-np.inf,) * 2 + (-6.0,) * 198),
@@ -193,6 +193,14 @@ def made(peak_db=(-6.0,) * 200, durations_s=(2.0,) * 200, aside=0, speakers=20, 
             "2 (1.0%) of the recordings hold no sound",
             "leaves them",
         ),
+        (
+            made(peak_db=(0.0,) * 60 + (-6.0,) * 140, speakers=None),
+            "open",
+            "60 (30.0%) of the recordings touch",
+            "originals",
+        ),
+        (made(peak_db=(0.0,) * 10 + (-6.0,) * 190, speakers=None), "open", "Speakers are not known", "--columns"),
+        (made(peak_db=(0.0,) * 10 + (-6.0,) * 190), "open", "10 (5.0%) of the recordings touch", "originals"),
         (made(speakers=9), "open", "Only 9 speakers", "Add voices"),
         (made(speakers=None), "open", "Speakers are not known", "--columns speaker="),
         (made(rare=1), "open", "fear is in under 1% of the clips", "probe pick"),
