@@ -25,6 +25,7 @@ from emoclr.probe.summary import (
     RELEASED,
     label_notes,
     longer_pretraining,
+    more_certainty,
     more_labels,
     more_speakers,
     score_notes,
@@ -84,6 +85,7 @@ def next_steps_of(context: Context, data: Path) -> NextSteps:
     return NextSteps(
         use=f"Use it: `predict --from {out} recordings`.",
         improve=longer_pretraining(encoder_cards(initial_weights)),
+        certain=more_certainty(labeled.table, labeled.division),
         speakers=more_speakers(labeled.table, labeled.division),
         label=more_labels(pretrained, data),
         head="Train heads alone: `freeze=backbone`.",

@@ -88,7 +88,10 @@ def heard_in_pretraining(
         overlaps[name] = found = _overlaps([kept[folder] for folder in of_folds], own, table, division)
         sentence = _NOT_KNOWN if found is None else _sentence(found, division, unit_of(table), len(of_folds) > 1)
         sentences.setdefault(sentence, []).append(name)
-    notes = [type(told)(told.replace("{names}", some(names, len(names)))) for told, names in sentences.items()]
+    notes = []
+    for sentence, names in sentences.items():
+        told = sentence.replace("{names}", some(names, len(names)))
+        notes.append(Caution(told, sentence.step) if isinstance(sentence, Caution) else told)
     return Heard(overlaps, notes)
 
 
@@ -133,5 +136,6 @@ def _sentence(overlaps: Sequence[Overlap], division: Division, unit: str, one_ea
     return Caution(
         f"{total.clips_heard:,} of {scored} {were} heard by {{names}} in pretraining, without labels "
         f"({total.speakers_heard:,} of {count_of(total.speakers, unit)}{folds}): of voices never heard the numbers may "
-        "be lower."
+        "be lower.",
+        step="Score it on voices that pretraining never heard: `--test` with a table of theirs.",
     )

@@ -34,7 +34,8 @@ def label_notes(table: LabelTable, positive_share: float) -> list[str]:
         which = "Synthetic" if made == len(table) else f"{made:,} of {len(table):,} clips are synthetic"
         notes.append(
             Caution(
-                f"{which}: voices made by code, labels true by construction. These numbers say nothing about people."
+                f"{which}: voices made by code, labels true by construction. These numbers say nothing about people.",
+                step="Score it on recordings of people: `--test` with a table of theirs.",
             )
         )
     if not np.isin(table.targets, (0.0, 1.0)).all():
@@ -73,7 +74,8 @@ def score_notes(table: LabelTable, division: Division, positive_share: float, *,
         notes.append(
             Caution(
                 "Speakers are not known: recordings are kept apart instead, so voices may be in both the clips fitted "
-                "to and the clips scored, and intervals are over recordings. Such numbers tend to be too high."
+                "to and the clips scored, and intervals are over recordings. Such numbers tend to be too high.",
+                step="Name who speaks, in a column `speaker` of the labels: then voices are kept apart.",
             )
         )
     notes += few_speakers(table, division, validated=validated)
@@ -113,7 +115,8 @@ def few_speakers(table: LabelTable, division: Division, *, validated: bool = Fal
         return [
             Caution(
                 f"All clips are of one speaker ({readable(table.speakers[0])}); {apart}. The numbers are those of "
-                "this voice and tell nothing about others; intervals are over its recordings."
+                "this voice and tell nothing about others; intervals are over its recordings.",
+                step=more_speakers(table, division),
             )
         ]
     voices = np.array(table.speakers)
@@ -133,7 +136,8 @@ def few_speakers(table: LabelTable, division: Division, *, validated: bool = Fal
     return [
         Caution(
             f"{which} clips fitted to are of one speaker ({names}){chosen}. What a model of several voices could do "
-            "is not shown."
+            "is not shown.",
+            step=more_speakers(table, division),
         )
     ]
 
@@ -163,6 +167,7 @@ def next_steps_of(
     return NextSteps(
         use=use,
         improve=longer_pretraining(cards),
+        certain=more_certainty(table, division),
         speakers=more_speakers(table, division),
         label=more_labels(source, data),
         alone=alone,
@@ -189,6 +194,14 @@ def more_speakers(table: LabelTable, division: Division) -> str:
     if len(division.folds) == 1 and known >= FEW_SPEAKERS and table.speakers is not None:
         return f"The same command with `folds=5` scores all {known} speakers in turn."
     return "Label more speakers: `corpus pick segments.csv --n 100 --out picked.csv` draws clips, speakers in turn."
+
+
+def more_certainty(table: LabelTable, division: Division) -> str:
+    """Returns what narrows the intervals where all speakers could be scored; empty where they are."""
+    known = len(np.unique(speaker_codes(table)))
+    if len(division.folds) > 1 or known < FEW_SPEAKERS or table.speakers is None:
+        return ""
+    return f"More scored speakers may tell: the same command with `folds=5` scores all {known} in turn."
 
 
 def more_labels(source: Path, data: Path) -> str:

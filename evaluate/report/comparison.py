@@ -9,11 +9,12 @@ from typing import Any
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.metrics.registry import METRICS, comparison_columns
 from emoclr.evaluate.paired import FEW_SPEAKERS, HEAD_ALONE, UNTRAINED
+from emoclr.evaluate.report.formatting import listed, signed
 from emoclr.evaluate.report.paired_reports import PairedReports, differences
 from emoclr.evaluate.report.predictions_csv import ANSWERS, read_predictions
 from emoclr.evaluate.report.sentence import Sentence
 from emoclr.evaluate.report.stored_report import REPORT_JSON, find_report, read_report
-from emoclr.evaluate.report.verdict import listed, relation, signed
+from emoclr.evaluate.report.verdict import relation
 from emoclr.evaluate.scores import ENSEMBLE
 
 OF_MEMBERS = (f"{UNTRAINED} ", f"{HEAD_ALONE}, ")

@@ -25,6 +25,24 @@ def interval(found: Measure) -> str:
     return f"{found.low:.3f}{' to ' if found.low < 0 else '–'}{found.high:.3f}"
 
 
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """Returns names as one reads them.
+
+    >>> listed(["a", "b", "c"], "or")
+    'a, b or c'
+    """
+    return f" {last} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def signed(found: Measure) -> str:
+    """Returns a difference with its interval.
+
+    >>> signed(Measure(0.05, 0.02, 0.08))
+    '+0.050, +0.020 to +0.080'
+    """
+    return f"{found.value:+z.3f}, {found.low:+z.3f} to {found.high:+z.3f}"
+
+
 _CODE = re.compile(r"(`[^`]+`)")
 _ACTIVE = re.compile(r"[\\`*\[\]<>|~$]|(?<!\w)_|_(?!\w)|&(?=[#\w])|:(?=//)")
 

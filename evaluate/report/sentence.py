@@ -14,7 +14,24 @@ TONES: Mapping[Weight, str] = {"good": "bold green", "open": "bold yellow", "bad
 
 
 class Caution(str):
-    """A note that forbids a conclusion, whatever the numbers are; other notes are there to be looked up."""
+    """A note that forbids a conclusion, whatever the numbers are; other notes are there to be looked up.
+
+    Args:
+        text: the note.
+        step: what would lift it, as a sentence; empty where nothing is told.
+
+    Examples:
+        >>> Caution("All clips are synthetic.", step="Score it on recordings of people.").step
+        'Score it on recordings of people.'
+    """
+
+    step: str
+
+    def __new__(cls, text: str, step: str = "") -> "Caution":
+        """Returns the note, which is text."""
+        made = super().__new__(cls, text)
+        made.step = step
+        return made
 
 
 @dataclass(frozen=True)
@@ -51,6 +68,7 @@ class NextSteps:
     Attributes:
         use: where the model is good.
         improve: where something simpler is as good, or better.
+        certain: where it is not told which is better, what would narrow the intervals.
         speakers: where too few speakers were scored.
         label: where an emotion is not found.
         head: where the head alone on the frozen encoder is better.
@@ -60,6 +78,7 @@ class NextSteps:
 
     use: str = ""
     improve: str = ""
+    certain: str = ""
     speakers: str = ""
     label: str = ""
     head: str = ""

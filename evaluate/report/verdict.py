@@ -11,8 +11,8 @@ from emoclr.configs.messages import count_of
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.evaluate.metrics.registry import METRICS
 from emoclr.evaluate.paired import FEW_SPEAKERS, kind_of, paired_rows, rivals_of
-from emoclr.evaluate.report.formatting import number
-from emoclr.evaluate.report.sentence import NextSteps, Sentence, Weight, cautions
+from emoclr.evaluate.report.formatting import listed, number, signed
+from emoclr.evaluate.report.sentence import Caution, NextSteps, Sentence, Weight, cautions
 from emoclr.evaluate.scores import CHANCE, ENSEMBLE, EmotionRow, Row, Scores
 
 MIN_GROUP_SPEAKERS = 5
@@ -45,11 +45,12 @@ class Compared:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the rules look at: the scores, what the headline model is set against, and what could be done."""
+    """What the rules look at: the scores, what the headline model is set against, what could be done, and cautions."""
 
     scores: Scores
     compared: Sequence[Compared]
     steps: NextSteps
+    cautions: Sequence[Caution] = ()
 
     @property
     def metric(self) -> str:
@@ -100,7 +101,7 @@ def verdict_of(scores: Scores, steps: NextSteps, notes: Sequence[str] = (), unit
         be = "was" if n_speakers == 1 else "were"
         told = f"{count_of(n_speakers, unit)} {be} scored: too few to say what works, which takes at least "
         return [*found, Sentence(f"{told}{FEW_SPEAKERS}.", "fitness", "open"), *_next(steps.speakers)]
-    evidence = Evidence(scores, _compared(scores), steps)
+    evidence = Evidence(scores, _compared(scores), steps, [note for note in notes if isinstance(note, Caution)])
     return [*found, *(sentence for rule in RULES for sentence in rule(evidence))]
 
 
@@ -109,8 +110,8 @@ def fitness(evidence: Evidence) -> Iterator[Sentence]:
     name, metric, chance = _called(evidence.headline.name), METRICS[evidence.metric].label, evidence.chance
     value = f"{metric} {_told(evidence.headline.metrics[evidence.metric])}"
     simple = [found for found in evidence.rivals if found.simple]
+    at = "" if chance is None else number(chance.row.metrics[evidence.metric].value)
     if chance is not None and not chance.better:
-        at = number(chance.row.metrics[evidence.metric].value)
         yield Sentence(f"Not fit to use: {name} is not better than chance ({at}), with {value}.", "fitness", "bad")
     elif worse := [found for found in simple if found.worse]:
         best = max(worse, key=lambda found: found.row.metrics[evidence.metric].value)
@@ -120,12 +121,16 @@ def fitness(evidence: Evidence) -> Iterator[Sentence]:
     elif same := [_called(found.row.name) for found in simple if not found.better]:
         told = f"No gain is shown: {name}, with {value}, cannot be told apart from {listed(same)}."
         yield Sentence(told, "fitness", "open")
-    elif simple:
-        told = f"better than {listed([_called(found.row.name) for found in simple])}"
-        yield Sentence(f"{_capital(name)} works on clips like these: {value}, {told}.", "fitness", "good")
-    elif chance is not None:
-        at = number(chance.row.metrics[evidence.metric].value)
-        yield Sentence(f"{_capital(name)} is better than chance ({at}): {value}.", "fitness", "good")
+    elif simple or chance is not None:
+        beaten = listed([_called(found.row.name) for found in simple]) if simple else f"chance ({at})"
+        if evidence.cautions:
+            told = f"On these clips {name} is better than {beaten}: {value}. What else it is worth is not shown."
+            yield Sentence(told, "fitness", "open")
+        elif simple:
+            told = f"{_capital(name)} works on clips like these: {value}, better than {beaten}."
+            yield Sentence(told, "fitness", "good")
+        else:
+            yield Sentence(f"{_capital(name)} is better than {beaten}: {value}.", "fitness", "good")
 
 
 def comparisons(evidence: Evidence) -> Iterator[Sentence]:
@@ -164,7 +169,12 @@ def names_right(evidence: Evidence) -> Iterator[Sentence]:
     rows = [row for row in evidence.scores.emotions if row.positives and row.metrics["precision"].value > 0]
     wrong = [row for row in rows if row.metrics["precision"].high < 0.5]
     if wrong:
-        told = listed([f"{row.name} (right {_percent(row.metrics['precision'])})" for row in wrong], "or")
+        shares = [_percent(row.metrics["precision"]) for row in wrong]
+        shares = [
+            f"right {shares[0]}",
+            *(share.replace("in ", "").replace(" of the cases", "") for share in shares[1:]),
+        ]
+        told = listed([f"{row.name} ({share})" for row, share in zip(wrong, shares, strict=True)], "or")
         advice = "sort clips by probability rather than trust the name"
         yield Sentence(f"When it names {told}, it is wrong more often than right: {advice}.", "emotions", "bad")
     elif rows and all(row.metrics["precision"].low > 0.5 for row in rows):
@@ -197,7 +207,12 @@ def next_steps(evidence: Evidence) -> Iterator[Sentence]:
     if any(not found.simple for found in better if found.baseline):
         yield from _next(steps.head)
     if evidence.beaten:
+        if not any(found.simple and found.worse for found in evidence.compared):
+            yield from _next(steps.certain)
         yield from _next(steps.improve)
+    elif lifting := dict.fromkeys(caution.step for caution in evidence.cautions):
+        for step in lifting:
+            yield from _next(step)
     elif not models:
         yield from _next(steps.use)
     if any(row.metrics["auroc"].low <= 0.5 for row in evidence.scores.emotions):
@@ -257,26 +272,8 @@ def _capital(text: str) -> str:
     return text.replace("the ", "The ", 1) if text.startswith("the ") else text  # a name stays as it is
 
 
-def listed(names: Sequence[str], last: str = "and") -> str:
-    """Returns names as one reads them.
-
-    >>> listed(["a", "b", "c"], "or")
-    'a, b or c'
-    """
-    return f" {last} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-
-
 def _told(found: Measure) -> str:
     return f"{number(found.value)} ({number(found.low)} to {number(found.high)})"
-
-
-def signed(found: Measure) -> str:
-    """Returns a difference with its interval.
-
-    >>> signed(Measure(0.05, 0.02, 0.08))
-    '+0.050, +0.020 to +0.080'
-    """
-    return f"{found.value:+z.3f}, {found.low:+z.3f} to {found.high:+z.3f}"
 
 
 def _percent(found: Measure) -> str:

@@ -12,6 +12,7 @@ from emoclr.evaluate.scores import CHANCE, Prediction, Scores, Truth, score_all
 
 STEPS = NextSteps(
     use="USE",
+    certain="CERTAIN",
     improve="IMPROVE",
     speakers="SPEAKERS",
     label="LABEL",
@@ -97,7 +98,7 @@ def test_where_the_interval_holds_zero_no_gain_is_told() -> None:
     assert fit.weight == "open" and "cannot be told apart from untrained a" in fit.text
     (same,) = told(scores, "comparison")
     assert same.weight == "open" and "Not to be told apart from untrained a" in same.text
-    assert next_of(scores) == ["IMPROVE"]
+    assert next_of(scores) == ["CERTAIN", "IMPROVE"]
 
 
 def test_a_guess_is_not_fit_to_use() -> None:
@@ -184,6 +185,24 @@ def test_cautions_come_first_and_other_notes_do_not_come() -> None:
     found = verdict_of(made({"a": FAR}), STEPS, ["One clip is silent.", Caution("Synthetic: <b>x</b>")])
     assert (found[0].text, found[0].weight) == ("Synthetic: <b>x</b>", "warning")
     assert not any("silent" in sentence.text for sentence in found)
+
+
+def test_with_a_caution_a_gain_is_one_on_these_clips_and_the_next_step_lifts_it() -> None:
+    steps = [Caution("Synthetic.", step="PEOPLE"), Caution("All of one voice.", step="VOICES"), "1 clip is silent."]
+    for baselines, beaten in (({"log-mel": NEAR}, "log-mel"), ({}, "chance (0.500)")):
+        found = verdict_of(made({"a": FAR}, baselines), STEPS, steps)
+        (fit,) = [sentence for sentence in found if sentence.kind == "fitness"]
+        assert fit.weight == "open" and fit.text.startswith(f"On these clips a is better than {beaten}: macro AUROC 0.")
+        assert [sentence.text for sentence in found if sentence.kind == "next"] == ["PEOPLE", "VOICES"]
+    worse = verdict_of(made({"a": NEAR}, {"log-mel": FAR}), STEPS, steps)
+    assert [sentence.text for sentence in worse if sentence.kind == "next"] == ["IMPROVE"]
+    assert any(sentence.text.startswith("Do not use a") for sentence in worse)
+
+
+def test_shares_of_names_that_are_wrong_are_told_as_such_once() -> None:
+    (names,) = [s for s in told(made({"a": 0.3}, threshold=0.1), "emotions") if "more often than right" in s.text]
+    assert names.text.count("of the cases") == names.text.count("(right in ") == 1
+    assert all(f"{emotion} (" in names.text for emotion in EMOTIONS)
 
 
 def test_guesses_are_seldom_told_apart() -> None:
