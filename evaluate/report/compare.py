@@ -60,9 +60,12 @@ def print_comparison(comparison: Comparison) -> None:
         show(f"{report.name}: {report.content['title']}, {report.folder / 'report.html'}")
     show("")
     table = _table(comparison)
-    for report in comparison.reports:
-        table.add_row(Text(report.name, "bold"))
-        for name, metrics in report.rows.items():
+    parts = [(report.name, comparison.own_rows(report)) for report in comparison.reports]
+    if comparison.shared_rows:
+        parts.append(("the same in each", comparison.shared_rows))
+    for part, rows in parts:
+        table.add_row(Text(part, "bold"))
+        for name, metrics in rows.items():
             table.add_row(f"  {name}", *(_cell(metrics.get(metric)) for metric in comparison.columns))
         table.add_row()
     _print(table)

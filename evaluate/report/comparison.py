@@ -90,6 +90,23 @@ class Comparison:
             return f"Is {others[0]} better than {first}?"
         return f"Which is better than {first}: {listed(others, 'or')}?"
 
+    @property
+    def shared_rows(self) -> dict[str, dict[str, Any]]:
+        """The baselines that are the same in all of several reports, by name."""
+        first, *others = self.reports
+        shared = {name: metrics for name, metrics in first.rows.items() if name in first.content["baselines"]}
+        for report in others:
+            shared = {name: metrics for name, metrics in shared.items() if self._same(metrics, report.rows.get(name))}
+        return shared if others else {}
+
+    def own_rows(self, report: ComparedReport) -> dict[str, dict[str, Any]]:
+        """Returns the rows of a report but for those that are the same in all."""
+        shared = self.shared_rows
+        return {name: metrics for name, metrics in report.rows.items() if name not in shared}
+
+    def _same(self, metrics: dict[str, Any], others: dict[str, Any] | None) -> bool:
+        return others is not None and all(metrics.get(name) == others.get(name) for name in self.columns)
+
 
 def compare_reports(places: Sequence[Path]) -> Comparison:
     """Returns reports side by side, with how far each differs from the first on the clips that both scored.

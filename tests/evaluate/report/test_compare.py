@@ -1,6 +1,7 @@
 """Reports are compared clip by clip: differences with intervals, or the reason why there are none."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -155,6 +156,27 @@ def test_answers_that_are_something_else_are_an_error(write: Write, capsys: pyte
     (second / ANSWERS).write_text("path,joy\na.wav,1\n")
     assert main(["compare", str(first), str(second)]) == 1
     assert "is no answers.csv" in capsys.readouterr().err
+
+
+def test_baselines_that_are_the_same_are_printed_once(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [write(0.2), write(0.6)]
+
+    def with_chance(folder: Path, value: float) -> None:
+        content = json.loads((folder / "report.json").read_text())
+        content["baselines"]["chance"] = {name: {"value": value, "ci95": [value, value]} for name in content["metrics"]}
+        (folder / "report.json").write_text(json.dumps(content))
+
+    for folder in folders:
+        with_chance(folder, 0.5)
+    assert main(["compare", *map(str, folders), "--out", str(folders[0] / "compared.html")]) == 0
+    table, page = capsys.readouterr().out.partition("Differences from")[0], (folders[0] / "compared.html").read_text()
+    for text in (table, page.partition('id="rows"')[2].partition('id="glossary"')[0]):
+        (place,) = [found.start() for found in re.finditer(r"  chance |>chance<", text)]
+        assert text.index("the same in each") < place
+    with_chance(folders[1], 0.51)
+    assert main(["compare", *map(str, folders)]) == 0
+    table = capsys.readouterr().out.partition("Differences from")[0]
+    assert table.count("  chance ") == 2 and "the same in each" not in table
 
 
 def test_beside_an_ensemble_its_members_own_baselines_are_not_listed(
