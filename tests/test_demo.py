@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 import emoclr.corpus.cli
 import emoclr.finetune.cli
@@ -20,6 +21,16 @@ VNU_JAR = Path(__file__).parents[1] / "node_modules/vnu-jar/build/dist/vnu.jar"
 JAVA = shutil.which("java")
 VALIDATOR = [vnu] if (vnu := shutil.which("vnu")) else [JAVA, "-jar", VNU_JAR] if JAVA and VNU_JAR.exists() else None
 """The W3C's, where it is installed; see CONTRIBUTING.md."""
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FIGURES = {
+    "pretrained/report.html": "figure",
+    "probe/report.html": ".forest",
+    "emotions/report/report.html": ".forest",
+    "compared.html": ".forest",
+    "predictions.html": "#recordings .list",
+}
+"""Of each page the figure that carries its answer."""
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +46,7 @@ def demo(call, tmp_path_factory):
     corpus, run, emotions = (folder / name for name in ("corpus", "pretrained", "emotions"))
     labels = corpus / "labels.csv"
     ran(emoclr.corpus.cli, "demo", "--out", corpus, "--size", "small")
-    small = ("epochs=1", "batch_size=16", "workers=0", f"cache={folder / 'cache'}")
+    small = ("epochs=2", "log_every_steps=1", "batch_size=16", "workers=0", f"cache={folder / 'cache'}")
     told = ran(
         emoclr.pretrain.cli,
         "--config",
@@ -90,3 +101,17 @@ def test_every_page_is_valid_html(demo):
     assert len(pages) == 6
     found = subprocess.run([*VALIDATOR, "--asciiquotes", *pages], capture_output=True, text=True, timeout=300)
     assert found.stderr == "" and found.returncode == 0
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+def test_the_answer_and_its_figure_are_seen_at_once_on_every_page(demo):
+    with sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        for width, height in ((1280, 700), (390, 900)):
+            tab = browser.new_page(viewport={"width": width, "height": height})
+            for name, figure in FIGURES.items():
+                tab.goto((demo[0] / name).as_uri())
+                box = tab.locator(figure).first.bounding_box()
+                assert box["y"] + box["height"] <= height, (name, width)
+                assert tab.evaluate("document.documentElement.scrollWidth") == width, (name, width)
+        browser.close()
