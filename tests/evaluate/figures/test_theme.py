@@ -35,7 +35,8 @@ def test_pages_use_variables_of_the_theme_and_no_colours_of_their_own() -> None:
     for path in SOURCES:
         text = path.read_text(encoding="utf-8")
         used = set(re.findall(r"var\((--[\w-]+)\)", text))
-        assert used <= {*LIGHT.variables(), "--lanes", "--channels", "--shade"}, path  # numbers, and text made pale
+        # Beside the theme's: numbers, text made pale, and the colour of an emotion.
+        assert used <= {*LIGHT.variables(), "--lanes", "--channels", "--share", "--shade", "--of"}, path
         screen = text.split("@media print")[0]
         assert not re.findall(r"#[0-9a-f]{3,6}\b(?=[;\s])", screen), path
 
