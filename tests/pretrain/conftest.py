@@ -1,4 +1,5 @@
 import contextlib
+import csv
 import multiprocessing
 import os
 import shutil
@@ -16,7 +17,9 @@ import torch
 from emoclr.corpus.clips.sources import clips_from
 from emoclr.corpus.decoded.waveforms import WaveformStore, open_waveforms
 from emoclr.pretrain.cli import main
+from emoclr.pretrain.encoder.checkpoint import WEIGHTS
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+from emoclr.pretrain.training.metrics_log import METRICS
 from emoclr.pretrain.training.module import ContrastiveModule
 
 TINY = """
@@ -196,6 +199,28 @@ def stopped(run, at_step, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A run that Ctrl-C stopped after two of its six steps, within its first epoch."""
     with at_step(1, lambda: signal.raise_signal(signal.SIGINT)):
         return run(tmp_path_factory.mktemp("stopped") / "run")
+
+
+@pytest.fixture(scope="session")
+def rows_of() -> Callable[[Path], list[dict[str, str]]]:
+    """The metrics of a run, but for its speed."""
+
+    def rows(folder: Path) -> list[dict[str, str]]:
+        with (folder / METRICS).open(newline="") as lines:
+            speed = {"views_per_s", "waiting_share"}
+            return [{key: row[key] for key in row if key not in speed} for row in csv.DictReader(lines)]
+
+    return rows
+
+
+@pytest.fixture(scope="session")
+def weights_of() -> Callable[..., bytes]:
+    """The file of an encoder's weights in a run."""
+
+    def weights(run: Path, backbone: str = "test_resnet") -> bytes:
+        return (run / backbone / WEIGHTS).read_bytes()
+
+    return weights
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A run of `pretrain`, from its corpus to its encoders, and what may happen on the way."""
 
-import csv
 import multiprocessing
 
 import pytest
@@ -15,18 +14,7 @@ from emoclr.pretrain.training.module import ContrastiveModule
 from emoclr.pretrain.training.saver import RESUME
 
 
-def rows_of(folder):
-    """The metrics of a run, but for its speed."""
-    with (folder / METRICS).open(newline="") as lines:
-        speed = {"views_per_s", "waiting_share"}
-        return [{key: row[key] for key in row if key not in speed} for row in csv.DictReader(lines)]
-
-
-def weights_of(run, backbone="test_resnet"):
-    return (run / backbone / WEIGHTS).read_bytes()
-
-
-def test_every_backbone_gets_a_folder_with_its_encoder(finished, store):
+def test_every_backbone_gets_a_folder_with_its_encoder(finished, store, rows_of):
     assert finished.code == 0
     for backbone in ("test_resnet", "test_efficientnet"):
         folder = finished.out / backbone
@@ -68,14 +56,14 @@ def test_broken_files_are_set_aside_and_named(finished, corpus):
     assert f"{corpus.parent / 'gone.wav'}: no such file" in finished.told
 
 
-def test_training_changes_the_weights_and_only_its_seed_decides_how(finished, run, tmp_path):
+def test_training_changes_the_weights_and_only_its_seed_decides_how(finished, run, tmp_path, weights_of):
     same = run(tmp_path / "same", "backbones=test_resnet")
     other = run(tmp_path / "other", "seed=1", "epochs=1")
     assert (same.code, other.code) == (0, 0)
     assert weights_of(same.out) == weights_of(finished.out) != weights_of(other.out)
 
 
-def test_the_learning_rate_of_a_record_is_the_one_of_its_step(run, tmp_path):
+def test_the_learning_rate_of_a_record_is_the_one_of_its_step(run, tmp_path, rows_of):
     used = []
     hook = register_optimizer_step_pre_hook(lambda optimizer, *_: used.append(optimizer.param_groups[0]["lr"]))
     try:
@@ -86,7 +74,7 @@ def test_the_learning_rate_of_a_record_is_the_one_of_its_step(run, tmp_path):
     assert [float(row["learning_rate"]) for row in rows_of(ran.out / "test_resnet")] == pytest.approx(used, rel=1e-4)
 
 
-def test_a_step_whose_views_are_no_numbers_is_skipped_and_leaves_no_trace(run, tmp_path, monkeypatch):
+def test_a_step_whose_views_are_no_numbers_is_skipped_and_leaves_no_trace(run, tmp_path, monkeypatch, rows_of):
     step = ContrastiveModule.training_step
 
     def broken(module, batch, batch_idx):

@@ -1,31 +1,18 @@
 """A run that was stopped goes on, and ends as if it had never stopped."""
 
-import csv
 import shutil
 import signal
 
 import pytest
 import yaml
 
-from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_encoder
+from emoclr.pretrain.encoder.checkpoint import load_encoder
 from emoclr.pretrain.encoder.folders import RUN
 from emoclr.pretrain.networks import timm_models
-from emoclr.pretrain.training.metrics_log import METRICS
-
-
-def rows_of(folder):
-    """The metrics of a run, but for its speed."""
-    with (folder / METRICS).open(newline="") as lines:
-        speed = {"views_per_s", "waiting_share"}
-        return [{key: row[key] for key in row if key not in speed} for row in csv.DictReader(lines)]
-
-
-def weights_of(run, backbone="test_resnet"):
-    return (run / backbone / WEIGHTS).read_bytes()
 
 
 @pytest.fixture(params=[0.0, 0.5], ids=["plain", "stochastic depth"])
-def expected(request, run, finished, tmp_path, monkeypatch):
+def expected(request, run, finished, tmp_path, monkeypatch, weights_of):
     """A run that nothing interrupted; of a network whose blocks are dropped at random, too."""
     if not request.param:
         return finished.out
@@ -43,7 +30,7 @@ class Crash(Exception):
 
 
 @pytest.mark.parametrize("end", ["Ctrl-C in the first epoch", "SIGTERM in the second", "crash two steps after a save"])
-def test_a_run_that_goes_on_ends_as_if_it_had_never_stopped(expected, run, at_step, tmp_path, end):
+def test_a_run_that_goes_on_ends_as_if_it_had_never_stopped(expected, run, at_step, tmp_path, end, rows_of, weights_of):
     def crash():
         raise Crash
 
@@ -69,7 +56,7 @@ def test_a_run_that_goes_on_ends_as_if_it_had_never_stopped(expected, run, at_st
     assert load_encoder(out / "test_resnet")[1].finished
 
 
-def test_what_may_change_on_the_way_does_not_change_what_is_learned(stopped_copy, run, finished):
+def test_what_may_change_on_the_way_does_not_change_what_is_learned(stopped_copy, run, finished, weights_of):
     ran = run(stopped_copy, "--resume", "workers=1", "log_every_steps=2", "save_every_steps=1", "backbones=test_resnet")
     assert ran.code == 0
     assert weights_of(stopped_copy) == weights_of(finished.out)
@@ -82,7 +69,7 @@ def test_a_run_may_go_on_towards_a_nearer_end(stopped_copy, run):
     assert (card.step, card.steps) == (3, 3)
 
 
-def test_a_run_that_has_ended_may_go_on_towards_a_later_end(finished, run, tmp_path):
+def test_a_run_that_has_ended_may_go_on_towards_a_later_end(finished, run, tmp_path, rows_of, weights_of):
     out = shutil.copytree(finished.out, tmp_path / "run")
     before = weights_of(out)
     ran = run(out, "--resume", "epochs=4", "backbones=test_resnet")
@@ -96,7 +83,7 @@ def test_a_run_that_has_ended_may_go_on_towards_a_later_end(finished, run, tmp_p
     assert weights_of(out) != before
 
 
-def test_finished_backbones_are_left_as_they_are_and_new_ones_trained(finished, run, tmp_path):
+def test_finished_backbones_are_left_as_they_are_and_new_ones_trained(finished, run, tmp_path, weights_of):
     out = shutil.copytree(finished.out, tmp_path / "run")
     before = weights_of(out)
     ran = run(out, "--resume", "backbones=test_resnet,test_efficientnet,test_byobnet")
@@ -106,7 +93,7 @@ def test_finished_backbones_are_left_as_they_are_and_new_ones_trained(finished, 
     assert load_encoder(out / "test_byobnet")[1].finished
 
 
-def test_a_run_in_the_way_is_not_written_over(finished, run):
+def test_a_run_in_the_way_is_not_written_over(finished, run, weights_of):
     before = weights_of(finished.out)
     ran = run(finished.out)
     assert ran.code == 2
@@ -114,7 +101,7 @@ def test_a_run_in_the_way_is_not_written_over(finished, run):
     assert weights_of(finished.out) == before
 
 
-def test_resuming_what_never_began_begins(run, tmp_path, finished):
+def test_resuming_what_never_began_begins(run, tmp_path, finished, weights_of):
     ran = run(tmp_path / "run", "--resume")
     assert ran.code == 0
     assert weights_of(ran.out) == weights_of(finished.out)
