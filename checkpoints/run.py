@@ -22,10 +22,18 @@ from emoclr.evaluate.report.stored_report import REPORT_JSON
 from emoclr.finetune.model.checkpoint import WEIGHTS as MODEL_WEIGHTS
 from emoclr.finetune.model.checkpoint import load_ensemble, load_model
 from emoclr.finetune.model.folders import CARD as MODEL_CARD
-from emoclr.finetune.model.folders import ENSEMBLE_CARD
+from emoclr.finetune.model.folders import ENSEMBLE_CARD, TRAINED, VALIDATED
 from emoclr.finetune.training.resume import RunCard as FinetuneRunCard
 from emoclr.pretrain.encoder.checkpoint import WEIGHTS, load_card, load_encoder
-from emoclr.pretrain.encoder.folders import CARD, RELEASE, RUN, CheckpointError, backbone_folders, find_run
+from emoclr.pretrain.encoder.folders import (
+    CARD,
+    FINGERPRINTS,
+    RELEASE,
+    RUN,
+    CheckpointError,
+    backbone_folders,
+    find_run,
+)
 from emoclr.pretrain.encoder.tensors import save_tensors
 from emoclr.pretrain.resume.heard_clips import copy_fingerprints, find_fingerprints, write_fingerprints
 from emoclr.pretrain.resume.run_card import RunCard
@@ -136,7 +144,7 @@ def _ensemble(run: Path, out: Path, settings: ReleaseSettings) -> _Made:
         model, of_model = load_model(run / name)
         digest = _write_halved(model, out / name / MODEL_WEIGHTS)
         _write(of_model.model_copy(update={"weights_sha256": digest, "answers_sha256": ""}), out / name / MODEL_CARD)
-        copy_fingerprints(run / name, out / name)
+        copy_fingerprints(run / name, out / name, FINGERPRINTS, TRAINED, VALIDATED)
         copy, _ = load_model(out / name)
         pair = [outputs_of(network.encoder, card.window_s) for network in (model, copy)]
         difference = check_agreement(str(run / name), *pair, relative=True)

@@ -1,13 +1,14 @@
 """What is wrong with a run that can be told without torch."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.file_kinds import check_sources, check_table
-from emoclr.finetune.model.folders import CARD, ENSEMBLE_CARD
+from emoclr.finetune.model.folders import CARD, ENSEMBLE_CARD, GIVE, holds_emotions, model_folders
 from emoclr.finetune.settings import FinetuneSettings
-from emoclr.pretrain.encoder.folders import RUN, backbone_folders
+from emoclr.pretrain.encoder.folders import RUN, CheckpointError, backbone_folders, find_run
 
 
 def check_run(
@@ -18,10 +19,10 @@ def check_run(
     Raises:
         ConfigError: nothing to start from or to compare with, recordings or labels that are not there or are something
             else, or another run in the way.
-        CheckpointError: a source holds no encoder.
+        CheckpointError: a source holds no encoder, or with `freeze=all` no emotion model.
     """
     run_to_resume(out, resume)
-    members = find_sources(sources, settings.backbones)
+    members = find_members(sources, settings)
     _check_comparisons(list(members), bool(sources) or settings.pretrained, settings)
     check_table(data, test)
     check_sources(*settings.unlabeled)
@@ -43,6 +44,45 @@ def run_to_resume(out: Path, resume: bool) -> Path | None:
     return out / RUN
 
 
+def find_members(sources: Sequence[Path], settings: FinetuneSettings) -> Mapping[str, Path | None]:
+    """Returns the folder of what each member begins as, by name: an encoder, or a finished model with `freeze=all`."""
+    if settings.freeze == "all":
+        return find_models(sources, settings.backbones)
+    return find_sources(sources, settings.backbones)
+
+
+def find_models(sources: Sequence[Path], names: Sequence[str] | None) -> dict[str, Path]:
+    """Returns the folders of finished emotion models, by the names that they get in an ensemble of their own.
+
+    Those of two runs that have one name get that of their run before it.
+
+    Args:
+        sources: run folders of `finetune`, or one model's folder.
+        names: those to use, None for all.
+
+    Raises:
+        ConfigError: no sources, no such name, or two models cannot be told apart.
+        CheckpointError: a source holds no emotion model.
+    """
+    if not sources:
+        raise ConfigError(f"freeze=all: puts finished emotion models together; give each as --from RUN: {GIVE}")
+    of_runs = [
+        (_run_name(source, folder), name, folder)
+        for source in sources
+        for name, folder in model_folders(source).items()
+    ]
+    times = Counter(name for _, name, _ in of_runs)
+    found: dict[str, Path] = {}
+    for run, name, folder in of_runs:
+        whole = name if times[name] == 1 else f"{run}-{name}"
+        if whole in found:
+            raise ConfigError(
+                f"--from: both {found[whole]} and {folder} are {whole}; give one of them, or rename a folder"
+            )
+        found[whole] = folder
+    return _chosen(found, names)
+
+
 def find_sources(sources: Sequence[Path], backbones: Sequence[str] | None) -> dict[str, Path | None]:
     """Returns the folder of the encoder that each member begins as, by name; None without pretraining on sound.
 
@@ -60,12 +100,34 @@ def find_sources(sources: Sequence[Path], backbones: Sequence[str] | None) -> di
         return dict.fromkeys(backbones)
     found: dict[str, Path] = {}
     for source in sources:
-        for folder in backbone_folders(source):
+        for folder in _encoder_folders(source):
             name = folder.resolve().name
             if name in found:
                 raise ConfigError(f"--from: both {found[name]} and {folder} are {name}; give one of them")
             found[name] = folder
-    wanted = backbones or sorted(found)
+    return {**_chosen(found, backbones)}
+
+
+def _encoder_folders(source: Path) -> list[Path]:
+    try:
+        return backbone_folders(source)
+    except CheckpointError as error:
+        if not holds_emotions(source):
+            raise
+        raise CheckpointError(
+            f"{source}: holds finished emotion models; give encoders of pretrain to train from, or freeze=all to put "
+            "finished models together"
+        ) from error
+
+
+def _run_name(source: Path, folder: Path) -> str:
+    """Returns the name of the run that a model's folder belongs to."""
+    run = find_run(source).resolve()
+    return run.parent.name if run == folder.resolve() else run.name
+
+
+def _chosen(found: Mapping[str, Path], names: Sequence[str] | None) -> dict[str, Path]:
+    wanted = names or sorted(found)
     for name in wanted:
         if name not in found:
             raise ConfigError(f"backbones: {name} is not among those of --from: {', '.join(sorted(found))}")

@@ -40,6 +40,7 @@ from emoclr.finetune.studies.pseudo_labels import pseudo_labels
 from emoclr.finetune.studies.robustness import robustness
 from emoclr.finetune.studies.speaker_known import speaker_known
 from emoclr.finetune.summary import heard_of, next_steps_of, notes_of, summary_of
+from emoclr.finetune.training.finished_models import as_they_listen, notes_on
 from emoclr.finetune.training.initial_weights import encoder_cards, find_initial_weights
 from emoclr.finetune.training.members import train_from_scratch, train_members, train_seeds_of_best
 from emoclr.finetune.training.resume import RunCard, as_begun, begin_run, labels_digest
@@ -78,7 +79,8 @@ def finetune(
     """Trains a model from every encoder, combines them, and returns the report, which is written to `out/report`.
 
     Args:
-        sources: run or backbone folders of `pretrain`; none to train `settings.backbones` without pretraining.
+        sources: run or backbone folders of `pretrain`; none to train `settings.backbones` without pretraining. With
+            `settings.freeze` "all" run or model folders of `finetune`, whose models stay as they are.
         data: labels.csv.
         out: gets `<backbone>/model.safetensors`, `<backbone>/model.yaml` and `ensemble.yaml`; with several seeds or
             folds one folder each below the backbone's.
@@ -100,8 +102,11 @@ def finetune(
     """
     began = time.monotonic()
     check_run(sources, data, out, settings, resume=resume, test=test)
+    initial_weights = find_initial_weights(sources, settings)
+    if settings.freeze == "all":
+        settings = as_they_listen(initial_weights, settings)
     settings = as_begun(out, settings, resume)
-    settings = with_channels(settings, encoder_cards(find_initial_weights(sources, settings)))
+    settings = with_channels(settings, encoder_cards(initial_weights))
     inputs = prepare(sources, data, test, out, settings, resume=resume)
     networks = train(out, inputs, settings)
     context = evaluate(out, inputs, networks, settings)
@@ -131,6 +136,7 @@ def prepare(
         for why, emotions in by_reason(labeled.crossing.left_out).items():
             say(f"note: not learned: {', '.join(emotions)} ({why})")
     other = open_other(other_labels, labeled, settings) if other_labels is not None else None
+    notes = notes_on(initial_weights, labeled) if settings.freeze == "all" else []
     pool = pool_for(labeled.tasks, labeled.readable, settings, other) if settings.unlabeled else None
     if settings.fractions:
         announce(initial_weights, labeled, settings)
@@ -143,7 +149,7 @@ def prepare(
         commit=git_commit(),
     )
     begin_run(out, run, resume)
-    return Inputs(initial_weights, labeled, other, pool)
+    return Inputs(initial_weights, labeled, other, pool, notes)
 
 
 def train(out: Path, inputs: Inputs, settings: FinetuneSettings) -> Networks:

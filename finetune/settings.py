@@ -139,7 +139,11 @@ class FinetuneSettings(Settings):
         5.0, ge=1, description="largest class weight of a rare emotion's presence, of `bce`"
     )
 
-    freeze: Literal["none", "backbone"] = Field("none", description="`backbone`: train the head alone")
+    freeze: Literal["none", "backbone", "all"] = Field(
+        "none",
+        description="`backbone`: train the head alone; `all`: train nothing, see [models of several "
+        "runs](finetune.md#models-of-several-runs)",
+    )
     epochs: int = Field(10, ge=1, description="epochs of the whole network, at most")
     patience: int = Field(6, ge=1, description="epochs without a better validation score before training stops")
     batch_size: int = Field(64, ge=2, description="clips in a batch")
@@ -215,11 +219,20 @@ class FinetuneSettings(Settings):
 
     @model_validator(mode="after")
     def _seeds_differ(self) -> "FinetuneSettings":
-        if self.freeze == "backbone":
-            asked = {"seeds": self.seeds > 1, "compare_seeds": self.compare_seeds, "from_scratch": self.from_scratch}
-            for name, given in asked.items():
-                if given:
-                    raise ValueError(f"{name}: needs training of the whole network; no seed changes a head alone")
+        if self.freeze == "none":
+            return self
+        asked: dict[str, object] = {
+            "seeds": self.seeds > 1,
+            "compare_seeds": self.compare_seeds,
+            "from_scratch": self.from_scratch,
+        }
+        why = "needs training of the whole network; no seed changes a head alone"
+        if self.freeze == "all":
+            asked |= {"fractions": self.fractions, "unlabeled": self.unlabeled, "folds": self.folds}
+            why = "needs training, and freeze=all trains nothing"
+        for name, given in asked.items():
+            if given:
+                raise ValueError(f"{name}: {why}")
         return self
 
     @property

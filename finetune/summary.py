@@ -32,6 +32,18 @@ from emoclr.probe.summary import (
     sound_notes,
 )
 
+_TRAINED = {
+    "none": "a multilabel head alone first, then the whole network with lower rates for earlier layers",
+    "backbone": "a multilabel head alone",
+    "all": "finished before; nothing was trained here",
+}
+_CHOSEN = {
+    "none": "The regularisation of the head, the moment to stop, temperatures",
+    "backbone": "The regularisation of the head, temperatures",
+    "all": "Temperatures",
+}
+"""What was trained, and what was chosen on validation, by what was frozen."""
+
 
 def summary_of(context: Context) -> str:
     """Returns the protocol of a run in one paragraph."""
@@ -58,6 +70,7 @@ def notes_of(context: Context, heard: Heard) -> list[str]:
     pretrained = any(initial.source(settings) != SCRATCH for initial in initial_weights)
     return [
         *context.labeled.notes,
+        *context.inputs.notes,
         *(context.other.notes if context.other else ()),
         *label_notes(table, settings.positive_share),
         *sound_notes(context.labeled.store.silent[context.labeled.rows]),
@@ -81,7 +94,8 @@ def next_steps_of(context: Context, data: Path) -> NextSteps:
         else:
             start = f"backbones=[{backbone_of(name)}]" if folder is None else f"--from {shlex.quote(str(folder))}"
             alone[name] = f"Train {name} alone: `finetune {start} --data {labels} --out {out}-alone`."
-    pretrained = next((each.folder for each in initial_weights if each.folder is not None), Path(RELEASED))
+    encoders = (each.folder for each in initial_weights if each.folder is not None and not each.finished)
+    pretrained = next(encoders, Path(RELEASED))
     return NextSteps(
         use=f"Use it: `predict --from {out} recordings`.",
         improve=longer_pretraining(encoder_cards(initial_weights)),
@@ -115,20 +129,19 @@ def protocol_text(
     unit = f"{unit_of(table)}s"
     if validated_on_own_voice(table, division):
         unit = "recordings" if len(division.folds) == 1 else "clips"
-    split = split_text(table, division)
-    frozen = settings.freeze == "backbone"
-    whole = "" if frozen else ", then the whole network with lower rates for earlier layers"
-    chosen = f"The regularisation of the head,{'' if frozen else ' the moment to stop,'} temperatures"
-    chosen += ", thresholds and weights" if len(names) > 1 else " and thresholds"
+    split = split_text(table, division, "Baselines trained" if settings.freeze == "all" else "Trained")
+    chosen = ", thresholds and weights" if len(names) > 1 else " and thresholds"
+    chosen = f"{_CHOSEN[settings.freeze]}{chosen}"
     combined = COMBINATIONS[settings.ensemble].summary.format(unit=unit)
     ensemble = f" The ensemble's answer is the {combined}." if len(names) > 1 else ""
+    heads = "" if settings.freeze == "all" else "the heads alone on the frozen encoders, "
     scratch = "the same training without pretraining, " if settings.from_scratch else ""
     networks = f"{len(names)} networks ({', '.join(names)}), each" if len(names) > 1 else f"One network ({names[0]}):"
     return (
-        f"{networks} a multilabel head alone first{whole}. {split} "
+        f"{networks} {_TRAINED[settings.freeze]}. {split} "
         f"{chosen} were chosen on validation {unit} only.{_undone(undone, names)}{ensemble}"
         f"{_more(settings, unit)} {_seeds(settings)} "
-        f"Baselines on the same clips: the heads alone on the frozen encoders, {scratch}linear models by the protocol "
+        f"Baselines on the same clips: {heads}{scratch}linear models by the protocol "
         f"of `probe` of {', '.join(features)}, and chance."
     )
 
@@ -140,8 +153,8 @@ def validated_on_own_voice(table: LabelTable, division: Division) -> bool:
     return any(np.intersect1d(codes[train], codes[validation]).size for train, validation, _ in parts)
 
 
-def split_text(table: LabelTable, division: Division) -> str:
-    """Returns what is trained on, validated on and scored, and what of these is apart."""
+def split_text(table: LabelTable, division: Division, trained: str = "Trained") -> str:
+    """Returns what is trained on, validated on and scored, and what of these is apart; `trained` begins it."""
     codes, unit = speaker_codes(table), unit_of(table)
     parts = [train_validation_test(table, division, fold) for fold in range(len(division.folds))]
     alone = validated_on_own_voice(table, division)
@@ -154,7 +167,7 @@ def split_text(table: LabelTable, division: Division) -> str:
         apart = f"no {unit} is in two of these"
         if alone:
             apart = "the speaker trained on is not scored, and no recording is in two of these"
-        return f"Trained on {train}, validated on {validation}, scored on {test}; {apart}."
+        return f"{trained} on {train}, validated on {validation}, scored on {test}; {apart}."
     sizes = [len(np.unique(codes[validation])) for _, validation, _ in parts]
     least, most = min(sizes), max(sizes)
     held = f"{least} to {count_of(most, unit)}" if least < most else count_of(most, unit)

@@ -43,7 +43,9 @@ def simple_features(
     """Returns features of untrained encoders, log-mel statistics and eGeMAPS."""
     # From scratch, the head alone is one on an untrained encoder already.
     untrained = [
-        _untrained(initial, labeled, settings) for initial in initial_weights if initial.source(settings) != SCRATCH
+        _untrained(initial, labeled, settings)
+        for initial in initial_weights
+        if not initial.finished and initial.source(settings) != SCRATCH
     ]
     features = [*untrained, *features_of({}, ProbeSettings(seed=settings.seed, cache=settings.cache))]
     matrices = {found.name: found.describe(labeled.store)[labeled.rows] for found in features}
@@ -77,7 +79,8 @@ def baseline_rows(
         settings: of the run.
     """
     heads: dict[str, Prediction] = {}
-    for name, folds in members.items() if settings.freeze == "none" else ():  # else the members are these heads
+    # With a frozen backbone the members are these heads; finished models have learned elsewhere.
+    for name, folds in members.items() if settings.freeze == "none" else ():
         predictions = [(member.head_only, member.head_only_thresholds) for member in folds]
         heads.setdefault(backbone_of(name), concatenate_folds(f"{HEAD_ALONE}, {backbone_of(name)}", predictions))
     supervised = [member_row(from_scratch(name), folds) for name, folds in scratch.items()]

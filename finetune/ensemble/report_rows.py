@@ -19,6 +19,7 @@ SPEAKER_PROBE = {
     "none": "Each network is probed as it is and as it was before fine-tuning: the difference is what it forgot of "
     "voices. Clips that it was fine-tuned on are among them.",
     "backbone": "The networks are as they were pretrained: only heads were trained.",
+    "all": "The networks are as they were finished. Clips that they were fine-tuned on may be among them.",
 }
 """What the speaker probe shows, by what was frozen."""
 

@@ -2,10 +2,18 @@
 
 from pathlib import Path
 
+from emoclr.configs.errors import ConfigError
+from emoclr.configs.files import read_yaml
 from emoclr.pretrain.encoder.folders import CheckpointError, find_run
 
 CARD = "model.yaml"
 ENSEMBLE_CARD = "ensemble.yaml"
+
+TRAINED = "trained_fingerprints.npy"
+"""Fingerprints of the labelled clips that a network was trained on, beside its weights."""
+
+VALIDATED = "validated_fingerprints.npy"
+"""Fingerprints of the labelled clips that chose its epoch, its temperatures and its thresholds."""
 
 
 GIVE = "give the --out folder of a finished `finetune`, or one backbone's folder in it"
@@ -36,3 +44,23 @@ def holds_emotions(source: str | Path) -> bool:
     """
     run = find_run(source, GIVE)
     return any((run / name).is_file() for name in (ENSEMBLE_CARD, CARD))
+
+
+def model_folders(source: str | Path) -> dict[str, Path]:
+    """Returns the folders of the emotion models of a run, by their names below it; a model's folder by its own name.
+
+    Args:
+        source: the folder; see `find_run`.
+
+    Raises:
+        ConfigError: there is no such folder.
+        CheckpointError: it holds none, or its card is damaged.
+    """
+    card = find_card(source)
+    if card.name == CARD:
+        return {card.parent.resolve().name: card.parent}
+    try:
+        names = [str(name) for name in read_yaml(card)["members"]]
+    except (ConfigError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{card}: does not say which members there are; {GIVE}") from error
+    return {name: card.parent / name for name in names}

@@ -25,12 +25,14 @@ class Inputs:
         labeled: the labeled clips.
         other: another corpus to score, None where none was given.
         pool: unlabeled recordings, None where none were given.
+        notes: what finished models learned from, where it is not known, and what was said of it.
     """
 
     initial_weights: Sequence[InitialWeights]
     labeled: LabeledClips
     other: OtherCorpus | None
     pool: Pool | None
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

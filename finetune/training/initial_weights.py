@@ -9,8 +9,10 @@ import torch
 from emoclr.augment.views import ViewMaker
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.decoded.waveforms import WaveformStore
-from emoclr.finetune.checks import find_sources
+from emoclr.finetune.checks import find_members
 from emoclr.finetune.data.labeled_clips import Rows
+from emoclr.finetune.model.checkpoint import ModelCard, load_model
+from emoclr.finetune.model.folders import CARD as MODEL_CARD
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.pretrain.encoder.checkpoint import EncoderCard, load_card, load_encoder, untrained_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, check_view_size
@@ -19,6 +21,7 @@ from emoclr.pretrain.encoder.normalisation import measure_normalisation
 
 DEFAULT_CROP_S = 5.0
 SCRATCH = "scratch"
+PRETRAINED = "pretraining on corpus"
 
 
 @dataclass(frozen=True)
@@ -29,23 +32,35 @@ class InitialWeights:
         name: of the member.
         folder: of a pretrained encoder, None for a backbone without pretraining on audio.
         untrained: random weights in place of the pretrained ones, all else equal.
+        finished: the folder is that of a finished emotion model, which stays as it is.
     """
 
     name: str
     folder: Path | None
     untrained: bool = False
+    finished: bool = False
 
     @property
     def audio_pretrained(self) -> bool:
         """Whether the encoder was pretrained on audio."""
+        if self.finished:
+            return self.model_card.started_from.startswith(PRETRAINED)
         return self.folder is not None and not self.untrained
+
+    @property
+    def model_card(self) -> ModelCard:
+        """The card of a finished emotion model."""
+        assert self.folder is not None
+        return load_card(self.folder / MODEL_CARD, ModelCard)
 
     def from_scratch(self) -> "InitialWeights":
         """Returns the same without any pretraining."""
         return replace(self, untrained=True)
 
     def source(self, settings: FinetuneSettings) -> str:
-        """Returns what identifies the weights: the SHA-256 of an encoder's weights, or a word."""
+        """Returns what identifies the weights: the SHA-256 of those of an encoder or a finished model, or a word."""
+        if self.finished:
+            return self.model_card.weights_sha256
         if self.untrained or (self.folder is None and not settings.pretrained):
             return SCRATCH
         if self.folder is not None:
@@ -54,12 +69,17 @@ class InitialWeights:
 
     def crop_s(self, settings: FinetuneSettings) -> float:
         """Returns the length of its windows in s."""
+        if self.finished:
+            return self.model_card.window_s
         if settings.crop_s or self.folder is None:
             return settings.crop_s or DEFAULT_CROP_S
         return load_card(self.folder / CARD, EncoderCard).crop_s
 
     def check(self, settings: FinetuneSettings) -> None:
-        """Raises EmoclrError where there is no such encoder, or its views would be too small for it."""
+        """Raises EmoclrError where there is no such encoder or model, or its views would be too small for it."""
+        if self.finished and self.folder is not None:
+            load_model(self.folder)
+            return
         if self.folder is not None:
             encoder, _ = load_encoder(self.folder)
         else:
@@ -75,7 +95,7 @@ class InitialWeights:
             # Masks are counted by the settings of this training, not of the one before.
             changed = encoder.settings.model_copy(update={"time_masks": settings.augment.masks.time_masks})
             encoder.settings = changed
-            origin = SCRATCH if self.untrained else f"pretraining on corpus {card.corpus_fingerprint}"
+            origin = SCRATCH if self.untrained else f"{PRETRAINED} {card.corpus_fingerprint}"
             return encoder, self.crop_s(settings), origin
         crop_s = self.crop_s(settings)
         rate = settings.spectrogram.sample_rate
@@ -92,8 +112,9 @@ class InitialWeights:
 
 
 def encoder_cards(initial_weights: Sequence[InitialWeights]) -> list[EncoderCard]:
-    """Returns the cards of those that were pretrained on audio."""
-    return [load_card(each.folder / CARD, EncoderCard) for each in initial_weights if each.folder is not None]
+    """Returns the cards of the encoders that were pretrained on audio; a finished model has another one."""
+    encoders = (each.folder for each in initial_weights if not each.finished)
+    return [load_card(folder / CARD, EncoderCard) for folder in encoders if folder is not None]
 
 
 def find_initial_weights(sources: Sequence[Path], settings: FinetuneSettings) -> list[InitialWeights]:
@@ -104,11 +125,16 @@ def find_initial_weights(sources: Sequence[Path], settings: FinetuneSettings) ->
             of windows of different lengths: all members of an ensemble have the same windows.
         CheckpointError: a source holds no encoder.
     """
-    folders = find_sources(sources, settings.backbones)
-    initial_weights = [InitialWeights(name, folder) for name, folder in folders.items()]
+    finished = settings.freeze == "all"
+    folders = find_members(sources, settings)
+    initial_weights = [InitialWeights(name, folder, finished=finished) for name, folder in folders.items()]
     lengths = {initial.name: initial.crop_s(settings) for initial in initial_weights}
     if len(set(lengths.values())) > 1:
         each = ", ".join(f"{name} {length:g} s" for name, length in lengths.items())
+        if finished:
+            raise ConfigError(
+                f"--from: an ensemble hears the same windows in all its members, and these differ: {each}"
+            )
         raise ConfigError(
             f"--from: pretrained on crops of different lengths ({each}), and an ensemble hears the same windows in all "
             f"its members; crop_s={min(lengths.values()):g} gives them all that length"

@@ -9,15 +9,17 @@ import numpy as np
 import torch
 
 from emoclr.configs.console import say, track
+from emoclr.corpus.audit.clip_fingerprints import clip_fingerprints
 from emoclr.evaluate.metrics.arrays import Array
 from emoclr.evaluate.speaker_probe import voice_hits
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.model.checkpoint import ModelCard, save_model
 from emoclr.finetune.model.emotion_model import EmotionModel
+from emoclr.finetune.model.folders import TRAINED, VALIDATED
 from emoclr.finetune.model.losses import LOSSES
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.batch_norm_statistics import estimate_statistics
-from emoclr.finetune.training.calibration import calibrated_predictions, without_shift
+from emoclr.finetune.training.calibration import CalibratedPredictions, calibrated_predictions, without_shift
 from emoclr.finetune.training.head import fit_head, positive_weights
 from emoclr.finetune.training.network import Embed, train_network, view_maker
 from emoclr.pretrain.encoder.devices import choose_device
@@ -25,6 +27,7 @@ from emoclr.pretrain.encoder.embedding import Embeddings, embed_clips
 from emoclr.pretrain.encoder.encoder import Encoder
 from emoclr.pretrain.encoder.tensors import save_tensors
 from emoclr.pretrain.encoder.windows import window_counts
+from emoclr.pretrain.resume.heard_clips import write_fingerprints
 
 ANSWERS = "answers.safetensors"
 
@@ -39,10 +42,10 @@ class Member:
         validation: (clips, emotions) probabilities of the validation clips.
         test: the same of the test clips.
         uncalibrated: the same before temperatures.
-        head_only: of the test clips, by the head on the frozen encoder.
+        head_only: of the test clips, by the head on the frozen encoder; none of a member that was finished before.
         head_only_thresholds: (emotions,).
         voices: (clips,) the hits of the speaker probe on its embeddings, none where speakers are not known.
-        voices_before: the same of its initial encoder.
+        voices_before: the same of its initial encoder; none of a member that was finished before.
     """
 
     folder: Path
@@ -85,14 +88,7 @@ def train_member(
     weights = positive_weights(torch.from_numpy(task.targets[task.train]), settings.max_positive_weight)
     loss = LOSSES[settings.loss]
     shift = loss.shift(weights)
-    embed = functools.partial(
-        embed_clips,
-        store=task.store,
-        window_s=crop_s,
-        hop_s=hop_s,
-        device=choose_device(settings.accelerator),
-        short=settings.augment.short,
-    )
+    embed = embedder(task, settings, crop_s, hop_s)
     model = EmotionModel(encoder, len(task.emotions))
 
     # The head alone, on the frozen encoder.
@@ -111,7 +107,7 @@ def train_member(
     )
     say(f"{name}: head alone, validation macro AUROC {score:.3f}")
     with without_shift(model.head, shift):
-        logits = _clip_logits(model, embeddings[0], embed, settings, name)
+        logits = clip_logits(model, embeddings[0], embed, settings, name)
     head_only = final = calibrated_predictions(task, logits, settings.positive_share)
 
     # The whole network.
@@ -124,19 +120,77 @@ def train_member(
         model.head.linear.bias.sub_(shift)
     if best_epoch:
         embeddings.append(embed(encoder, description=f"{name}: scoring"))
-        logits = _clip_logits(model, embeddings[1], embed, settings, name)
+        logits = clip_logits(model, embeddings[1], embed, settings, name)
         final = calibrated_predictions(task, logits, settings.positive_share)
     model.cpu()
 
-    voices = _speaker_probe(task, embeddings, settings.seed, name)
+    for part, rows in ((TRAINED, task.train), (VALIDATED, task.validation)):
+        write_fingerprints(folder, clip_fingerprints(task.store, rows), part)
+    voices = voices_of(task, embeddings, settings.seed, name)
+    return save_member(
+        folder,
+        model,
+        task,
+        settings,
+        logits,
+        final,
+        window_s=crop_s,
+        hop_s=hop_s,
+        started_from=started_from,
+        metrics={"validation_macro_auroc": round(score, 6), "best_epoch": best_epoch},
+        head_only=head_only.test,
+        head_only_thresholds=head_only.thresholds,
+        voices=voices[-1],
+        voices_before=voices[0],
+    )
+
+
+def embedder(task: Task, settings: FinetuneSettings, window_s: float, hop_s: float) -> Embed:
+    """Returns `embed_clips` of all clips of a task, in windows."""
+    return functools.partial(
+        embed_clips,
+        store=task.store,
+        window_s=window_s,
+        hop_s=hop_s,
+        device=choose_device(settings.accelerator),
+        short=settings.augment.short,
+    )
+
+
+def save_member(
+    folder: Path,
+    model: EmotionModel,
+    task: Task,
+    settings: FinetuneSettings,
+    logits: Array,
+    final: CalibratedPredictions,
+    *,
+    window_s: float,
+    hop_s: float,
+    started_from: str,
+    metrics: dict[str, float],
+    **others: Array,
+) -> Member:
+    """Writes the weights, the answers and the card of a member, and returns it.
+
+    Args:
+        folder: gets them.
+        model: with its weights.
+        task: that it answers.
+        settings: of the run.
+        logits: (clips of the store, emotions).
+        final: their calibrated probabilities.
+        window_s: length of a window in s.
+        hop_s: s between windows.
+        started_from: for the card.
+        metrics: for the card.
+        others: the other predictions of a `Member`, by name.
+    """
     predictions = {
         "validation": final.validation,
         "test": final.test,
         "uncalibrated": final.uncalibrated,
-        "head_only": head_only.test,
-        "head_only_thresholds": head_only.thresholds,
-        "voices": voices[-1],
-        "voices_before": voices[0],
+        **others,
     }
     # The card comes last: a folder with a card holds a finished member.
     digest = save_tensors(folder / ANSWERS, {key: torch.tensor(value) for key, value in predictions.items()})
@@ -147,8 +201,8 @@ def train_member(
         single_label=task.single_label,
         thresholds=[round(float(value), 6) for value in final.thresholds],
         temperatures=[round(float(value), 6) for value in final.temperatures],
-        mean_logits=_mean_logits(task, logits, crop_s, hop_s),
-        window_s=crop_s,
+        mean_logits=_mean_logits(task, logits, window_s, hop_s),
+        window_s=window_s,
         hop_s=hop_s,
         short=settings.augment.short,
         windows=settings.windows,
@@ -156,12 +210,12 @@ def train_member(
         corpus_fingerprint=task.store.fingerprint,
         started_from=started_from,
         answers_sha256=digest,
-        metrics={"validation_macro_auroc": round(score, 6), "best_epoch": best_epoch},
+        metrics=metrics,
     )
     return Member(folder, card, **predictions)
 
 
-def _clip_logits(
+def clip_logits(
     model: EmotionModel, embeddings: Embeddings, embed: Embed, settings: FinetuneSettings, name: str
 ) -> Array:
     """Returns the logits of all clips, (clips, emotions), their windows pooled as the settings say."""
@@ -184,7 +238,8 @@ def _mean_logits(task: Task, logits: Array, window_s: float, hop_s: float) -> li
     return [round(float(value), 6) for value in np.average(logits[heard], axis=0, weights=windows)]
 
 
-def _speaker_probe(task: Task, embeddings: Sequence[Embeddings], seed: int, name: str) -> list[Array]:
+def voices_of(task: Task, embeddings: Sequence[Embeddings], seed: int, name: str) -> list[Array]:
+    """Returns the hits of the speaker probe on some embeddings, each (clips,); none where speakers are not known."""
     if task.voices is None:
         return [np.zeros(0) for _ in embeddings]
     return [voice_hits(some, task.voices, seed) for some in track(embeddings, f"{name}: speaker probe")]

@@ -10,6 +10,7 @@ from emoclr.configs.console import say
 from emoclr.configs.files import sweep
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.settings import FinetuneSettings
+from emoclr.finetune.training.finished_models import take_member
 from emoclr.finetune.training.initial_weights import InitialWeights
 from emoclr.finetune.training.member import Member, train_member
 from emoclr.finetune.training.resume import finished_member
@@ -189,6 +190,8 @@ def _member(job: Job) -> Member:
         return member
     sweep(job.folder)
     initial, task, settings = job.initial, job.task, job.settings
+    if initial.finished:
+        return take_member(job.folder, initial, task, settings)
     encoder, crop_s, origin = initial.encoder(settings, task.store, task.train)
     if initial.folder is not None and initial.audio_pretrained:
         copy_fingerprints(initial.folder, job.folder)

@@ -16,8 +16,12 @@ Fingerprints = NDArray[np.uint64]
 """`(fingerprints,)`, sorted, each once; see `corpus.audit.clip_fingerprints`."""
 
 
-def read_fingerprints(folder: Path) -> Fingerprints | None:
+def read_fingerprints(folder: Path, name: str = FINGERPRINTS) -> Fingerprints | None:
     """Returns the fingerprints beside the weights in a backbone's folder, None where none are kept.
+
+    Args:
+        folder: of the backbone.
+        name: of the file.
 
     Raises:
         CheckpointError: the file is damaged.
@@ -26,7 +30,7 @@ def read_fingerprints(folder: Path) -> Fingerprints | None:
         >>> read_fingerprints(Path("nowhere")) is None
         True
     """
-    path = folder / FINGERPRINTS
+    path = folder / name
     if not path.is_file():
         return None
     try:
@@ -38,20 +42,21 @@ def read_fingerprints(folder: Path) -> Fingerprints | None:
     return found
 
 
-def write_fingerprints(folder: Path, fingerprints: Fingerprints) -> None:
-    """Writes fingerprints beside the weights in a backbone's folder."""
+def write_fingerprints(folder: Path, fingerprints: NDArray[np.uint64], name: str = FINGERPRINTS) -> None:
+    """Writes fingerprints of any shape beside the weights in a backbone's folder, into the file of that name."""
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as file:
             np.save(file, np.unique(fingerprints), allow_pickle=False)
 
-    write_atomically(folder / FINGERPRINTS, write)
+    write_atomically(folder / name, write)
 
 
-def copy_fingerprints(source: Path, folder: Path) -> None:
-    """Writes those of one folder, where it has some, into another."""
-    if (found := read_fingerprints(source)) is not None:
-        write_fingerprints(folder, found)
+def copy_fingerprints(source: Path, folder: Path, *names: str) -> None:
+    """Writes those of one folder into another, each file of these names that it has; `FINGERPRINTS` without names."""
+    for name in names or (FINGERPRINTS,):
+        if (found := read_fingerprints(source, name)) is not None:
+            write_fingerprints(folder, found, name)
 
 
 def keep_fingerprints(folder: Path, run: RunCard, source: Source) -> None:

@@ -22,6 +22,7 @@ from emoclr.checkpoints.run import release
 from emoclr.configs.files import write_yaml
 from emoclr.evaluate.report.report import Report
 from emoclr.evaluate.report.writers.report_json import report_json
+from emoclr.finetune.model.folders import TRAINED, VALIDATED
 from emoclr.finetune.settings import FinetuneSettings
 from emoclr.finetune.training.resume import RunCard as FinetuneRunCard
 from emoclr.pretrain.encoder import folders
@@ -192,6 +193,8 @@ def runs(workspace: Path, make_report: MakeReport, tmp_path_factory: pytest.Temp
     write_yaml(folder / "my-run/run.yaml", run.model_dump(mode="json"))
     for name in ("my-run", "my-emotions"):
         write_fingerprints(folder / name / "test_resnet", np.arange(3, dtype=np.uint64))
+    for learned in (TRAINED, VALIDATED):
+        write_fingerprints(folder / "my-emotions/test_resnet", np.arange(3, dtype=np.uint64), learned)
     (folder / "my-run/test_resnet/resume.ckpt").write_bytes(b"optimizer and projection head")
     tuned = FinetuneRunCard(
         settings=FinetuneSettings(cache=folder / "decoded"),

@@ -60,6 +60,8 @@ def test_a_release_of_an_ensemble_gives_the_same_probabilities_and_its_limits(ru
         "test_resnet/fingerprints.npy",
         "test_resnet/model.safetensors",
         "test_resnet/model.yaml",
+        "test_resnet/trained_fingerprints.npy",
+        "test_resnet/validated_fingerprints.npy",
     ]
     (before, then), (after, card) = (load_ensemble(place) for place in (runs / "my-emotions", folder))
     windows = made_up_windows(card.window_s)

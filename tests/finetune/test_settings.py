@@ -25,7 +25,7 @@ from emoclr.probe.settings import ProbeSettings
         ("max_positive_weight=0.5", "max_positive_weight"),
         ("positive_share=0", "positive_share"),
         ("loss=hinge", "'bce' or 'focal'"),
-        ("freeze=head", "'none' or 'backbone'"),
+        ("freeze=head", "'none', 'backbone' or 'all'"),
         ("devices=2", "devices"),
         ("backbones=[resnet10t,resnet10t]", "resnet10t"),
         ("augment.transforms=[{name: Reverse}]", "Reverse is refused"),
