@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any, cast
 
 import torch
@@ -142,12 +143,20 @@ def default_workers() -> int:
 
 def _start_worker(worker: int) -> None:
     torch.set_num_threads(1)
-    # Ctrl-C reaches the whole process group: the training process decides when its workers end.
+    # Ctrl-C reaches the whole process group, as SIGTERM may: the training process decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _spare_once)
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         threading.Thread(target=_end_after, args=(parent.pid,), daemon=True).start()
+
+
+def _spare_once(number: int, frame: FrameType | None) -> None:
+    """Leaves the first SIGTERM to the training process, and lets the next one end this worker.
+
+    PyTorch and then Python send one each to a worker that does not end by itself, and Python waits for its end.
+    """
+    signal.signal(number, signal.SIG_DFL)
 
 
 def _end_after(process: int) -> None:

@@ -2,6 +2,9 @@ import multiprocessing
 import os
 import random
 import select
+import signal
+import subprocess
+import sys
 import time
 from itertools import chain
 
@@ -177,3 +180,36 @@ def test_a_data_process_ends_with_the_process_that_it_works_for():
     assert os.read(reading, 1) == b"!"
     assert select.select([reading], [], [], 30)[0] and os.read(reading, 1) == b""
     os.close(reading)
+
+
+def test_a_training_process_ends_though_a_data_process_hangs():
+    script = """
+import time
+from torch.utils.data import DataLoader
+from emoclr.pretrain.data.view_loader import _start_worker
+class Hanging(list):
+    def __getitem__(self, item):
+        return time.sleep(3_600) if item else item
+next(iter(DataLoader(Hanging(range(8)), num_workers=1, worker_init_fn=_start_worker)))
+"""
+    assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == 0
+
+
+def test_a_data_process_outlives_the_sigterm_that_asks_its_run_to_stop():
+    reading, writing = os.pipe()
+
+    def work():
+        _start_worker(0)
+        os.write(writing, b"!")
+        for _ in range(2):
+            time.sleep(60)
+
+    worker = multiprocessing.get_context("fork").Process(target=work, daemon=True)
+    worker.start()
+    assert os.read(reading, 1) == b"!"
+    worker.terminate()
+    worker.join(0.5)
+    assert worker.is_alive()
+    worker.terminate()
+    worker.join(30)
+    assert worker.exitcode == -signal.SIGTERM
