@@ -17,9 +17,9 @@ from unittest import mock
 import numpy as np
 import torch
 
-from emoclr.corpus.audio.onnx_session import onnx_session
 from emoclr.finetune.model.checkpoint import load_ensemble
 from emoclr.predict.export.forms import INPUT
+from emoclr.predict.export.onnx_session import onnx_session
 from emoclr.predict.export.parity import made_up
 from emoclr.predict.export.run import export
 from emoclr.pretrain.encoder.folders import find_run

@@ -1,19 +1,10 @@
 """Where somebody speaks, laughs, cries or shouts: Silero VAD, whose network comes inside its package."""
 
-import functools
-import importlib.util
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-from emoclr.configs.errors import EmoclrError
 from emoclr.corpus.audio.decoder import SAMPLE_RATE
-from emoclr.corpus.audio.onnx_session import onnx_session
-
-if TYPE_CHECKING:
-    import onnxruntime
+from emoclr.corpus.audio.silero import STATE_SIZE, silero
 
 FRAME_SAMPLES = 512
 """Each gets a probability; 32 ms."""
@@ -34,15 +25,14 @@ _UNSETTLED_FRAMES = MIN_VOICE_FRAMES + PADDING_FRAMES
 """So many of the latest may still change."""
 
 _CONTEXT_SAMPLES = 64
-_MAX_FRAMES = 512
-"""At once; 3 MB."""
+_MAX_FRAMES = 128
+"""At once; 0.3 MB of samples, 0.3 MB of spectrograms."""
 
 
 class VoiceGate:
     """The probability of a voice, frame by frame, of 16 kHz mono that comes piece by piece.
 
-    The network of the package silero-vad (https://github.com/snakers4/silero-vad, MIT), many frames at a time. The
-    package itself is not imported: it would set the threads of torch.
+    The network of the package silero-vad (https://github.com/snakers4/silero-vad, MIT), many frames at a time.
 
     Examples:
         >>> gate = VoiceGate()
@@ -51,11 +41,11 @@ class VoiceGate:
     """
 
     def __init__(self) -> None:
-        self._session = _session()
+        self._network = silero()
         self._begin()
 
     def _begin(self) -> None:
-        self._hidden = self._cell = np.zeros((1, 1, 128), dtype=np.float32)
+        self._hidden = self._cell = np.zeros(STATE_SIZE, dtype=np.float32)
         self._held = np.zeros(_CONTEXT_SAMPLES, dtype=np.float32)  # what came before the next frame, and its beginning
 
     def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -68,9 +58,8 @@ class VoiceGate:
             part = held[first * FRAME_SAMPLES : (first + some) * FRAME_SAMPLES + _CONTEXT_SAMPLES]
             # (frames, 576): each begins with the last samples of the one before
             block = np.lib.stride_tricks.sliding_window_view(part, _CONTEXT_SAMPLES + FRAME_SAMPLES)[::FRAME_SAMPLES]
-            inputs = {"input": np.ascontiguousarray(block), "h": self._hidden, "c": self._cell}
-            voice, self._hidden, self._cell = self._session.run(["speech_probs", "hn", "cn"], inputs)
-            found.append(voice.ravel())
+            voice, self._hidden, self._cell = self._network(block, self._hidden, self._cell)
+            found.append(voice)
         self._held = held[frames * FRAME_SAMPLES :].copy()
         return np.concatenate(found)
 
@@ -176,11 +165,3 @@ def _padded(begun: NDArray[np.bool_]) -> NDArray[np.bool_]:
         if end - start >= MIN_VOICE_FRAMES:
             padded[max(0, start - PADDING_FRAMES) : end + PADDING_FRAMES] = True
     return padded
-
-
-@functools.cache
-def _session() -> "onnxruntime.InferenceSession":
-    package = importlib.util.find_spec("silero_vad")
-    if package is None or package.origin is None:
-        raise EmoclrError("the package silero-vad is not installed; `pip install silero-vad`")
-    return onnx_session(Path(package.origin).parent / "data/silero_vad_16k_sequence.onnx")

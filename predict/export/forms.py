@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.extras import require_extra
-from emoclr.corpus.audio.onnx_session import onnx_session
+from emoclr.predict.export.onnx_session import onnx_session
 
 if TYPE_CHECKING:
     import onnx_ir
@@ -40,7 +40,7 @@ class FileForm:
 
     Attributes:
         ending: of the file's name.
-        packages: of the extra `export` that write it.
+        packages: of the extra `export` that write and run it.
         write: gets a network in eval mode, waveforms (B, samples), where the file goes, its output's name and metadata.
         run: of a file.
         facts: the metadata of a file; empty where it is another one.
@@ -188,6 +188,6 @@ def _quiet() -> Iterator[None]:
 
 
 FORMS = {
-    "onnx": FileForm(".onnx", ("onnx", "onnxscript"), _write_onnx, _run_onnx, _facts_of_onnx),
+    "onnx": FileForm(".onnx", ("onnx", "onnxruntime", "onnxscript"), _write_onnx, _run_onnx, _facts_of_onnx),
     "torch": FileForm(".pt2", (), _write_torch, _run_torch, _facts_of_torch),
 }

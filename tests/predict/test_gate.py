@@ -1,6 +1,8 @@
 """Nothing is named where nobody speaks: of made voices between silence and noise."""
 
 import csv
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def of_file(found: Predictions, name: str) -> list[PredictionRow]:
     return [row for row in found.rows if isinstance(row, PredictionRow) and row.path.name == name]
+
+
+PREDICTED = """
+import sys
+from emoclr.predict.cli import main
+assert main(["--from", *sys.argv[1:], "--out", "-"]) == 0
+heavy = {"onnx", "onnxruntime", "silero_vad", "librosa", "lightly", "pytorch_lightning", "scipy", "torch._dynamo"}
+print("imported:", *sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_a_recording_is_heard_without_onnx_runtime_and_what_trains(emotions: Path, folder: Path) -> None:
+    command = [sys.executable, "-c", PREDICTED, str(emotions), str(folder / "call.wav")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    *_, row, imported = done.stdout.splitlines()
+    assert row.startswith(str(folder / "call.wav")) and imported == "imported:"
 
 
 def test_windows_without_a_voice_name_nothing_and_have_no_probabilities(loaded: Loaded, folder: Path) -> None:

@@ -8,12 +8,16 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from emoclr.configs.errors import EmoclrError
+from emoclr.corpus.audio.onnx_weights import read_onnx_weights
+from emoclr.corpus.audio.silero import silero
 from emoclr.corpus.audio.voice import (
     FRAME_S,
     FRAME_SAMPLES,
@@ -29,6 +33,7 @@ from emoclr.corpus.audio.voice import (
 )
 from emoclr.corpus.demo.expression import express
 from emoclr.corpus.demo.voice import draw_voice, speak
+from emoclr.predict.export.onnx_session import onnx_session
 
 RATE = 16_000
 
@@ -43,15 +48,70 @@ def spoken() -> NDArray[np.float32]:
     return np.concatenate([quiet, said, quiet, quiet[:300]]).astype(np.float32)
 
 
-def test_it_is_the_packages_own_network(spoken: NDArray[np.float32]) -> None:
+def data_of_silero(name: str) -> Path:
     package = importlib.util.find_spec("silero_vad")
     assert package is not None and package.origin is not None
-    reference = torch.jit.load(str(Path(package.origin).parent / "data/silero_vad.jit"))
+    return Path(package.origin).parent / "data" / name
+
+
+def by_onnx_runtime(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Frame by frame, each with the 64 samples before it."""
+    session = onnx_session(data_of_silero("silero_vad_16k_sequence.onnx"))
+    hidden = cell = np.zeros((1, 1, 128), dtype=np.float32)
+    before, found = np.zeros(64, dtype=np.float32), []
+    for frame in np.pad(waveform, (0, -len(waveform) % FRAME_SAMPLES)).reshape(-1, 1, FRAME_SAMPLES):
+        inputs = {"input": np.concatenate([before[None], frame], axis=1), "h": hidden, "c": cell}
+        voice, hidden, cell = session.run(["speech_probs", "hn", "cn"], inputs)
+        before = frame[0, -64:]
+        found.append(voice.item())
+    return np.array(found, dtype=np.float32)
+
+
+SOUNDS = ("voice", "voice in noise", "noise", "silence", "clipped", "barely any sound")
+
+
+@pytest.mark.parametrize("sound", SOUNDS)
+def test_it_says_what_onnx_runtime_says_of_the_packages_network(sound: str, spoken: NDArray[np.float32]) -> None:
+    noise = np.random.default_rng(1).standard_normal(len(spoken)).astype(np.float32)
+    waveform = {
+        "voice": spoken,
+        "voice in noise": spoken + 0.02 * noise,
+        "noise": 0.1 * noise,
+        "silence": np.zeros_like(spoken),
+        "clipped": np.clip(30 * spoken, -1, 1),
+        "barely any sound": np.float32(1e-39) * noise,
+    }[sound]
+    expected = by_onnx_runtime(waveform)
+    for size in (len(waveform), 8_000, 700, 300):  # whole, and piece by piece
+        gate = VoiceGate()
+        pieces = [gate.push(waveform[start : start + size]) for start in range(0, len(waveform), size)]
+        found = np.concatenate([*pieces, gate.finish()])
+        assert np.abs(found - expected).max() < 1e-4
+        assert (voiced_frames(found) == voiced_frames(expected)).all()
+    assert (expected.max() > 0.5) == (sound in ("voice", "voice in noise", "clipped"))
+
+
+def test_it_is_the_network_that_the_package_itself_runs(spoken: NDArray[np.float32]) -> None:
+    reference = torch.jit.load(str(data_of_silero("silero_vad.jit")))
     filled = torch.from_numpy(np.pad(spoken, (0, -len(spoken) % FRAME_SAMPLES)))
     with torch.inference_mode():
         expected = [reference(frame, RATE).item() for frame in filled.split(FRAME_SAMPLES)]
     assert voice_probabilities(spoken) == pytest.approx(np.array(expected), abs=1e-4)
     assert max(expected) > 0.9 and min(expected) < 0.1
+
+
+def test_weights_are_those_of_the_onnx_file() -> None:
+    path = data_of_silero("silero_vad_16k_op15.onnx")
+    found, expected = read_onnx_weights(path), onnx.load(path).graph.initializer
+    assert list(found) == [tensor.name for tensor in expected]
+    for tensor in expected:
+        assert (found[tensor.name] == onnx.numpy_helper.to_array(tensor).ravel()).all()
+
+
+def test_another_network_than_silero_vads_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emoclr.corpus.audio.silero.read_onnx_weights", lambda path: {})
+    with pytest.raises(EmoclrError, match=r"silero_vad_16k_op15\.onnx.*encoder\.0.*silero-vad==6\.2\.3"):
+        silero.__wrapped__()
 
 
 @settings(max_examples=20, deadline=None)
@@ -115,16 +175,26 @@ def test_a_track_knows_piece_by_piece_what_is_known_of_the_whole(spoken: NDArray
     assert track.voiced(RATE + 100, RATE + 200) == [(RATE + 100, RATE + 200)]
 
 
-def test_torch_is_left_alone() -> None:
-    """The package silero-vad sets the threads of torch as soon as it is imported."""
-    code = "import sys; from emoclr.corpus.audio.voice import VoiceGate; VoiceGate(); sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def python(code: str, **environment: str) -> str:
+    """Returns what a process of its own prints, with as many threads as it likes."""
+    others = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    command = [sys.executable, "-c", f"import sys; from emoclr.corpus.audio.voice import VoiceGate; {code}"]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=others | environment).stdout
 
 
-def test_nothing_is_written_or_reported(tmp_path: Path) -> None:
-    """ONNX Runtime makes an id of the machine and a database of reports in the home folder, unless told not to."""
-    home = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
-    code = "from emoclr.corpus.audio.voice import VoiceGate; VoiceGate().finish()"
-    environment = home | {"HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
-    assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0
-    assert list(tmp_path.rglob("*")) == []
+def test_neither_torch_nor_onnx_runtime_is_imported() -> None:
+    """The package silero-vad would import torch and set its threads."""
+    heavy = "{'torch', 'onnx', 'onnxruntime', 'silero_vad'}"
+    assert python(f"VoiceGate().finish(); print({heavy} & set(sys.modules))") == "set()\n"
+
+
+def test_no_other_thread_works_or_waits_for_work() -> None:
+    code = """import time, numpy as np
+gate, noise = VoiceGate(), np.random.default_rng(0).standard_normal(1_600_000).astype(np.float32)
+gate.push(noise)
+before = time.process_time(), time.thread_time()
+gate.push(noise)
+print(time.process_time() - before[0], time.thread_time() - before[1])
+"""
+    of_all_s, of_one_s = map(float, python(code, OPENBLAS_NUM_THREADS="2").split())
+    assert of_all_s < 1.3 * of_one_s + 0.02

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -20,12 +21,12 @@ from numpy.typing import NDArray
 
 import emoclr.predict.export.run
 from emoclr.configs.errors import EmoclrError
-from emoclr.corpus.audio.onnx_session import onnx_session
 from emoclr.finetune.model.checkpoint import EnsembleCard, load_ensemble
 from emoclr.finetune.model.folders import ENSEMBLE_CARD
 from emoclr.predict.data_frame import predict_frame
 from emoclr.predict.export.facts import ensemble_facts
 from emoclr.predict.export.forms import FORMS, Facts, FileForm, Floats
+from emoclr.predict.export.onnx_session import onnx_session
 from emoclr.predict.export.parity import check_parity
 from emoclr.pretrain.encoder.checkpoint import load_card, load_encoder
 from emoclr.pretrain.encoder.folders import find_run
@@ -100,6 +101,18 @@ def test_a_file_says_how_it_is_used(exported: Path, emotions: Path) -> None:
     (given,), (found,) = session.get_inputs(), session.get_outputs()
     assert (given.name, given.shape) == ("waveforms", ["batch", "samples"])
     assert (found.name, found.shape) == ("probabilities", ["batch", 2])
+
+
+def test_running_a_file_writes_and_reports_nothing(exported: Path, tmp_path: Path) -> None:
+    """ONNX Runtime makes an id of the machine and a database of reports in the home folder, unless told not to."""
+    home = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    code = (
+        "import sys; from pathlib import Path; from emoclr.predict.export.onnx_session import onnx_session as session"
+    )
+    command = [sys.executable, "-c", f"{code}; session(Path(sys.argv[1]))", str(exported / "emotions.onnx")]
+    environment = home | {"HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    assert subprocess.run(command, check=False, env=environment).returncode == 0
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_weights_of_8_bits_make_a_smaller_file_that_says_nearly_the_same(
