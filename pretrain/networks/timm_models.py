@@ -25,8 +25,12 @@ _PACKAGES = {
     "torchvision": (),
     "torchvision.models": (),
     "torchvision.ops": (),
+    "huggingface_hub": (),
 }
 """Packages whose `__init__` takes long, and the files of each that define what is asked of it meanwhile."""
+
+_HUB = "huggingface_hub"
+"""timm needs it to download weights alone. Meanwhile nothing is found in it, as if it were not installed."""
 
 _DEFINITION = re.compile(r"^@register_model\ndef (\w+)\(", re.MULTILINE)
 
@@ -65,6 +69,11 @@ def create_model(name: str, **options: Any) -> nn.Module:
         96
     """
     is_model(name.split(".")[0])
+    if options.get("pretrained"):
+        import timm
+
+        downloaded: nn.Module = timm.create_model(name, **options)
+        return downloaded
     with timm_in_part():
         from timm.models import create_model as create
 
@@ -94,6 +103,8 @@ class _Deferred(ModuleType):
                 found = importlib.import_module(f"{self.__name__}.{file}")
                 if hasattr(found, name):
                     return getattr(found, name)
+            if self.__name__ == _HUB:
+                raise AttributeError(f"{name} of {_HUB} is found where weights are downloaded")
         with _lock:
             if self.__dict__.get("_runs", False):
                 raise AttributeError(f"module {self.__name__} has no attribute {name}")
@@ -107,6 +118,8 @@ class _Deferred(ModuleType):
         self.__path__ = self._places
         try:
             assert self.__spec__ is not None and self.__spec__.loader is not None
+            if self.__name__ == "timm.models" and "timm.models._hub" in sys.modules:
+                importlib.reload(sys.modules["timm.models._hub"])  # now it finds huggingface_hub
             self.__spec__.loader.exec_module(self)
             self.__class__ = ModuleType  # type: ignore[assignment]
         finally:
