@@ -40,7 +40,8 @@ print("imported:", *sorted({heavy} & set(sys.modules)))
 
 def test_there_are_seven_commands_one_a_folder():
     names = ("augment", "checkpoints", "corpus", "finetune", "predict", "pretrain", "probe")
-    assert PROJECT["scripts"] == {name: f"emoclr.{name}.cli:main" for name in names}
+    expected = {name: f"emoclr.{name}.cli:main" for name in names}
+    assert PROJECT["scripts"] == {**expected, "predict": "emoclr.predict.__main__:command"}
 
 
 @pytest.mark.parametrize("command", sorted(PROJECT["scripts"]))
