@@ -54,7 +54,7 @@ def model_folders(source: str | Path) -> dict[str, Path]:
 
     Raises:
         ConfigError: there is no such folder.
-        CheckpointError: it holds none, or its card is damaged.
+        CheckpointError: it holds none, or its card is damaged or names what lies elsewhere.
     """
     card = find_card(source)
     if card.name == CARD:
@@ -63,4 +63,8 @@ def model_folders(source: str | Path) -> dict[str, Path]:
         names = [str(name) for name in read_yaml(card)["members"]]
     except (ConfigError, KeyError, TypeError) as error:
         raise CheckpointError(f"{card}: does not say which members there are; {GIVE}") from error
+    run = card.parent.resolve()
+    for name in names:
+        if Path(name).is_absolute() or not (run / name).resolve().is_relative_to(run):
+            raise CheckpointError(f"{card}: members: {name} lies outside the ensemble's folder")
     return {name: card.parent / name for name in names}

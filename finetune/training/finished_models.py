@@ -7,6 +7,7 @@ import numpy as np
 
 from emoclr.configs.console import say
 from emoclr.configs.errors import ConfigError
+from emoclr.corpus.audit.clip_fingerprints import clip_fingerprints
 from emoclr.evaluate.metrics.ranking import macro_auroc
 from emoclr.evaluate.report.sentence import Caution
 from emoclr.finetune.data.labeled_clips import LabeledClips, Task
@@ -18,7 +19,7 @@ from emoclr.finetune.training.calibration import calibrated_predictions
 from emoclr.finetune.training.initial_weights import InitialWeights
 from emoclr.finetune.training.member import Member, clip_logits, embedder, save_member, voices_of
 from emoclr.pretrain.encoder.folders import FINGERPRINTS
-from emoclr.pretrain.resume.heard_clips import copy_fingerprints
+from emoclr.pretrain.resume.heard_clips import copy_fingerprints, read_fingerprints, write_fingerprints
 
 ALIKE = ("emotions", "window_s", "hop_s", "short", "windows", "channels")
 """What of their cards the models of an ensemble share."""
@@ -93,7 +94,10 @@ def take_member(folder: Path, initial: InitialWeights, task: Task, settings: Fin
     model.cpu()
     score = macro_auroc(task.targets[task.validation], logits[task.validation], settings.positive_share)
     say(f"{name}: as it is, validation macro AUROC {score:.3f}")
-    copy_fingerprints(initial.folder, folder, FINGERPRINTS, TRAINED, VALIDATED)
+    copy_fingerprints(initial.folder, folder, FINGERPRINTS, TRAINED)
+    now = clip_fingerprints(task.store, task.validation).ravel()
+    before = read_fingerprints(initial.folder, VALIDATED)
+    write_fingerprints(folder, now if before is None else np.concatenate([before, now]), VALIDATED)
     none = np.zeros(0)
     return save_member(
         folder,

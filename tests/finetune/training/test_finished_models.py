@@ -12,6 +12,7 @@ import yaml
 
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audit.clip_fingerprints import clip_fingerprints
+from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.finetune.checks import find_models
 from emoclr.finetune.data.labeled_clips import Task
 from emoclr.finetune.model.checkpoint import load_ensemble
@@ -72,13 +73,35 @@ def test_on_the_labels_that_they_were_made_with_they_are_calibrated_as_before(
     assert rows[0]["test_efficientnet"] == rows[1]["test_efficientnet"]
 
 
-def test_other_validation_clips_calibrate_otherwise(
-    run: Callable[..., Any], finetuned: Any, write_labels: Callable[..., Path], tmp_path: Path
+def test_other_validation_clips_calibrate_otherwise_and_are_kept_with_those_of_before(
+    run: Callable[..., Any],
+    finetuned: Any,
+    task: Task,
+    table: LabelTable,
+    write_labels: Callable[..., Path],
+    tmp_path: Path,
 ) -> None:
     labels = write_labels("fewer.csv", ("train", "train", "train", "validation", "validation", "test"))
     ran = run(tmp_path / "out", "--from", str(finetuned.out), "freeze=all", data=labels)
     assert ran.code == 0, ran.told
-    assert card(ran.out / "test_resnet")["temperatures"] != card(finetuned.out / "test_resnet")["temperatures"]
+    now, then = ran.out / "test_resnet", finetuned.out / "test_resnet"
+    assert card(now)["temperatures"] != card(then)["temperatures"]
+    chosen_on = [set(read_fingerprints(folder, VALIDATED).tolist()) for folder in (now, then)]
+    added = clip_fingerprints(task.store, np.flatnonzero(np.array(table.speakers) == "s4")).ravel()
+    assert chosen_on[0] == chosen_on[1] | set(added.tolist())
+
+
+@pytest.mark.parametrize("member", ["../emotions/test_resnet", "/elsewhere/test_resnet"])
+def test_members_outside_of_their_run_are_refused(
+    run: Callable[..., Any], finetuned: Any, tmp_path: Path, member: str
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    content = yaml.safe_load((finetuned.out / "ensemble.yaml").read_text())
+    (other / "ensemble.yaml").write_text(yaml.safe_dump({**content, "members": [member]}))
+    ran = run(tmp_path / "out", "--from", str(other), "freeze=all")
+    assert ran.code == 1 and f"members: {member} lies outside the ensemble's folder" in ran.told
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_report_says_that_nothing_was_trained_and_compares_no_heads(joined: Any) -> None:
