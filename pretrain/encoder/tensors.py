@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.overrides import TorchFunctionMode
@@ -26,13 +27,15 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leaves initial weights as they lie in memory: others take their place."""
+    """Leaves initial weights as they lie in memory, in whatever layout: others take their place."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if func in (Tensor.normal_, Tensor.uniform_) or getattr(func, "__module__", None) == nn.init.__name__:
             return args[0] if args else (kwargs or {})["tensor"]
+        if func is Tensor.to and set(kwargs or {}) == {"memory_format"} and len(args) == 1:
+            return torch.empty_like(args[0], **(kwargs or {}))
         return func(*args, **(kwargs or {}))
 
 

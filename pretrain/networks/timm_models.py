@@ -32,7 +32,7 @@ _PACKAGES = {
 _HUB = "huggingface_hub"
 """timm needs it to download weights alone. Meanwhile nothing is found in it, as if it were not installed."""
 
-_DEFINITION = re.compile(r"^@register_model\ndef (\w+)\(", re.MULTILINE)
+_DEFINITION = re.compile(rb"\n@register_model\r?\ndef (\w+)\(")
 
 _lock = threading.RLock()
 _thread = threading.local()
@@ -55,6 +55,17 @@ def is_model(name: str) -> bool:
     import timm  # the name may be an old one, or registered elsewhere
 
     return bool(timm.is_model(name))
+
+
+def has_known_code(name: str) -> bool:
+    """Returns whether a model is timm's or ours, so that its name and the versions of both say all of its code.
+
+    Examples:
+        >>> has_known_code("resnet10t"), has_known_code("a_model_registered_elsewhere")
+        (True, False)
+    """
+    name = name.split(".")[0]
+    return name in _files() or (Path(__file__).parent / f"{name}.py").is_file()
 
 
 def create_model(name: str, **options: Any) -> nn.Module:
@@ -87,7 +98,7 @@ def _files() -> dict[str, str]:
     spec = importlib.util.find_spec("timm")
     assert spec is not None and spec.origin is not None
     files = sorted((Path(spec.origin).parent / "models").glob("*.py"))
-    return {name: file.stem for file in files for name in _DEFINITION.findall(file.read_text(encoding="utf-8"))}
+    return {name.decode(): file.stem for file in files for name in _DEFINITION.findall(file.read_bytes())}
 
 
 class _Deferred(ModuleType):
