@@ -250,8 +250,8 @@ def load_ensemble(source: str | Path, *, fold: bool = True) -> tuple[Ensemble, E
                 f"the ensemble names {', '.join(card.emotions)}"
             )
     if fold:
-        for model, _ in members:
-            model.encoder.fold()
+        for model, member in members:
+            model.encoder.fold(member.weights_sha256)
     weights = None if card.weights is None else np.array(card.weights)
     return build_ensemble(members, card.how, weights).eval(), card
 

@@ -13,9 +13,9 @@ from emoclr.corpus.audio.decoder import SAMPLE_RATE
 from emoclr.corpus.decoded.decode_stream import Ended, Piece, decode_here, decode_streams
 from emoclr.corpus.parallel.engines import RayEngine, ends_this_process_after
 from emoclr.corpus.parallel.pool import batches_by_size
+from emoclr.finetune.model import member_precision
 from emoclr.finetune.model.checkpoint import EnsembleCard
 from emoclr.finetune.model.emotion_model import Ensemble
-from emoclr.finetune.model.member_precision import measured, take_measured
 from emoclr.predict.stream.batches import Batch, Place, predict_batches
 from emoclr.predict.stream.rows import Over
 from emoclr.pretrain.encoder.streamed_windows import RecordingEnd
@@ -119,7 +119,7 @@ def predict_parts_on_ray(
     parts, work, lost = parts_from(begin, paths, channels), partial(_batches_on_ray, gate=gate), partial(_lost, card)
     with torch.inference_mode():  # bf16 or not is decided here, for all machines like this one
         ensemble(torch.zeros(1, round(card.window_s * SAMPLE_RATE)))
-    for batches in engine.stream(work, parts, lost, _Networks(ensemble, card, measured()), AHEAD):
+    for batches in engine.stream(work, parts, lost, _Networks(ensemble, card, member_precision.KEPT.known()), AHEAD):
         yield from batches
 
 
@@ -137,7 +137,7 @@ class _Networks(NamedTuple):
 def _unpickled(content: bytes) -> _Networks:
     with timm_in_part():
         networks = _Networks(*pickle.loads(content))
-    take_measured(networks.measured)
+    member_precision.KEPT.take(networks.measured)
     return networks
 
 

@@ -16,7 +16,9 @@ from emoclr.configs.messages import one_line, perhaps
 from emoclr.configs.settings import Settings
 from emoclr.corpus.audio.padding import Padding
 from emoclr.pretrain.networks import timm_models
+from emoclr.pretrain.networks.fused import plain_layers
 from emoclr.pretrain.networks.images import MIN_IMAGE_SIZE, fill_image, image_needs, with_delta, with_frequency
+from emoclr.pretrain.networks.kept import architecture_key
 from emoclr.pretrain.networks.quicken import quicken
 from emoclr.pretrain.networks.stages import IMAGE_SIZE, stage_maps
 from emoclr.pretrain.settings import READOUT, Readout
@@ -130,17 +132,22 @@ class Encoder(nn.Module):
         maps: Tensor = self.backbone(self.images(spectrograms, masks))
         return maps
 
-    def fold(self) -> None:
-        """Makes an encoder that learns no more quicker; see `quicken`."""
+    def fold(self, digest: str | None = None) -> None:
+        """Makes an encoder that learns no more quicker; see `quicken`. By the digest of its weights it is kept how."""
         spectrograms = torch.randn(1, 3, self.spectrogram.bands, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
-        quicken(self.backbone, lambda: self.embed(spectrograms))
+        key = digest and architecture_key(self.settings.backbone, self.settings.readout, digest)
+        quicken(self.backbone, lambda: self.embed(spectrograms), key)
 
     def in_bf16(self) -> "Encoder":
-        """Returns a copy for inference by `torch.autocast`, which need not convert weights to bf16 for each batch."""
+        """Returns what computes the same in inference by `torch.autocast`, without converting weights for each batch.
+
+        That is a copy, or this encoder where all its layers keep converted weights themselves.
+        """
+        if not plain_layers(self.backbone):
+            return self
         found = copy.deepcopy(self).requires_grad_(False)
-        for module in found.backbone.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                module.to(torch.bfloat16)
+        for layer in plain_layers(found.backbone):
+            layer.to(torch.bfloat16)
         return found
 
     def images(self, spectrograms: Tensor, masks: Tensor | None = None) -> Tensor:

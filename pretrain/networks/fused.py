@@ -171,6 +171,18 @@ def fits(layer: nn.Module) -> bool:
     return type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
 
 
+def plain_layers(network: nn.Module) -> list[nn.Module]:
+    """Returns the convolutions and linear layers of a network that convert their weights for each batch in bf16.
+
+    Examples:
+        >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), FusedLinear(nn.Linear(8, 2)))
+        >>> plain_layers(network) == [network[0]]
+        True
+    """
+    kept = FusedConv2d | FusedLinear
+    return [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear) and not isinstance(m, kept)]
+
+
 def _attribute(activation: nn.Module | None) -> str:
     """Returns what oneDNN calls an activation."""
     return "none" if activation is None else ACTIVATIONS[type(activation)]

@@ -1,12 +1,15 @@
 """What networks need images to be: their sizes and their channels."""
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.messages import one_line
+from emoclr.pretrain.networks.kept import Kept, architecture_key
 from emoclr.pretrain.networks.stages import stage_maps
 
 MIN_IMAGE_SIZE = 65
@@ -19,21 +22,30 @@ IMAGE_MULTIPLES = (1, 32)
 class ImageNeeds(NamedTuple):
     """What a network needs, and what it gives."""
 
-    channels: int
+    channels: PositiveInt
     """Of its feature maps, (B, C, F, N)."""
-    multiple: int
+    multiple: PositiveInt
     """Of what bands and frames of an image are to be multiples: the first of `IMAGE_MULTIPLES` whose odd multiples it
     takes."""
-    stages: list[int]
+    stages: list[PositiveInt]
     """Channels of the two stages before the last maps, see `stage_maps`; none where timm tells of no stages."""
 
 
+_KEPT: Kept[ImageNeeds] = Kept("image-needs", ImageNeeds)
+
+
 def image_needs(backbone: nn.Module, name: str, in_chans: int = 3) -> ImageNeeds:
-    """Returns what a network needs images to be, by sending two of them through it.
+    """Returns what a network needs images to be, by sending two of them through it, once on a machine.
 
     Raises:
         ConfigError: it gives something else than maps, as transformers do, or takes images of one size only.
     """
+    find = partial(_seen_needs, backbone, name, in_chans)
+    key = architecture_key(name, in_chans)
+    return find() if key is None else _KEPT.found([(key, find)])[0]
+
+
+def _seen_needs(backbone: nn.Module, name: str, in_chans: int) -> ImageNeeds:
     training = backbone.training
     backbone.eval()
     reason = ""

@@ -1,14 +1,16 @@
 """Networks that learn no more made quicker: batch norms in the convolutions before them, activations behind."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from emoclr.configs.settings import Settings
 from emoclr.pretrain.networks.fused import ACTIVATIONS, FusedResidual, fits, quick_layer
+from emoclr.pretrain.networks.kept import Kept
 
 MAX_CHANGE = 1e-4
 """Of outputs, as a share of the largest one: sums are rounded otherwise."""
@@ -25,7 +27,33 @@ class _Seen(NamedTuple):
     behind: dict[nn.Module, tuple[nn.Module, nn.BatchNorm2d | None]]
 
 
-def quicken(network: nn.Module, run: Callable[[], Tensor]) -> bool:
+class Plan(Settings):
+    """What makes a network quicker, by the names of its modules."""
+
+    norms: dict[str, str] = Field(description="of batch norms, the convolution that each is folded into")
+    fuses: bool = Field(description="whether layers take activations and sums along")
+    behind: dict[str, str] = Field(description="of layers, the activation that each takes along")
+
+    def follow(self, network: nn.Module) -> bool:
+        """Makes a network quicker, and returns whether it has the modules for it; without them it stays as it was."""
+        modules = dict(network.named_modules())
+        norms = [(modules.get(norm), modules.get(conv)) for norm, conv in self.norms.items()]
+        behind = [(modules.get(layer), modules.get(activation)) for layer, activation in self.behind.items()]
+        fits = all(isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d) for norm, conv in norms)
+        if not fits or not all(layer is not None and type(activation) in ACTIVATIONS for layer, activation in behind):
+            return False
+        changes = _Changes()
+        with torch.no_grad():
+            changes.fold(network, cast(Any, dict(norms)))
+            if self.fuses:
+                changes.fuse(network, cast(Any, dict(behind)))
+        return True
+
+
+_KEPT: Kept[Plan | None] = Kept("quicker", Plan | None)
+
+
+def quicken(network: nn.Module, run: Callable[[], Tensor], key: str | None = None) -> bool:
     """Makes a network that learns no more quicker, and returns whether that was done.
 
     A batch norm that takes what a convolution gave is folded into it: in inference both are one linear map. Then layers
@@ -36,6 +64,7 @@ def quicken(network: nn.Module, run: Callable[[], Tensor]) -> bool:
     Args:
         network: in eval mode.
         run: sends something through it and returns what comes out.
+        key: of the network and its weights, by which it is kept what was done: another time nothing is sent through.
 
     Examples:
         >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU()).eval()
@@ -47,7 +76,18 @@ def quicken(network: nn.Module, run: Callable[[], Tensor]) -> bool:
         >>> torch.allclose(network(torch.ones(1, 3, 4, 4)), expected)
         True
     """
+    if key is not None:
+        (kept,) = _KEPT.found([(key, lambda: _find_plan(network, run))])
+        if kept is None or kept.follow(network):
+            return kept is not None
+    plan = _find_plan(network, run)
+    return plan is not None and plan.follow(network)
+
+
+def _find_plan(network: nn.Module, run: Callable[[], Tensor]) -> Plan | None:
+    """Returns what makes a network quicker and leaves what `run` returns; None for nothing."""
     can_fuse = all(hasattr(torch.ops.mkldnn, name) for name in ("_convolution_pointwise", "_linear_pointwise"))
+    names = {module: name for name, module in network.named_modules()}
     with torch.no_grad():
         seen = _watch(network, run)
         for folds, fuses in ((True, True), (True, False), (False, True)):
@@ -56,14 +96,23 @@ def quicken(network: nn.Module, run: Callable[[], Tensor]) -> bool:
             changes = _Changes()
             norms = seen.norms if folds else {}
             changes.fold(network, norms)
+            behind: dict[nn.Module, nn.Module] = {}
             if fuses:
                 behind = {layer: act for layer, (act, norm) in seen.behind.items() if norm is None or norm in norms}
                 changes.fuse(network, behind)
-            with suppress(RuntimeError):  # of a CPU whose oneDNN lacks it
-                if (run() - seen.output).abs().max() <= MAX_CHANGE * seen.output.abs().max():
-                    return changes.made
+            try:
+                agrees = bool((run() - seen.output).abs().max() <= MAX_CHANGE * seen.output.abs().max())
+            except RuntimeError:  # of a CPU whose oneDNN lacks it
+                agrees = False
             changes.undo()
-    return False
+            if agrees:
+                plan = Plan(
+                    norms={names[norm]: names[conv] for norm, conv in norms.items()},
+                    fuses=fuses,
+                    behind={names[layer]: names[activation] for layer, activation in behind.items()},
+                )
+                return plan if changes.made else None
+    return None
 
 
 class _Changes:

@@ -7,14 +7,17 @@ import pytest
 import torch
 
 from emoclr.finetune.model import member_precision
-from emoclr.finetune.model.member_precision import MAX_APART, kept_path, measured_bf16
+from emoclr.finetune.model.member_precision import KEPT, MAX_APART, measured_bf16
+from emoclr.pretrain.networks import kept
 
 
 @pytest.fixture(autouse=True)
 def measured(monkeypatch, tmp_path):
     monkeypatch.setenv("EMOCLR_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(member_precision, "has_native_bf16", lambda: True)
-    monkeypatch.setattr(member_precision, "_known", {})
+    KEPT.forget()
+    yield
+    KEPT.forget()
 
 
 class Network:
@@ -46,11 +49,11 @@ def test_bf16_is_taken_where_it_is_faster_and_agrees(network, expected):
     assert measured_bf16(["a"], [network], 2.0) == [expected]
 
 
-def test_each_network_is_measured_once_and_the_next_process_reads_it(monkeypatch):
+def test_each_network_is_measured_once_and_the_next_process_reads_it():
     quick, slow = Network(), Network(1.0, 4.0)
     assert measured_bf16(["a", "b"], [quick, slow], 2.0) == [True, False]
     runs = quick.runs, slow.runs
-    monkeypatch.setattr(member_precision, "_known", {})
+    KEPT.forget()
     assert measured_bf16(["b", "a"], [slow, quick], 2.0) == [False, True]
     assert (quick.runs, slow.runs) == runs
 
@@ -59,10 +62,10 @@ def test_each_network_is_measured_once_and_the_next_process_reads_it(monkeypatch
 def test_other_weights_windows_and_machines_are_measured_for_themselves(monkeypatch, change):
     assert measured_bf16(["a"], [Network()], 2.0) == [True]
     if change == "machine":
-        monkeypatch.setattr(member_precision, "_machine", lambda: "another")
+        monkeypatch.setattr(kept, "_machine", lambda: "another")
     digest, window_s = "b" if change == "weights" else "a", 3.0 if change == "window" else 2.0
     assert measured_bf16([digest], [Network(1.0, 4.0)], window_s) == [False]
-    assert sorted(json.loads(kept_path().read_text()).values()) == [False, True]
+    assert sorted(json.loads(KEPT.path.read_text()).values()) == [False, True]
 
 
 def test_windows_too_short_and_processors_without_it_stay_in_fp32(monkeypatch):
@@ -71,32 +74,3 @@ def test_windows_too_short_and_processors_without_it_stay_in_fp32(monkeypatch):
     monkeypatch.setattr(member_precision, "has_native_bf16", lambda: False)
     assert measured_bf16(["a"], [network], 2.0) == [False]
     assert not network.runs
-
-
-def test_what_another_process_kept_first_holds(monkeypatch):
-    class Beaten(Network):
-        def __call__(self, voices, half):
-            key = member_precision._key("a", 2.0)
-            kept_path().parent.mkdir(exist_ok=True)
-            kept_path().write_text(json.dumps({key: False, "other": True}))
-            return super().__call__(voices, half)
-
-    assert measured_bf16(["a"], [Beaten()], 2.0) == [False]
-    assert json.loads(kept_path().read_text())["other"] is True
-
-
-@pytest.mark.parametrize("content", [b"", b"[1]", b'{"a": ', b"\xff", b'{"a": "yes"}'])
-def test_a_damaged_file_is_measured_anew(content):
-    kept_path().parent.mkdir()
-    kept_path().write_bytes(content)
-    assert measured_bf16(["a"], [Network()], 2.0) == [True]
-    assert list(json.loads(kept_path().read_text()).values()) == [True]
-
-
-def test_where_nothing_can_be_kept_it_is_measured_once_a_process(monkeypatch, tmp_path):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("EMOCLR_CACHE", str(tmp_path / "file"))
-    network = Network()
-    assert measured_bf16(["a"], [network], 2.0) == [True]
-    runs = network.runs
-    assert measured_bf16(["a"], [network], 2.0) == [True] and network.runs == runs

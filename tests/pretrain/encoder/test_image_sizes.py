@@ -14,6 +14,7 @@ from emoclr.pretrain.encoder.encoder import (
     make_backbone,
     pool,
 )
+from emoclr.pretrain.networks import images as images_module
 from emoclr.pretrain.networks.images import fill_image, image_needs
 
 MULTIPLES = {
@@ -66,6 +67,16 @@ def test_the_image_is_filled_with_what_a_silent_recording_looks_like():
     with torch.no_grad():
         expected = pool(encoder.backbone(torch.from_numpy(filled).float()[None]))
         torch.testing.assert_close(encoder(sound), expected, rtol=0, atol=1e-3 * float(expected.abs().max()))
+
+
+def test_what_a_network_needs_is_seen_once(monkeypatch, tmp_path):
+    images_module._KEPT.forget()
+    monkeypatch.setenv("EMOCLR_CACHE", str(tmp_path))
+    with torch.device("meta"):
+        backbone = make_backbone("dla34")
+        seen = image_needs(backbone, "dla34")
+        backbone.forward = lambda images: pytest.fail("nothing is to be sent through")
+        assert image_needs(backbone, "dla34") == seen == (512, 32, [128, 256])
 
 
 def test_an_image_that_fits_stays_as_it_is():

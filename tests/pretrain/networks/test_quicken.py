@@ -7,8 +7,15 @@ import torch
 from torch import nn
 
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings, make_backbone
+from emoclr.pretrain.networks import quicken as quicken_module
 from emoclr.pretrain.networks.fused import FusedResidual
 from emoclr.pretrain.networks.quicken import quicken
+
+
+@pytest.fixture(autouse=True)
+def kept_nowhere_else(monkeypatch, tmp_path):
+    monkeypatch.setenv("EMOCLR_CACHE", str(tmp_path))
+    quicken_module._KEPT.forget()
 
 
 def trained(network):
@@ -118,3 +125,43 @@ def test_a_copy_in_bf16_gives_what_autocast_gives():
         assert torch.equal(copy(waveforms), encoder(waveforms))
         assert {weights.dtype for weights in copy.backbone.parameters()} == {torch.float32, torch.bfloat16}
     assert {weights.dtype for weights in encoder.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("name", ["resnet10t", "framewise_cnn", "ese_vovnet19b_slim", "densenet121"])
+def test_what_was_done_is_done_again_without_a_run(name):
+    network, images = trained(make_backbone(name)), 0.1 * torch.randn(2, 3, 96, 128)
+    first, again, other = (copy.deepcopy(network) for _ in range(3))
+    runs = []
+
+    def run_of(network):
+        return lambda: runs.append(1) or network(images)
+
+    with torch.no_grad():
+        done = quicken(first, run_of(first), "the key")
+        assert runs
+        runs.clear()
+        quicken_module._KEPT.forget()  # as a new process
+        assert quicken(again, run_of(again), "the key") == done
+        assert not runs
+        assert torch.equal(again(images), first(images))
+        assert [type(module) for module in again.modules()] == [type(module) for module in first.modules()]
+        assert quicken(other, run_of(other), "another key") == done and runs
+
+
+def test_where_nothing_is_gained_that_is_kept():
+    network, images = trained(Shared()), torch.randn(2, 3, 8, 8)
+    answers = iter(range(1, 9))
+    assert not quicken(network, lambda: torch.full((1,), float(next(answers))) + 0 * network(images).sum(), "shared")
+    quicken_module._KEPT.forget()
+    assert not quicken(network, lambda: pytest.fail("nothing is to be run"), "shared")
+
+
+def test_what_was_kept_of_another_network_is_found_anew():
+    images = 0.1 * torch.randn(2, 3, 96, 128)
+    with torch.no_grad():
+        for name in ("resnet10t", "framewise_cnn"):
+            network = trained(make_backbone(name))
+            expected = network(images)
+            assert quicken(network, lambda network=network: network(images), "one key")
+            torch.testing.assert_close(network(images), expected, rtol=0, atol=5e-5 * float(expected.abs().max()))
+            assert norms_of(network) == 0
