@@ -197,7 +197,7 @@ def _report(context: Context, sections: Sequence[Section], data: Path, command: 
     notes = notes_of(context, heard)
     where = crossing.title if crossing else f"in {data.name}"
     return Report(
-        title=f"Which emotions {context.out.resolve().name} hears {where}",
+        title=f"Which emotions the run {context.out.resolve().name} hears {where}",
         summary=summary_of(context),
         scores=context.scores,
         protocol=protocol_of(labeled.table, labeled.division, settings.network_seeds),
