@@ -25,9 +25,8 @@ EXAMPLES = """  predict --from checkpoints/my-emotions recording.mp3
   arecord -f S16_LE -r 16000 | predict --from checkpoints/my-emotions -"""
 
 
-def make_options() -> argparse.ArgumentParser:
-    """Returns the parser of `predict`."""
-    parser = make_parser("predict", "Say which emotions recordings carry, and when.", EXAMPLES)
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Adds `--from`, the ensemble that answers."""
     parser.add_argument(
         "--from",
         dest="source",
@@ -35,6 +34,12 @@ def make_options() -> argparse.ArgumentParser:
         metavar="RUN",
         help=f"folder of finetune or of one backbone, a released model, or hf:OWNER/NAME; without, {RELEASED}",
     )
+
+
+def make_options() -> argparse.ArgumentParser:
+    """Returns the parser of `predict`."""
+    parser = make_parser("predict", "Say which emotions recordings carry, and when.", EXAMPLES)
+    add_source(parser)
     parser.add_argument(
         "recordings",
         nargs="+",

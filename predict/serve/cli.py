@@ -4,12 +4,11 @@ import argparse
 import contextlib
 import os
 import webbrowser
-from pathlib import Path
 
 from emoclr.configs.command import make_parser, positive, stopped_by_sigterm, uncollected
 from emoclr.configs.console import say
 from emoclr.configs.extras import require_extra
-from emoclr.predict.options import RELEASED
+from emoclr.predict.options import RELEASED, add_source
 
 PACKAGES = ("python-multipart", "starlette", "uvicorn")
 """What the extra `web` brings."""
@@ -29,13 +28,7 @@ def make_options() -> argparse.ArgumentParser:
         EXAMPLES,
     )
     parser.set_defaults(bare=True)
-    parser.add_argument(
-        "--from",
-        dest="source",
-        type=Path,
-        metavar="RUN",
-        help=f"folder of finetune or of one backbone, a released model, or hf:OWNER/NAME; without, {RELEASED}",
-    )
+    add_source(parser)
     parser.add_argument(
         "--host",
         default="127.0.0.1",
