@@ -93,3 +93,15 @@ def test_every_file_that_the_packages_read_is_installed() -> None:
 def folder_of(package: str) -> Path:
     """Returns where a package lies in the repository."""
     return ROOT / (package if package == "emoclr" else package.removeprefix("emoclr.").replace(".", "/"))
+
+
+def test_python_started_in_a_clone_finds_the_sub_packages_beside_emoclr() -> None:
+    """As after `pip install .`: what an editable install maps is taken away, and the clone's folder comes first."""
+    code = (
+        "import sys; sys.meta_path[:] = [f for f in sys.meta_path if not f.__module__.startswith('__editable__')]\n"
+        "import emoclr, emoclr.predict\n"
+        "print(emoclr.load_ensemble.__module__, emoclr.read_labels.__module__, emoclr.predict.__file__)"
+    )
+    loaded, labels, file = run_in(ROOT, "-c", code).split()
+    assert (loaded, labels) == ("emoclr.predict.loaded_ensemble", "emoclr.corpus.labels.labels_csv")
+    assert Path(file) == ROOT / "predict/__init__.py"
