@@ -24,6 +24,7 @@ MIN_RELEASED_STEPS = 558
 """Steps that the encoders of `RELEASED` were pretrained for, at least."""
 SYNTHETIC_COLUMN = "synthetic"
 """A column of the labels that says "yes" of clips made by code."""
+_CLIPS = "`corpus segment` makes segments.csv"
 
 
 def label_notes(table: LabelTable, positive_share: float) -> list[str]:
@@ -193,7 +194,8 @@ def more_speakers(table: LabelTable, division: Division) -> str:
     known = len(np.unique(speaker_codes(table)))
     if len(division.folds) == 1 and known >= FEW_SPEAKERS and table.speakers is not None:
         return f"The same command with `folds=5` scores all {known} speakers in turn."
-    return "Label more speakers: `corpus pick segments.csv --n 100 --out picked.csv` draws clips, speakers in turn."
+    draws = "`corpus pick segments.csv --n 100 --out picked.csv` draws clips, speakers in turn"
+    return f"Label more speakers: {draws}; {_CLIPS}."
 
 
 def more_certainty(table: LabelTable, division: Division) -> str:
@@ -207,7 +209,7 @@ def more_certainty(table: LabelTable, division: Division) -> str:
 def more_labels(source: Path, data: Path) -> str:
     """Returns what to do where emotions are not found."""
     which = f"--from {shlex.quote(str(source))} --data segments.csv --labels {shlex.quote(str(data))}"
-    return f"Label more clips with them: `probe pick {which} --n 100 --out picked.csv` says which first."
+    return f"Label more clips with them: `probe pick {which} --n 100 --out picked.csv` says which first; {_CLIPS}."
 
 
 def units_of_choice(table: LabelTable, division: Division) -> str:

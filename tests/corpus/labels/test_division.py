@@ -12,7 +12,7 @@ from emoclr.corpus.labels.division import divide, learnable, train_validation_te
 from emoclr.corpus.labels.label_table import LabelTable
 from emoclr.corpus.labels.splits import Rows
 from emoclr.probe.protocol import protocol_of, truth_of
-from emoclr.probe.summary import few_speakers, label_notes, score_notes
+from emoclr.probe.summary import few_speakers, label_notes, more_labels, more_speakers, score_notes
 
 MakeTable = Callable[..., LabelTable]
 
@@ -76,6 +76,12 @@ def test_one_speaker_is_scored_by_other_recordings_and_the_note_says_what_that_m
     assert "anna" in note and "nothing about others" in note
     assert protocol_of(table, division, [0]).speaker_disjoint is False
     assert len(set(truth_of(table, division, 0.25, 20, 0).speakers)) == 10
+
+
+def test_a_step_that_reads_segments_says_what_makes_them(make_table: MakeTable) -> None:
+    table = make_table(one_hot(30), ["anna"] * 30)
+    for step in more_speakers(table, divide(table, None, seed=0)), more_labels(Path("run"), Path("labels.csv")):
+        assert "segments.csv" in step.split("`")[1] and "`corpus segment`" in step
 
 
 def test_a_split_of_one_speaker_is_kept_to_and_recordings_on_both_sides_are_told(make_table: MakeTable) -> None:
