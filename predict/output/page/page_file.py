@@ -32,6 +32,15 @@ _BLOCK = 3 << 18
 """Bytes of sound at a time; a multiple of three, so that base64 of blocks is that of the whole."""
 
 
+def as_sentence(said: str) -> str:
+    """Returns what a card says without a capital and a full stop, since a name stands before it elsewhere, with both.
+
+    >>> as_sentence("trained on acted speech"), as_sentence("Learned from synthetic voices.")
+    ('Trained on acted speech.', 'Learned from synthetic voices.')
+    """
+    return f"{said[:1].upper()}{said[1:]}{'' if said.endswith('.') else '.'}"
+
+
 @dataclass(frozen=True)
 class PageSettings:
     """What a page tells of all its recordings.
@@ -53,7 +62,8 @@ class PageSettings:
     @classmethod
     def of_card(cls, card: EnsembleCard, sound: Sound) -> "PageSettings":
         """Returns those of the answers of an ensemble."""
-        return cls(card.emotions, None if card.single_label else card.thresholds, sound, card.limited, card.notes)
+        limits = [as_sentence(said) for said in card.limited]
+        return cls(card.emotions, None if card.single_label else card.thresholds, sound, limits, card.notes)
 
     def for_script(self) -> dict[str, object]:
         """Returns what the page's scripts have to know."""

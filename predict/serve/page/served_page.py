@@ -46,7 +46,7 @@ class ServedPage:
             ),
             ensemble=readable(network.name),
             emotions=[readable(name) for name in settings.emotions],
-            limits=network.card.limited,
+            limits=settings.limits,
             notes=network.card.notes,
             size=f"{limits.max_bytes / 1e6:g} MB",
             length=f"{limits.max_s / 60:g} minutes",

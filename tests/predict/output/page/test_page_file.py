@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from emoclr.evaluate.report.writers.page import address_of
+from emoclr.finetune.model.checkpoint import EnsembleCard
+from emoclr.predict.output.page.page_file import PageSettings
 from emoclr.predict.output.page.page_path import is_page
 from emoclr.predict.output.page.recording_on_page import PagedRecording, thinned
 from emoclr.predict.output.page.sound_picture import BANDS, Picture
@@ -59,6 +61,13 @@ def test_the_answer_and_its_limits_come_first_and_notes_are_folded(recording: Ma
     assert elements.texts["a"][-2:] == ["a.wav", "b.wav"] and "calls/a.wav" in elements.texts["h2"]
     assert "calls" in elements.texts["span"]
     assert html.count("--share: 50%; --of: var(--series-0)") == 2
+
+
+def test_a_limit_of_the_card_is_a_sentence_where_no_name_stands_before_it() -> None:
+    windows = {"thresholds": [0.5], "window_s": 2.0, "hop_s": 1.0}
+    said = {"limits": "trained on acted speech", "cautions": ["It is Bad."]}
+    card = EnsembleCard(members=["a"], emotions=["joy"], **windows, **said)
+    assert PageSettings.of_card(card, "none").limits == ["Trained on acted speech.", "It is Bad."]
 
 
 def test_a_folder_is_common_to_all_or_stays(recording: Make, write: Callable[..., Path]) -> None:
