@@ -13,6 +13,10 @@ SMALL_MAP = 16
 read their weights anew for each image, which for so few positions takes longer than what is computed with them."""
 
 
+NOMINAL_BATCH = 16
+"""Images of a batch that weights are laid out for, whichever comes first: so sums are rounded alike in every run."""
+
+
 class FusedConv2d(nn.Conv2d):
     """A convolution and the activation behind it, as oneDNN computes both at once, for inference on a CPU.
 
@@ -52,7 +56,8 @@ class FusedConv2d(nn.Conv2d):
         of_convolution = self.padding, self.stride, self.dilation, self.groups
         if (images.dtype, False) not in self._laid_out:
             weight = self.weight.detach().to(images.dtype).contiguous(memory_format=torch.channels_last)
-            laid_out = torch.ops.mkldnn._reorder_convolution_weight(weight, *of_convolution, list(images.shape))
+            nominal = [NOMINAL_BATCH, *images.shape[1:]]
+            laid_out = torch.ops.mkldnn._reorder_convolution_weight(weight, *of_convolution, nominal)
             self._laid_out[images.dtype, False] = laid_out, _bias(self, images.dtype)
         weight, bias = self._laid_out[images.dtype, False]
         fused = torch.ops.mkldnn._convolution_pointwise
@@ -71,7 +76,8 @@ class FusedConv2d(nn.Conv2d):
         seen = frames.unfold(1, self.kernel_size[0], self.stride[0]).unfold(2, self.kernel_size[1], self.stride[1])
         parts = seen.permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(0, 2)  # (B * rows * columns, kernel * C)
         if (images.dtype, True) not in self._laid_out:
-            self._laid_out[images.dtype, True] = _lay_out(self, self.weight.permute(0, 2, 3, 1).flatten(1), parts)
+            flat = self.weight.permute(0, 2, 3, 1).flatten(1)
+            self._laid_out[images.dtype, True] = _lay_out(self, flat, parts.dtype, rows * columns)
         weight, bias = self._laid_out[images.dtype, True]
         attribute = self._attribute if added is None else "none"
         found: Tensor = torch.ops.mkldnn._linear_pointwise(parts, weight, bias, attribute, [], "")
@@ -108,7 +114,9 @@ class FusedLinear(nn.Linear):
             return features if self.activation is None else cast(Tensor, self.activation(features))
         rows = input.to(_dtype(self)).reshape(-1, self.in_features)
         if rows.dtype not in self._laid_out:
-            self._laid_out[rows.dtype] = _lay_out(self, self.weight, rows)
+            self._laid_out[rows.dtype] = _lay_out(
+                self, self.weight, rows.dtype, max(1, len(rows) // max(1, len(input)))
+            )
         weight, bias = self._laid_out[rows.dtype]
         found = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, self._attribute, [], "")
         return cast(Tensor, found.view(*input.shape[:-1], -1))
@@ -193,10 +201,12 @@ def _dtype(layer: nn.Conv2d | nn.Linear) -> torch.dtype:
     return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else layer.weight.dtype
 
 
-def _lay_out(layer: nn.Conv2d | nn.Linear, weight: Tensor, rows: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Returns weights (F', F) as oneDNN's products of such rows (M, F) like them (they take any M), and the bias."""
-    plain = weight.detach().to(rows.dtype).contiguous()
-    return torch.ops.mkldnn._reorder_linear_weight(plain, len(rows)), _bias(layer, rows.dtype)
+def _lay_out(
+    layer: nn.Conv2d | nn.Linear, weight: Tensor, dtype: torch.dtype, rows: int
+) -> tuple[Tensor, Tensor | None]:
+    """Returns weights (F', F) as oneDNN's products of so many rows an image like them (they take any), and the bias."""
+    plain = weight.detach().to(dtype).contiguous()
+    return torch.ops.mkldnn._reorder_linear_weight(plain, NOMINAL_BATCH * rows), _bias(layer, dtype)
 
 
 def _bias(layer: nn.Conv2d | nn.Linear, dtype: torch.dtype) -> Tensor | None:

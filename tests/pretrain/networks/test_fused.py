@@ -173,3 +173,17 @@ def test_copies_compute_with_their_own_weights():
             copied = copy.deepcopy(other)
             assert torch.equal(copied(images), torch.full_like(expected, 2))
         assert torch.equal(network(images), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", ["test_resnet", "test_efficientnet"])
+def test_answers_do_not_depend_on_the_batch_that_came_first(name, dtype):
+    encoder, waveforms = encoder_of(name), 0.1 * torch.randn(16, 8_000)
+    encoder.fold()
+    found = []
+    for first in (1, 5, 16):
+        made = copy.deepcopy(encoder)  # its weights are not laid out yet
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+            made(waveforms[:first])
+            found.append(torch.cat([made(waveforms[:count]) for count in (1, 3, 16)]))
+    assert torch.equal(found[0], found[1]) and torch.equal(found[1], found[2])
