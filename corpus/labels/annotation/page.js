@@ -45,7 +45,7 @@ function show(of) {
   chosen = new Set(Array.isArray(answer) ? answer : []);
   element("name").textContent = task.names[row];
   const [start, end] = [task.starts[row], task.ends[row]];
-  const times = start || end !== null ? ` ${clock(start)}–${end === null ? "end" : clock(end)}` : "";
+  const times = start || end !== null ? ` · ${clock(start)}–${end === null ? "end" : clock(end)}` : "";
   const speaker = task.speakers?.[row] ? ` · ${task.speakers[row]}` : "";
   const long = (end === null ? 0 : end - start) > task.longest ? ` · the first ${task.longest} s are heard` : "";
   element("place").textContent = `clip ${row + 1} of ${total.toLocaleString("en")}${times}${speaker}${long}`;
