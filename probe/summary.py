@@ -209,7 +209,8 @@ def more_certainty(table: LabelTable, division: Division) -> str:
 def more_labels(source: Path, data: Path) -> str:
     """Returns what to do where emotions are not found."""
     which = f"--from {shlex.quote(str(source))} --data segments.csv --labels {shlex.quote(str(data))}"
-    return f"Label more clips with them: `probe pick {which} --n 100 --out picked.csv` says which first; {_CLIPS}."
+    first = f"`probe pick {which} --n 100 --out picked.csv` says which first"
+    return f"Label more clips with emotions found no better than by chance: {first}; {_CLIPS}."
 
 
 def units_of_choice(table: LabelTable, division: Division) -> str:
