@@ -4,10 +4,10 @@ from pathlib import Path
 
 from emoclr.configs.errors import ConfigError
 from emoclr.configs.files import read_yaml
-from emoclr.pretrain.encoder.folders import CheckpointError, find_run
+from emoclr.pretrain.encoder.folders import CARD as ENCODER_CARD
+from emoclr.pretrain.encoder.folders import EMOTIONS, CheckpointError, find_run
 
-CARD = "model.yaml"
-ENSEMBLE_CARD = "ensemble.yaml"
+ENSEMBLE_CARD, CARD = EMOTIONS
 
 TRAINED = "trained_fingerprints.npy"
 """Fingerprints of the labelled clips that a network was trained on, beside its weights."""
@@ -33,7 +33,12 @@ def find_card(source: str | Path) -> Path:
     for name in (ENSEMBLE_CARD, CARD):
         if (run / name).is_file():
             return run / name
-    raise CheckpointError(f"{source}: holds neither {ENSEMBLE_CARD} nor {CARD}; {GIVE}")
+    neither = f"{source}: holds neither {ENSEMBLE_CARD} nor {CARD}"
+    if (run / ENCODER_CARD).is_file() or any(run.glob(f"*/{ENCODER_CARD}")):
+        raise CheckpointError(
+            f"{neither}, but encoders: `finetune --from {source}` makes emotion models of them; {GIVE}"
+        )
+    raise CheckpointError(f"{neither}; {GIVE}")
 
 
 def holds_emotions(source: str | Path) -> bool:

@@ -15,6 +15,9 @@ RUN = "run.yaml"
 CARD = "encoder.yaml"
 """Card of a backbone's folder."""
 
+EMOTIONS = ("ensemble.yaml", "model.yaml")
+"""Cards of what `finetune` makes of encoders: of an ensemble, and of one model."""
+
 RELEASE = "release.yaml"
 """Card of a released folder: its data, licence and numbers."""
 
@@ -175,5 +178,7 @@ def backbone_folders(run: str | Path, card: str = CARD) -> list[Path]:
         return [found]
     folders = sorted(path.parent for path in found.glob(f"*/{card}"))
     if not folders:
+        if card == CARD and any((found / name).is_file() for name in EMOTIONS):
+            raise CheckpointError(f"{run}: holds emotion models of `finetune`, and no {card}; give a run of `pretrain`")
         raise CheckpointError(f"{run}: no {card} in it, nor in a folder below it; {GIVE}")
     return folders

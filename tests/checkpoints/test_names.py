@@ -93,3 +93,7 @@ def test_commands_name_the_released_ones(installed, workspace, call):
         assert done.code == 2 and "released are emoclr-small, emoclr-small-emotions" in done.told
     done = call(emoclr.predict.cli.main, ["--from", "emoclr-small", workspace / "recordings/00.wav"], workspace)
     assert done.code == 1 and "emoclr-small: holds neither" in done.told
+    assert "but encoders: `finetune --from emoclr-small` makes emotion models of them" in done.told
+    wrong[1] = "emoclr-small-emotions"
+    done = call(emoclr.probe.cli.main, wrong, workspace)
+    assert done.code == 1 and "holds emotion models of `finetune`, and no encoder.yaml" in done.told
