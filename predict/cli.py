@@ -192,6 +192,7 @@ def _into_files(
         card,
         paths,
         columns,
+        name=arguments.source.resolve().name,
         gate=gate,
         device=device,
         work=work,

@@ -30,6 +30,7 @@ def write_files(
     paths: Sequence[Path],
     columns: Columns,
     *,
+    name: str,
     gate: bool,
     device: str,
     work: Work,
@@ -76,7 +77,7 @@ def write_files(
                 from emoclr.predict.output.page.page_file import PageSettings
                 from emoclr.predict.output.page.recordings_page import write_recordings_page
 
-                settings = PageSettings.of_card(card, files.sound)
+                settings = PageSettings.of_card(card, files.sound, name)
                 write_recordings_page(files.page, windows, draft, settings, paths, table.remarks, gated=gate)
             if files.out and files.annotations:
                 names = names_of(list(dict.fromkeys(paths)))

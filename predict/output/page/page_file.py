@@ -51,6 +51,7 @@ class PageSettings:
         sound: in the page, beside it, or left out.
         limits: what the answers are not good for, and what forbids conclusions from them.
         notes: what else there is to say of them.
+        heard_by: name of the ensemble that gave them; empty where the page names it elsewhere.
     """
 
     emotions: Sequence[str]
@@ -58,12 +59,13 @@ class PageSettings:
     sound: Sound
     limits: Sequence[str] = ()
     notes: Sequence[str] = ()
+    heard_by: str = ""
 
     @classmethod
-    def of_card(cls, card: EnsembleCard, sound: Sound) -> "PageSettings":
+    def of_card(cls, card: EnsembleCard, sound: Sound, heard_by: str = "") -> "PageSettings":
         """Returns those of the answers of an ensemble."""
         limits = [as_sentence(said) for said in card.limited]
-        return cls(card.emotions, None if card.single_label else card.thresholds, sound, limits, card.notes)
+        return cls(card.emotions, None if card.single_label else card.thresholds, sound, limits, card.notes, heard_by)
 
     def for_script(self) -> dict[str, object]:
         """Returns what the page's scripts have to know."""
@@ -134,7 +136,7 @@ def write_page(
         TEMPLATE,
         generator=GENERATOR,
         title="Which emotions, when",
-        summary=_summary(summaries),
+        summary=_summary(summaries, settings.heard_by),
         answer=_answer(summaries, settings.emotions),
         limits=settings.limits,
         notes=settings.notes,
@@ -164,10 +166,11 @@ def write_page(
     write_atomically(out, write)
 
 
-def _summary(summaries: Sequence[Summary]) -> str:
+def _summary(summaries: Sequence[Summary], heard_by: str) -> str:
     told = f"{count_of(len(summaries), 'recording')}, {clock(sum(one.duration_s for one in summaries))}"
     voiced = [one.voiced_s for one in summaries if one.voiced_s is not None]
-    return f"{told}, of which speech {clock(sum(voiced))}" if voiced else told
+    speech = f", of which speech {clock(sum(voiced))}" if voiced else ""
+    return f"{told}{speech}{heard_by and f'; heard by {readable(heard_by)}'}"
 
 
 def _answer(summaries: Sequence[Summary], emotions: Sequence[str]) -> str:

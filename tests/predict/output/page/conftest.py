@@ -44,7 +44,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
     def of(recordings: list[PagedRecording], sound: Sound = "none", limits: tuple[str, ...] = ()) -> Path:
         out = tmp_path / "page.html"
-        settings = PageSettings(EMOTIONS, [0.5, 0.5, 0.5], sound, limits, ("Labels are votes.",))
+        settings = PageSettings(EMOTIONS, [0.5, 0.5, 0.5], sound, limits, ("Labels are votes.",), "my-<b>emotions</b>")
         parts = (
             block
             for number, one in enumerate(recordings)

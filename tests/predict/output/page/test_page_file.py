@@ -54,7 +54,14 @@ def test_names_stay_text(recording: Make, write: Callable[..., Path]) -> None:
 def test_the_answer_and_its_limits_come_first_and_notes_are_folded(recording: Make, write: Callable[..., Path]) -> None:
     page = write([recording("calls/a.wav", 10), recording("calls/b.wav", 10)], limits=("Trained on acted speech.",))
     html = page.read_text(encoding="utf-8")
-    parts = ["0:06.0 (50 %)", "2 recordings, 0:20.0", "Trained on acted speech.", "<summary>", "Labels are votes."]
+    parts = [
+        "0:06.0 (50 %)",
+        "2 recordings, 0:20.0",
+        "; heard by my-&lt;b&gt;emotions",
+        "Trained on acted speech.",
+        "<summary>",
+        "Labels are votes.",
+    ]
     places = [html.index(part) for part in parts]
     assert places == sorted(places) and places[-1] < html.index("</details>")
     elements = Elements(page)
