@@ -43,7 +43,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     if arguments.embeddings is not None:
         return _embeddings(arguments)
     named = arguments.source or _released()
-    arguments.source = find_card(named).parent
+    arguments.source, arguments.name = find_card(named).parent, Path(named).name
     pipe = standard_input(arguments)
     if arguments.speaker is None and not pipe:
         check_recordings(*arguments.recordings)
@@ -192,7 +192,7 @@ def _into_files(
         card,
         paths,
         columns,
-        name=arguments.source.resolve().name,
+        name=arguments.name,
         gate=gate,
         device=device,
         work=work,

@@ -63,7 +63,7 @@ class GrowingPage:
         self.path = folder / "page.html"
         self._network, self._gate = network, gate
         self._shown = [Path(name)]
-        self._settings = PageSettings.of_card(network.card, "embed")
+        self._settings = PageSettings.of_card(network.card, "embed", Path(network.name).name)
         self._draft = PageDraft(self.path, embed=True)
         self._lines: list[bytes] = []
         self._remarks: list[Remark] = []
