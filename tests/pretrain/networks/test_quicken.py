@@ -165,3 +165,10 @@ def test_what_was_kept_of_another_network_is_found_anew():
             assert quicken(network, lambda network=network: network(images), "one key")
             torch.testing.assert_close(network(images), expected, rtol=0, atol=5e-5 * float(expected.abs().max()))
             assert norms_of(network) == 0
+
+
+def test_an_encoder_whose_layers_keep_their_weights_is_not_copied_for_bf16():
+    encoder = trained(Encoder(EncoderSettings(backbone="test_resnet")))
+    assert encoder.in_bf16() is not encoder
+    encoder.fold()
+    assert encoder.in_bf16() is encoder
