@@ -69,7 +69,7 @@ def test_small_maps_are_what_the_convolution_gives(kernel, stride, padding, dtyp
     conv = nn.Conv2d(6, 5, kernel, stride=stride, padding=padding).eval()
     fused, expected = FusedConv2d(conv, nn.ReLU()), copy.deepcopy(conv).double()
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-        for batch, *sizes in [(3, 4, 3), (1, 2, 4), (5, 3, 3), (2, 9, 11)]:  # the last one is no small map
+        for batch, *sizes in [(3, 4, 3), (1, 2, 4), (5, 3, 3), (1, 9, 11), (2, 9, 11)]:  # the last one is no small map
             images = torch.randn(batch, 6, *sizes).contiguous(memory_format=torch.channels_last)
             found = fused(images)
             wanted = expected(images.double()).relu()
@@ -78,6 +78,21 @@ def test_small_maps_are_what_the_convolution_gives(kernel, stride, padding, dtyp
             torch.testing.assert_close(found.double(), wanted, rtol=0, atol=tolerance * float(wanted.abs().max()))
     assert {small for _, small in fused._laid_out} == {True, False}
     assert expected(torch.zeros(1, 6, 9, 11).double())[0, 0].numel() > SMALL_MAP
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("channels", "kernel"), [((512, 1024), 1), ((1024, 512), 1), ((256, 256), 3)])
+def test_weights_are_in_an_order_that_is_quickly_had(channels, kernel, dtype, capfd):
+    """With AMX, for one image and two, oneDNN took 500 times as long to order weights as to convolve with them."""
+    fused = FusedConv2d(nn.Conv2d(*channels, kernel, padding=kernel // 2), nn.ReLU())
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+        for batch in (16, 1, 2, 5):
+            images = torch.randn(batch, channels[0], 6, 7).contiguous(memory_format=torch.channels_last)
+            with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
+                fused(images)
+    told = capfd.readouterr().out
+    assert ",exec," in told
+    assert "reorder,simple" not in told
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
