@@ -43,13 +43,38 @@ def test_exit_codes_and_a_message_without_traceback(capsys, result, code, told):
     assert capsys.readouterr() == ("", told)
 
 
-@pytest.mark.parametrize(("before", "after"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_waiting_threads_give_up_their_core_unless_the_user_decided_otherwise(monkeypatch, before, after):
-    monkeypatch.setenv("OMP_WAIT_POLICY", before or "")
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("OMP_WAIT_POLICY", None, "PASSIVE"),
+        ("OMP_WAIT_POLICY", "ACTIVE", "ACTIVE"),
+        ("OPENBLAS_THREAD_TIMEOUT", None, "4"),
+        ("OPENBLAS_THREAD_TIMEOUT", "20", "20"),
+    ],
+)
+def test_waiting_threads_give_up_their_core_unless_the_user_decided_otherwise(monkeypatch, name, before, after):
+    monkeypatch.setenv(name, before or "")
     if before is None:
-        monkeypatch.delenv("OMP_WAIT_POLICY")
+        monkeypatch.delenv(name)
     command(None)
-    assert os.environ["OMP_WAIT_POLICY"] == after
+    assert os.environ[name] == after
+
+
+@pytest.mark.parametrize("module", ["numpy", "scipy.linalg"])
+def test_no_thread_turns_once_openblas_is_loaded(module):
+    """As each of three does for 25 ms and more, by its own default."""
+    code = f"""import argparse, time
+from emoclr.configs.command import run_command
+def work(arguments):
+    import {module}
+    time.sleep(0.2)
+    print(time.process_time() - time.thread_time())
+run_command(work, argparse.Namespace(debug=False))
+"""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "4"}
+    environment.pop("OPENBLAS_THREAD_TIMEOUT", None)
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert float(told.stdout) < 0.03
 
 
 @pytest.mark.parametrize("error", [ConfigError("epochs"), OSError(28, "No space left"), MemoryError()])
