@@ -34,6 +34,7 @@ from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.evaluate.metrics.intervals import Measure
 from emoclr.pretrain.encoder.checkpoint import load_encoder, untrained_encoder
 from emoclr.pretrain.encoder.encoder import Encoder, EncoderSettings
+from emoclr.pretrain.encoder.precision import choose_precision
 from emoclr.pretrain.run import pretrain
 from emoclr.pretrain.settings import PretrainSettings
 
@@ -130,10 +131,11 @@ def run_variant(
 
     What `folder` holds of the same run is taken up: its answers, or a training that was stopped.
     """
-    settings, network_s = settings_of(arguments, budget, folder / "run", overrides)
-    made_with = settings.model_dump(mode="json", exclude={"out", "cache", "cache_gb", "workers"})
     note = folder / MADE_WITH
-    if note.exists() and json.loads(note.read_text(encoding="utf-8")) != made_with:
+    known = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+    settings, network_s = settings_of(arguments, budget, folder / "run", overrides, known.get("epochs"))
+    made_with = settings.model_dump(mode="json", exclude={"out", "cache", "cache_gb", "workers"})
+    if known and known != made_with:
         raise ConfigError(f"{folder}: holds another variant of this name; remove it, or name this one otherwise")
     write_atomically(note, lambda path: path.write_text(json.dumps(made_with), encoding="utf-8"))
     if not (folder / SCORES).exists():
@@ -162,9 +164,12 @@ def run_variant(
 
 
 def settings_of(
-    arguments: argparse.Namespace, budget: Budget, out: Path, overrides: list[str]
+    arguments: argparse.Namespace, budget: Budget, out: Path, overrides: list[str], begun: int | None
 ) -> tuple[PretrainSettings, float]:
-    """Returns the variant's settings, with the epochs that bring it nearest to its budget, and its network's CPU s."""
+    """Returns the variant's settings, with the epochs that bring it nearest to its budget, and its network's CPU s.
+
+    A budget of time is that of when a run began, whose epochs are then given: the same network never takes the same.
+    """
     given = [
         f"data={','.join(map(str, [arguments.votes, *arguments.more]))}",
         "splits=[train]",
@@ -179,6 +184,8 @@ def settings_of(
     view_s = network_s_of_view(settings)
     views = budget.amount if budget.unit == "views" else budget.amount / view_s
     epochs = max(1, round(views / views_of_epoch))
+    if begun is not None and budget.unit != "views":
+        epochs = begun
     given = [f"epochs={epochs}", *given]
     return load_settings(PretrainSettings, arguments.config, given), epochs * views_of_epoch * view_s
 
@@ -187,11 +194,14 @@ def network_s_of_view(settings: PretrainSettings) -> float:
     """Returns the CPU s that the spectrogram and the network take for a view, forwards and backwards: the best of 3."""
     (name,) = settings.backbones
     encoder = Encoder(EncoderSettings(backbone=name, spectrogram=settings.spectrogram)).train()
+    half = choose_precision(settings.precision, encoder.backbone, "cpu", settings.crop_s) == "bf16-mixed"
     waveforms = torch.randn(32, round(settings.crop_s * settings.spectrogram.sample_rate))
     taken = []
     for _ in range(3):
         began = time.process_time()
-        encoder(waveforms).square().mean().backward()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+            loss = encoder(waveforms).float().square().mean()
+        loss.backward()
         taken.append(time.process_time() - began)
     return min(taken) / len(waveforms)
 
