@@ -75,7 +75,7 @@ def load_module(make: Callable[[], M], path: Path, sha256: str) -> M:
     size = sum(tensor.numel() * tensor.element_size() for tensor in own.values())
     tensors = load_tensors(path, sha256, max_bytes=2 * size + SPARE_BYTES)
     _check_fit(path, tensors, own)
-    module.load_state_dict(tensors)
+    torch._foreach_copy_(list(own.values()), [tensors[name] for name in own])
     return module
 
 

@@ -83,8 +83,8 @@ class FusedConv2d(nn.Conv2d):
         seen = frames.unfold(1, self.kernel_size[0], self.stride[0]).unfold(2, self.kernel_size[1], self.stride[1])
         parts = seen.permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(0, 2)  # (B * rows * columns, kernel * C)
         if (images.dtype, True) not in self._laid_out:
-            flat = self.weight.permute(0, 2, 3, 1).flatten(1)
-            self._laid_out[images.dtype, True] = _lay_out(self, flat, parts.dtype, rows * columns)
+            flat = self.weight.detach().to(images.dtype).permute(0, 2, 3, 1).flatten(1)  # half of it to turn in bf16
+            self._laid_out[images.dtype, True] = _lay_out(self, flat, images.dtype, rows * columns)
         weight, bias = self._laid_out[images.dtype, True]
         attribute = self._attribute if added is None else "none"
         found: Tensor = torch.ops.mkldnn._linear_pointwise(parts, weight, bias, attribute, [], "")
