@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import ctypes
 import gc
 import os
 import re
@@ -18,8 +19,6 @@ from emoclr.configs.errors import ConfigError, EmoclrError
 from emoclr.configs.messages import readable, why_refused
 
 DEBUG = "--debug"
-OPENBLAS_SHORTEST = "4"
-"""Cycles, as a power of two, that a waiting thread of OpenBLAS turns before it sleeps. Its own default is 26: 25 ms."""
 DEFECT = "This is a defect of emoclr, and not yours to mend: please report it with the lines above."
 
 
@@ -189,11 +188,19 @@ def check_exists(*places: str | Path | None, what: str = "file or folder", hint:
 def let_waiting_threads_sleep() -> None:
     """Asks OpenMP and OpenBLAS, none of them loaded yet, that a thread which waits for others gives up its core.
 
-    It would go on turning there, in the way of data processes and whatever else runs: numpy and scipy have an OpenBLAS
-    each, whose threads wait in the way of one another's. What the user set stays.
+    It would go on turning there, in the way of data processes, of whatever else runs, and of the other's threads: numpy
+    and scipy have an OpenBLAS each. What the user set stays.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", OPENBLAS_SHORTEST)
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # it turns for 2^4 cycles; unasked for 2^26, 25 ms
+
+
+def leave_out_cuda_bindings() -> None:
+    """Has PyTorch, not loaded yet, do without its optional `cuda.bindings` where there is no driver they could call."""
+    with contextlib.suppress(OSError):
+        if sys.platform != "linux" or "cuda.bindings" in sys.modules or ctypes.CDLL("libcuda.so.1"):
+            return
+    sys.modules["cuda.bindings"] = None  # type: ignore[assignment]
 
 
 def run_command(work: Callable[[argparse.Namespace], int | None], arguments: argparse.Namespace) -> int:
@@ -205,6 +212,7 @@ def run_command(work: Callable[[argparse.Namespace], int | None], arguments: arg
     a defect, and keeps its traceback.
     """
     let_waiting_threads_sleep()
+    leave_out_cuda_bindings()
     try:
         code = work(arguments) or 0
         print(end="", flush=True)  # noqa: T201

@@ -1,4 +1,5 @@
 import argparse
+import importlib.util
 import os
 import subprocess
 import sys
@@ -75,6 +76,29 @@ run_command(work, argparse.Namespace(debug=False))
     environment.pop("OPENBLAS_THREAD_TIMEOUT", None)
     told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert float(told.stdout) < 0.03
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="is about Linux")
+@pytest.mark.parametrize("driver", [False, True])
+def test_bindings_of_a_driver_are_imported_where_there_is_one(driver):
+    """PyTorch imports them wherever they are installed; they start a process to look for a library."""
+    code = f"""import argparse, ctypes, sys
+from emoclr.configs.command import run_command
+real = ctypes.CDLL
+def load(name, *rest):
+    if name == "libcuda.so.1" and not {driver}:
+        raise OSError(name)
+    return real(None if name == "libcuda.so.1" else name, *rest)
+ctypes.CDLL = load
+def work(arguments):
+    ctypes.CDLL = real
+    import torch
+    print(torch.zeros(1).item(), sys.modules.get("cuda.bindings", 1) is None, "cuda.pathfinder" in sys.modules)
+run_command(work, argparse.Namespace(debug=False))
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    installed = importlib.util.find_spec("cuda") is not None and importlib.util.find_spec("cuda.bindings") is not None
+    assert told == f"0.0 {not driver} {driver and installed}\n"
 
 
 @pytest.mark.parametrize("error", [ConfigError("epochs"), OSError(28, "No space left"), MemoryError()])
