@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,9 +97,10 @@ def start() -> None:
         print(f"{command} --help: {help_s:.3f} s, {help_s / nothing:.1f} times as long")
     nowhere = [str(folder / "pretrain"), "--data", "nowhere", "--out", "nowhere"]
     costs = _in_turns({"refused": (nowhere, {}), "torch": ([sys.executable, "-c", "import torch"], {})}, 5, code=None)
+    refused_s = statistics.median(cost.cpu_s for cost in costs["refused"])
     print(
-        f"pretrain --data nowhere: {costs['refused'].cpu_s:.2f} s of CPU until refused, "
-        f"{costs['refused'].cpu_s / costs['torch'].cpu_s:.2f} times as long as import torch"
+        f"pretrain --data nowhere: {refused_s:.2f} s of CPU until refused, "
+        f"{_ratio(costs['refused'], costs['torch']):.2f} times as long as import torch"
     )
 
 
@@ -150,21 +151,26 @@ def measured(command: list[str], environment: Mapping[str, str] | None = None, c
 
 def _in_turns(
     work: Mapping[str, tuple[list[str], Mapping[str, str]]], repeats: int, code: int | None = 0
-) -> dict[str, Cost]:
-    """Returns the medians of each command; the first turn, which compiles bytecode and fills caches, does not count."""
+) -> dict[str, list[Cost]]:
+    """Returns what each command took, turn by turn; the first turn, which compiles and fills caches, does not count."""
     turns = [{name: measured(*each, code=code) for name, each in work.items()} for _ in range(repeats + 1)][1:]
-    return {
-        name: Cost(*(statistics.median(turn[name][place] for turn in turns) for place in range(2))) for name in work
-    }
+    return {name: [turn[name] for turn in turns] for name in work}
 
 
-def _table(what: str, costs: Mapping[str, Cost], ours: str, duration_s: float | None = None) -> None:
+def _ratio(costs: Sequence[Cost], others: Sequence[Cost]) -> float:
+    """Returns the median of the ratios of CPU time, turn by turn: what else the machine does comes and goes."""
+    return statistics.median(cost.cpu_s / other.cpu_s for cost, other in zip(costs, others, strict=True))
+
+
+def _table(what: str, costs: Mapping[str, Sequence[Cost]], ours: str, duration_s: float | None = None) -> None:
+    """Prints medians, and medians of the ratios of each turn."""
     times = " | × real time of CPU | × real time" if duration_s else ""
     print(f"\n| {what} | CPU, s | wall, s | CPU, this build / it{times} |\n| --- {'| ---: ' * (5 if times else 3)}|")
-    for name, cost in costs.items():
-        cells = [f"{cost.cpu_s:.2f}", f"{cost.wall_s:.2f}", f"{costs[ours].cpu_s / cost.cpu_s:.2f}"]
+    for name, turns in costs.items():
+        cpu_s, wall_s = (statistics.median(cost[place] for cost in turns) for place in range(2))
+        cells = [f"{cpu_s:.2f}", f"{wall_s:.2f}", f"{_ratio(costs[ours], turns):.2f}"]
         if duration_s:
-            cells += [f"{duration_s / cost.cpu_s:.0f}", f"{duration_s / cost.wall_s:.0f}"]
+            cells += [f"{duration_s / cpu_s:.0f}", f"{duration_s / wall_s:.0f}"]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
