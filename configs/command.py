@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import ctypes
 import gc
 import os
 import re
@@ -197,6 +196,8 @@ def let_waiting_threads_sleep() -> None:
 
 def leave_out_cuda_bindings() -> None:
     """Has PyTorch, not loaded yet, do without its optional `cuda.bindings` where there is no driver they could call."""
+    import ctypes
+
     with contextlib.suppress(OSError):
         if sys.platform != "linux" or "cuda.bindings" in sys.modules or ctypes.CDLL("libcuda.so.1"):
             return

@@ -25,8 +25,8 @@ class FusedConv2d(nn.Conv2d):
     """A convolution and the activation behind it, as oneDNN computes both at once, for inference on a CPU.
 
     oneDNN lays weights out as its kernels like them. PyTorch has it do so for every batch, which in bf16 takes longer
-    than the convolution of a small image; here it is done for the first batch. Elsewhere than on a CPU it is what it
-    was made from.
+    than the convolution of a small image; here it is done for the first batch. Elsewhere than on a CPU, and where
+    that has no instructions for bf16, it is what it was made from.
 
     Args:
         conv: its weights are shared, not copied.
@@ -44,7 +44,7 @@ class FusedConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor, added: Tensor | None = None) -> Tensor:
         """Returns maps (B, C', F', N') of maps (B, C, F, N), to which some are added before the activation."""
-        if input.device.type != "cpu":
+        if not _by_onednn(input, _dtype(self)):
             maps = super().forward(input)
             maps = maps if added is None else maps + added
             return maps if self.activation is None else cast(Tensor, self.activation(maps))
@@ -116,7 +116,7 @@ class FusedLinear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """Returns features (..., F') of features (..., F)."""
-        if input.device.type != "cpu":
+        if not _by_onednn(input, _dtype(self)):
             features = super().forward(input)
             return features if self.activation is None else cast(Tensor, self.activation(features))
         rows = input.to(_dtype(self)).reshape(-1, self.in_features)
@@ -206,6 +206,12 @@ def _attribute(activation: nn.Module | None) -> str:
 def _dtype(layer: nn.Conv2d | nn.Linear) -> torch.dtype:
     """Returns in what a layer computes on a CPU."""
     return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else layer.weight.dtype
+
+
+def _by_onednn(input: Tensor, dtype: torch.dtype) -> bool:
+    """Returns whether oneDNN computes with it in this precision."""
+    supported = dtype == torch.float32 or (dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return input.device.type == "cpu" and bool(supported)
 
 
 def _lay_out(
