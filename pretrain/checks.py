@@ -5,6 +5,7 @@ from pathlib import Path
 from emoclr.configs.console import is_first_process
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.file_kinds import check_sources, check_table
+from emoclr.corpus.index.audio_files import check_audio
 from emoclr.corpus.tars.tar import is_tar
 from emoclr.pretrain.encoder.folders import RUN, find_run
 from emoclr.pretrain.settings import PretrainSettings
@@ -18,6 +19,8 @@ def check_run(settings: PretrainSettings, *, resume: bool) -> None:
     """
     for place in settings.data:
         check_sources(_folder_of_tars(place) if is_tar(place) else place)
+    if folders := [Path(place) for place in settings.data if Path(place).is_dir()]:
+        check_audio(folders)
     check_table(settings.monitor, settings.supervised)
     if not resume:  # past its start, a run needs no first weights any more
         if settings.start_from is not None:

@@ -150,6 +150,17 @@ def find_audio(folders: Sequence[Path]) -> list[Path]:
     return found
 
 
+def check_audio(folders: Sequence[Path]) -> None:
+    """Looks for the first recording below some folders.
+
+    Raises:
+        ConfigError: there is none, one of `folders` does not exist, or is an archive or a table.
+    """
+    walk = AudioWalk()
+    if next(walk.through(folders), None) is None:
+        walk.tell(folders, 0)
+
+
 def list_audio(folders: Sequence[Path]) -> "pa.Table":
     """Returns `path` (absolute), `size` and `modified` of the recordings below some folders, as in the index.
 

@@ -171,6 +171,16 @@ def test_a_misspelt_place_is_refused_before_anything_heavy_is_imported(words, pl
     assert sorted(path.name for path in places.iterdir()) == ["emotions", "labels.csv", "recordings", "run"]
 
 
+def test_an_empty_folder_is_refused_before_anything_heavy_is_imported(places):
+    (places / "empty").mkdir()
+    code = REFUSED.format(command="pretrain", heavy=COMES_LATER)
+    words = [sys.executable, "-c", code, "--data", "empty", "--out", "x"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: no recordings in empty: nothing is there\n")
+    cpu_s, *imported = done.stdout.split()
+    assert imported == [] and float(cpu_s) < MAX_CPU_S
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
