@@ -5,6 +5,7 @@ from pathlib import Path
 from emoclr.configs.console import is_first_process
 from emoclr.configs.errors import ConfigError
 from emoclr.corpus.audio.file_kinds import check_sources, check_table
+from emoclr.corpus.decoded.first_look import check_tables
 from emoclr.corpus.index.audio_files import check_audio
 from emoclr.corpus.tars.tar import is_tar
 from emoclr.pretrain.encoder.folders import RUN, find_run
@@ -21,6 +22,7 @@ def check_run(settings: PretrainSettings, *, resume: bool) -> None:
         check_sources(_folder_of_tars(place) if is_tar(place) else place)
     if folders := [Path(place) for place in settings.data if Path(place).is_dir()]:
         check_audio(folders)
+    check_tables([Path(place) for place in settings.data], settings.splits, settings.columns.given)
     check_table(settings.monitor, settings.supervised)
     if not resume:  # past its start, a run needs no first weights any more
         if settings.start_from is not None:
