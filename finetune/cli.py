@@ -66,7 +66,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _finetune(arguments: argparse.Namespace) -> None:
     from emoclr.configs.settings import load_settings
-    from emoclr.corpus.decoded.first_look import check_labels
     from emoclr.corpus.parallel.locks import lock_folder
     from emoclr.finetune.checks import check_run
     from emoclr.finetune.settings import FinetuneSettings
@@ -82,7 +81,10 @@ def _finetune(arguments: argparse.Namespace) -> None:
         say(f"warning: unsafe augmentation: {warning}")
     check_run(arguments.sources, arguments.data, arguments.out, settings, resume=arguments.resume, test=arguments.test)
     say(f"reading {', '.join(map(str, [*arguments.sources, arguments.data]))}")
-    check_labels(arguments.data, arguments.test, settings.emotions, settings.columns.given)
+    from emoclr.corpus.decoded.first_look import check_labels
+
+    check_labels(arguments.data, settings.emotions, settings.columns.given)
+    check_labels(arguments.test, columns=settings.columns.given, lenient=True)
     with lock_folder(arguments.out):
         from emoclr.evaluate.report.compare import print_results, print_verdict
         from emoclr.finetune.run import REPORT, finetune

@@ -53,7 +53,7 @@ def _pretrain(arguments: argparse.Namespace) -> None:
     from emoclr.configs.errors import ConfigError, EmoclrError
     from emoclr.configs.settings import load_settings
     from emoclr.corpus.parallel.locks import lock_folder
-    from emoclr.pretrain.checks import check_run
+    from emoclr.pretrain.checks import check_run, check_tables
     from emoclr.pretrain.settings import PretrainSettings
 
     flags = {"data": arguments.data, "out": arguments.out}
@@ -63,6 +63,7 @@ def _pretrain(arguments: argparse.Namespace) -> None:
     for warning in settings.augment.unsafe:
         say(f"warning: unsafe augmentation: {warning}")
     say(f"reading {', '.join(map(str, settings.data))}")
+    check_tables(settings)
     with lock_folder(settings.out):
         from emoclr.pretrain.report.report import print_verdict
         from emoclr.pretrain.run import pretrain

@@ -64,7 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _probe(arguments: argparse.Namespace) -> None:
     from emoclr.configs.settings import load_settings
-    from emoclr.corpus.decoded.first_look import check_labels
     from emoclr.corpus.parallel.locks import lock_folder
     from emoclr.probe.checks import check_probe
     from emoclr.probe.settings import ProbeSettings
@@ -74,7 +73,10 @@ def _probe(arguments: argparse.Namespace) -> None:
     settings = load_settings(ProbeSettings, arguments.config, overrides)
     check_probe(arguments.source, arguments.data, settings, arguments.test)
     say(f"reading {arguments.source} and {arguments.data}")
-    check_labels(arguments.data, arguments.test, settings.emotions, settings.columns.given)
+    from emoclr.corpus.decoded.first_look import check_labels
+
+    check_labels(arguments.data, settings.emotions, settings.columns.given)
+    check_labels(arguments.test, columns=settings.columns.given, lenient=True)
     with lock_folder(arguments.out):
         from emoclr.evaluate.report.compare import print_results, print_verdict
         from emoclr.probe.run import probe
@@ -110,7 +112,6 @@ def _pick_parser() -> argparse.ArgumentParser:
 def _pick(arguments: argparse.Namespace) -> None:
     from emoclr.configs.settings import load_settings
     from emoclr.corpus.audio.file_kinds import check_table
-    from emoclr.corpus.decoded.first_look import check_clips
     from emoclr.pretrain.encoder.folders import backbone_folders
     from emoclr.probe.settings import ProbeSettings
 
@@ -119,7 +120,9 @@ def _pick(arguments: argparse.Namespace) -> None:
     backbone_folders(arguments.source)
     check_table(arguments.data, arguments.labels)
     say(f"reading {arguments.source} and {arguments.data}")
-    check_clips(arguments.data, settings.columns.given)
+    from emoclr.corpus.decoded.first_look import check_clips
+
+    check_clips([arguments.data], columns=settings.columns.given)
     from emoclr.probe.pick import pick
 
     pick(arguments.source, arguments.data, arguments.out, arguments.n, settings, arguments.labels)

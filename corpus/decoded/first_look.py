@@ -9,43 +9,32 @@ from emoclr.corpus.decoded.waveforms import Failure, NoReadableClips
 from emoclr.corpus.index.index_file import is_index
 from emoclr.corpus.labels.checks.paths import is_missing, paths_missing
 from emoclr.corpus.labels.label_table import LabelTable
-from emoclr.corpus.labels.labels_csv import read_clips, read_labels
+from emoclr.corpus.labels.labels_csv import read_labels
 from emoclr.corpus.labels.tables.column_names import Given
 
 MISSING = "no such file"
 
 
 def check_labels(
-    labels: Path, test: Path | None = None, emotions: Sequence[str] | None = None, columns: Given | None = None
+    labels: Path | None, emotions: Sequence[str] | None = None, columns: Given | None = None, *, lenient: bool = False
 ) -> None:
     """Reads labels, and looks whether any of their recordings is there.
 
     Args:
-        labels: a labels.csv.
-        test: one of another corpus, which may lack `columns`.
+        labels: a labels.csv; None for one that was not asked for.
         emotions: see `read_labels`.
         columns: see `read_labels`.
+        lenient: see `read_labels`.
 
     Raises:
         LabelsError: see `read_labels`.
-        NoReadableClips: none of the recordings of a table is there.
+        NoReadableClips: none of the recordings is there.
     """
-    _check_there(read_labels(labels, emotions, columns=columns))
-    if test is not None:
-        _check_there(read_labels(test, columns=columns, lenient=True))
+    if labels is not None:
+        _check_there(read_labels(labels, emotions, columns=columns, lenient=lenient))
 
 
-def check_clips(clips: Path, columns: Given | None = None) -> None:
-    """Reads a table of clips, whose labels do not matter, as `check_labels` does.
-
-    Raises:
-        LabelsError: see `read_clips`.
-        NoReadableClips: none of its recordings is there.
-    """
-    _check_there(read_clips(clips, columns))
-
-
-def check_tables(sources: Sequence[Path], splits: Sequence[str] | None = None, columns: Given | None = None) -> None:
+def check_clips(sources: Sequence[Path], splits: Sequence[str] | None = None, columns: Given | None = None) -> None:
     """Reads sources of clips, see `clips_from`, where all of them are tables, as `check_labels` does.
 
     An index of `corpus scan` is none of these: it was made of what is there.
