@@ -2,12 +2,14 @@
 
     python benchmarks/ablations.py VOTES.csv --intended INTENDED.csv --keep runs --views 80000 --network-s 600 \
         --variant "as it is:" --variant "name: key=value key=value" ...
+    python benchmarks/ablations.py VOTES.csv --intended INTENDED.csv --encoder "name: RUN/resnet10t" --encoder ...
 
 Each variant pretrains a backbone on the training rows of VOTES.csv (and of `--more`): once for the same number of views
 (`--views`), once for the same CPU time of its network (`--network-s`), or both. Linear probes of the frozen encoder are
 fitted to training speakers and scored on validation speakers; test speakers take no part. A row is printed as soon as
 it is known. At the end each budget has a table of means over seeds with 95 % intervals over validation speakers, and
-one of paired differences from its first variant. With `--keep` the same command goes on where it was stopped.
+one of paired differences from its first variant. With `--keep` the same command goes on where it was stopped. With
+`--encoder` encoders that are there already are scored and compared in the same way.
 """
 
 import argparse
@@ -15,7 +17,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,7 +60,8 @@ def main() -> None:
     parser.add_argument("votes", type=Path, help="labels.csv with train and validation speakers")
     parser.add_argument("--intended", type=Path, help="the same clips with one emotion each, for UAR")
     parser.add_argument("--more", type=Path, nargs="+", default=[], help="CSVs whose training rows are added")
-    parser.add_argument("--variant", action="append", required=True, help='"name: key=value key=value"')
+    parser.add_argument("--variant", action="append", default=[], help='"name: key=value key=value"')
+    parser.add_argument("--encoder", action="append", default=[], help='"name: FOLDER" of one that is there')
     parser.add_argument("--config", default="simclr-small.yaml")
     parser.add_argument("--backbone", default="resnet10t")
     parser.add_argument("--views", type=float, help="views of each variant (default: 80000, unless --network-s)")
@@ -68,9 +71,14 @@ def main() -> None:
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--keep", type=Path, help="folder the runs stay in, so that the command can go on")
     arguments = parser.parse_args()
+    if bool(arguments.variant) == bool(arguments.encoder):
+        parser.error("give --variant, or --encoder")
     budgets = [Budget(arguments.views, "views")] if arguments.views else []
     budgets += [Budget(arguments.network_s, "s of the network")] if arguments.network_s else []
     task = open_task(arguments)
+    if arguments.encoder:
+        score(arguments, task)
+        return
     with tempfile.TemporaryDirectory() as name:
         for budget in budgets or [Budget(80_000, "views")]:
             compare(arguments, task, budget, arguments.keep or Path(name))
@@ -112,6 +120,23 @@ def compare(arguments: argparse.Namespace, task: Task, budget: Budget, runs: Pat
                 told = [facts[key] if label != UNTRAINED else "" for key in head[2:6]]
                 values = (f"{value.value:.4f}" for value in metrics_of(task, [arrays]).values())
                 print_row([label, str(seed), *told, *values])
+    print_tables(task, found)
+
+
+def score(arguments: argparse.Namespace, task: Task) -> None:
+    """Scores encoders that are there, and prints their tables."""
+    settings = load_settings(PretrainSettings, arguments.config, [f"data={arguments.votes}", "out=none"])
+    found = {}
+    for given in arguments.encoder:
+        title, _, folder = given.partition(":")
+        encoder, _ = load_encoder(Path(folder.strip()))
+        found[title.strip()] = [answers(encoder, settings, task)]
+    print_tables(task, found)
+
+
+def print_tables(task: Task, found: Mapping[str, Sequence[Arrays]]) -> None:
+    """Prints means over seeds, and their differences from the first that was trained."""
+    columns = list(metrics_of(task, []))
     first = next(label for label in found if label != UNTRAINED)
     print()
     print_head(["variant", *columns])
