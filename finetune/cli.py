@@ -83,7 +83,8 @@ def _finetune(arguments: argparse.Namespace) -> None:
     say(f"reading {', '.join(map(str, [*arguments.sources, arguments.data]))}")
     from emoclr.corpus.decoded.first_look import check_labels
 
-    check_labels(arguments.data, settings.emotions, settings.columns.given)
+    emotions = None if settings.freeze == "all" else settings.emotions  # finished models say which they name
+    check_labels(arguments.data, emotions, settings.columns.given)
     check_labels(arguments.test, columns=settings.columns.given, lenient=True)
     with lock_folder(arguments.out):
         from emoclr.evaluate.report.compare import print_results, print_verdict
